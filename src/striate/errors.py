@@ -1,0 +1,64 @@
+"""The one family of errors that a person may see.
+
+Each says what is at fault, why, and what to do about it, in one line. The command line prints that
+line and exits with status 2; anything else that escapes is our own fault and exits with status 1.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class StriateError(Exception):
+    """Something that the user can mend: ``what: why; remedy``.
+
+    Parameters
+    ----------
+    what: the thing at fault, named as the user named it (a resolved path, a network, a recipe key).
+    why: the reason, in a few words.
+    remedy: what to do next; optional where the reason says it already.
+    """
+
+    def __init__(self, what: str, why: str, remedy: str = "") -> None:
+        self.what, self.why, self.remedy = what, why, remedy
+        super().__init__(f"{what}: {why}" + (f"; {remedy}" if remedy else ""))
+
+
+class NetworkError(StriateError):
+    """An unknown network, a variant it does not have, an input that it cannot take."""
+
+
+class DataError(StriateError):
+    """Images or labels that are missing, unreadable or inconsistent."""
+
+
+class RecipeError(StriateError):
+    """An unknown recipe or key, or a value outside its range."""
+
+
+class RunError(StriateError):
+    """A run directory that is missing, incomplete or altered."""
+
+
+class TrainingError(StriateError):
+    """Training that cannot go on: a loss that is not finite, a full disk."""
+
+
+class ExportError(StriateError):
+    """An export that failed or whose file does not compute what the network computes."""
+
+
+class Interrupted(Exception):  # noqa: N818 - not an error: the run can be resumed
+    """Ctrl-C or a termination signal; the message says how to go on. Exit status 130."""
+
+
+def nearest(name: str, choices: Iterable[str]) -> str:
+    """``did you mean 'resnet50'?`` for the choice nearest to `name`, or a list of a few choices."""
+    known = sorted(choices)
+    lowered = {choice.lower(): choice for choice in known}
+    close = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.5)
+    if close:
+        return f"did you mean '{lowered[close[0]]}'?"
+    shown = ", ".join(known[:12]) + (", …" if len(known) > 12 else "")
+    return f"choose one of {shown}"
