@@ -1,0 +1,63 @@
+# Every target makes and fills .venv by itself; nothing else on the machine is touched.
+#   make help            what there is
+#   make PYTHON=python3.12 test
+
+PYTHON ?= python3
+VENV   ?= .venv
+DEMO   ?= demo
+
+BIN   := $(VENV)/bin
+READY := $(VENV)/.ready
+SITE  := src tests benchmarks tools
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test quick lint format bench clean
+
+help:  ## what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */\1\t/' | expand -t 10
+
+setup: $(READY)  ## make .venv and install Striate into it, with the pinned dependencies
+
+# setuptools comes first and from the constraints too: a build in isolation would fetch any version.
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = "%d.%d" % sys.version_info[:2]; \
+	    sys.exit(0 if sys.version_info >= (3, 11) else "$(PYTHON) is Python " + v + \
+	    "; Striate needs 3.11 or newer: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -c constraints.txt pip setuptools
+	$(BIN)/python -m pip install --quiet -c constraints.txt --no-build-isolation \
+	    -e '.[dev,export,tensorboard]'
+	@touch $@
+
+demo: $(READY)  ## train on scikit-learn's digits, report, export, predict: a minute
+	rm -rf $(DEMO)
+	$(BIN)/striate train digits --net lenet --out $(DEMO)/run
+	$(BIN)/striate export $(DEMO)/run -o $(DEMO)/digits.onnx
+	$(BIN)/python tools/demo_images.py $(DEMO)/images
+	$(BIN)/striate predict $(DEMO)/run $(DEMO)/images
+	@echo
+	@echo "Open $(DEMO)/run/report.html in a browser; $(DEMO)/digits.onnx runs in any ONNX engine."
+
+test: $(READY)  ## every test, with coverage
+	$(BIN)/python -m pytest --cov=striate --cov-report=term:skip-covered
+
+quick: $(READY)  ## the tests that take no more than a few seconds each
+	$(BIN)/python -m pytest -m 'not slow and not browser'
+
+lint: $(READY)  ## ruff, mypy and the order of the rooms
+	$(BIN)/ruff check $(SITE)
+	$(BIN)/ruff format --check $(SITE)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY)  ## let ruff put the code in shape
+	$(BIN)/ruff check --fix $(SITE)
+	$(BIN)/ruff format $(SITE)
+
+bench: $(READY)  ## training speed beside the loop of the PyTorch tutorial
+	$(BIN)/python benchmarks/training.py
+
+clean:  ## remove .venv, the demo and every cache
+	rm -rf $(VENV) $(DEMO) build dist htmlcov .coverage
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache src/*.egg-info
+	find src tests benchmarks tools -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,99 @@
+"""The repository itself: sizes, paths, pins, links, and the two READMEs against each other."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LONGEST = 400
+
+#: Folders that exist on somebody's machine only. The brackets keep the pattern from matching itself.
+MACHINE_PATH = re.compile(
+    r"(?<![\w.~/-])/(?:work|home|root|Users|mnt)[/]\w"
+    r"|(?<![\w.~/-])/data[/](?:flowers|cifar10|mnist|scratch)\b"
+    r"|\.\.[/]shared\b"
+    r"|\b[A-Z]:\\\\?Users\b"
+)
+LINK = re.compile(r"(?:\]\(|src=\"|srcset=\")([^)#\"\s]+)")
+
+
+def tracked() -> list[Path]:
+    try:
+        listed = subprocess.run(
+            ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, text=True
+        ).stdout
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("not a git checkout, so that nothing says which files belong to it")
+    return [ROOT / name for name in listed.split("\0") if name and (ROOT / name).is_file()]
+
+
+def text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        return ""  # an image
+
+
+def code_blocks(path: Path) -> list[tuple[str, str]]:
+    return re.findall(r"^```(\w+)\n(.*?)^```$", text_of(path), re.MULTILINE | re.DOTALL)
+
+
+def headings(path: Path) -> list[int]:
+    prose = re.sub(r"^```.*?^```$", "", text_of(path), flags=re.MULTILINE | re.DOTALL)
+    return [len(marks) for marks in re.findall(r"^(#+) ", prose, re.MULTILINE)]
+
+
+def test_no_source_file_is_too_long_to_read() -> None:
+    lengths = {path: len(text_of(path).splitlines()) for path in (ROOT / "src").rglob("*.py")}
+    assert lengths
+    assert {str(path): n for path, n in lengths.items() if n > LONGEST} == {}
+
+
+def test_no_file_names_a_folder_of_one_machine() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()[:120]}"
+        for path in tracked()
+        for number, line in enumerate(text_of(path).splitlines(), start=1)
+        if MACHINE_PATH.search(line)
+    ]
+    assert found == []
+
+
+def test_every_direct_dependency_is_pinned() -> None:
+    def normal(name: str) -> str:
+        return re.sub(r"[-_.]+", "-", name).lower()
+
+    project = tomllib.loads(text_of(ROOT / "pyproject.toml"))["project"]
+    wanted = project["dependencies"] + sum(project["optional-dependencies"].values(), [])
+    names = {normal(match[0]) for each in wanted if (match := re.match(r"[\w.-]+", each))}
+    pins = re.findall(r"^([\w.-]+)==\S+$", text_of(ROOT / "constraints.txt"), re.MULTILINE)
+    assert names - {normal(name) for name in pins} == set()
+
+
+def test_every_link_inside_the_repository_leads_somewhere() -> None:
+    broken = [
+        f"{page.relative_to(ROOT)}: {target}"
+        for page in tracked()
+        if page.suffix == ".md"
+        for target in LINK.findall(text_of(page))
+        if "://" not in target and not (page.parent / target).exists()
+    ]
+    assert broken == []
+
+
+def test_the_chinese_readme_keeps_pace() -> None:
+    english, chinese = ROOT / "README.md", ROOT / "README.zh-CN.md"
+    assert code_blocks(english)
+    assert code_blocks(chinese) == code_blocks(english)
+    assert headings(chinese) == headings(english)
+    images = [
+        [link for link in LINK.findall(text_of(page)) if link.endswith((".png", ".svg"))]
+        for page in (english, chinese)
+    ]
+    assert images[0]
+    assert images[1] == images[0]
