@@ -1,0 +1,183 @@
+"""From an image of any size to what a network takes, described once for every use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from striate.errors import RecipeError, RunError, nearest
+
+if TYPE_CHECKING:
+    import torch
+
+# Above this many pixels for each pixel kept, the resized image is not computed as a whole: a strip
+# of 1 x 10,000 pixels would otherwise become one of 256 x 2,560,000.
+_WHOLE_RESIZE = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preprocessing:
+    """What happens to an image between its file and the network, without any chance in it.
+
+    ``crop`` resizes the short side to `resize` and keeps the centre; ``pad`` resizes the long side
+    to `resize` and centres the image on a ground of grey level `fill`. Resizing is Pillow's
+    antialiased bilinear one; the other side is rounded down, as in torchvision; the centre's
+    offset is ``(size - crop) // 2``.
+
+    Parameters
+    ----------
+    fit: ``"crop"`` or ``"pad"``.
+    resize: length in pixels of the short (crop) or long (pad) side after resizing.
+    height, width: size in pixels of what the network takes.
+    channels: 1 (grey) or 3 (RGB).
+    fill: grey level, 0 to 255, around a padded image.
+    mean, std: one number a channel, in the range 0 to 1: ``(image / 255 - mean) / std``.
+
+    Raises RecipeError where the numbers contradict each other.
+    """
+
+    fit: Literal["crop", "pad"] = "crop"
+    resize: int
+    height: int
+    width: int
+    channels: int = 3
+    fill: int = 0
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        problem = self._problem()
+        if problem:
+            raise RecipeError("preprocessing", problem)
+
+    def _problem(self) -> str:
+        """What is wrong with the numbers, or an empty string."""
+        demands = (
+            (self.fit in ("crop", "pad"), f"fit (={self.fit!r}) must be 'crop' or 'pad'"),
+            (
+                min(self.resize, self.height, self.width) > 0,
+                f"resize, height, width (={self.resize, self.height, self.width}) must be positive",
+            ),
+            (
+                self.fit != "crop" or self.resize >= max(self.height, self.width),
+                f"resize (={self.resize}) is less than the crop of {self.height} x {self.width}",
+            ),
+            (
+                self.fit != "pad" or self.resize <= min(self.height, self.width),
+                f"resize (={self.resize}) does not fit into {self.height} x {self.width}",
+            ),
+            (self.channels in (1, 3), f"channels (={self.channels}) must be 1 or 3"),
+            (0 <= self.fill <= 255, f"fill (={self.fill}) must lie between 0 and 255"),
+            (
+                len(self.mean) == len(self.std) == self.channels,
+                f"mean and std must hold {self.channels} numbers each",
+            ),
+            (
+                all(np.isfinite(self.mean)) and all(0 < value < np.inf for value in self.std),
+                f"mean (={self.mean}) must be finite and std (={self.std}) positive",
+            ),
+        )
+        return next((problem for holds, problem in demands if not holds), "")
+
+    @property
+    def input_size(self) -> tuple[int, int, int]:
+        """(channels, height, width) of what the network takes."""
+        return self.channels, self.height, self.width
+
+    def resized(self, height: int, width: int) -> tuple[int, int]:
+        """(height, width) that an image of that size is resized to, before cropping or padding."""
+        anchor = min(height, width) if self.fit == "crop" else max(height, width)
+        return max(1, self.resize * height // anchor), max(1, self.resize * width // anchor)
+
+    def fit_image(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """From uint8 (H, W, 1 or 3) of any size to uint8 (height, width, channels)."""
+        image = with_channels(image, self.channels)
+        height, width = self.resized(*image.shape[:2])
+        if self.fit == "pad":
+            ground = np.full((self.height, self.width, self.channels), self.fill, np.uint8)
+            top, left = (self.height - height) // 2, (self.width - width) // 2
+            ground[top : top + height, left : left + width] = resize(image, height, width)
+            return ground
+        top, left = (height - self.height) // 2, (width - self.width) // 2
+        if height * width > _WHOLE_RESIZE * self.height * self.width:
+            return self._resize_part(image, height, width, top, left)
+        whole = resize(image, height, width)
+        return np.ascontiguousarray(whole[top : top + self.height, left : left + self.width])
+
+    def _resize_part(
+        self, image: NDArray[np.uint8], height: int, width: int, top: int, left: int
+    ) -> NDArray[np.uint8]:
+        """The crop alone of `image` resized to `height` x `width`: equal up to rounding."""
+        down, across = image.shape[0] / height, image.shape[1] / width
+        box = (left * across, top * down, (left + self.width) * across, (top + self.height) * down)
+        return resize(image, self.height, self.width, box)
+
+    def normalise(self, images: torch.Tensor) -> torch.Tensor:
+        """From uint8 (N, H, W, C) to float32 (N, C, H, W), channels-last in memory, same device."""
+        import torch
+
+        scale = torch.tensor([1 / (255 * std) for std in self.std], device=images.device)
+        shift = torch.tensor(
+            [-mean / std for mean, std in zip(self.mean, self.std, strict=True)],
+            device=images.device,
+        )
+        return images.to(torch.float32).mul_(scale).add_(shift).permute(0, 3, 1, 2)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values that TOML and JSON can hold."""
+        values = asdict(self)
+        return {**values, "mean": list(self.mean), "std": list(self.std)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Preprocessing:
+        """The opposite of `to_dict`; RunError for an unknown, missing or impossible value."""
+        known = [field.name for field in fields(cls)]
+        for key in values:
+            if key not in known:
+                raise RunError(f"[preprocessing] {key}", "unknown key", nearest(key, known))
+        try:
+            numbers = {key: tuple(float(v) for v in values[key]) for key in ("mean", "std")}
+            whole = {
+                key: int(values[key])
+                for key in ("resize", "height", "width", "channels", "fill")
+                if key in values
+            }
+            return cls(fit=values.get("fit", "crop"), **whole, **numbers)  # type: ignore[arg-type]
+        except KeyError as error:
+            raise RunError("[preprocessing]", f"{error.args[0]} is missing") from None
+        except (TypeError, ValueError) as error:
+            raise RunError("[preprocessing]", str(error)) from None
+        except RecipeError as error:
+            raise RunError("[preprocessing]", error.why) from None
+
+
+def resize(
+    image: NDArray[np.uint8],
+    height: int,
+    width: int,
+    box: tuple[float, float, float, float] | None = None,
+) -> NDArray[np.uint8]:
+    """`image`, uint8 (H, W, C), as uint8 (height, width, C): Pillow's antialiased bilinear resize.
+
+    `box` is the part of the image to use: (left, top, right, bottom), fractions of pixels allowed.
+    """
+    if box is None and image.shape[:2] == (height, width):
+        return image
+    grey = image.shape[2] == 1
+    picture = Image.fromarray(image[:, :, 0] if grey else image)
+    array = np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR, box))
+    return array[:, :, None] if grey else array
+
+
+def with_channels(image: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
+    """`image`, uint8 (H, W, 1 or 3), with that many channels; grey is Pillow's (ITU-R 601)."""
+    if image.shape[2] == channels:
+        return image
+    if channels == 3:
+        return np.repeat(image, 3, axis=2)
+    return np.asarray(Image.fromarray(image).convert("L"))[:, :, None]
