@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 LONGEST = 400
 
-#: Folders that exist on somebody's machine only. The brackets keep the pattern from matching itself.
+#: Folders of somebody's own machine. The brackets keep the pattern from matching itself.
 MACHINE_PATH = re.compile(
     r"(?<![\w.~/-])/(?:work|home|root|Users|mnt)[/]\w"
     r"|(?<![\w.~/-])/data[/](?:flowers|cifar10|mnist|scratch)\b"
@@ -69,7 +69,9 @@ def test_every_direct_dependency_is_pinned() -> None:
         return re.sub(r"[-_.]+", "-", name).lower()
 
     project = tomllib.loads(text_of(ROOT / "pyproject.toml"))["project"]
-    wanted = project["dependencies"] + sum(project["optional-dependencies"].values(), [])
+    wanted = project["dependencies"] + [
+        each for extra in project["optional-dependencies"].values() for each in extra
+    ]
     names = {normal(match[0]) for each in wanted if (match := re.match(r"[\w.-]+", each))}
     pins = re.findall(r"^([\w.-]+)==\S+$", text_of(ROOT / "constraints.txt"), re.MULTILINE)
     assert names - {normal(name) for name in pins} == set()

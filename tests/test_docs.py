@@ -1,0 +1,63 @@
+"""What the documents say about commands, options and recipes is what the program knows."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+
+
+def documented() -> list[tuple[str, str]]:
+    """(command, option) wherever a page shows ``striate COMMAND … --option`` in a shell block."""
+    found = set()
+    for page in PAGES:
+        blocks = re.findall(r"^```sh\n(.*?)^```$", page.read_text("utf-8"), re.M | re.S)
+        for line in "\n".join(blocks).splitlines():
+            if match := re.search(r"\bstriate (\w+)(.*)", line):
+                found |= {(match[1], option) for option in re.findall(r"--[\w-]+", match[2])}
+                found.add((match[1], "--help"))
+    return sorted(found)
+
+
+def help_of(command: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "striate", command, "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"},
+    )
+    return done.stdout
+
+
+def test_documented_options_exist() -> None:
+    options = documented()
+    helps = {command: help_of(command) for command, _ in options}
+    assert [pair for pair in options if pair[1] not in helps[pair[0]]] == []
+
+
+def test_options_of_export_are_those_of_its_page() -> None:
+    page = (ROOT / "docs" / "export.md").read_text("utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| `-")]
+    documented = set(re.findall(r"--[\w-]+", "\n".join(rows)))
+    known = set(re.findall(r"--[\w-]+", help_of("export"))) - {"--help", "--json"}
+    assert documented == {each for each in known if not each.startswith("--output")} | {
+        "--output-name"
+    }
+
+
+def test_the_recipe_of_the_page_is_a_recipe() -> None:
+    pytest.importorskip("torch")
+    from striate.training.recipe import Recipe
+
+    page = (ROOT / "docs" / "recipes.md").read_text("utf-8")
+    (toml,) = re.findall(r"^```toml\n(.*?)^```$", page, re.M | re.S)
+    recipe = Recipe.from_dict(tomllib.loads(toml), "docs/recipes.md")
+    assert recipe.schedule.name == "step"
