@@ -1,0 +1,137 @@
+"""The set of images that training and evaluation work on: one split, on disk or in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from striate.data.decode import decode
+from striate.data.preprocessing import with_channels
+from striate.errors import DataError
+
+Array: TypeAlias = NDArray[np.uint8]
+
+SMALL = 64
+"""Sets whose images have no side longer than this many pixels are held in memory, decoded."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ImageSet:
+    """The images of one split, all of which have been decoded once and found sound.
+
+    Parameters
+    ----------
+    classes: names of the classes.
+    labels: int64 (n,), the index in `classes` of each image.
+    names: how each image is called: its path relative to the origin, or ``train[17]``.
+    digests: hash of each file's bytes (or of an array's shape and pixels), hexadecimal.
+    sizes: int32 (n, 2), height and width in pixels of each upright image.
+    grey: bool (n,), whether each image is without any colour, however it is stored.
+    paths: file of each image; None for sets that never were files.
+    pixels: decoded images of a small set: one uint8 array (n, H, W, C) where all have one size,
+        else a list of (H, W, C); C is 1 where all are grey, else 3. None for sets read from files.
+    """
+
+    classes: tuple[str, ...]
+    labels: NDArray[np.int64]
+    names: Sequence[str]
+    digests: Sequence[str]
+    sizes: NDArray[np.int32]
+    grey: NDArray[np.bool_]
+    paths: Sequence[Path] | None = None
+    pixels: Array | Sequence[Array] | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @cached_property
+    def largest_side(self) -> int:
+        """The longest side of any image, in pixels; 0 for an empty set."""
+        return int(self.sizes.max(initial=0))
+
+    @cached_property
+    def is_grey(self) -> bool:
+        """Whether no image has any colour."""
+        return bool(self.grey.all())
+
+    @cached_property
+    def counts(self) -> NDArray[np.int64]:
+        """Images of each class, (classes,)."""
+        return np.bincount(self.labels, minlength=len(self.classes)).astype(np.int64)
+
+    def path(self, index: int) -> Path | None:
+        """The file of an image, where it has one."""
+        return None if self.paths is None else self.paths[index]
+
+    def digest(self, index: int) -> str:
+        """The content hash of an image: equal for equal files."""
+        return self.digests[index]
+
+    def read(self, index: int, channels: int | None = 3) -> Array:
+        """The pixels of an image, upright: uint8 (H, W, channels).
+
+        With None, as many channels as the image is stored in. Treat the array as read-only.
+        Raises DataError where the file has since gone or changed.
+        """
+        if self.pixels is not None:
+            image = self.pixels[index]
+            return image if channels is None else with_channels(image, channels)
+        if self.paths is None:
+            raise DataError(self.names[index], "has neither a file nor pixels")
+        return decode(self.paths[index], channels)
+
+    def in_memory(self, channels: int) -> Array | list[Array]:
+        """All images decoded: uint8 (n, H, W, channels), or a list where their sizes differ.
+
+        Meant for sets whose `largest_side` is at most SMALL pixels. Treat it as read-only.
+        """
+        pixels = self.pixels
+        if pixels is None:
+            pixels = [self.read(index, channels) for index in range(len(self))]
+        if isinstance(pixels, np.ndarray) and pixels.shape[3] == channels:
+            return pixels
+        if isinstance(pixels, np.ndarray) and channels == 3:
+            return np.repeat(pixels, 3, axis=3)
+        return stack([with_channels(image, channels) for image in pixels])
+
+    def subset(self, indices: Sequence[int] | NDArray[np.int64]) -> ImageSet:
+        """The images at `indices`, in that order."""
+        chosen = np.asarray(indices, np.int64)
+        pixels: Array | list[Array] | None = None
+        if isinstance(self.pixels, np.ndarray):
+            pixels = self.pixels[chosen]
+        elif self.pixels is not None:
+            pixels = [self.pixels[index] for index in chosen]
+        return replace(
+            self,
+            labels=self.labels[chosen],
+            names=[self.names[index] for index in chosen],
+            digests=[self.digests[index] for index in chosen],
+            sizes=self.sizes[chosen],
+            grey=self.grey[chosen],
+            paths=None if self.paths is None else [self.paths[index] for index in chosen],
+            pixels=pixels,
+        )
+
+
+def stack(images: Sequence[Array]) -> Array | list[Array]:
+    """`images`, each (H, W, C), as one array where all have one shape, else as a list."""
+    if len({image.shape for image in images}) == 1:
+        return np.stack(list(images))
+    return list(images)
+
+
+def has_no_colour(image: Array) -> bool:
+    """Whether an image (H, W, C) is grey in every pixel."""
+    if image.shape[2] == 1:
+        return True
+    row = image[image.shape[0] // 2]  # most coloured images are given away by one row
+    if (row[:, :1] != row[:, 1:]).any():
+        return False
+    return not (image[:, :, :1] != image[:, :, 1:]).any()
