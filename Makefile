@@ -23,9 +23,10 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = "%d.%d" % sys.version_info[:2]; \
 	    sys.exit(0 if sys.version_info >= (3, 11) else "$(PYTHON) is Python " + v + \
 	    "; Striate needs 3.11 or newer: make PYTHON=python3.12 ...")'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -c constraints.txt pip setuptools
-	$(BIN)/python -m pip install --quiet -c constraints.txt --no-build-isolation \
+	@echo "Installing Striate's pinned dependencies into $(VENV): a few minutes, once"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -qq -c constraints.txt pip setuptools
+	@$(BIN)/python -m pip install -qq -c constraints.txt --no-build-isolation \
 	    -e '.[dev,export,tensorboard]'
 	@touch $@
 
