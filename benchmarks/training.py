@@ -290,7 +290,8 @@ std = {std}
 
 def striate_side(case: Case, folder: Path, epochs: int) -> None:
     """Striate as it comes, with the rival's optimiser and augmentation as its recipe."""
-    import striate
+    from striate.training.distributed import Group
+    from striate.training.plan import Options, plan
 
     recipe = folder / "recipe.toml"
     recipe.write_text(
@@ -302,14 +303,14 @@ def striate_side(case: Case, folder: Path, epochs: int) -> None:
             std=list(STD[: case.channels]),
         )
     )
-    striate.train(
-        folder,
+    options = Options(
+        data=str(folder),
         net=case.network,
         recipe=str(recipe),
         size=case.size,
         out=folder / "run",
-        watcher=Turns(),
     )
+    plan(options, group=Group(), watcher=Turns()).training.run()
 
 
 RIVALS = {"tutorial": tutorial, "bare": bare}
