@@ -1,0 +1,69 @@
+"""The ``striate`` command: its sub-commands, and what happens when one of them fails."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from striate.cli import check, evaluate, export, list as list_, predict, train
+from striate.errors import Interrupted, StriateError
+
+app = typer.Typer(
+    name="striate",
+    help="The classic convolutional networks, from a folder of images to a classifier.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (
+    list_.list_networks,
+    check.check,
+    train.train,
+    evaluate.evaluate,
+    predict.predict,
+    export.export,
+):
+    app.command(name=command.__name__.removesuffix("_networks"))(command)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"striate {version('striate')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; exit 0 done, 2 the input is at fault, 130 interrupted, 1 our fault."""
+    try:
+        app()
+    except StriateError as error:
+        _leave(f"striate: {error}", 2)
+    except Interrupted as stop:
+        _leave(f"striate: stopped; {stop}", 130)
+    except KeyboardInterrupt:
+        _leave("striate: interrupted", 130)
+    except BrokenPipeError:
+        # The reader of our output, such as `head`, has gone: nothing is wrong.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+def _leave(message: str, status: int) -> None:
+    print(" ".join(message.splitlines()), file=sys.stderr)
+    sys.exit(status)

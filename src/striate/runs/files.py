@@ -1,0 +1,92 @@
+"""Files that are whole or absent: written beside themselves, flushed, and moved into place."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from striate.errors import RunError
+
+
+def write_atomically(path: Path, content: bytes | Callable[[Path], None]) -> None:
+    """Replace `path` by `content` so that a crash at any moment leaves the old file or the new.
+
+    Parameters
+    ----------
+    path: the file to replace; its folder must exist.
+    content: the bytes, or a function that writes them to the path that it is given.
+
+    Raises
+    ------
+    RunError: the disk is full or the folder cannot be written; the old file is left as it was.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        if callable(content):
+            content(beside)
+        else:
+            beside.write_bytes(content)
+        with beside.open("rb") as handle:
+            os.fsync(handle.fileno())
+        beside.replace(path)
+        _flush_folder(path.parent)
+    except (OSError, RuntimeError) as error:
+        # torch.save and safetensors turn a failed write into errors of their own kind, so what is
+        # left on the disk decides whether this was a full disk.
+        raise _explain(path, error) from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make the move itself durable (POSIX: a rename lives in the folder, not in the file)."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _explain(path: Path, error: OSError | RuntimeError) -> RunError:
+    text = str(error).lower()
+    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or any(
+        sign in text for sign in ("no space left", "enforce fail", "file write failed", "os error 28")
+    ):
+        return RunError(
+            str(path.resolve()), "the disk is full", "free some space, then go on with --resume"
+        )
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return RunError(
+        str(path.resolve()), f"cannot be written ({reason})", "choose another folder with --out"
+    )
+
+
+def make_folder(path: Path) -> None:
+    """Make `path` and its parents, and prove that a file can be written there.
+
+    Raises
+    ------
+    RunError: it is a file, or cannot be made or written.
+    """
+    if path.exists() and not path.is_dir():
+        raise RunError(str(path.resolve()), "is a file, not a folder", "choose another --out")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(
+            str(path.resolve()),
+            f"the folder cannot be made ({error.strerror or error})",
+            "choose another --out",
+        ) from error
+    write_atomically(path / ".writable", b"")
+    (path / ".writable").unlink()
+
+
+def sha256(data: bytes) -> str:
+    """The SHA-256 of `data` in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,158 @@
+"""A run directory opened for use: by evaluate, predict, export, and by training to go on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from striate.data.preprocessing import Preprocessing
+from striate.errors import RunError
+from striate.runs.config import RunConfig
+
+if TYPE_CHECKING:
+    from torch import nn
+
+CONFIG = "run.toml"
+WEIGHTS = "model.safetensors"
+STATE = "last.pt"
+METRICS = "metrics.jsonl"
+TIMING = "timing.jsonl"
+EVALUATION = "evaluation.json"
+CHECK = "check.json"
+REPORT = "report.html"
+
+
+class Run:
+    """One run directory.
+
+    Attributes
+    ----------
+    path: the resolved folder.
+    config: what was decided before the first step.
+    """
+
+    def __init__(self, path: Path, config: RunConfig) -> None:
+        self.path = path
+        self.config = config
+
+    @classmethod
+    def open(cls, path: str | Path) -> Run:
+        """Open the run at `path`.
+
+        Raises
+        ------
+        RunError: there is no such folder, or it is not a run, or its ``run.toml`` is damaged.
+        """
+        folder = Path(path).expanduser().resolve()
+        if not folder.exists():
+            raise RunError(str(folder), "there is no such run", _nearby(folder))
+        if not folder.is_dir():
+            raise RunError(
+                str(folder), "is a file, not a run's folder", f"did you mean {folder.parent}?"
+            )
+        if not (folder / CONFIG).is_file():
+            raise RunError(
+                str(folder), f"is not a run: it holds no {CONFIG}", _nearby(folder / CONFIG)
+            )
+        return cls(folder, RunConfig.read(folder / CONFIG))
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names in the order of the network's outputs."""
+        return self.config.classes
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """What turns an image into the network's input."""
+        return self.config.preprocessing
+
+    @property
+    def weights_epoch(self) -> int:
+        """The epoch, counted from 1, after which the kept weights were taken."""
+        from striate.runs.weights import read_stamp
+
+        return read_stamp(self.path / WEIGHTS).epoch
+
+    def network(self) -> nn.Module:
+        """The network with the run's best weights, in evaluation mode, on the CPU.
+
+        Raises
+        ------
+        RunError: the weights are missing, damaged, altered, or those of another run.
+        """
+        from striate.runs.weights import read_weights
+        from striate.zoo.create import create
+
+        weights, stamp = read_weights(self.path / WEIGHTS)
+        if stamp.identity != self.config.identity:
+            raise RunError(
+                str(self.path / WEIGHTS),
+                f"does not belong to the {CONFIG} beside it: one of them was altered or replaced",
+                "restore both from one copy of the run",
+            )
+        network = create(
+            self.config.network,
+            classes=len(self.classes),
+            in_channels=self.config.in_channels,
+            **self.config.variant,
+        )
+        network.load_state_dict(weights)
+        return network.eval()
+
+    @property
+    def metrics(self) -> list[dict[str, Any]]:
+        """One entry an epoch, in order; the first may describe the untrained network (epoch 0)."""
+        return read_jsonl(self.path / METRICS)
+
+    @property
+    def timing(self) -> list[dict[str, Any]]:
+        """Seconds and images a second of each epoch: apart from the metrics, which repeat exactly."""
+        return read_jsonl(self.path / TIMING)
+
+    @property
+    def evaluation(self) -> dict[str, Any] | None:
+        """What the last evaluation on the run's own held-out images found, if there was one."""
+        return read_json(self.path / EVALUATION)
+
+    @property
+    def check(self) -> dict[str, Any] | None:
+        """What was found when the data were checked before training, if it was kept."""
+        return read_json(self.path / CHECK)
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The JSON object at `path`; None where there is no such file."""
+    if not path.exists():
+        return None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise RunError(str(path), f"is damaged ({error})", "delete it to have it made anew") from error
+    if not isinstance(content, dict):
+        raise RunError(str(path), "is damaged (not a JSON object)", "delete it to have it made anew")
+    return content
+
+
+def read_jsonl(path: Path) -> list[dict[str, Any]]:
+    """The JSON objects at `path`, one a line; none where there is no such file."""
+    if not path.exists():
+        return []
+    entries = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            entries.append(json.loads(line))
+        except ValueError as error:
+            raise RunError(
+                f"{path}, line {number}", f"is damaged ({error})", "restore it from a copy"
+            ) from error
+    return entries
+
+
+def _nearby(path: Path) -> str:
+    """Names runs beside `path`, since most such errors are a mistyped name."""
+    folder = path.parent
+    beside = [p.parent.name for p in folder.glob(f"*/{CONFIG}")] if folder.is_dir() else []
+    if not beside:
+        return "train one with `striate train DATA --net NAME --out DIR`"
+    return f"runs in {folder}: {', '.join(sorted(beside)[:6])}"

@@ -1,0 +1,92 @@
+"""``model.safetensors``: the best weights, with what proves that they are whole and belong here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from striate.errors import RunError
+from striate.runs.files import write_atomically
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stamp:
+    """What a weights file says about itself."""
+
+    identity: str
+    """`RunConfig.identity` of the run that made it."""
+    epoch: int
+    digest: str
+    """SHA-256 over the names, types, shapes and bytes of all tensors."""
+
+
+def digest(weights: Mapping[str, Tensor]) -> str:
+    """SHA-256 over names, types, shapes and bytes, in the order of the names."""
+    total = hashlib.sha256()
+    for name in sorted(weights):
+        tensor = weights[name].detach().cpu().contiguous()
+        total.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        total.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return total.hexdigest()
+
+
+def write_weights(path: Path, weights: Mapping[str, Tensor], *, identity: str, epoch: int) -> str:
+    """Write `weights` to `path`, whole or not at all; returns their digest."""
+    plain = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
+    total = digest(plain)
+    # One metadata value holds all: safetensors writes several in no fixed order, and two runs that
+    # must end equal are compared by the bytes of their files.
+    note = json.dumps({"digest": total, "epoch": epoch, "identity": identity}, sort_keys=True)
+    write_atomically(path, save(plain, metadata={"striate": note}))
+    return total
+
+
+def read_stamp(path: Path) -> Stamp:
+    """What the file at `path` says about itself, without reading its tensors."""
+    return _open(path)[0]
+
+
+def read_weights(path: Path) -> tuple[dict[str, Tensor], Stamp]:
+    """The tensors at `path` and their stamp, after checking that nothing in them has changed.
+
+    Raises
+    ------
+    RunError: the file is missing, cut short, not safetensors, or altered since it was written.
+    """
+    stamp, weights = _open(path, tensors=True)
+    if digest(weights) != stamp.digest:
+        raise RunError(
+            str(path.resolve()),
+            "was altered after training (its digest does not match)",
+            "restore it from a copy, or train again",
+        )
+    return weights, stamp
+
+
+def _open(path: Path, *, tensors: bool = False) -> tuple[Stamp, dict[str, Tensor]]:
+    where = str(path.resolve())
+    if not path.is_file():
+        raise RunError(
+            where,
+            "is missing",
+            "the run has no finished epoch yet or lost its weights: go on with "
+            f"`striate train --resume {path.parent.resolve()}`",
+        )
+    try:
+        with safe_open(path, framework="pt") as handle:
+            note = json.loads((handle.metadata() or {})["striate"])
+            stamp = Stamp(**note)
+            weights = {k: handle.get_tensor(k) for k in handle.keys()} if tensors else {}  # noqa: SIM118
+    except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
+        raise RunError(
+            where, f"is damaged ({error})", "restore it from a copy, or train again"
+        ) from error
+    return stamp, weights

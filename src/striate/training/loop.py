@@ -1,0 +1,357 @@
+"""The training loop, to be read in one sitting.
+
+An epoch is: batches in an order that (seed, epoch) decides, one update each, then the validation
+images, one line in ``metrics.jsonl``, and a checkpoint. Nothing that happens depends on the clock, on
+the number of worker threads, or on where the run was cut: a killed run goes on from its last
+checkpoint and ends in the same weights to the bit.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from striate.data.loader import Batch, Loader
+from striate.data.random import uniforms, DROPOUT
+from striate.errors import Interrupted, RunError, TrainingError
+from striate.runs import run as names
+from striate.runs.files import write_atomically
+from striate.runs.weights import digest, read_stamp, write_weights
+from striate.training import checkpoint
+from striate.training.averaging import AveragedNetwork
+from striate.training.checkpoint import Best, State
+from striate.training.distributed import Group
+from striate.training.health import Health, first_not_finite
+from striate.training.losses import Criterion, Targets
+from striate.training.optimisers import make_optimiser, set_rate
+from striate.training.progress import Silent, Watcher
+from striate.training.recipe import Recipe
+from striate.training.schedules import RateSchedule
+from striate.training.signals import StopSignal
+from striate.training.tensorboard import Board
+
+#: How often a person is shown new figures, in seconds.
+SHOWN_EVERY = 0.25
+
+
+@dataclass(kw_only=True)
+class Setup:
+    """Everything that a training needs, made by `striate.training.plan`."""
+
+    path: Path
+    identity: str
+    recipe: Recipe
+    network: nn.Module
+    train: Loader
+    validation: Loader
+    criterion: Criterion
+    seed: int
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    precision: str = "float32"
+    group: Group = field(default_factory=Group)
+    watcher: Watcher = field(default_factory=Silent)
+    checkpoint_seconds: float = 300.0
+    board: Board | None = None
+
+
+class Training:
+    """One run from its first step, or from its last checkpoint, to its end."""
+
+    def __init__(self, setup: Setup) -> None:
+        self.setup, self.recipe = setup, setup.recipe
+        self.steps = setup.train.steps
+        # Channels last is the layout that convolutions are fastest in, on processors and elsewhere.
+        self.network = setup.network.to(setup.device, memory_format=torch.channels_last)
+        self.optimiser = make_optimiser(self.network, self.recipe.optimiser)
+        self.schedule = RateSchedule(
+            self.recipe.schedule, self.recipe.optimiser, self.recipe.epochs, self.steps
+        )
+        updates = -(-self.steps // self.recipe.gradient.accumulate) * self.recipe.epochs
+        self.averaged = (
+            None
+            if self.recipe.averaging.name == "none"
+            else AveragedNetwork(self.network, self.recipe.averaging, updates)
+        )
+        self.health = Health(self.network)
+        self.state = State(identity=setup.identity)
+        self.wrapped = setup.group.wrap(self.network)
+
+    @property
+    def judged(self) -> nn.Module:
+        """The network whose weights are evaluated and kept: the averaged one where there is one."""
+        return self.network if self.averaged is None else self.averaged.network
+
+    def run(self) -> State:
+        """Train to the end of the recipe and return where that is.
+
+        Raises
+        ------
+        TrainingError: a loss that is not finite; the last good checkpoint is kept.
+        Interrupted: Ctrl-C or a termination signal; a checkpoint was written first.
+        RunError: a file of the run cannot be written; what it held before is kept.
+        """
+        state, watcher = self.state, self.setup.watcher
+        done = state.epoch * self.steps + state.step
+        watcher.begin(self.recipe.epochs, self.steps, self.recipe.batch_size, done)
+        try:
+            with StopSignal() as stop:
+                while state.epoch < self.recipe.epochs and not state.stopped:
+                    self._train_epoch(stop)
+                    self._finish_epoch()
+        finally:
+            watcher.end()
+        return state
+
+    # --- one epoch -----------------------------------------------------------------------------
+
+    def _train_epoch(self, stop: StopSignal) -> None:
+        state, steps = self.state, self.steps
+        self.network.train()
+        if state.sums is None:
+            heads = len(self.setup.criterion.auxiliary_weights)
+            state.sums = torch.zeros(3 + heads, dtype=torch.float64, device=self.setup.device)
+        began = shown = saved = time.monotonic()
+        earlier = state.seconds
+        for step, batch in enumerate(
+            self.setup.train.batches(state.epoch, start=state.step), start=state.step
+        ):
+            updated = self._step(batch, step)
+            state.step = step + 1
+            now = time.monotonic()
+            state.seconds = earlier + now - began
+            if now - shown >= SHOWN_EVERY:
+                shown = now
+                rate = self.optimiser.param_groups[0]["lr"]
+                loss = float(state.sums[0]) / state.step
+                self.setup.watcher.step(state.epoch, state.step, loss, rate)
+            # A checkpoint holds no gradients, so it waits for the update that uses them up.
+            if not updated or state.step == steps:
+                continue
+            if self._agreed(step, stop.received):
+                self._save_checkpoint()
+                raise Interrupted(f"{self.setup.path} after {state.epoch} epochs, step {step + 1}")
+            if self._agreed(step, now - saved >= self.setup.checkpoint_seconds):
+                self._save_checkpoint()
+                saved = now
+
+    def _agreed(self, step: int, wish: bool) -> bool:
+        """Whether any process wishes it; several processes ask each other every tenth step only."""
+        return self.setup.group.any(wish) if self.setup.group.world == 1 or step % 10 == 9 else False
+
+    def _step(self, batch: Batch, step: int) -> bool:
+        """Forward, backward and, where enough gradients have come together, an update."""
+        state, accumulate = self.state, self.recipe.gradient.accumulate
+        whole = state.epoch * self.steps + step
+        # Dropout draws from torch's generator: seeding it by the step makes what it draws
+        # independent of everything before, so that no random state needs to be stored.
+        draw = uniforms(self.setup.seed, state.epoch, [whole], 1 + self.setup.group.rank, DROPOUT)
+        torch.manual_seed(int(draw[0, -1] * 2**53))
+        set_rate(self.optimiser, self.schedule.rate(whole))
+        updates = (step + 1) % accumulate == 0 or step + 1 == self.steps
+        at_start = whole == 0
+        watched = at_start or step + 1 == self.steps
+        inputs = batch.inputs(self.setup.device)
+        with self.health.watch() if watched else nullcontext():
+            with self._autocast():
+                output = self.wrapped(inputs)
+            loss = self.setup.criterion(output, Targets(*batch.targets(self.setup.device)))
+        # On a processor the loss is there already; elsewhere reading it would stall the device, so
+        # it is looked at in the sums, before anything is written.
+        if self.setup.device.type == "cpu" and not torch.isfinite(loss.total):
+            self._fail(inputs, step, float(loss.total))
+        (loss.total / accumulate).backward()
+        if watched and at_start:
+            state.history.append({"epoch": 0, "step": 0, "health": self.health.measure()})
+        if updates:
+            self._update(keep_health=watched and not at_start)
+        hits = (loss.logits.argmax(1) == batch.labels.to(self.setup.device)).float().mean()
+        parts = torch.stack((loss.total.detach(), loss.main, hits, *loss.auxiliary))
+        assert state.sums is not None
+        state.sums += parts
+        return updates
+
+    def _update(self, *, keep_health: bool) -> None:
+        clip = self.recipe.gradient.clip_norm
+        if keep_health:
+            self.measured = self.health.measure()
+        if clip:
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), clip)
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+        if self.averaged is not None:
+            self.averaged.update(self.network)
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        if self.setup.precision == "float32":
+            return nullcontext()
+        return torch.autocast(self.setup.device.type, torch.bfloat16)
+
+    def _fail(self, inputs: Tensor, step: int, value: float) -> None:
+        where = first_not_finite(self.network, inputs)
+        rate = self.optimiser.param_groups[0]["lr"]
+        raise TrainingError(
+            f"epoch {self.state.epoch + 1}, step {step + 1}",
+            f"the loss is not finite ({value}): {where}, at a learning rate of {rate:.3g}",
+            "lower the rate or clip gradients in the recipe; the last good checkpoint is kept in "
+            f"{self.setup.path}",
+        )
+
+    # --- after an epoch ------------------------------------------------------------------------
+
+    def _finish_epoch(self) -> None:
+        state, setup = self.state, self.setup
+        entry = {**self._train_figures(), "validation": self.validate(), "health": self.measured}
+        state.history.append(entry)
+        images = self.steps * self.recipe.batch_size
+        timing = {
+            "epoch": entry["epoch"],
+            "seconds": round(state.seconds, 3),
+            "images_per_second": round(images / max(state.seconds, 1e-9), 1),
+        }
+        state.timing.append(timing)
+        state.epoch, state.step, state.sums, state.seconds = state.epoch + 1, 0, None, 0.0
+        self.schedule.observe(entry["validation"]["top1"])
+        better = self._judge(entry["validation"])
+        self._save_checkpoint()
+        if setup.group.leads:
+            self._write_results(better=better)
+            if setup.board is not None:
+                setup.board.write(entry, timing)
+        setup.group.wait()
+        setup.watcher.epoch(entry, timing, best=better)
+
+    def _train_figures(self) -> dict[str, Any]:
+        assert self.state.sums is not None
+        world = self.setup.group.world
+        means = (self.setup.group.total(self.state.sums) / (self.steps * world)).tolist()
+        if not all(abs(mean) < float("inf") for mean in means):
+            raise TrainingError(
+                f"epoch {self.state.epoch + 1}",
+                "the loss became not finite in it",
+                f"lower the rate; the last good checkpoint is kept in {self.setup.path}",
+            )
+        total, main, top1, *auxiliary = means
+        step = (self.state.epoch + 1) * self.steps
+        return {
+            "epoch": self.state.epoch + 1,
+            "step": step,
+            "learning_rate": self.schedule.rate(step - 1),
+            "train": {"loss": total, "main": main, "auxiliary": auxiliary, "top1": top1},
+        }
+
+    @torch.inference_mode()
+    def validate(self) -> dict[str, float]:
+        """Mean negative log likelihood, top-1 and top-5 on the validation images, each once."""
+        network, device = self.judged.eval(), self.setup.device
+        sums = torch.zeros(4, dtype=torch.float64, device=device)
+        for batch in self.setup.validation.batches(0):
+            labels = batch.labels.to(device)
+            with self._autocast():
+                logits = network(batch.inputs(device))
+            logits = logits.float()
+            ranked = logits.topk(min(5, logits.shape[1]), dim=1).indices == labels[:, None]
+            loss = F.cross_entropy(logits, labels, reduction="sum")
+            hits, hits5 = ranked[:, 0].sum(), ranked.sum()
+            sums += torch.stack((loss, hits, hits5, torch.full_like(loss, len(labels))))
+        loss, top1, top5, images = self.setup.group.total(sums).tolist()
+        return {"loss": loss / images, "top1": top1 / images, "top5": top5 / images}
+
+    def _judge(self, found: dict[str, float]) -> bool:
+        """Whether this epoch's weights are the best so far, and whether to stop early."""
+        state, patience = self.state, self.recipe.early_stopping.patience
+        best = state.best
+        better = best is None or (found["top1"], -found["loss"]) > (best.top1, -best.loss)
+        if better:
+            state.best = Best(
+                epoch=state.epoch,
+                top1=found["top1"],
+                loss=found["loss"],
+                digest=digest(self.judged.state_dict()),
+            )
+        assert state.best is not None
+        state.stopped = bool(patience) and state.epoch - state.best.epoch >= patience
+        return better
+
+    # --- files ---------------------------------------------------------------------------------
+
+    def _save_checkpoint(self) -> None:
+        state = self.state
+        norms = torch._foreach_norm([p.detach() for p in self.network.parameters()])
+        if not torch.isfinite(torch.stack(norms)).all():
+            raise TrainingError(
+                f"epoch {state.epoch + 1}, step {state.step}",
+                "the weights are not finite any more",
+                f"lower the rate; the last good checkpoint is kept in {self.setup.path}",
+            )
+        # One process writes, but the sums are everybody's share: each adds a part of the epoch.
+        if state.sums is not None and self.setup.group.world > 1:
+            mine, everybody = state.sums, state.sums.clone()
+            state.sums = self.setup.group.total(everybody)
+        else:
+            mine = state.sums
+        if self.setup.group.leads:
+            state.network = self.network.state_dict()
+            state.optimiser = self.optimiser.state_dict()
+            state.schedule = self.schedule.state()
+            state.averaging = {} if self.averaged is None else self.averaged.state()
+            checkpoint.save(self.setup.path / names.STATE, state)
+        state.sums = mine
+        self.setup.group.wait()
+
+    def _write_results(self, *, better: bool) -> None:
+        """The files that others read. All of them can be made again from the checkpoint."""
+        path, state = self.setup.path, self.state
+        if better and state.best is not None:
+            write_weights(
+                path / names.WEIGHTS,
+                self.judged.state_dict(),
+                identity=state.identity,
+                epoch=state.best.epoch,
+            )
+        write_atomically(path / names.METRICS, _lines(state.history))
+        write_atomically(path / names.TIMING, _lines(state.timing))
+
+    def resume(self) -> None:
+        """Take over the last checkpoint of this run.
+
+        Raises
+        ------
+        RunError: it is missing or damaged, or the weights beside it were altered.
+        """
+        path, group = self.setup.path, self.setup.group
+        state = checkpoint.load(path / names.STATE, identity=self.setup.identity)
+        self.network.load_state_dict(state.network)
+        self.optimiser.load_state_dict(state.optimiser)
+        self.schedule.restore(state.schedule)
+        if self.averaged is not None:
+            self.averaged.restore(state.averaging)
+        if state.sums is not None:
+            # The sums were everybody's; the leader carries them on and the others start from zero.
+            state.sums = state.sums.to(self.setup.device) * (1.0 if group.leads else 0.0)
+        self.state = state
+        if group.leads and state.best is not None:
+            self._restore_results(state.best)
+        group.wait()
+
+    def _restore_results(self, best: Best) -> None:
+        """Make good what a kill between checkpoint and weights left undone."""
+        just_ended = self.state.step == 0 and best.epoch == self.state.epoch
+        if not just_ended:
+            weights = self.setup.path / names.WEIGHTS
+            if read_stamp(weights).digest != best.digest:
+                raise RunError(
+                    str(weights), "is not the one that this run wrote", "restore it from a copy"
+                )
+        self._write_results(better=just_ended)
+
+
+def _lines(entries: list[dict[str, Any]]) -> bytes:
+    return "".join(json.dumps(entry) + "\n" for entry in entries).encode()

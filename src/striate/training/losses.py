@@ -1,0 +1,121 @@
+"""What training minimises: a main loss, auxiliary ones with their weights, mixed targets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from striate.errors import RecipeError
+from striate.training.recipe import Loss
+from striate.zoo.layers import TrainingOutput
+
+
+class Targets(NamedTuple):
+    """What a batch should give: its labels, and for mixed images the other ones and their share."""
+
+    labels: Tensor
+    """(N,) int64."""
+    others: Tensor | None = None
+    """(N,) int64: the labels of the images mixed in."""
+    share: Tensor | None = None
+    """(N,) float: how much of each image is its own."""
+
+
+class TotalLoss(NamedTuple):
+    """The loss and its parts, each a scalar on the device."""
+
+    total: Tensor
+    main: Tensor
+    auxiliary: tuple[Tensor, ...]
+    logits: Tensor
+
+
+class Criterion:
+    """The recipe's loss for one network.
+
+    Parameters
+    ----------
+    spec: the recipe's table.
+    network: asked for its `auxiliary_weights`.
+    class_weights: (classes,) float, or None where all weigh the same.
+    """
+
+    def __init__(self, spec: Loss, network: nn.Module, class_weights: Tensor | None = None) -> None:
+        self.spec, self.class_weights = spec, class_weights
+        own: tuple[float, ...] = tuple(getattr(network, "auxiliary_weights", ()))
+        self.auxiliary_weights = own if spec.auxiliary_weights is None else spec.auxiliary_weights
+        if len(self.auxiliary_weights) != len(own):
+            raise RecipeError(
+                f"auxiliary_weights = {list(self.auxiliary_weights)}",
+                f"the network has {len(own)} auxiliary head{'' if len(own) == 1 else 's'}",
+                f"give {len(own)} weights" if own else "leave it out",
+            )
+
+    def __call__(self, output: Tensor | TrainingOutput, targets: Targets) -> TotalLoss:
+        """Main + Σ wᵢ · auxiliaryᵢ for `output`, the network's in training mode."""
+        if not isinstance(output, TrainingOutput):
+            main = self._one(output, targets)
+            return TotalLoss(main, main.detach(), (), output.detach())
+        main = self._one(output.logits, targets)
+        auxiliary = tuple(self._one(logits, targets) for logits in output.auxiliary)
+        total = main
+        for weight, loss in zip(self.auxiliary_weights, auxiliary, strict=True):
+            total = total + weight * loss
+        parts = tuple(loss.detach() for loss in auxiliary)
+        return TotalLoss(total, main.detach(), parts, output.logits.detach())
+
+    def _one(self, logits: Tensor, targets: Targets) -> Tensor:
+        logits = logits.float()
+        if targets.others is None or targets.share is None:
+            return self._against(logits, targets.labels, "mean")
+        share = targets.share
+        own = self._against(logits, targets.labels, "none")
+        other = self._against(logits, targets.others, "none")
+        return (share * own + (1 - share) * other).mean()
+
+    def _against(self, logits: Tensor, labels: Tensor, reduction: str) -> Tensor:
+        weight = self.class_weights
+        if self.spec.name == "map":
+            # LeCun et al. 1998, eq. 9: y_d + log(e^-j + Σ e^-y), where the logits are -y.
+            ground = logits.new_full((len(logits), 1), -self.spec.map_j)
+            logits = torch.cat([logits, ground], dim=1)
+            weight = None if weight is None else torch.cat([weight, weight.new_ones(1)])
+        return F.cross_entropy(
+            logits,
+            labels,
+            weight=weight,
+            reduction=reduction,
+            label_smoothing=self.spec.label_smoothing,
+        )
+
+
+def balanced_weights(labels: np.ndarray[Any, np.dtype[np.int64]], classes: int) -> Tensor:
+    """(classes,) weights inversely proportional to how often each class occurs, their mean 1."""
+    counts = np.bincount(labels, minlength=classes).clip(min=1)
+    weights = len(labels) / (classes * counts)
+    return torch.tensor(weights, dtype=torch.float32)
+
+
+def parse_weights(text: str) -> tuple[float, ...]:
+    """``0.3,0.3`` as numbers; one number stands for itself.
+
+    Raises
+    ------
+    RecipeError: something in it is not a number.
+    """
+    try:
+        return tuple(float(each) for each in text.split(",") if each.strip())
+    except ValueError as error:
+        raise RecipeError(
+            f"--auxiliary-weights {text}", "holds something that is not a number", "e.g. 0.3,0.3"
+        ) from error
+
+
+def mean_of(parts: Sequence[Tensor], count: int) -> list[float]:
+    """Sums on the device as means on the host."""
+    return [float(part) / max(count, 1) for part in parts]

@@ -1,0 +1,47 @@
+"""From a recipe's ``[optimiser]`` to PyTorch's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from striate.training.recipe import Optimiser
+
+
+def make_optimiser(network: nn.Module, spec: Optimiser) -> Optimizer:
+    """PyTorch's optimiser for `network`, with weight decay where the recipe wants it.
+
+    Parameters of one dimension are biases and batch norm's scales and shifts. Decaying them is what
+    the papers' code did; leaving them alone is one of the tricks of He et al. 2019 (Sec. 3.1).
+    """
+    trained = [p for p in network.parameters() if p.requires_grad]
+    if spec.decay_norms:
+        groups = [{"params": trained, "weight_decay": spec.weight_decay}]
+    else:
+        groups = [
+            {"params": [p for p in trained if p.ndim > 1], "weight_decay": spec.weight_decay},
+            {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+        ]
+        groups = [group for group in groups if group["params"]]
+    # The fused kernels update all parameters in one pass: on a processor the plain loop costs a
+    # small network a fifth of its step.
+    options: dict[str, Any] = {"lr": spec.rate}
+    if spec.name == "sgd":
+        return torch.optim.SGD(
+            groups, momentum=spec.momentum, nesterov=spec.nesterov, fused=True, **options
+        )
+    if spec.name == "rmsprop":
+        return torch.optim.RMSprop(
+            groups, momentum=spec.momentum, alpha=spec.alpha, eps=spec.eps, **options
+        )
+    kind = torch.optim.AdamW if spec.name == "adamw" else torch.optim.Adam
+    return kind(groups, betas=spec.betas, eps=spec.eps, fused=True, **options)
+
+
+def set_rate(optimiser: Optimizer, rate: float) -> None:
+    """Give every parameter group the learning rate `rate`."""
+    for group in optimiser.param_groups:
+        group["lr"] = rate

@@ -1,0 +1,85 @@
+"""In what precision, on what device and with how many threads a run computes."""
+
+from __future__ import annotations
+
+import copy
+import os
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from striate.errors import StriateError, nearest
+
+#: Below this many multiply-accumulates an image, casting costs more than bfloat16 saves.
+#: (LeNet has 0.4 million and loses by it; ResNet-20 has 41 million and doubles its speed.)
+WORTH_CASTING = 10_000_000
+
+
+def choose_device(name: str) -> torch.device:
+    """The device called `name`; ``auto`` takes an accelerator where there is one.
+
+    Raises
+    ------
+    StriateError: there is no such device here.
+    """
+    if name == "auto":
+        kind = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+        return torch.device("cpu") if kind is None else torch.device(kind.type)
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0][:120]
+        raise StriateError(
+            f"--device {name}", f"cannot be used here ({reason})", "use --device auto or cpu"
+        ) from error
+    return device
+
+
+def has_fast_bfloat16(device: torch.device) -> bool:
+    """Whether `device` multiplies bfloat16 numbers in hardware."""
+    if device.type == "cpu":
+        abilities = torch.cpu.get_capabilities()
+        return bool(abilities.get("avx512_bf16") or abilities.get("amx_bf16"))
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return False
+
+
+def choose_precision(
+    name: str, network: nn.Module, shape: tuple[int, int, int], device: torch.device
+) -> str:
+    """``float32`` or ``bfloat16``.
+
+    ``auto`` takes bfloat16 where the processor has it and the network is large enough to gain: a
+    rule and not a measurement, since a run must repeat.
+
+    Raises
+    ------
+    StriateError: `name` is not one of auto, float32, bfloat16.
+    """
+    known = ("auto", "float32", "bfloat16")
+    if name not in known:
+        raise StriateError(f"--precision {name}", "is unknown", nearest(name, known))
+    if name != "auto":
+        return name
+    if not has_fast_bfloat16(device):
+        return "float32"
+    return "bfloat16" if count_macs(network, shape) >= WORTH_CASTING else "float32"
+
+
+def count_macs(network: nn.Module, shape: tuple[int, int, int]) -> int:
+    """Multiply-accumulates of convolution and linear layers for one image of `shape` (C, H, W)."""
+    shadow = copy.deepcopy(network).to("meta").eval()
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        shadow(torch.empty(1, *shape, device="meta"))
+    return int(counter.get_total_flops()) // 2
+
+
+def processor_threads(world: int) -> int:
+    """Threads of one operator: all processors that this process may use, shared by `world`."""
+    if "OMP_NUM_THREADS" in os.environ:
+        return torch.get_num_threads()
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max((usable or 1) // world, 1)

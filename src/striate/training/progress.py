@@ -1,0 +1,107 @@
+"""What a person sees while a network trains: rate, time left, current figures."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any, Protocol, TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+
+
+class Watcher(Protocol):
+    """What the loop tells: the command line shows it, a notebook may do something else with it."""
+
+    def begin(self, epochs: int, steps: int, batch_size: int, done: int) -> None:
+        """The run has `epochs` of `steps` batches, `done` of all of them from before."""
+
+    def step(self, epoch: int, step: int, loss: float, rate: float) -> None:
+        """A batch was done; called a few times a second at most."""
+
+    def epoch(self, entry: dict[str, Any], timing: dict[str, Any], *, best: bool) -> None:
+        """An epoch was done; `entry` is its line of ``metrics.jsonl``."""
+
+    def end(self) -> None:
+        """Training is over, well or not."""
+
+
+class Silent:
+    """Says nothing."""
+
+    def begin(self, epochs: int, steps: int, batch_size: int, done: int) -> None:  # noqa: D102
+        pass
+
+    def step(self, epoch: int, step: int, loss: float, rate: float) -> None:  # noqa: D102
+        pass
+
+    def epoch(self, entry: dict[str, Any], timing: dict[str, Any], *, best: bool) -> None:  # noqa: D102
+        pass
+
+    def end(self) -> None:  # noqa: D102
+        pass
+
+
+class Terminal:
+    """A bar with rate and time left on a terminal, and a line an epoch everywhere."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self.console = Console(file=stream or sys.stderr, highlight=False)
+        self.bar: Progress | None = None
+        self.task = TaskID(0)
+        self.started = 0.0
+        self.before = 0
+
+    def begin(self, epochs: int, steps: int, batch_size: int, done: int) -> None:  # noqa: D102
+        self.epochs, self.steps, self.batch_size, self.before = epochs, steps, batch_size, done
+        self.started = time.monotonic()
+        if self.console.is_terminal:
+            self.bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[figures]}"),
+                console=self.console,
+                transient=True,
+            )
+            self.task = self.bar.add_task("training", total=epochs * steps, completed=done, figures="")
+            self.bar.start()
+
+    def step(self, epoch: int, step: int, loss: float, rate: float) -> None:  # noqa: D102
+        if self.bar is None:
+            return
+        done = epoch * self.steps + step
+        per_second = (done - self.before) / max(time.monotonic() - self.started, 1e-9)
+        left = (self.epochs * self.steps - done) / max(per_second, 1e-9)
+        self.bar.update(
+            self.task,
+            completed=done,
+            description=f"epoch {epoch + 1}/{self.epochs}",
+            figures=f"loss {loss:.3f}  rate {rate:.2g}  "
+            f"{per_second * self.batch_size:,.0f} images/s  {clock(left)} left",
+        )
+
+    def epoch(self, entry: dict[str, Any], timing: dict[str, Any], *, best: bool) -> None:  # noqa: D102
+        done = (entry["epoch"] * self.steps) - self.before
+        spent = time.monotonic() - self.started
+        left = spent / max(done, 1) * (self.epochs - entry["epoch"]) * self.steps
+        train, held_out = entry["train"], entry["validation"]
+        self.console.print(
+            f"epoch {entry['epoch']:>3}/{self.epochs}  "
+            f"train loss {train['loss']:.3f}  top-1 {100 * train['top1']:5.2f} %   "
+            f"validation loss {held_out['loss']:.3f}  top-1 {100 * held_out['top1']:5.2f} %"
+            f"{' *' if best else '  '}  {timing['images_per_second']:,.0f} images/s  "
+            f"{clock(left)} left"
+        )
+
+    def end(self) -> None:  # noqa: D102
+        if self.bar is not None:
+            self.bar.stop()
+            self.bar = None
+
+
+def clock(seconds: float) -> str:
+    """``1:02:03`` or ``4:05``."""
+    whole = round(seconds)
+    hours, minutes = whole // 3600, whole // 60 % 60
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"

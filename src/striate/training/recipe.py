@@ -1,0 +1,288 @@
+"""Recipes: how a network is trained, as frozen dataclasses and as TOML.
+
+``modern`` is one good recipe for small and middle-sized data on any network; ``classic`` is what the
+network's own paper did. Both are TOML files beside this module and can be copied and changed.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from striate.data.augment import Augmentation
+from striate.errors import RecipeError, nearest
+from striate.training.tables import at_least, from_table
+
+RECIPES = Path(__file__).parent / "recipes"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optimiser:
+    """``[optimiser]``: which update rule, and how strongly weights decay."""
+
+    name: Literal["sgd", "adam", "adamw", "rmsprop"] = "sgd"
+    rate: float = 0.1
+    """The peak learning rate, for the recipe's own batch size."""
+    momentum: float = 0.9
+    """Of sgd and rmsprop."""
+    nesterov: bool = False
+    betas: tuple[float, float] = (0.9, 0.999)
+    """Of adam and adamw."""
+    alpha: float = 0.99
+    """Of rmsprop: how slowly the mean of squared gradients moves."""
+    eps: float = 1e-8
+    weight_decay: float = 0.0
+    decay_norms: bool = True
+    """Whether decay also pulls on biases and on batch norm's scales and shifts."""
+
+    def __post_init__(self) -> None:
+        at_least("optimiser", "rate", self.rate, 0, above=True)
+        at_least("optimiser", "momentum", self.momentum, 0)
+        at_least("optimiser", "weight_decay", self.weight_decay, 0)
+        if self.nesterov and (self.name != "sgd" or self.momentum == 0):
+            raise RecipeError(
+                "optimiser: nesterov", "needs sgd with momentum", "set it to false"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """``[schedule]``: the learning rate over the run, as a factor on the optimiser's rate."""
+
+    name: Literal["constant", "step", "plateau", "exponential", "cosine", "one_cycle"] = "cosine"
+    milestones: tuple[float, ...] = ()
+    """step: epochs at which the rate changes; below 1, fractions of all epochs."""
+    rates: tuple[float, ...] = ()
+    """step: the rate after each milestone, where the paper lists them instead of a factor."""
+    factor: float = 0.1
+    """step, plateau, exponential: what the rate is multiplied by."""
+    every: float = 1.0
+    """exponential: epochs between two changes."""
+    patience: int = 5
+    """plateau: epochs without a better validation top-1 before the rate changes."""
+    warmup: float = 0.0
+    """Epochs over which the rate rises linearly; one_cycle: the rising part (0 = 30 % of the run)."""
+    warmup_rate: float = 0.0
+    """The rate at which the warm-up starts."""
+    final: float = 0.0
+    """cosine, one_cycle: the last rate as a fraction of the peak."""
+
+    def __post_init__(self) -> None:
+        at_least("schedule", "factor", self.factor, 0, above=True)
+        at_least("schedule", "every", self.every, 0, above=True)
+        at_least("schedule", "warmup", self.warmup, 0)
+        at_least("schedule", "patience", self.patience, 0)
+        if self.rates and len(self.rates) != len(self.milestones):
+            raise RecipeError(
+                "schedule: rates",
+                f"holds {len(self.rates)} values for {len(self.milestones)} milestones",
+                "give one rate a milestone",
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loss:
+    """``[loss]``: what is minimised."""
+
+    name: Literal["cross_entropy", "map"] = "cross_entropy"
+    """``map`` is equation 9 of LeCun et al. 1998: a constant competitor beside the classes."""
+    label_smoothing: float = 0.0
+    class_weights: Literal["none", "balanced"] = "none"
+    """``balanced``: each class weighs as if all were equally frequent."""
+    map_j: float = 0.1
+    """map: the constant j of equation 9, the energy of the competitor."""
+    auxiliary_weights: tuple[float, ...] | None = None
+    """The weight of each auxiliary head; absent: the paper's own, as the network states them."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.label_smoothing < 1:
+            raise RecipeError(
+                f"loss: label_smoothing = {self.label_smoothing}", "must be in [0, 1)", ""
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Averaging:
+    """``[averaging]``: the weights that are evaluated and kept are a mean over many steps."""
+
+    name: Literal["none", "ema", "polyak"] = "none"
+    decay: float = 0.999
+    """ema: the share of the old mean kept at each step."""
+    start: float = 0.5
+    """polyak: the fraction of the run after which every step's weights count equally."""
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.decay < 1 and 0 <= self.start < 1):
+            raise RecipeError("averaging: decay and start", "must be in [0, 1)", "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gradient:
+    """``[gradient]``: what happens between backward pass and update."""
+
+    clip_norm: float = 0.0
+    """The largest norm of all gradients together; 0 leaves them as they are."""
+    accumulate: int = 1
+    """Batches whose gradients are averaged before one update."""
+
+    def __post_init__(self) -> None:
+        at_least("gradient", "clip_norm", self.clip_norm, 0)
+        at_least("gradient", "accumulate", self.accumulate, 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EarlyStopping:
+    """``[early_stopping]``: stop when validation top-1 has not risen for `patience` epochs."""
+
+    patience: int = 0
+    """0 never stops early."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Input:
+    """``[preprocessing]``: how an image becomes the network's input."""
+
+    fit: Literal["crop", "pad"] = "crop"
+    resize: int = 0
+    """The side that images are resized to; 0: size · 256/224 above 64 pixels, size itself below."""
+    statistics: Literal["data", "imagenet", "given"] = "data"
+    """Whose channel mean and deviation are used."""
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    fill: int = 0
+
+    def __post_init__(self) -> None:
+        if (self.statistics == "given") != bool(self.mean and self.std):
+            raise RecipeError(
+                "preprocessing: mean and std", "go with statistics = \"given\"", "give all or none"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A whole recipe; every value that a run used stands in its ``run.toml``."""
+
+    name: str
+    reference: str = ""
+    """Paper and section that it follows."""
+    ours: tuple[str, ...] = ()
+    """What the reference leaves open and we chose."""
+    departures: tuple[str, ...] = ()
+    """Where it knowingly differs from its reference, and why."""
+    epochs: int = 20
+    batch_size: int = 128
+    optimiser: Optimiser = field(default_factory=Optimiser)
+    schedule: Schedule = field(default_factory=Schedule)
+    loss: Loss = field(default_factory=Loss)
+    averaging: Averaging = field(default_factory=Averaging)
+    gradient: Gradient = field(default_factory=Gradient)
+    early_stopping: EarlyStopping = field(default_factory=EarlyStopping)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    preprocessing: Input = field(default_factory=Input)
+
+    def __post_init__(self) -> None:
+        at_least(self.name, "epochs", self.epochs, 1)
+        at_least(self.name, "batch_size", self.batch_size, 1)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for TOML: absent values left out."""
+        return _plain(asdict(self))
+
+    @classmethod
+    def from_dict(cls, table: Mapping[str, Any], where: str) -> Recipe:
+        """The recipe in `table`, which `where` names in errors."""
+        return from_table(cls, table, where)
+
+    def with_changes(
+        self,
+        *,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        auxiliary_weights: tuple[float, ...] | None = None,
+    ) -> Recipe:
+        """The recipe with a command's flags laid over it.
+
+        Another batch size scales the peak rate with it (Goyal et al. 2017, Sec. 2.1): linearly for
+        sgd, by the square root for the adaptive rules.
+        """
+        changed = self if epochs is None else replace(self, epochs=epochs)
+        if batch_size is not None and batch_size != self.batch_size:
+            at_least("--batch-size", "batch_size", batch_size, 1)
+            ratio = batch_size / self.batch_size
+            ratio = ratio if self.optimiser.name == "sgd" else ratio**0.5
+            optimiser = replace(self.optimiser, rate=self.optimiser.rate * ratio)
+            schedule = replace(
+                self.schedule,
+                rates=tuple(rate * ratio for rate in self.schedule.rates),
+                warmup_rate=self.schedule.warmup_rate * ratio,
+            )
+            changed = replace(
+                changed, batch_size=batch_size, optimiser=optimiser, schedule=schedule
+            )
+        if auxiliary_weights is not None:
+            loss = replace(changed.loss, auxiliary_weights=auxiliary_weights)
+            changed = replace(changed, loss=loss)
+        return changed
+
+
+def load_recipe(name: str, *, network: str, family: str, normalised: bool, grey: bool) -> Recipe:
+    """The recipe that `name` stands for.
+
+    Parameters
+    ----------
+    name: ``modern``, ``classic`` or the path of a TOML file.
+    network, family: whose paper ``classic`` follows.
+    normalised: whether the network has batch norm. A recipe's ``[without_normalisation]`` table is
+        laid over the rest where it has none, since such networks take other rates.
+    grey: whether the network sees grey images. A recipe's ``[grey]`` table is laid over the rest
+        where it does: most such images are characters, and those have no mirror image.
+
+    Raises
+    ------
+    RecipeError: no such recipe or file, not TOML, unknown keys, values out of range.
+    """
+    path = _find(name, network, family)
+    where = path.name if path.is_relative_to(RECIPES) else str(path)
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise RecipeError(where, f"cannot be read as TOML ({error})", "mend that line") from error
+    table.setdefault("name", path.stem)
+    for condition, holds in (("without_normalisation", not normalised), ("grey", grey)):
+        for key, value in table.pop(condition, {}).items():
+            if holds:
+                table[key] = {**table.get(key, {}), **value} if isinstance(value, dict) else value
+    return Recipe.from_dict(table, where)
+
+
+def _find(name: str, network: str, family: str) -> Path:
+    if name == "modern":
+        return RECIPES / "modern.toml"
+    if name == "classic":
+        for stem in (network, family):
+            if (path := RECIPES / "classic" / f"{stem}.toml").exists():
+                return path
+        raise RecipeError(
+            f"--recipe classic for {network}", "its paper gives no recipe", "use --recipe modern"
+        )
+    path = Path(name).expanduser()
+    if path.is_file():
+        return path.resolve()
+    if path.suffix == ".toml" or "/" in name:
+        raise RecipeError(str(path.resolve()), "there is no such recipe file", "check the path")
+    raise RecipeError(
+        f"--recipe {name}",
+        "is neither a recipe nor a file",
+        nearest(name, ("modern", "classic")) + " or give a .toml file",
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items() if each is not None}
+    if isinstance(value, (tuple, list)):
+        return [_plain(each) for each in value]
+    return value

@@ -1,0 +1,39 @@
+"""TensorBoard's event files, for those who ask for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from striate.errors import StriateError
+
+
+class Board:
+    """Writes each epoch's figures to ``RUN/tensorboard``."""
+
+    def __init__(self, path: Path, *, done: int) -> None:
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError as error:
+            raise StriateError(
+                "--tensorboard", "TensorBoard is not installed", "pip install 'striate[tensorboard]'"
+            ) from error
+        # What was written after the checkpoint that a run goes on from is shown no more.
+        self.writer = SummaryWriter(str(path / "tensorboard"), purge_step=done + 1)  # type: ignore[no-untyped-call]
+
+    def write(self, entry: dict[str, Any], timing: dict[str, Any]) -> None:
+        """Add one epoch: the entry of ``metrics.jsonl`` and that of ``timing.jsonl``."""
+        epoch = entry["epoch"]
+        figures = {f"train/{k}": v for k, v in entry["train"].items() if k != "auxiliary"}
+        figures |= {
+            f"train/auxiliary{number}": loss
+            for number, loss in enumerate(entry["train"]["auxiliary"], start=1)
+        }
+        figures |= {f"validation/{k}": v for k, v in entry["validation"].items()}
+        figures |= {f"gradient/{k}": v["gradient"] for k, v in entry["health"].items()}
+        figures |= {f"activation/{k}": v["activation"] for k, v in entry["health"].items()}
+        figures["learning_rate"] = entry["learning_rate"]
+        figures["images_per_second"] = timing["images_per_second"]
+        for name, value in figures.items():
+            self.writer.add_scalar(name, value, epoch)  # type: ignore[no-untyped-call]
+        self.writer.flush()  # type: ignore[no-untyped-call]

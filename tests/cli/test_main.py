@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+
+def striate(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "striate", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        **options,  # type: ignore[call-overload]
+    )
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("list",), ("list", "--json")])
+def test_quick_commands_are_quick_and_need_no_torch(arguments: tuple[str, ...]) -> None:
+    code = (
+        f"import sys; sys.argv = ['striate', *{arguments!r}]\n"
+        "from striate.cli.main import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "heavy = {'torch', 'numpy', 'PIL', 'sklearn'} & set(sys.modules)\n"
+        "sys.exit(f'imported {heavy}' if heavy else 0)"
+    )
+    times = []
+    for _ in range(3):
+        began = time.perf_counter()
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+        times.append(time.perf_counter() - began)
+        assert done.returncode == 0, done.stderr
+    # 0.3 s on a quiet machine (see docs/results.md); a busy one that runs tests gets more room.
+    assert min(times) < 0.9
+
+
+def test_list_json() -> None:
+    entries = json.loads(striate("list", "--json").stdout)
+    by_name = {each["name"]: each for each in entries}
+    assert list(entries[0]) == ["name", "family", "year", "parameters", "macs", "input"]
+    assert by_name["resnet50"]["parameters"] == 25_557_032
+    assert by_name["resnet50"]["macs"] == 3_857_973_248
+    assert by_name["lenet"]["input"] == [1, 32, 32]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("train", "digits", "--net", "lenett"), "did you mean 'lenet'"),
+        (("train", "/no/such/folder", "--net", "lenet"), "/no/such/folder"),
+        (("train", "digits", "--net", "lenet", "--recipe", "moderm"), "did you mean 'modern'"),
+        (("train", "digits", "--net", "lenet", "--size", "64"), "32"),
+        (("train", "digits", "--net", "lenet", "--precision", "half"), "--precision half"),
+        (("train", "digits", "--net", "lenet", "--device", "cuda:9"), "--device cuda:9"),
+        (("train",), "needs DATA and --net"),
+        (("evaluate", "nowhere"), "there is no such run"),
+        (("predict", "nowhere", "x.jpg"), "there is no such run"),
+        (("export", "nowhere"), "there is no such run"),
+    ],
+)
+def test_bad_input_gets_one_line_and_exit_2(
+    tmp_path: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    done = striate(*arguments, cwd=tmp_path)
+    lines = done.stderr.strip().splitlines()
+    assert done.returncode == 2, done.stderr
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("striate: ")
+    assert message in lines[0]
+    assert not done.stdout
+    assert not list(tmp_path.iterdir()), "something was left half-made"
+
+
+def test_version() -> None:
+    assert striate("--version").stdout.startswith("striate 0.")

@@ -1,0 +1,42 @@
+"""Fixtures that several rooms share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+COLOURS = {"red": (200, 40, 40), "green": (40, 180, 60), "blue": (50, 60, 210)}
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real images that the environment names; tests that want it skip without."""
+    folder = os.environ.get("STRIATE_TEST_DATA")
+    if not folder:
+        pytest.skip("STRIATE_TEST_DATA names no folder with flowers/, cifar10/ and mnist/")
+    return Path(folder)
+
+
+def make_photographs(
+    folder: Path, *, classes: tuple[str, ...] = tuple(COLOURS), count: int = 12, side: int = 80
+) -> Path:
+    """A folder of class folders with noisy JPEG files, each class of a colour of its own."""
+    rng = np.random.default_rng(0)
+    palette = list(COLOURS.values())
+    for number, name in enumerate(classes):
+        (folder / name).mkdir(parents=True)
+        for index in range(count):
+            noise = rng.normal(0, 30, (side, side + 8, 3))
+            pixels = np.clip(np.array(palette[number % len(palette)]) + noise, 0, 255)
+            Image.fromarray(pixels.astype(np.uint8)).save(folder / name / f"{index:03}.jpg")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three classes of twelve photographs, of which nothing may be changed."""
+    return make_photographs(tmp_path_factory.mktemp("data") / "photographs")
