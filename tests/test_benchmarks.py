@@ -16,9 +16,9 @@ SCRIPT = Path(__file__).parents[1] / "benchmarks" / "training.py"
 @pytest.mark.parametrize(("case", "images"), [("lenet", 256), ("resnet20", 256)])
 def test_both_sides_take_turns(case: str, images: int, tmp_path: Path) -> None:
     found = tmp_path / "found.json"
+    options = ["--cases", case, "--pairs", "2", "--images", str(images), "--json", str(found)]
     done = subprocess.run(
-        [sys.executable, str(SCRIPT), "--cases", case, "--pairs", "2", "--images", str(images)]
-        + ["--json", str(found)],
+        [sys.executable, str(SCRIPT), *options],
         capture_output=True,
         text=True,
         check=False,
