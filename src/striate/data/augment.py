@@ -1,0 +1,146 @@
+"""What may be done at random to a training image: the ``[augmentation]`` table of a recipe.
+
+`geometry` cuts and mirrors the uint8 image on the loader's threads; `colour` and `mixing` change
+the batch on the device, around its normalisation. Each draw is a function of (seed, epoch, index
+of the image) alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+from striate.errors import RecipeError, nearest
+
+Crop = Literal["resized", "padded", "corner", "none"]
+_CROPS = ("auto", "resized", "padded", "corner", "none")
+_SMALL = 64  # inputs up to this size: "auto" pads and crops; above, it crops and resizes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Augmentation:
+    """Random changes to training images.
+
+    Parameters
+    ----------
+    crop: ``"resized"``, a random part of the image at the network's size (Szegedy et al. 2015);
+        ``"padded"``, the image as in evaluation, padded and cut back (He et al. 2016, Sec. 4.2);
+        ``"corner"``, a random crop after the short side was resized (Krizhevsky et al. 2012);
+        ``"none"``, the same crop as in evaluation; ``"auto"``, padded for networks whose input has
+        at most 64 pixels a side and resized for larger ones.
+        Where the pre-processing pads images, every crop starts from the padded one.
+    scale, ratio: area, as a share of the image, and width over height of a resized crop.
+    padding: pixels on each side of a padded crop.
+    sizes: the short side before a corner crop is drawn from this range of pixels, ends included.
+    mirror: turn left and right round in half of the images.
+    brightness, contrast, saturation: factors are drawn from 1 - value to 1 + value, as
+        torchvision's ColorJitter; applied as one affine map and clipped once.
+    pca: standard deviation of AlexNet's shift along the principal colours (the paper: 0.1).
+    erasing: probability that a rectangle is erased to the data's mean.
+    mixup, cutmix: alpha of the Beta distribution of the weights (the papers: 0.2 and 1).
+        All that follow `mirror` are off at 0.
+
+    Raises RecipeError for a value outside its range.
+    """
+
+    crop: str = "auto"
+    scale: tuple[float, float] = (0.08, 1.0)
+    ratio: tuple[float, float] = (3 / 4, 4 / 3)
+    padding: int = 4
+    sizes: tuple[int, int] = (256, 256)
+    mirror: bool = True
+    brightness: float = 0.0
+    contrast: float = 0.0
+    saturation: float = 0.0
+    pca: float = 0.0
+    erasing: float = 0.0
+    mixup: float = 0.0
+    cutmix: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.crop not in _CROPS:
+            raise _wrong("crop", self.crop, "unknown", nearest(str(self.crop), _CROPS))
+        if not isinstance(self.mirror, bool):
+            raise _wrong("mirror", self.mirror, "must be true or false")
+        if not _whole(self.padding) or self.padding < 0:
+            raise _wrong("padding", self.padding, "must be a whole number of pixels, 0 or more")
+        if not _range(self.sizes) or not all(_whole(size) for size in self.sizes):
+            raise _wrong("sizes", self.sizes, "must be two rising whole numbers of pixels")
+        if not _range(self.ratio):
+            raise _wrong("ratio", self.ratio, "must be two rising positive numbers")
+        if not _range(self.scale) or self.scale[1] > 1:
+            raise _wrong("scale", self.scale, "must be two rising shares of the area, at most 1")
+        for name in ("brightness", "contrast", "saturation", "pca", "erasing", "mixup", "cutmix"):
+            value = getattr(self, name)
+            if not _number(value) or value < 0:
+                raise _wrong(name, value, "must be a number, 0 (off) or more")
+        if self.erasing > 1:
+            raise _wrong("erasing", self.erasing, "is a probability, at most 1")
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Augmentation:
+        """From a recipe's table. Raises RecipeError, also for an unknown key."""
+        known = [field.name for field in fields(cls)]
+        for key in values:
+            if key not in known:
+                raise RecipeError(f"[augmentation] {key}", "unknown key", nearest(key, known))
+        given: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in values.items()
+        }
+        return cls(**given)
+
+    def crop_for(self, height: int, width: int) -> Crop:
+        """Which crop is meant for a network that takes `height` x `width` pixels."""
+        if self.crop == "auto":
+            return "padded" if max(height, width) <= _SMALL else "resized"
+        return self.crop  # type: ignore[return-value]
+
+    def describe(self, height: int, width: int) -> str:
+        """One line for people: what happens to images on their way to `height` x `width` pixels."""
+        small, large = self.sizes
+        crops = {
+            "resized": f"random crop of {self.scale[0]:.0%} to {self.scale[1]:.0%} of the area, "
+            f"resized to {height} × {width}",
+            "padded": f"{self.padding} pixels of padding, random crop of {height} × {width}",
+            "corner": f"short side to {small if small == large else f'{small} to {large}'} pixels, "
+            f"random crop of {height} × {width}",
+            "none": f"centre crop of {height} × {width}",
+        }
+        parts = [crops[self.crop_for(height, width)]]
+        parts += ["mirror"] if self.mirror else []
+        for name in ("brightness", "contrast", "saturation"):
+            value = getattr(self, name)
+            parts += [f"{name} ± {value:g}"] if value else []
+        parts += [f"PCA colour shift {self.pca:g}"] if self.pca else []
+        parts += [f"erasing in {self.erasing:.0%}"] if self.erasing else []
+        parts += [f"mixup α = {self.mixup:g}"] if self.mixup else []
+        parts += [f"cutmix α = {self.cutmix:g}"] if self.cutmix else []
+        return ", ".join(parts)
+
+
+def _wrong(key: str, value: object, why: str, remedy: str = "") -> RecipeError:
+    return RecipeError(f"[augmentation] {key} = {value!r}", why, remedy)
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _range(values: object) -> bool:
+    """Whether `values` are two positive numbers, the second not below the first."""
+    return (
+        isinstance(values, tuple)
+        and len(values) == 2
+        and all(_number(value) for value in values)
+        and 0 < values[0] <= values[1]
+    )
+
+
+NOTHING = Augmentation(crop="none", mirror=False)
+"""Images as in evaluation."""

@@ -1,0 +1,331 @@
+"""From a set of images to batches, prepared on threads while the network trains.
+
+A batch is a pure function of (seed, epoch, step): worker threads change when it is ready, never
+what it holds, and a run that goes on in the middle of an epoch sees what it would have seen.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from striate.data import geometry
+from striate.data.augment import NOTHING, Augmentation
+from striate.data.colour import Colours, ColourStatistics, draw_colours
+from striate.data.images import SMALL, ImageSet
+from striate.data.mixing import Boxes, Mixing, draw_erasing, draw_mixing, erase
+from striate.data.preprocessing import Preprocessing
+from striate.data.random import CROP, MIRROR, Key, permutation, uniforms
+from striate.errors import DataError, RecipeError, StriateError
+
+if TYPE_CHECKING:
+    import torch
+
+_AHEAD = 3  # batches prepared or being prepared before they are asked for
+_CHUNK = 8  # images a task, where each has to be decoded
+
+
+class Targets(NamedTuple):
+    """What a batch's outputs are compared with.
+
+    The loss of image i is ``weight[i] · loss(labels[i]) + (1 - weight[i]) · loss(other[i])``;
+    `other` and `weight` are None where images are not mixed.
+    """
+
+    labels: torch.Tensor  # int64 (N,)
+    other: torch.Tensor | None  # int64 (N,)
+    weight: torch.Tensor | None  # float32 (N,)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Batch:
+    """Images of one step, cut and mirrored, with what is left to do to them on the device."""
+
+    images: torch.Tensor  # uint8 (N, H, W, C)
+    labels: torch.Tensor  # int64 (N,)
+    indices: torch.Tensor  # int64 (N,), positions in the image set
+    preprocessing: Preprocessing
+    colours: Colours | None = None
+    erased: Boxes | None = None
+    mixing: Mixing | None = None
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def inputs(self, device: torch.device | str = "cpu") -> torch.Tensor:
+        """What the network takes: float32 (N, C, H, W), channels-last in memory, on `device`.
+
+        Colours first, on values from 0 to 1, then normalisation, erasing, and mixing.
+        """
+        import torch
+
+        images = self.images.to(device, non_blocking=True)
+        if self.colours is not None:
+            images = self.colours.apply(images.to(torch.float32))
+        inputs = self.preprocessing.normalise(images).permute(0, 2, 3, 1)
+        if self.erased is not None:
+            erase(inputs, self.erased)
+        if self.mixing is not None:
+            inputs = self.mixing.apply(inputs)
+        return inputs.permute(0, 3, 1, 2)
+
+    @property
+    def targets(self) -> Targets:
+        """The labels and, where images are mixed, the other labels and weights; in main memory."""
+        import torch
+
+        if self.mixing is None:
+            return Targets(self.labels, None, None)
+        other = self.labels[torch.from_numpy(self.mixing.partner)]
+        return Targets(self.labels, other, torch.from_numpy(self.mixing.weight))
+
+
+class Loader:
+    """Batches of `images` as a network takes them.
+
+    Images of sets with no side above 64 pixels are held in memory; others are decoded anew in each
+    epoch. Over several processes each batch is shared out in contiguous parts of near-equal size.
+
+    Parameters
+    ----------
+    images: the set to go through once an epoch.
+    preprocessing: the way from an image to the network without chance in it.
+    augmentation: the chance in it; None for evaluation.
+    batch_size: images a step, over all processes together.
+    seed: of the order and of the augmentation.
+    workers: threads that prepare batches ahead; with 0, the caller prepares each as it asks for it.
+    shuffle: a new order each epoch, a function of (seed, epoch); else the set's own order.
+    drop_last: leave out what is left at the end of an epoch, unless it would be the only batch.
+    rank, world: number of this process, and how many processes there are. Shuffled, all have the
+        same number of batches (a last one too small to share out is left out). Not shuffled, every
+        image comes exactly once over all processes, and some may have a batch less.
+    statistics: the data's principal colours, for ``augmentation.pca``.
+
+    Raises RecipeError for settings that contradict each other or the pre-processing, and DataError
+    for fewer images than processes.
+    """
+
+    def __init__(
+        self,
+        images: ImageSet,
+        preprocessing: Preprocessing,
+        augmentation: Augmentation | None,
+        *,
+        batch_size: int,
+        seed: int = 0,
+        workers: int = 0,
+        shuffle: bool,
+        drop_last: bool = False,
+        rank: int = 0,
+        world: int = 1,
+        statistics: ColourStatistics | None = None,
+    ) -> None:
+        self.images, self.preprocessing = images, preprocessing
+        self.augmentation = augmentation or NOTHING
+        self.batch_size, self.seed, self.workers = batch_size, seed, workers
+        self.shuffle, self.drop_last, self.rank, self.world = shuffle, drop_last, rank, world
+        self.statistics = statistics
+        self._crop = self.augmentation.crop_for(preprocessing.height, preprocessing.width)
+        self._check()
+        self._spans = self._share_out()
+        # Crops that start from the image as evaluation sees it, and so may be cut from arrays.
+        self._fits = self._crop in ("none", "padded") or preprocessing.fit == "pad"
+        self._held: NDArray[np.uint8] | Sequence[NDArray[np.uint8]] | None = None
+
+    def _check(self) -> None:
+        size = max(self.preprocessing.height, self.preprocessing.width)
+        if self.batch_size < 1 or self.workers < 0:
+            raise RecipeError(
+                f"batch_size = {self.batch_size}, workers = {self.workers}",
+                "batch_size must be at least 1 and workers at least 0",
+            )
+        if not 0 <= self.rank < self.world:
+            raise ValueError(f"rank (={self.rank}) must lie in 0 … world - 1 (={self.world - 1})")
+        if self._crop == "corner" and self.augmentation.sizes[0] < size:
+            raise RecipeError(
+                f"[augmentation] sizes = {self.augmentation.sizes!r}",
+                f"a crop of {size} pixels cannot be cut from a shorter side",
+                f"begin the range at {size} or more",
+            )
+        if self.augmentation.pca and self.statistics is None:
+            raise RecipeError("[augmentation] pca", "the data's principal colours are not known")
+        if self.shuffle and min(len(self.images), self.batch_size) < self.world:
+            raise DataError(
+                f"a batch of {min(len(self.images), self.batch_size)} images",
+                f"cannot be shared out among {self.world} processes",
+                "start fewer processes or take a larger batch",
+            )
+
+    def _share_out(self) -> NDArray[np.int64]:
+        """This process's part of each batch, as positions in the order of the epoch: (steps, 2)."""
+        first = np.arange(0, len(self.images), self.batch_size)
+        sizes = np.minimum(self.batch_size, len(self.images) - first)
+        least = 1
+        if self.shuffle:
+            least = self.world
+        if self.drop_last:
+            least = min(self.batch_size, len(self.images))
+        ends = [first + sizes * rank // self.world for rank in (self.rank, self.rank + 1)]
+        spans = np.stack(ends, axis=1)
+        return spans[(sizes >= least) & (spans[:, 0] < spans[:, 1])]
+
+    @property
+    def steps(self) -> int:
+        """Batches that this process gets in an epoch."""
+        return len(self._spans)
+
+    def batches(self, epoch: int, start: int = 0) -> Generator[Batch, None, None]:
+        """The batches of `epoch` from step `start` on; none before it is computed.
+
+        Closing the iterator, or leaving the loop that holds it, ends its threads. Raises DataError
+        where an image can no longer be read, in the step that needs it.
+        """
+        self._hold()
+        n = len(self.images)
+        order = permutation(self.seed, epoch, n) if self.shuffle else np.arange(n)
+        parts = (order[first:last] for first, last in self._spans[start:].tolist())
+        if not self.workers:
+            for indices in parts:
+                yield self._batch(epoch, indices, self._pixels(epoch, indices))
+            return
+        pool = ThreadPoolExecutor(self.workers, thread_name_prefix="striate-loader")
+        ahead: deque[_Awaited] = deque()
+        try:
+            for indices in parts:
+                ahead.append(self._submit(pool, epoch, indices))
+                if len(ahead) > _AHEAD:
+                    yield self._await(epoch, ahead.popleft())
+            while ahead:
+                yield self._await(epoch, ahead.popleft())
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _submit(self, pool: ThreadPoolExecutor, epoch: int, indices: NDArray[np.int64]) -> _Awaited:
+        """Begin a batch: as one task if the images are in memory, else as one every few images."""
+        size = len(indices) if self._held is not None else _CHUNK
+        shape = (self.preprocessing.height, self.preprocessing.width, self.preprocessing.channels)
+        pixels = np.empty((len(indices), *shape), np.uint8)
+
+        def fill(first: int) -> None:
+            part = slice(first, first + size)
+            pixels[part] = self._pixels(epoch, indices[part])
+
+        tasks = [pool.submit(fill, first) for first in range(0, len(indices), size)]
+        return _Awaited(indices, pixels, tasks)
+
+    def _await(self, epoch: int, batch: _Awaited) -> Batch:
+        for task in batch.tasks:
+            task.result()
+        return self._batch(epoch, batch.indices, batch.pixels)
+
+    def _batch(self, epoch: int, indices: NDArray[np.int64], pixels: NDArray[np.uint8]) -> Batch:
+        """`pixels` with the labels and with the draws for all that happens on the device."""
+        import torch
+
+        channels, *size = self.preprocessing.input_size
+        key = Key(self.seed, epoch, indices)
+        return Batch(
+            images=torch.from_numpy(pixels),
+            labels=torch.from_numpy(self.images.labels[indices]),
+            indices=torch.from_numpy(indices),
+            preprocessing=self.preprocessing,
+            colours=draw_colours(self.augmentation, self.statistics, channels, key),
+            erased=draw_erasing(self.augmentation.erasing, size, key),
+            mixing=draw_mixing(self.augmentation, size, key),
+        )
+
+    def _pixels(self, epoch: int, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """The images at `indices`, cut and mirrored: uint8 (n, height, width, channels).
+
+        Runs on the workers: NumPy and Pillow only.
+        """
+        if self._crop in ("resized", "corner"):
+            return self._cut(epoch, indices)
+        pixels = self._fitted(indices)
+        if self._crop == "padded":
+            draws = uniforms(self.seed, epoch, indices, 2, CROP)
+            pixels = geometry.padded_crops(
+                pixels, draws, self.augmentation.padding, self.preprocessing.fill
+            )
+        if self.augmentation.mirror:
+            geometry.mirror(pixels, self._mirrored(epoch, indices))
+        return pixels
+
+    def _cut(self, epoch: int, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Crops that begin at the image as it is, or padded where the pre-processing pads."""
+        channels, height, width = self.preprocessing.input_size
+        settings, resized = self.augmentation, self._crop == "resized"
+        count = geometry.RESIZED_DRAWS if resized else geometry.CORNER_DRAWS
+        draws = uniforms(self.seed, epoch, indices, count, CROP).tolist()
+        turned = self._mirrored(epoch, indices)
+        pixels = np.empty((len(indices), height, width, channels), np.uint8)
+        for position, index in enumerate(indices.tolist()):
+            given = (self._image(index), (height, width), draws[position])
+            if resized:
+                crop = geometry.resized_crop(*given, settings.scale, settings.ratio)
+            else:
+                crop = geometry.corner_crop(*given, settings.sizes)
+            crop = geometry.mirrored(crop) if turned[position] else crop
+            pixels[position] = np.asarray(crop).reshape(height, width, channels)
+        return pixels
+
+    def _mirrored(self, epoch: int, indices: NDArray[np.int64]) -> NDArray[np.bool_]:
+        coins = uniforms(self.seed, epoch, indices, 1, MIRROR)[:, 0]
+        return (coins < 0.5) & self.augmentation.mirror
+
+    def _fitted(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """New copies of the images as evaluation sees them: uint8 (n, height, width, channels)."""
+        if isinstance(self._held, np.ndarray):
+            return self._held[indices]
+        return np.stack([self._image(index) for index in indices.tolist()])
+
+    def _image(self, index: int) -> NDArray[np.uint8]:
+        """The image that crops begin at, from memory or from its file. Do not write to it."""
+        if self._held is not None:
+            return self._held[index]
+        try:
+            image = self.images.read(index, self.preprocessing.channels)
+            return self.preprocessing.fit_image(image) if self._fits else image
+        except StriateError:
+            raise
+        except Exception as error:
+            name = self.images.path(index) or self.images.names[index]
+            raise DataError(str(name), str(error) or type(error).__name__) from error
+
+    def _hold(self) -> None:
+        """Decode a set of small images, once."""
+        if self._held is not None or self.images.largest_side > SMALL:
+            return
+        images = self.images.in_memory(self.preprocessing.channels)
+        if self._fits:
+            images = fit_all(images, self.preprocessing)
+        self._held = images
+
+
+class _Awaited(NamedTuple):
+    """A batch in preparation."""
+
+    indices: NDArray[np.int64]
+    pixels: NDArray[np.uint8]
+    tasks: Sequence[Future[None]]
+
+
+def fit_all(
+    images: NDArray[np.uint8] | Sequence[NDArray[np.uint8]], preprocessing: Preprocessing
+) -> NDArray[np.uint8]:
+    """`fit_image` of every image: uint8 (n, height, width, channels); the same array if it fits."""
+    size = (preprocessing.height, preprocessing.width)
+    if isinstance(images, np.ndarray):
+        as_is = images.shape[1:3] == size == preprocessing.resized(*images.shape[1:3])
+        if as_is and images.shape[3] == preprocessing.channels:
+            return images
+    fitted = np.empty((len(images), *size, preprocessing.channels), np.uint8)
+    for position, image in enumerate(images):
+        fitted[position] = preprocessing.fit_image(image)
+    return fitted
