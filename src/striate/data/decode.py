@@ -66,6 +66,7 @@ _TURNS = {
 _ORIENTATION = 0x0112
 _WHERE_ORIENTATION_HIDES = ("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif")
 _WHITE_IS_ZERO = 0
+_BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG", b"RIFF", b"GIF8", b"BM", b"II*\0", b"MM\0*")
 
 
 class ImageError(DataError):
@@ -121,7 +122,7 @@ def decode_with_format(
     except Image.DecompressionBombError:
         raise _bomb(name) from None
     except Exception as error:  # a damaged file makes Pillow raise nearly anything
-        raise _broken(error, name) from None
+        raise _broken(error, data, name) from None
 
 
 def _format(image: Any) -> str:
@@ -221,14 +222,19 @@ def _unidentified(data: bytes, name: str) -> ImageError:
     ):
         if head.startswith(start):
             return ImageError(name, "unreadable", f"is {what}, not an image")
+    if data.startswith(_BEGINNINGS):
+        return ImageError(name, "truncated", f"is truncated ({len(data)} bytes, a header in part)")
     if not any(data):
         return ImageError(name, "damaged", f"holds {len(data)} zero bytes, not an image")
     return ImageError(name, "unreadable", "is in no image format that is read here")
 
 
-def _broken(error: Exception, name: str) -> ImageError:
+def _broken(error: Exception, data: bytes, name: str) -> ImageError:
     """What Pillow says about a file that it began to read, in one line."""
     said = " ".join(str(error).split()) or type(error).__name__
-    if "truncated" in said.lower() or isinstance(error, EOFError):
+    ended = isinstance(error, EOFError) or any(word in said for word in ("runcated", "EOF"))
+    if data.startswith(b"RIFF") and len(data) < 8 + int.from_bytes(data[4:8], "little"):
+        ended, said = True, f"{len(data)} of {8 + int.from_bytes(data[4:8], 'little')} bytes"
+    if ended:
         return ImageError(name, "truncated", f"is truncated ({said})")
     return ImageError(name, "damaged", f"is damaged ({said})")

@@ -100,6 +100,10 @@ class ImageSet:
             return np.repeat(pixels, 3, axis=3)
         return stack([with_channels(image, channels) for image in pixels])
 
+    def relabelled(self, classes: tuple[str, ...], labels: NDArray[np.int64]) -> ImageSet:
+        """The same images under other classes."""
+        return replace(self, classes=classes, labels=labels)
+
     def subset(self, indices: Sequence[int] | NDArray[np.int64]) -> ImageSet:
         """The images at `indices`, in that order."""
         chosen = np.asarray(indices, np.int64)

@@ -1,0 +1,150 @@
+"""The one pass over all image files: read, hash, decode, measure; nothing is read twice for it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from striate.data.decode import SUFFIXES, ImageError, decode_with_format, read_file
+from striate.data.images import SMALL, Array, has_no_colour
+from striate.data.preprocessing import resize, with_channels
+
+Progress = Callable[[int, int], None]
+"""Called with the number of images done and of all, now and then, on the caller's thread."""
+
+THUMBNAIL = 32
+"""Side in pixels of the grey squares by which near duplicates are known."""
+
+_CHUNK = 64  # files a task; a task a file would spend a third of a small image's time on hand-over
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A file at fault: its name relative to the origin, the kind of fault, the reason in words."""
+
+    name: str
+    kind: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is known of a sound image.
+
+    `misnamed` says how the file's name contradicts its format; `pixels` are kept of small images
+    only; `thumbnail` is uint8 (32, 32), and `colour` the mean of each channel, if asked for.
+    """
+
+    digest: str
+    height: int
+    width: int
+    grey: bool
+    misnamed: str
+    pixels: Array | None
+    thumbnail: Array | None
+    colour: tuple[float, float, float] | None
+
+
+def scan(
+    paths: Sequence[Path],
+    names: Sequence[str],
+    *,
+    workers: int = 0,
+    thumbnails: bool = False,
+    progress: Progress | None = None,
+) -> list[Record | Problem]:
+    """A record of each file that decodes to its end, a problem for each that does not.
+
+    `workers` threads share the work (0: one a processor, at most eight); the result does not
+    depend on their number.
+    """
+
+    def examine(item: tuple[Path, str]) -> Record | Problem:
+        path, name = item
+        try:
+            data = read_file(path)
+            pixels, form = decode_with_format(data, name, None)
+        except ImageError as error:
+            return Problem(name, error.kind, _sentence(error))
+        promised = SUFFIXES.get(path.suffix.lower(), form)
+        misnamed = f"is {form}, not {promised} as its name says" if form != promised else ""
+        return measure(pixels, digest_of(data), thumbnails, misnamed)
+
+    return list(over_threads(examine, list(zip(paths, names, strict=True)), workers, progress))
+
+
+def measure(pixels: Array, digest: str, thumbnails: bool, misnamed: str = "") -> Record:
+    """The record of an image (H, W, C)."""
+    height, width = pixels.shape[:2]
+    square, colour = thumbnail(pixels) if thumbnails else (None, None)
+    return Record(
+        digest=digest,
+        height=height,
+        width=width,
+        grey=has_no_colour(pixels),
+        misnamed=misnamed,
+        pixels=pixels if max(height, width) <= SMALL else None,
+        thumbnail=square,
+        colour=colour,
+    )
+
+
+def digest_of(data: bytes) -> str:
+    """Content hash of a file or array: 128 bits of BLAKE2b, hexadecimal."""
+    return blake2b(data, digest_size=16).hexdigest()
+
+
+def thumbnail(pixels: Array) -> tuple[Array, tuple[float, float, float]]:
+    """The image squeezed into a grey square, uint8 (32, 32), and its mean colour, 0 to 255."""
+    small = resize(pixels, THUMBNAIL, THUMBNAIL)
+    mean = small.reshape(-1, small.shape[2]).mean(axis=0)
+    red, green, blue = (float(mean[c % len(mean)]) for c in range(3))
+    return with_channels(small, 1)[:, :, 0], (red, green, blue)
+
+
+def over_threads(
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    workers: int = 0,
+    progress: Progress | None = None,
+) -> Iterator[Result]:
+    """``map(function, items)`` on threads, in order, with at most a few chunks under way."""
+    workers = workers or min(8, os.cpu_count() or 1)
+    chunks = (items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK))
+
+    def run(chunk: Sequence[Item]) -> list[Result]:
+        return [function(item) for item in chunk]
+
+    done = 0
+    with ThreadPoolExecutor(workers, thread_name_prefix="striate-scan") as pool:
+        try:
+            waiting = [pool.submit(run, chunk) for chunk in islice(chunks, 2 * workers)]
+            while waiting:
+                results = waiting.pop(0).result()
+                waiting += [pool.submit(run, chunk) for chunk in islice(chunks, 1)]
+                yield from results
+                done += len(results)
+                if progress:
+                    progress(done, len(items))
+        finally:  # an interrupted scan does not first finish what was queued
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _sentence(error: ImageError) -> str:
+    return error.why + (f"; {error.remedy}" if error.remedy else "")
+
+
+def digest_of_pixels(pixels: Array) -> str:
+    """Content hash of an array (H, W, C): of its shape and pixels."""
+    return digest_of(str(pixels.shape).encode() + np.ascontiguousarray(pixels).tobytes())
