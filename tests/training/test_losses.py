@@ -6,8 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from striate.data.loader import Targets
 from striate.errors import RecipeError
-from striate.training.losses import Criterion, Targets, balanced_weights, parse_weights
+from striate.training.losses import Criterion, balanced_weights, parse_weights
 from striate.training.recipe import Loss
 from striate.zoo.create import create
 from striate.zoo.layers import TrainingOutput
@@ -23,10 +24,10 @@ def test_main_plus_weighted_auxiliary() -> None:
     heads = [torch.randn(3, 3) for _ in range(3)]
     output = TrainingOutput(heads[0], (heads[1], heads[2]))
     losses = [F.cross_entropy(head, LABELS) for head in heads]
-    found = Criterion(Loss(), TwoHeads())(output, Targets(LABELS))
+    found = Criterion(Loss(), TwoHeads())(output, Targets(LABELS, None, None))
     assert torch.allclose(found.total, losses[0] + 0.3 * losses[1] + 0.3 * losses[2])
     assert torch.equal(found.main, losses[0])
-    flagged = Criterion(Loss(auxiliary_weights=(0.0, 1.0)), TwoHeads())(output, Targets(LABELS))
+    flagged = Criterion(Loss(auxiliary_weights=(0.0, 1.0)), TwoHeads())(output, Targets(LABELS, None, None))
     assert torch.allclose(flagged.total, losses[0] + losses[2])
 
 
@@ -46,7 +47,7 @@ def test_auxiliary_gradients_reach_the_layers_below() -> None:
     # With the main loss cut off, only the auxiliary heads can move the stem.
     output = network(torch.randn(2, 3, 224, 224))
     cut = TrainingOutput(output.logits.detach(), output.auxiliary)
-    Criterion(Loss(), network)(cut, Targets(LABELS[:2])).total.backward()
+    Criterion(Loss(), network)(cut, Targets(LABELS[:2], None, None)).total.backward()
     first = next(p for p in network.parameters() if p.ndim == 4)
     assert first.grad is not None
     assert first.grad.abs().sum() > 0
@@ -59,7 +60,7 @@ def test_map_loss_is_equation_nine() -> None:
         y[d] + torch.log(torch.exp(torch.tensor(-j)) + torch.exp(-y).sum())
         for y, d in zip(penalties, LABELS, strict=True)
     ]
-    found = Criterion(Loss(name="map", map_j=j), nn.Identity())(-penalties, Targets(LABELS))
+    found = Criterion(Loss(name="map", map_j=j), nn.Identity())(-penalties, Targets(LABELS, None, None))
     assert torch.allclose(found.total, torch.stack(wanted).mean())
 
 

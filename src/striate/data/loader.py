@@ -42,6 +42,11 @@ class Targets(NamedTuple):
     other: torch.Tensor | None  # int64 (N,)
     weight: torch.Tensor | None  # float32 (N,)
 
+    def to(self, device: torch.device | str) -> Targets:
+        """The same on `device`."""
+        moved = (None if part is None else part.to(device) for part in self[1:])
+        return Targets(self.labels.to(device), *moved)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Batch:

@@ -30,7 +30,7 @@ from striate.training.averaging import AveragedNetwork
 from striate.training.checkpoint import Best, State
 from striate.training.distributed import Group
 from striate.training.health import Health, first_not_finite
-from striate.training.losses import Criterion, Targets
+from striate.training.losses import Criterion
 from striate.training.optimisers import make_optimiser, set_rate
 from striate.training.progress import Silent, Watcher
 from striate.training.recipe import Recipe
@@ -162,7 +162,7 @@ class Training:
         with self.health.watch() if watched else nullcontext():
             with self._autocast():
                 output = self.wrapped(inputs)
-            loss = self.setup.criterion(output, Targets(*batch.targets(self.setup.device)))
+            loss = self.setup.criterion(output, batch.targets.to(self.setup.device))
         # On a processor the loss is there already; elsewhere reading it would stall the device, so
         # it is looked at in the sums, before anything is written.
         if self.setup.device.type == "cpu" and not torch.isfinite(loss.total):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,20 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from striate.data.loader import Targets
 from striate.errors import RecipeError
 from striate.training.recipe import Loss
 from striate.zoo.layers import TrainingOutput
-
-
-class Targets(NamedTuple):
-    """What a batch should give: its labels, and for mixed images the other ones and their share."""
-
-    labels: Tensor
-    """(N,) int64."""
-    others: Tensor | None = None
-    """(N,) int64: the labels of the images mixed in."""
-    share: Tensor | None = None
-    """(N,) float: how much of each image is its own."""
 
 
 class TotalLoss(NamedTuple):
@@ -71,11 +60,11 @@ class Criterion:
 
     def _one(self, logits: Tensor, targets: Targets) -> Tensor:
         logits = logits.float()
-        if targets.others is None or targets.share is None:
+        if targets.other is None or targets.weight is None:
             return self._against(logits, targets.labels, "mean")
-        share = targets.share
+        share = targets.weight
         own = self._against(logits, targets.labels, "none")
-        other = self._against(logits, targets.others, "none")
+        other = self._against(logits, targets.other, "none")
         return (share * own + (1 - share) * other).mean()
 
     def _against(self, logits: Tensor, labels: Tensor, reduction: str) -> Tensor:
@@ -114,8 +103,3 @@ def parse_weights(text: str) -> tuple[float, ...]:
         raise RecipeError(
             f"--auxiliary-weights {text}", "holds something that is not a number", "e.g. 0.3,0.3"
         ) from error
-
-
-def mean_of(parts: Sequence[Tensor], count: int) -> list[float]:
-    """Sums on the device as means on the host."""
-    return [float(part) / max(count, 1) for part in parts]
