@@ -1,0 +1,184 @@
+"""Blocks and helpers that several papers share."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from striate.errors import NetworkError
+
+is_scripting = torch.jit.is_scripting  # type: ignore[attr-defined]
+
+
+def is_capturing() -> bool:
+    """Tell whether `torch.jit.trace`, `torch.export` or `torch.compile` is recording a graph."""
+    return torch._C._get_tracing_state() is not None or torch.compiler.is_compiling()
+
+
+class TrainingOutput(NamedTuple):
+    """What a network with auxiliary heads returns in training mode.
+
+    Both `logits` and each tensor of `auxiliary` are (N, classes); the network's `auxiliary_weights`
+    says how much each auxiliary loss counts.
+    """
+
+    logits: Tensor
+    auxiliary: tuple[Tensor, ...]
+
+
+class Conv2d(nn.Conv2d):
+    """`nn.Conv2d` that leaves its weights to the network: papers differ in their start."""
+
+    def reset_parameters(self) -> None:
+        """Do nothing: PyTorch's own initialisation would be overwritten at once."""
+
+
+class Linear(nn.Linear):
+    """`nn.Linear` that leaves its weights to the network: papers differ in their start."""
+
+    def reset_parameters(self) -> None:
+        """Do nothing: PyTorch's own initialisation would be overwritten at once."""
+
+
+class ConvReLU(nn.Module):
+    """Convolution with bias, then ReLU: the unit of the networks before batch normalisation."""
+
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, stride: int = 1, padding: int = 0
+    ) -> None:
+        super().__init__()
+        self.conv = Conv2d(inputs, outputs, kernel, stride, padding)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, inputs, H, W) to (N, outputs, H', W')."""
+        return F.relu(self.conv(x), inplace=True)
+
+
+class ConvBNReLU(nn.Module):
+    """Convolution without bias, batch normalisation (with its constant `eps`), ReLU."""
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        stride: int = 1,
+        padding: int = 0,
+        *,
+        eps: float = 1e-5,
+    ) -> None:
+        super().__init__()
+        self.conv = Conv2d(inputs, outputs, kernel, stride, padding, bias=False)
+        self.bn = nn.BatchNorm2d(outputs, eps=eps)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, inputs, H, W) to (N, outputs, H', W')."""
+        return F.relu(self.bn(self.conv(x)), inplace=True)
+
+
+def window_sum(values: Tensor, size: int) -> Tensor:
+    """Sum (N, C, H, W) over windows of `size` (odd) channels, zeros beyond the ends."""
+    channels, half = values.shape[1], size // 2
+    padded = F.pad(values, (0, 0, 0, 0, half, half))
+    total = padded.narrow(1, 0, channels) + padded.narrow(1, 1, channels)
+    for shift in range(2, size):
+        total += padded.narrow(1, shift, channels)
+    return total
+
+
+def three_quarters(scale: Tensor) -> Tensor:
+    """``scale ** -0.75`` by two square roots, far cheaper than a power."""
+    root = torch.rsqrt(scale)
+    return root * torch.sqrt(root)
+
+
+class _NormWithGradient(torch.autograd.Function):
+    """Local response normalisation with its gradient written out: a third of autograd's time."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, size: int, alpha: float, k: float) -> Tensor:
+        wide = x.float()
+        scale = window_sum(wide * wide, size).mul_(alpha).add_(k)
+        factor = three_quarters(scale)
+        ctx.save_for_backward(x, scale, factor)
+        ctx.size, ctx.alpha = size, alpha
+        return (wide * factor).to(x.dtype)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
+        # With d = k + alpha * sum x², y = x * d^-3/4:
+        # dx_i = g_i d_i^-3/4 - 3/2 alpha x_i * sum over the window of g_j x_j d_j^-7/4
+        x, scale, factor = ctx.saved_tensors
+        wide = x.float()
+        direct = gradient.float() * factor
+        through = window_sum((direct * wide).div_(scale), ctx.size)
+        direct.sub_(through.mul_(wide).mul_(1.5 * ctx.alpha))
+        return direct.to(x.dtype), None, None, None
+
+
+class LocalResponseNorm(nn.Module):
+    """Local response normalisation across channels (Krizhevsky et al. 2012, Sec. 3.3).
+
+    Divides each value by ``(k + alpha * s) ** 0.75`` where ``s`` is the plain sum of the squares of
+    the `size` channels around it. PyTorch and Caffe divide `alpha` by `size` first, so their alpha
+    is `size` times ours. Computed in float32 whatever the input's type: squares overflow and the
+    sums lose digits in half precision. Shapes stay (N, C, H, W).
+    """
+
+    def __init__(self, size: int = 5, alpha: float = 1e-4, k: float = 2.0) -> None:
+        super().__init__()
+        if size % 2 == 0:
+            raise NetworkError(f"LocalResponseNorm size {size}", "even", "give an odd window")
+        self.size, self.alpha, self.k = size, alpha, k
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise (N, C, H, W) across C."""
+        if not is_scripting():  # noqa: SIM102 - the compiler takes this condition alone
+            if not is_capturing() and torch.is_grad_enabled() and x.requires_grad:
+                normed: Tensor = _NormWithGradient.apply(x, self.size, self.alpha, self.k)
+                return normed
+        wide = x.float()
+        scale = window_sum(wide * wide, self.size) * self.alpha + self.k
+        return (wide * three_quarters(scale)).to(x.dtype)
+
+    def extra_repr(self) -> str:
+        """Show the constants in the printed network."""
+        return f"{self.size}, alpha={self.alpha}, k={self.k}"
+
+
+def he_normal(weight: Tensor) -> None:
+    """Fill with N(0, 2 / fan_in): He et al. 2015, 'Delving Deep into Rectifiers', Sec. 2.2."""
+    nn.init.kaiming_normal_(weight, mode="fan_in", nonlinearity="relu")
+
+
+def check_input(
+    x: Tensor, network: str, channels: int, *, size: int = 0, minimum: int = 1, because: str = ""
+) -> None:
+    """Refuse a batch that the network cannot take, and name the shape that it can.
+
+    `size` demands an exact height and width (0 = any from `minimum` up); `because` says why.
+    Skipped while a graph is captured: there the example input has been through the check already.
+
+    Raises
+    ------
+    NetworkError: with the shape given and the shape wanted.
+    """
+    if not is_scripting():
+        if is_capturing():
+            return
+        if x.dim() == 4 and x.shape[1] == channels:
+            height, width = x.shape[2], x.shape[3]
+            if size == height == width or (size == 0 and min(height, width) >= minimum):
+                return
+        side = str(size) if size else (f"≥{minimum}" if minimum > 1 else "any")
+        raise NetworkError(
+            f"input of shape {tuple(x.shape)}",
+            f"{network} takes (N, {channels}, {side}, {side})"
+            + (f", {because}" if because else ""),
+            "resize the images or create the network for these channels",
+        )
