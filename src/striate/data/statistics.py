@@ -25,8 +25,8 @@ class Statistics:
     mean, std: one number a channel; std is at least 1/255, so that it can be divided by.
     eigenvalues: variances along the principal colours, the greatest first (Krizhevsky et al. 2012,
         Sec. 4.1). One number for grey images.
-    eigenvectors: ``eigenvectors[i]`` is the unit vector (R, G, B) that goes with ``eigenvalues[i]``;
-        its greatest component is positive.
+    eigenvectors: ``eigenvectors[i]`` is the unit vector (R, G, B) of ``eigenvalues[i]``; its
+        greatest component is positive.
     images: how many images were looked at.
     of: how many there are.
     """
@@ -70,13 +70,21 @@ def channel_statistics(
 
 
 def _moments_of(images: ImageSet, channels: int, index: int) -> NDArray[np.float64]:
-    """The mean over one image of (1, R, G, B)ᵀ(1, R, G, B): (channels + 1, channels + 1)."""
-    image = _shrunk(images.read(index, channels)).reshape(-1, channels)
-    pixels = np.ones((len(image), channels + 1))
-    np.multiply(image, 1 / 255, out=pixels[:, 1:])
-    # Not a matrix product: that would start threads of its own inside these threads.
-    product: NDArray[np.float64] = np.einsum("ni,nj->ij", pixels, pixels) / len(image)
-    return product
+    """The mean over one image of (1, R, G, B)ᵀ(1, R, G, B): (channels + 1, channels + 1).
+
+    In whole numbers, hence exact: a matrix product would start threads inside these threads, and
+    round differently on every machine.
+    """
+    image = _shrunk(images.read(index, channels))
+    planes = np.moveaxis(image, 2, 0).reshape(channels, -1).astype(np.uint16)  # 255² fits
+    moments = np.ones((channels + 1, channels + 1))
+    for row, plane in enumerate(planes, start=1):
+        moments[0, row] = moments[row, 0] = plane.sum(dtype=np.int64) / 255
+        for column, other in enumerate(planes[:row], start=1):
+            product = (plane * other).sum(dtype=np.int64) / 255**2
+            moments[row, column] = moments[column, row] = product
+    moments[0, 0] = planes.shape[1]
+    return moments / planes.shape[1]
 
 
 def _shrunk(image: Array) -> Array:
