@@ -1,0 +1,239 @@
+"""From a module to an ONNX graph, by any of the three ways that PyTorch knows."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import io
+import logging
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from striate.deploy.verify import brief, need
+from striate.errors import ExportError, nearest
+
+if TYPE_CHECKING:
+    import onnx
+
+Capture = Literal["export", "trace", "script"]
+AXES = ("batch", "height", "width")
+OLDEST_OPSET: Mapping[str, int] = {"export": 18, "trace": 12, "script": 12}
+"""The new exporter has none below 18; integer `Max`, which the resize needs, came with 12."""
+NEWEST_TORCHSCRIPT_OPSET = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class GraphOptions:
+    """What a person can choose about the graph.
+
+    Parameters
+    ----------
+    opset: version of the operators; 18 where the person does not say.
+    input_name, output_name: names of the graph's ends.
+    dynamic: which of ``batch``, ``height``, ``width`` may differ from run to run.
+    params: whether the weights are inside; else they are further inputs of the graph.
+    capture: ``export`` (torch.export), ``trace`` or ``script`` (TorchScript).
+
+    Raises ExportError where a value is none of these.
+    """
+
+    opset: int = 18
+    input_name: str = "image"
+    output_name: str = "probabilities"
+    dynamic: tuple[str, ...] = AXES
+    params: bool = True
+    capture: Capture = "export"
+
+    def __post_init__(self) -> None:
+        if self.capture not in get_args(Capture):
+            remedy = nearest(self.capture, get_args(Capture))
+            raise ExportError(f"--capture {self.capture}", "there is no such way", remedy)
+        for axis in self.dynamic:
+            if axis not in AXES:
+                raise ExportError(f"--dynamic {axis}", "there is no such axis", nearest(axis, AXES))
+        if not self.input_name or not self.output_name or self.input_name == self.output_name:
+            raise ExportError(
+                "--input-name and --output-name",
+                f"(={self.input_name!r}, {self.output_name!r}) must be two different names",
+            )
+        oldest, newest = OLDEST_OPSET[self.capture], self.newest_opset
+        if not oldest <= self.opset <= newest:
+            other = ", or 12 to 17 with --capture trace" if self.capture == "export" else ""
+            raise ExportError(
+                f"--opset {self.opset}",
+                f"--capture {self.capture} cannot give it",
+                f"choose {oldest} to {newest}{other}",
+            )
+
+    @property
+    def newest_opset(self) -> int:
+        """The newest that this way of capturing can give."""
+        if self.capture != "export":
+            return NEWEST_TORCHSCRIPT_OPSET
+        return int(need("onnx").defs.onnx_opset_version())
+
+
+def capture(
+    module: nn.Module, example: Tensor, axes: Mapping[int, str], options: GraphOptions
+) -> onnx.ModelProto:
+    """The ONNX graph of `module`, with the initialisers named as its parameters.
+
+    Parameters
+    ----------
+    module: in evaluation mode, on the CPU; its child ``network`` holds the weights.
+    example: an input; along every axis in `axes` of a length other than 1, which would be fixed.
+    axes: names of the example's axes that may differ from run to run.
+
+    Raises
+    ------
+    ExportError: PyTorch cannot capture the module, or gives another opset than it was asked for.
+    """
+    load = need("onnx").load_from_string
+    if options.capture == "export":
+        need("onnxscript")
+    chatter = io.StringIO()
+    try:
+        with _silence(chatter):
+            if options.capture == "export":
+                model = _capture_export(module, example, axes, options)
+            else:
+                model = load(_capture_torchscript(module, example, axes, options))
+    except Exception as error:  # the exporters let errors of every kind through
+        error.add_note(chatter.getvalue())
+        raise ExportError(
+            f"--capture {options.capture}",
+            f"PyTorch cannot capture the network so ({brief(error)})",
+            "try another --capture" if options.capture != "trace" else "",
+        ) from error
+    given = {entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")}
+    if given != {options.opset}:
+        raise ExportError(
+            f"--opset {options.opset}",
+            f"the exporter of torch {torch.__version__} gave {sorted(given)} instead",
+            "leave --opset out, or use --capture trace",
+        )
+    _strip(model)
+    return model
+
+
+def _capture_export(
+    module: nn.Module, example: Tensor, axes: Mapping[int, str], options: GraphOptions
+) -> onnx.ModelProto:
+    dimensions = {axis: torch.export.Dim(name) for axis, name in axes.items()}
+    program = torch.onnx.export(
+        module,
+        (example,),
+        dynamo=True,
+        opset_version=options.opset,
+        input_names=[options.input_name],
+        output_names=[options.output_name],
+        dynamic_shapes=(dimensions,),
+        external_data=False,
+        # Folding batch norm into convolutions would leave the weights' names on other numbers.
+        optimize=options.params,
+        verbose=False,
+    )
+    assert program is not None  # it is None only with dynamo=False
+    model: onnx.ModelProto = program.model_proto
+    return model
+
+
+def _capture_torchscript(
+    module: nn.Module, example: Tensor, axes: Mapping[int, str], options: GraphOptions
+) -> bytes:
+    written = io.BytesIO()
+    named = {options.input_name: dict(axes)}
+    if 0 in axes:
+        named[options.output_name] = {0: axes[0]}
+    mode = torch.onnx.TrainingMode
+    torch.onnx.export(
+        torch.jit.script(module) if options.capture == "script" else module,
+        (example,),
+        written,  # type: ignore[arg-type]  # torch's hint leaves out what this exporter takes
+        dynamo=False,
+        opset_version=options.opset,
+        input_names=[options.input_name],
+        output_names=[options.output_name],
+        dynamic_axes=named,
+        do_constant_folding=options.params,
+        # As above: only EVAL folds batch norm into convolutions. The module itself is in evaluation
+        # mode either way.
+        training=mode.EVAL if options.params else mode.PRESERVE,
+    )
+    return written.getvalue()
+
+
+def _strip(model: onnx.ModelProto) -> None:
+    """Take out what the exporters note on every node: paths of this machine, half a small file."""
+    for graph in _graphs(model.graph):
+        for noted in (graph, *graph.node, *graph.value_info, *graph.initializer):
+            noted.ClearField("doc_string")
+            noted.ClearField("metadata_props")
+
+
+def weights_to_inputs(model: onnx.ModelProto, names: Sequence[str]) -> list[str]:
+    """Turn the weights of the child ``network`` from constants into inputs, in place.
+
+    `names` are the keys of the network's state; the inputs are called so, and returned.
+    """
+    onnx = need("onnx")
+    known = {f"network.{name}": name for name in names}
+    renamed: dict[str, str] = {}
+    for weight in list(model.graph.initializer):
+        if weight.name in known:
+            name = renamed[weight.name] = known[weight.name]
+            value = onnx.helper.make_tensor_value_info(name, weight.data_type, weight.dims)
+            model.graph.input.append(value)
+            model.graph.initializer.remove(weight)
+    for graph in _graphs(model.graph):
+        for node in graph.node:
+            node.input[:] = [renamed.get(name, name) for name in node.input]
+        stale = [value for value in graph.value_info if value.name in renamed]
+        for value in stale:
+            graph.value_info.remove(value)
+    return list(renamed.values())
+
+
+def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
+    """`graph` and the branches within it."""
+    yield graph
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                yield from _graphs(attribute.g)
+
+
+def with_distinct_weights(network: nn.Module) -> nn.Module:
+    """A copy of `network` in which no two tensors are equal.
+
+    The TorchScript exporter merges equal tensors (the fresh scales of two batch norms, say). That
+    would be wrong in a graph that is to be given other weights.
+    """
+    twin = copy.deepcopy(network)
+    generator = torch.Generator().manual_seed(0)
+    for tensor in twin.state_dict().values():
+        if tensor.is_floating_point():
+            tensor.copy_(torch.rand(tensor.shape, generator=generator) + 0.5)
+    return twin
+
+
+@contextlib.contextmanager
+def _silence(chatter: io.StringIO) -> Iterator[None]:
+    """Keep the exporters' prints, warnings and log lines out of sight, prints in `chatter`."""
+    disabled = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(chatter),
+            contextlib.redirect_stderr(chatter),
+        ):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(disabled)
