@@ -104,7 +104,7 @@ def test_bins_are_closed_above() -> None:
 @pytest.mark.parametrize(
     ("hits", "trials", "low", "high"),
     [
-        # Newcombe 1998, "Two-sided confidence intervals for the single proportion", Table I, method 3.
+        # Newcombe 1998, "Two-sided confidence intervals for the single proportion", Table I.
         (81, 263, 0.2553, 0.3662),
         (15, 148, 0.0624, 0.1605),
         (0, 20, 0.0, 0.1611),

@@ -163,7 +163,8 @@ def ranks(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> NDAr
     before = probabilities > true
     earlier = np.arange(probabilities.shape[1]) < labels[:, None]
     before |= (probabilities == true) & earlier
-    return before.sum(axis=1, dtype=np.int64)
+    count: NDArray[np.int64] = before.sum(axis=1, dtype=np.int64)
+    return count
 
 
 def negative_log_likelihood(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> float:

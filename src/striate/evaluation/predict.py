@@ -133,7 +133,8 @@ def _fitted(
 
     def read(path: Path) -> NDArray[np.uint8]:
         channels: Any = preprocessing.channels
-        return preprocessing.fit_image(decode(path, channels))
+        fitted: NDArray[np.uint8] = preprocessing.fit_image(decode(path, channels))
+        return fitted
 
     with ExitStack() as stack:
         if workers > 0:

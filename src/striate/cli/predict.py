@@ -1,0 +1,28 @@
+"""``striate predict``: what a run says about images."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def predict(
+    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    images: Annotated[list[str], typer.Argument(help="Files, folders or globs.")],
+    top: Annotated[int, typer.Option(min=1, help="How many classes an image.")] = 5,
+    workers: Annotated[int | None, typer.Option(min=0, help="Threads that read images.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Name images: the likeliest classes of each, with their probabilities."""
+    from striate import api
+
+    found = api.predict(run, images, top=top, workers=workers)
+    if as_json:
+        print(json.dumps([each.to_json() for each in found], ensure_ascii=False))
+        return
+    for each in found:
+        pairs = zip(each.classes, each.probabilities, strict=True)
+        print(f"{each.file}: " + ", ".join(f"{name} {share:.1%}" for name, share in pairs))

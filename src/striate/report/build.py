@@ -1,0 +1,256 @@
+"""The page of a run: gathered, rendered, and written in one piece."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from numpy.typing import NDArray
+
+from striate.evaluation.metrics import Evaluation
+from striate.report import curves, sections
+from striate.report.charts import HEAT, Chart, png
+from striate.report.confusion import Matrix, matrix
+from striate.report.health import Health, health
+from striate.report.inputs import ReportInputs
+from striate.report.pictures import behind_cells, surest_mistakes
+from striate.report.svg import Scale, element
+from striate.report.words import count, percent
+from striate.runs.files import write_atomically
+
+if TYPE_CHECKING:
+    from striate.data.sources import Data
+    from striate.runs.run import Run
+
+TEMPLATES = Path(__file__).parent / "templates"
+REPORT = "report.html"
+
+
+def write_report(
+    run: Run,
+    data: Data,
+    evaluation: Evaluation,
+    probabilities: NDArray[np.float32],
+    check: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write ``report.html`` into the folder of `run`, whole or not at all; returns its path.
+
+    Parameters
+    ----------
+    data: what the run was trained on. Its test images were evaluated, or, where it has none, those
+        for validation.
+    probabilities: (images, classes), in the order of those images.
+    check: what `striate.data.check` found, as plain data.
+
+    Raises
+    ------
+    RunError: the file cannot be written. DataError: an image has gone since it was evaluated.
+    """
+    inputs = ReportInputs.from_run(run, data, evaluation, probabilities, check)
+    path = run.path / REPORT
+    write_atomically(path, render(inputs).encode())
+    return path
+
+
+def render(inputs: ReportInputs) -> str:
+    """The page as HTML. The same inputs give the same bytes."""
+    shown = matrix(inputs.evaluation)
+    found = health(inputs)
+    drawn = _curves(inputs)
+    style, script = _asset("report.css"), _asset("report.js")
+    return (
+        _templates()
+        .get_template("report.html")
+        .render(
+            page=_page(inputs, shown, drawn, found),
+            style=Markup(style),
+            style_hash=_hash(style),
+            script=Markup(script),
+            script_hash=_hash(script),
+            mark=_mark("currentColor"),
+            icon="data:image/svg+xml;base64,"
+            + base64.b64encode(_mark("#17698a").encode()).decode(),
+            matrix=shown,
+            mistakes=surest_mistakes(inputs),
+            pixel_art=_pixel_art(inputs),
+            classes=sections.classes_table(inputs),
+            health=found,
+            ramp=png(np.array([[(*colour, 255) for colour in _ramp()]], np.uint8)),
+            data=sections.data_section(inputs),
+            recipe=sections.recipe_section(inputs),
+            environment=sections.environment_section(inputs),
+            charts=_hovers(drawn, found),
+            cells={
+                "cells": behind_cells(inputs, shown.cells),
+                "classes": list(inputs.evaluation.classes),
+                "pixels": _pixel_art(inputs),
+            },
+        )
+    )
+
+
+@cache
+def _templates() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    # Non-ASCII stays as it is; Jinja itself escapes <, >, & and ' inside the script blocks.
+    environment.policies["json.dumps_kwargs"] = {
+        "sort_keys": False,
+        "ensure_ascii": False,
+        "allow_nan": False,
+        "separators": (",", ":"),
+    }
+    environment.filters["percent"] = percent
+    environment.filters["count"] = count
+    return environment
+
+
+def _page(
+    inputs: ReportInputs,
+    shown: Matrix,
+    drawn: list[tuple[str, str, Chart]],
+    found: Health | None,
+) -> dict[str, Any]:
+    evaluation = inputs.evaluation
+    anchors = [
+        ("result", "Result"),
+        ("learning", "Learning") if drawn else None,
+        ("confusion", "Confusion"),
+        ("mistakes", "Mistakes"),
+        ("classes", "Classes"),
+        ("trust", "Confidence"),
+        ("gradients", "Gradients") if found else None,
+        ("data", "Data"),
+        ("recipe", "Recipe"),
+        ("environment", "Environment"),
+    ]
+    low, high = (percent(share) for share in evaluation.interval)
+    top1 = percent(evaluation.top1)
+    return {
+        "sections": [anchor for anchor in anchors if anchor],
+        "title": inputs.title,
+        "eyebrow": inputs.reference,
+        "data_name": inputs.data_name,
+        "lead": sections.lead(inputs),
+        "top1": top1,
+        "top1_number": top1.removesuffix("%").strip(),
+        "images": count(evaluation.images),
+        "part_name": sections.PARTS[inputs.part],
+        "interval": f"{low} to {high}",
+        "interval_figure": _standing(evaluation),
+        "baseline": percent(evaluation.baseline),
+        "sentence": sections.sentence(inputs),
+        "caveat": sections.caveat(inputs),
+        "tiles": sections.tiles(inputs),
+        "lesson": curves.lesson(inputs),
+        "curves": drawn,
+        "confusion_sentence": sections.confusion_sentence(inputs, shown.kinds, shown.whole),
+        "pairs_title": (
+            "Kinds of mistake"
+            if len(shown.pairs) == shown.kinds
+            else f"The {len(shown.pairs)} most frequent of {count(shown.kinds)} kinds of mistake"
+        ),
+        "mistakes_sentence": (
+            "Where the network was wrong and most certain of it, as the network saw the images. "
+            "Above, what it said and how sure it was; below, what the label says and the "
+            "probability that this was given. Wrong labels often show themselves here."
+        ),
+        "classes_sentence": sections.classes_sentence(inputs),
+        "trust": curves.trust(evaluation),
+        "ece": percent(evaluation.ece),
+        "reliability": curves.reliability(evaluation),
+    }
+
+
+def _curves(inputs: ReportInputs) -> list[tuple[str, str, Chart]]:
+    """(title, key, chart) of every learning curve; none where no epoch was logged."""
+    if not inputs.epochs:
+        return []
+    return [
+        ("Loss", "loss", curves.losses(inputs)),
+        ("Accuracy", "accuracy", curves.accuracies(inputs)),
+        ("Learning rate", "rate", curves.rates(inputs)),
+    ]
+
+
+def _hovers(drawn: list[tuple[str, str, Chart]], found: Health | None) -> dict[str, Any]:
+    hovers = {key: chart.hover for _, key, chart in drawn}
+    if found:
+        hovers |= {
+            "gradient-depth": found.gradients_by_depth.hover,
+            "activation-depth": found.activations_by_depth.hover,
+            "gradient-time": found.gradients_over_time.hover,
+            "activation-time": found.activations_over_time.hover,
+        }
+    return hovers
+
+
+def _standing(evaluation: Evaluation) -> Markup:
+    """Accuracy, its interval and the baseline on a line from nothing to everything."""
+    across = Scale(low=0, high=1, start=0, end=1000)
+    low, high = (across(share) for share in evaluation.interval)
+    at, base = across(evaluation.top1), across(evaluation.baseline)
+    return element(
+        "svg",
+        element("rect", x=0, y=11, width=1000, height=8, class_="track"),
+        element("rect", x=0, y=11, width=at, height=8, class_="upto"),
+        element("rect", x=low, y=7, width=max(high - low, 3), height=16, class_="range"),
+        element("rect", x=max(base - 1.5, 0), y=3, width=3, height=24, class_="base"),
+        element("rect", x=at - 1.5, y=3, width=3, height=24, class_="at"),
+        viewBox="0 0 1000 30",
+        preserveAspectRatio="none",
+        role="img",
+        aria_label=f"Accuracy {percent(evaluation.top1)} between nothing and everything",
+    )
+
+
+def _mark(colour: str) -> Markup:
+    """The mark: a grating within a circle, what the first cells of the visual cortex answer to."""
+    bars = [(4.6, 8.3, 15.7), (9.0, 3.5, 20.5), (13.4, 2.4, 21.6), (17.8, 4.9, 19.1)]
+    lines = [element("path", d=f"M{x} {top}L{x} {end}") for x, top, end in bars]
+    return element(
+        "svg",
+        element("g", *lines, transform="rotate(32 12 12)"),
+        xmlns="http://www.w3.org/2000/svg",
+        viewBox="0 0 24 24",
+        fill="none",
+        stroke=colour,
+        stroke_width="2.3",
+        stroke_linecap="round",
+        aria_hidden="true",
+    )
+
+
+def _ramp() -> list[tuple[int, ...]]:
+    """The heat map's colours from low to high, for its key."""
+    at = np.linspace(0, len(HEAT) - 1, 48)
+    stops = np.arange(len(HEAT))
+    channels = [np.interp(at, stops, [colour[c] for colour in HEAT]) for c in range(3)]
+    return [tuple(round(float(v)) for v in colour) for colour in zip(*channels, strict=True)]
+
+
+def _pixel_art(inputs: ReportInputs) -> bool:
+    """Whether the images are so small that smoothing them would only blur."""
+    return max(inputs.preprocessing.height, inputs.preprocessing.width) <= 64
+
+
+def _asset(name: str) -> str:
+    return "\n" + (TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    """What a content security policy calls `text` by."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -1,0 +1,219 @@
+"""The figures of training and of trust: losses, accuracies, learning rate, reliability."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from striate.evaluation.metrics import Evaluation
+from striate.report.charts import (
+    BOTTOM,
+    HEIGHT,
+    LEFT,
+    RIGHT,
+    TOP,
+    WIDTH,
+    Axes,
+    Chart,
+    Series,
+    line_chart,
+)
+from striate.report.inputs import ReportInputs
+from striate.report.svg import Scale, element, path
+from striate.report.words import THIN, count, figure, percent, plural
+
+
+def _axes(inputs: ReportInputs, **more: Any) -> Axes:
+    epochs = [int(line["epoch"]) for line in inputs.epochs]
+    return Axes(
+        x=epochs,
+        x_names=[f"epoch {epoch}" for epoch in epochs],
+        x_title="epoch",
+        mark=inputs.weights_epoch,
+        mark_name="kept weights",
+        **more,
+    )
+
+
+def _column(lines: Sequence[Mapping[str, Any]], part: str, key: str) -> list[float | None]:
+    return [line.get(part, {}).get(key) for line in lines]
+
+
+def losses(inputs: ReportInputs) -> Chart:
+    """Training loss (main and auxiliary) and validation loss, on a log scale if they span much."""
+    lines = inputs.epochs
+    heads = max((len(line["train"].get("auxiliary") or ()) for line in lines), default=0)
+    series = [
+        Series(
+            name=f"auxiliary head {head + 1}",
+            style=f"aux{head % 2 + 1}",
+            values=[(line["train"].get("auxiliary") or [None] * heads)[head] for line in lines],
+        )
+        for head in range(heads)
+    ]
+    main = "main" if heads else "loss"
+    series.append(
+        Series(
+            name="training, main head" if heads else "training",
+            style="train",
+            values=_column(lines, "train", main),
+        )
+    )
+    series.append(
+        Series(name="validation", style="val", values=_column(lines, "validation", "loss"))
+    )
+    known = [v for s in series for v in s.values if v is not None and math.isfinite(v) and v > 0]
+    wide = bool(known) and max(known) / min(known) > 30
+    axes = _axes(inputs, label="Loss over the epochs", log=wide, low=None if wide else 0.0)
+    return line_chart(series, axes)
+
+
+def accuracies(inputs: ReportInputs) -> Chart:
+    """Top-1 on training and validation images, and top-5 where it says anything."""
+    lines = inputs.epochs
+    series = [
+        Series(name="training top-1", style="train", values=_column(lines, "train", "top1")),
+        Series(name="validation top-1", style="val", values=_column(lines, "validation", "top1")),
+    ]
+    if len(inputs.evaluation.classes) > 5:
+        top5 = _column(lines, "validation", "top5")
+        series.insert(0, Series(name="validation top-5", style="top5", values=top5))
+    known = [v for s in series for v in s.values if v is not None and math.isfinite(v)]
+    known.append(inputs.evaluation.baseline)
+    low = math.floor(min(known) * 10) / 10
+    axes = _axes(
+        inputs,
+        label="Accuracy over the epochs",
+        show=percent,
+        tick=lambda v: f"{100 * v:.0f}{THIN}%",
+        low=low,
+        high=1.0,
+        level=inputs.evaluation.baseline,
+        level_name="majority baseline",
+        ticks=_percent_ticks(low),
+    )
+    return line_chart(series, axes)
+
+
+def _percent_ticks(low: float) -> list[float]:
+    step = 0.2 if low < 0.5 else 0.1 if low < 0.8 else 0.05
+    first = math.ceil(low / step - 1e-9)
+    return [round(i * step, 3) for i in range(first, round(1 / step) + 1)]
+
+
+def rates(inputs: ReportInputs) -> Chart:
+    """The learning rate; on a log scale where the schedule divides it."""
+    values = [line.get("learning_rate") for line in inputs.epochs]
+    known = [v for v in values if v]
+    schedule = inputs.recipe.get("schedule", {}).get("name")
+    divides = schedule in ("step", "plateau", "exponential") and len(known) == len(values)
+    log = divides and bool(known) and max(known) > 3 * min(known)
+    axes = _axes(
+        inputs,
+        label="Learning rate over the epochs",
+        log=log,
+        low=None if log else 0.0,
+        show=lambda v: figure(v, 3),
+    )
+    return line_chart([Series(name="learning rate", style="rate", values=values)], axes)
+
+
+def reliability(evaluation: Evaluation) -> Markup:
+    """Accuracy over confidence; bars as wide as the bins, their strength the share of images."""
+    across = Scale(low=0, high=1, start=LEFT, end=RIGHT)
+    up = Scale(low=0, high=1, start=BOTTOM, end=TOP)
+    parts = []
+    for share in (0, 0.25, 0.5, 0.75, 1):
+        y, x = up(share), across(share)
+        label = f"{100 * share:.0f}"
+        parts.append(element("line", x1=LEFT, x2=RIGHT, y1=y, y2=y, class_="grid"))
+        parts.append(element("text", label, x=LEFT - 7, y=y + 3.5, class_="tick end"))
+        parts.append(element("text", label, x=x, y=BOTTOM + 15, class_="tick mid"))
+    most = max(b.images for b in evaluation.calibration)
+    for held in evaluation.calibration:
+        if not held.images:
+            continue
+        x, width = across(held.low) + 1, across(held.high) - across(held.low) - 2
+        words = (
+            f"confidence {percent(held.low, 0)} to {percent(held.high, 0)}: "
+            f"{plural(held.images, 'image')}, {percent(held.accuracy)} right, "
+            f"mean confidence {percent(held.confidence)}"
+        )
+        parts.append(
+            element(
+                "rect",
+                element("title", words),
+                x=x,
+                y=up(held.accuracy),
+                width=width,
+                height=max(BOTTOM - up(held.accuracy), 1.5),
+                fill_opacity=f"{0.25 + 0.75 * (held.images / most) ** 0.5:.2f}",
+                class_="bin",
+            )
+        )
+        y = up(held.confidence)
+        parts.append(element("line", x1=x, x2=x + width, y1=y, y2=y, class_="wanted"))
+    diagonal = path([(LEFT, BOTTOM), (RIGHT, TOP)])
+    parts.append(element("path", d=diagonal, class_="level"))
+    title = "confidence, %"
+    parts.append(element("text", title, x=(LEFT + RIGHT) / 2, y=HEIGHT - 2, class_="tick mid"))
+    return element(
+        "svg",
+        *parts,
+        viewBox=f"0 0 {WIDTH} {HEIGHT}",
+        role="img",
+        aria_label="Reliability: accuracy over confidence",
+        class_="chart",
+    )
+
+
+def trust(evaluation: Evaluation) -> str:
+    """Whether the network knows what it does not know, in a sentence."""
+    confidence = sum(b.images * b.confidence for b in evaluation.calibration) / evaluation.images
+    gap = confidence - evaluation.top1
+    figures = (
+        f"It is {percent(confidence)} sure on average and right {percent(evaluation.top1)} "
+        "of the time"
+    )
+    if abs(gap) < 0.02:
+        return f"{figures}: its confidence can be taken at its word."
+    size = "a little" if abs(gap) < 0.06 else "clearly" if abs(gap) < 0.15 else "far"
+    return f"{figures}: {size} {'over-confident' if gap > 0 else 'under-confident'}."
+
+
+def lesson(inputs: ReportInputs) -> str:
+    """What the curves say, in a sentence or two computed from them."""
+    lines = inputs.epochs
+    held = [
+        (int(line["epoch"]), line["validation"]["loss"])
+        for line in lines
+        if math.isfinite(line.get("validation", {}).get("loss", math.nan))
+    ]
+    if not held:
+        return "No epoch was validated."
+    lowest = min(held, key=lambda pair: pair[1])
+    last = lines[-1]
+    said = (
+        f"Validation loss was lowest after epoch {count(lowest[0])} "
+        f"of {count(int(last['epoch']))}, at {figure(lowest[1])}."
+    )
+    train, val = last["train"].get("top1"), last.get("validation", {}).get("top1")
+    if train is None or val is None:
+        return said
+    gap = f"{abs(train - val) * 100:.1f} points"
+    if train > val + 0.005:
+        said += f" At the end, training accuracy is {gap} above validation accuracy."
+    elif val > train + 0.005:
+        said += (
+            f" At the end, validation accuracy is {gap} above training accuracy, "
+            "which is taken on augmented images during the epoch."
+        )
+    if held[-1][1] > 1.1 * lowest[1]:
+        said += (
+            f" From there the validation loss rose by {percent(held[-1][1] / lowest[1] - 1, 0)}: "
+            "the network began to learn its training images by heart."
+        )
+    return said

@@ -1,0 +1,140 @@
+"""What the page needs to know of a run, apart from how a run is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from striate.data.preprocessing import Preprocessing
+from striate.evaluation.metrics import Evaluation
+
+if TYPE_CHECKING:
+    from striate.data.sources import Data
+    from striate.runs.run import Run
+
+
+class Pictures(Protocol):
+    """The part of an ``ImageSet`` that the page looks at."""
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """(n,) indices of the true classes."""
+        ...
+
+    @property
+    def names(self) -> Sequence[str]:
+        """How each image is called."""
+        ...
+
+    def read(self, index: int, channels: Any, /) -> NDArray[np.uint8]:
+        """Image `index` as uint8 (H, W, C)."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportInputs:
+    """Everything that the page shows, and nothing that depends on where or when it is made.
+
+    What differs between two runs that must give the same page stands in `timing`, `command`,
+    `versions`, `started` and `workers`; the page shows those in its last section alone.
+    """
+
+    network: str
+    title: str
+    """The network as its paper writes it."""
+    reference: str
+    """The network's paper and year."""
+    evaluation: Evaluation
+    probabilities: NDArray[np.float32]
+    """(images, classes)."""
+    images: Pictures
+    """The images that were evaluated, in the order of `probabilities`."""
+    preprocessing: Preprocessing
+    part: str
+    """``val`` or ``test``: which part of the data `images` is."""
+    held_out: str
+    """Where the validation images come from: ``val``, ``test`` or ``split``."""
+    data_origin: str
+    counts: Mapping[str, NDArray[np.int64]]
+    """For each part of the data, the images of each class."""
+    weights_epoch: int
+    metrics: Sequence[Mapping[str, Any]]
+    recipe: Mapping[str, Any]
+    seed: int
+    variant: Mapping[str, Any] = field(default_factory=dict)
+    check: Mapping[str, Any] | None = None
+    skipped: Sequence[tuple[str, str]] = ()
+    """(file, reason) of images that were left out."""
+    precision: str = "float32"
+    device: str = "cpu"
+    threads: int = 1
+    world: int = 1
+    timing: Sequence[Mapping[str, Any]] = ()
+    command: str = ""
+    started: str = ""
+    workers: int = 0
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def data_name(self) -> str:
+        """The last part of the origin: ``flowers``."""
+        return PurePath(self.data_origin).name or self.data_origin
+
+    @property
+    def chosen_here(self) -> bool:
+        """Whether the weights were chosen by their accuracy on these very images."""
+        return self.part == "val"
+
+    @property
+    def epochs(self) -> list[Mapping[str, Any]]:
+        """The metrics of the epochs that trained, without the untrained network's."""
+        return [line for line in self.metrics if "train" in line]
+
+    @classmethod
+    def from_run(
+        cls,
+        run: Run,
+        data: Data,
+        evaluation: Evaluation,
+        probabilities: NDArray[np.float32],
+        check: Mapping[str, Any] | None,
+    ) -> ReportInputs:
+        """Gather from a run what the page shows of it."""
+        from striate.zoo.catalogue import entry
+
+        config = run.config
+        known = entry(config.network)
+        return cls(
+            network=config.network,
+            title=known.title,
+            reference=f"{known.paper}, {known.year}",
+            evaluation=evaluation,
+            probabilities=probabilities,
+            images=data.val if data.test is None else data.test,
+            preprocessing=config.preprocessing,
+            part="val" if data.test is None else "test",
+            held_out=data.held_out_name,
+            data_origin=data.origin,
+            counts={name: images.counts for name, images in data.splits.items()},
+            weights_epoch=run.weights_epoch,
+            metrics=run.metrics,
+            recipe=config.recipe,
+            seed=config.seed,
+            variant=config.variant,
+            check=check,
+            skipped=[(each.name, each.reason) for each in data.skipped],
+            precision=config.precision,
+            device=config.device,
+            threads=config.threads,
+            world=config.world,
+            timing=run.timing,
+            command=config.command,
+            started=config.started,
+            workers=config.workers,
+            versions=config.versions,
+        )

@@ -1,0 +1,135 @@
+"""Images behind the figures, as the network saw them, small enough to travel in the page."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from striate.report.inputs import Pictures, ReportInputs
+
+#: Characters of embedded pictures in one page.
+BUDGET = 4_500_000
+THUMBNAIL = 112
+"""Side in pixels of a picture behind a cell of the confusion matrix."""
+LARGE = 192
+"""Side in pixels of a picture among the worst mistakes."""
+A_CELL = 12
+"""Pictures behind one cell."""
+_PIXEL_ART = 64
+"""Images up to this size are kept as they are, since shrinking or JPEG would blur them."""
+
+
+def picture(inputs: ReportInputs, index: int, side: int) -> str:
+    """Image `index` as a ``data:`` address, its longer side at most `side`."""
+    channels: Any = inputs.preprocessing.channels
+    pixels = inputs.preprocessing.fit_image(inputs.images.read(index, channels))
+    image = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+    small = max(image.size) <= _PIXEL_ART
+    if not small:
+        image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    held = io.BytesIO()
+    if small:
+        image.save(held, "PNG", optimize=True)
+    else:
+        image.save(held, "JPEG", quality=76, optimize=True)
+    kind = "png" if small else "jpeg"
+    return f"data:image/{kind};base64," + base64.b64encode(held.getvalue()).decode()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mistake:
+    """One image that was named wrongly."""
+
+    source: str
+    name: str
+    """The image's path within the data."""
+    file: str
+    """The last part of `name`."""
+    true: str
+    predicted: str
+    probability: float
+    """Of the predicted class."""
+    true_probability: float
+
+
+def surest_mistakes(inputs: ReportInputs, most: int = 24) -> list[Mistake]:
+    """The mistakes that the network was most confident about, surest first."""
+    predicted, confidence, labels = verdicts(inputs)
+    wrong = np.flatnonzero(predicted != labels)
+    order = wrong[np.argsort(-confidence[wrong], kind="stable")][:most]
+    classes = inputs.evaluation.classes
+    return [
+        Mistake(
+            source=picture(inputs, int(i), LARGE),
+            name=str(inputs.images.names[i]),
+            file=_file(inputs, int(i)),
+            true=classes[labels[i]],
+            predicted=classes[predicted[i]],
+            probability=float(confidence[i]),
+            true_probability=float(inputs.probabilities[i, labels[i]]),
+        )
+        for i in order
+    ]
+
+
+def _file(inputs: ReportInputs, index: int) -> str:
+    return PurePath(inputs.images.names[index]).name
+
+
+def verdicts(
+    inputs: ReportInputs,
+) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]]:
+    """(predicted class, its probability, true class) of every image."""
+    predicted = inputs.probabilities.argmax(axis=1).astype(np.int64)
+    return predicted, inputs.probabilities.max(axis=1), labels_of(inputs.images)
+
+
+def labels_of(images: Pictures) -> NDArray[np.int64]:
+    """The true classes as an array."""
+    return np.asarray(images.labels, dtype=np.int64)
+
+
+def behind_cells(
+    inputs: ReportInputs, cells: Sequence[tuple[int, int]], budget: int = BUDGET
+) -> dict[str, dict[str, Any]]:
+    """The pictures behind `cells` of the confusion matrix, ``"true,predicted"`` for a key.
+
+    Mistakes come surest first; right answers the least sure first, since those are worth a look.
+    At most `A_CELL` pictures a cell; where the budget is short, every cell is given its first
+    picture before any is given a second, in the order of `cells`.
+    """
+    predicted, confidence, labels = verdicts(inputs)
+    members: dict[tuple[int, int], list[int]] = {}
+    for cell in cells:
+        held = np.flatnonzero((labels == cell[0]) & (predicted == cell[1]))
+        sign = 1 if cell[0] == cell[1] else -1
+        order = held[np.argsort(sign * confidence[held], kind="stable")]
+        members[cell] = [int(i) for i in order]
+    shown: dict[tuple[int, int], list[dict[str, Any]]] = {cell: [] for cell in members}
+    for depth in range(A_CELL):
+        for cell, held_here in members.items():
+            if depth >= len(held_here) or budget <= 0:
+                continue
+            index = held_here[depth]
+            source = picture(inputs, index, THUMBNAIL)
+            budget -= len(source)
+            shown[cell].append(
+                {
+                    "source": source,
+                    "name": str(inputs.images.names[index]),
+                    "file": _file(inputs, index),
+                    "probability": f"{confidence[index]:.2f}",
+                }
+            )
+    return {
+        f"{true},{given}": {"images": len(members[true, given]), "shown": pictures}
+        for (true, given), pictures in shown.items()
+    }

@@ -1,0 +1,262 @@
+"""What each section of the page says, in words computed from the run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from striate.report.inputs import ReportInputs
+from striate.report.words import MINUS, count, duration, figure, listing, percent, plural
+
+#: What a part of the data is called in a sentence.
+PARTS = {"val": "validation", "test": "test", "train": "training"}
+
+Rows = list[tuple[str, str]]
+
+
+def sentence(inputs: ReportInputs) -> str:
+    """The headline once more, in words."""
+    found = inputs.evaluation
+    right = int(np.trace(found.confusion))
+    common = found.classes[int(found.confusion.sum(axis=1).argmax())]
+    low, high = found.interval
+    return (
+        f"{count(right)} of {plural(found.images, 'image')} were named rightly. On images like "
+        f"these the accuracy lies between {percent(low)} and {percent(high)} with 95 % "
+        f"confidence. Always answering “{common}” would be right for {percent(found.baseline)}."
+    )
+
+
+def caveat(inputs: ReportInputs) -> str:
+    """Whether these images had a say in which weights were kept."""
+    if inputs.chosen_here:
+        return (
+            f"The weights kept are those of epoch {inputs.weights_epoch}, chosen because they did "
+            "best on these very images, so the figure flatters a little; images that had no say in "
+            "the choice would give a slightly lower one."
+        )
+    return (
+        f"The weights kept are those of epoch {inputs.weights_epoch}, chosen on the validation "
+        "images. These images took no part in training or in that choice."
+    )
+
+
+def lead(inputs: ReportInputs) -> str:
+    """What was trained, on how much, with what."""
+    trained = int(inputs.counts["train"].sum()) if "train" in inputs.counts else 0
+    epochs = inputs.epochs
+    lasted = f" for {plural(int(epochs[-1]['epoch']), 'epoch')}" if epochs else ""
+    recipe = inputs.recipe.get("name")
+    made = f" with the recipe “{recipe}”" if recipe else ""
+    size = inputs.preprocessing
+    return (
+        f"Trained from scratch on {plural(trained, 'image')} of "
+        f"{plural(len(inputs.evaluation.classes), 'class', 'classes')}{lasted}{made}, "
+        f"at {size.width} × {size.height} pixels."
+    )
+
+
+def tiles(inputs: ReportInputs) -> list[tuple[str, str, str]]:
+    """(name, value, note) of the smaller figures beneath the headline."""
+    found = inputs.evaluation
+    classes = len(found.classes)
+    recalls = [each.recall for each in found.per_class if each.images]
+    names = [each.name for each in found.per_class if each.images]
+    rows = [
+        ("Loss", figure(found.loss), "mean negative log likelihood, nats"),
+        ("Calibration error", percent(found.ece), "confidence against accuracy, 15 bins"),
+        ("Mean recall", percent(float(np.mean(recalls))), "every class counting the same"),
+        (
+            "Weakest class",
+            percent(min(recalls)),
+            f"of {names[int(np.argmin(recalls))]} named rightly",
+        ),
+    ]
+    if classes > 5:
+        rows.insert(0, ("Top-5", percent(found.top5), "true class among the five likeliest"))
+    return rows
+
+
+def classes_table(inputs: ReportInputs) -> list[dict[str, Any]]:
+    """One entry a class; figures that are undefined are None."""
+    found = inputs.evaluation
+    wrong = found.confusion.copy()
+    np.fill_diagonal(wrong, 0)
+    rows = []
+    for i, each in enumerate(found.per_class):
+        taken = int(wrong[i].argmax())
+        times = int(wrong[i, taken])
+        rows.append(
+            {
+                "name": each.name,
+                "images": each.images,
+                "precision": each.precision if each.predicted else None,
+                "recall": each.recall if each.images else None,
+                "f1": each.f1 if each.images or each.predicted else None,
+                "taken_for": found.classes[taken] if times else "",
+                "taken_times": times,
+            }
+        )
+    return rows
+
+
+def classes_sentence(inputs: ReportInputs) -> str:
+    """How even the classes are."""
+    held = [each for each in inputs.evaluation.per_class if each.images]
+    best, worst = max(held, key=lambda c: c.f1), min(held, key=lambda c: c.f1)
+    said = (
+        f"F1, the balance of precision and recall, runs from {percent(worst.f1)} for "
+        f"{worst.name} to {percent(best.f1)} for {best.name}."
+    )
+    absent = len(inputs.evaluation.per_class) - len(held)
+    if absent:
+        said += f" {plural(absent, 'class has', 'classes have')} no {PARTS[inputs.part]} image."
+    return said
+
+
+def confusion_sentence(inputs: ReportInputs, kinds: int, whole: bool) -> str:
+    """The commonest mistake, and what part of the matrix is shown."""
+    found = inputs.evaluation
+    wrong = found.confusion.copy()
+    np.fill_diagonal(wrong, 0)
+    total = int(wrong.sum())
+    if not total:
+        return "No image was taken for another class."
+    true, given = (int(i) for i in np.unravel_index(int(wrong.argmax()), wrong.shape))
+    said = (
+        f"{plural(total, 'mistake')} of {plural(kinds, 'kind')}. The most frequent: "
+        f"{found.classes[true]} taken for {found.classes[given]}, "
+        f"{plural(int(wrong[true, given]), 'time')}."
+    )
+    if not whole:
+        said += (
+            f" The matrix shows the classes with the most mistakes, of {count(len(found.classes))}."
+        )
+    return said
+
+
+def data_section(inputs: ReportInputs) -> dict[str, Any]:
+    """Counts of every class in every part, and what the check found."""
+    parts = list(inputs.counts)
+    most = max((int(held.max()) for held in inputs.counts.values()), default=1) or 1
+    rows = [
+        (name, [(int(held[i]), 100 * int(held[i]) / most) for held in inputs.counts.values()])
+        for i, name in enumerate(inputs.evaluation.classes)
+    ]
+    totals = listing([f"{count(int(inputs.counts[p].sum()))} {PARTS.get(p, p)}" for p in parts])
+    where = {
+        "val": "The validation images have a folder of their own.",
+        "test": "The held-out folder is named test; having no other, it served for validation too.",
+        "split": "The validation images were set apart by each file's content and the seed.",
+    }.get(inputs.held_out, "")
+    return {
+        "sentence": f"{totals} images from {inputs.data_origin}. {where}",
+        "parts": [PARTS.get(part, part) for part in parts],
+        "rows": rows,
+        "findings": _findings(inputs),
+    }
+
+
+def _findings(inputs: ReportInputs) -> list[dict[str, Any]]:
+    findings = []
+    if inputs.skipped:
+        findings.append(
+            {
+                "kind": "notice",
+                "title": f"{plural(len(inputs.skipped), 'file was', 'files were')} left out.",
+                "text": "They could not be read as images.",
+                "files": [f"{name}: {reason}" for name, reason in inputs.skipped],
+            }
+        )
+    trained = inputs.counts.get("train")
+    if trained is not None and trained.size:
+        few, many = int(trained.min()), int(trained.max())
+        ratio = many / max(few, 1)
+        classes = inputs.evaluation.classes
+        findings.append(
+            {
+                "kind": "notice" if ratio > 10 else "fine",
+                "title": "The classes are uneven." if ratio > 3 else "The classes are even enough.",
+                "text": (
+                    f"The largest, {classes[int(trained.argmax())]}, has {count(many)} training "
+                    f"images, {figure(ratio, 2)} times the smallest, "
+                    f"{classes[int(trained.argmin())]} ({count(few)})."
+                ),
+                "files": [],
+            }
+        )
+    return findings
+
+
+def recipe_section(inputs: ReportInputs) -> dict[str, Any]:
+    """The recipe, key by key, and what the paper says to it."""
+    recipe = inputs.recipe
+    general: Rows = [("network", inputs.network)]
+    general += [(f"variant: {key}", _value(value)) for key, value in inputs.variant.items()]
+    general += [
+        (_label(key), _value(value))
+        for key, value in recipe.items()
+        if not isinstance(value, Mapping) and key not in ("ours", "departures", "reference")
+    ]
+    general += [
+        ("seed", str(inputs.seed)),
+        ("precision", inputs.precision),
+        ("device", inputs.device),
+        ("threads", str(inputs.threads)),
+        ("processes", str(inputs.world)),
+    ]
+    tables: list[tuple[str, Rows]] = [("Run", general)]
+    tables += [
+        (_label(key).capitalize(), [(_label(k), _value(v)) for k, v in value.items()])
+        for key, value in recipe.items()
+        if isinstance(value, Mapping) and value and key != "preprocessing"
+    ]
+    prepared = inputs.preprocessing.to_dict()
+    tables.append(("Pre-processing", [(_label(k), _value(v)) for k, v in prepared.items()]))
+    reference = recipe.get("reference")
+    network = f"{inputs.title}: {inputs.reference}."
+    return {
+        "sentence": f"{network} Recipe after {reference}." if reference else network,
+        "ours": list(recipe.get("ours") or ()),
+        "departures": list(recipe.get("departures") or ()),
+        "tables": tables,
+    }
+
+
+def _label(key: str) -> str:
+    return key.replace("_", " ")
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return format(value, ".5g").replace("-", MINUS)
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(_value(each) for each in value) or "–"
+    return "–" if value is None or value == "" else str(value)
+
+
+def environment_section(inputs: ReportInputs) -> dict[str, Any]:
+    """All that may differ between two runs that give the same weights."""
+    tables: list[tuple[str, Rows]] = []
+    seconds = [float(line["seconds"]) for line in inputs.timing if "seconds" in line]
+    rates = [
+        float(line["images_per_second"]) for line in inputs.timing if "images_per_second" in line
+    ]
+    times: Rows = []
+    if inputs.started:
+        times.append(("started", inputs.started))
+    if seconds:
+        times.append(("epochs timed", count(len(seconds))))
+        times.append(("time in epochs", duration(sum(seconds))))
+        times.append(("median epoch", duration(float(np.median(seconds)))))
+    if rates:
+        times.append(("median rate", f"{figure(float(np.median(rates)))} images/s"))
+    times.append(("data workers", str(inputs.workers)))
+    tables.append(("Times", times))
+    if inputs.versions:
+        tables.append(("Versions", [(str(k), str(v)) for k, v in inputs.versions.items()]))
+    return {"command": inputs.command, "tables": tables}

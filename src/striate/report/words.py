@@ -1,0 +1,73 @@
+"""Numbers as people read them."""
+
+from __future__ import annotations
+
+import math
+
+#: A narrow space that does not break, between a number and its unit.
+THIN = "\u202f"
+MINUS = "\u2212"
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """0.8764 as ``87.6 %``; never rounded up to 100 or down to 0 where it is not."""
+    shown = round(100 * share, digits)
+    step = 10.0**-digits
+    if shown >= 100 and share < 1:
+        shown = 100 - step
+    if shown <= 0 and share > 0:
+        return f"<{THIN}{step:.{digits}f}{THIN}%"
+    return f"{shown:.{digits}f}{THIN}%"
+
+
+def count(number: int) -> str:
+    """12345 as ``12,345``."""
+    return f"{number:,}"
+
+
+def plural(number: int, one: str, many: str = "") -> str:
+    """``1 image``, ``2 images``."""
+    return f"{count(number)} {one if number == 1 else many or one + 's'}"
+
+
+def figure(value: float | None, digits: int = 3) -> str:
+    """A number with `digits` significant digits: ``0.0123``, ``2.35``, ``1.2 × 10⁻⁹``."""
+    if value is None or not math.isfinite(value):
+        return "–" if value is None or math.isnan(value) else "∞"
+    if value == 0:
+        return "0"
+    if 1e-4 <= abs(value) < 10 ** max(digits, 4):
+        places = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+        text = f"{value:.{places}f}"
+    else:
+        mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+        mantissa = mantissa.rstrip("0").rstrip(".")
+        text = f"10{_raised(int(exponent))}"
+        if mantissa != "1":
+            text = f"{mantissa}{THIN}×{THIN}{text}"
+    return text.replace("-", MINUS)
+
+
+def power(value: float) -> str:
+    """A power of ten: ``0.01``, ``1``, ``100``, beyond those ``10⁻³``, ``10⁴``."""
+    exponent = round(math.log10(value))
+    return f"{10.0**exponent:g}" if -2 <= exponent <= 3 else f"10{_raised(exponent)}"
+
+
+def _raised(exponent: int) -> str:
+    return str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
+def duration(seconds: float) -> str:
+    """75 as ``1 min 15 s``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{figure(seconds, 2)}{THIN}s"
+    if whole < 3600:
+        return f"{whole // 60}{THIN}min {whole % 60}{THIN}s"
+    return f"{whole // 3600}{THIN}h {whole % 3600 // 60}{THIN}min"
+
+
+def listing(words: list[str]) -> str:
+    """``a, b and c``."""
+    return ", ".join(words[:-1]) + " and " + words[-1] if len(words) > 1 else "".join(words)
