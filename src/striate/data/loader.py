@@ -300,8 +300,9 @@ class Loader:
         except StriateError:
             raise
         except Exception as error:
-            name = self.images.path(index) or self.images.names[index]
-            raise DataError(str(name), str(error) or type(error).__name__) from error
+            path = self.images.path(index)
+            name = str(path.resolve()) if path else self.images.names[index]
+            raise DataError(name, str(error) or type(error).__name__) from error
 
     def _hold(self) -> None:
         """Decode a set of small images, once."""
