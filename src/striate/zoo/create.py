@@ -9,11 +9,22 @@ from typing import Any
 from torch import nn
 
 from striate.errors import NetworkError, nearest
-from striate.zoo import googlenet, lenet, resnet
+from striate.zoo import alexnet, googlenet, lenet, resnet, vgg
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "lenet": lenet.lenet,
     "lenet5": lenet.lenet5,
+    "alexnet": alexnet.alexnet,
+    "alexnet_owt": alexnet.alexnet_owt,
+    "alexnet_half": alexnet.alexnet_half,
+    "vgg11": vgg.vgg11,
+    "vgg13": vgg.vgg13,
+    "vgg16": vgg.vgg16,
+    "vgg19": vgg.vgg19,
+    "vgg11_bn": vgg.vgg11_bn,
+    "vgg13_bn": vgg.vgg13_bn,
+    "vgg16_bn": vgg.vgg16_bn,
+    "vgg19_bn": vgg.vgg19_bn,
     "googlenet": googlenet.googlenet,
     "googlenet_bn": googlenet.googlenet_bn,
     "resnet18": resnet.resnet18,
@@ -30,6 +41,9 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "resnet56": resnet.resnet56,
     "resnet110": resnet.resnet110,
 }
+
+# The keywords of every constructor; the others are its variants.
+SIZES = ("classes", "in_channels")
 
 
 def create(
@@ -69,6 +83,3 @@ def create(
             raise NetworkError(f"{key} {value!r}", "not a whole number of 1 or more")
         variant[key] = value
     return build(**variant)
-
-
-SIZES = ("classes", "in_channels")

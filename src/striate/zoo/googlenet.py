@@ -29,10 +29,12 @@ from striate.zoo.layers import (
     ConvReLU,
     Linear,
     LocalResponseNorm,
+    Output,
     TrainingOutput,
     check_input,
     he_normal,
     is_scripting,
+    set_zero,
 )
 
 # Table 1, the nine modules: #1×1, #3×3 reduce, #3×3, #5×5 reduce, #5×5, pool proj; the output has
@@ -182,8 +184,7 @@ class GoogLeNet(nn.Module):
                     nn.init.normal_(layer.weight, std=0.01)
                 else:
                     he_normal(layer.weight)
-                if layer.bias is not None:
-                    nn.init.zeros_(layer.bias)
+                set_zero(layer.bias)
 
     def trunk(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Give the maps after 4a and 4d, where the auxiliary heads sit, and after 5b."""
@@ -217,7 +218,7 @@ class GoogLeNet(nn.Module):
         x = self.pool5(self.features(x))  # 1024×1×1
         return x.flatten(1)
 
-    def forward(self, x: Tensor) -> Tensor | TrainingOutput:
+    def forward(self, x: Tensor) -> Output:
         """Map (N, in_channels, H, W) to logits (N, classes), with the heads' logits in training."""
         after_4a, after_4d, x = self.trunk(x)
         x = self.pool5(x)  # 1024×1×1

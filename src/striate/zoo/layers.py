@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -28,6 +28,14 @@ class TrainingOutput(NamedTuple):
 
     logits: Tensor
     auxiliary: tuple[Tensor, ...]
+
+
+# TorchScript reads annotations while the program runs. It captures prediction only, and knows no
+# tuple of any length.
+if TYPE_CHECKING:
+    Output = Tensor | TrainingOutput
+else:
+    Output = Tensor
 
 
 class Conv2d(nn.Conv2d):
@@ -156,13 +164,17 @@ def he_normal(weight: Tensor) -> None:
     nn.init.kaiming_normal_(weight, mode="fan_in", nonlinearity="relu")
 
 
-def check_input(
-    x: Tensor, network: str, channels: int, *, size: int = 0, minimum: int = 1, because: str = ""
-) -> None:
+def set_zero(bias: Tensor | None) -> None:
+    """Start a bias at zero, where the layer has one."""
+    if bias is not None:
+        nn.init.zeros_(bias)
+
+
+def check_input(x: Tensor, network: str, channels: int, size: int = 0, minimum: int = 1) -> None:
     """Refuse a batch that the network cannot take, and name the shape that it can.
 
-    `size` demands an exact height and width (0 = any from `minimum` up); `because` says why.
-    Skipped while a graph is captured: there the example input has been through the check already.
+    `size` demands an exact height and width (0 = any from `minimum` up). Skipped while a graph is
+    captured: the example input has been through the check already.
 
     Raises
     ------
@@ -173,12 +185,12 @@ def check_input(
             return
         if x.dim() == 4 and x.shape[1] == channels:
             height, width = x.shape[2], x.shape[3]
-            if size == height == width or (size == 0 and min(height, width) >= minimum):
+            if height == width == size or (size == 0 and min(height, width) >= minimum):
                 return
-        side = str(size) if size else (f"≥{minimum}" if minimum > 1 else "any")
+        side = str(size) if size else f"≥{minimum}"
+        reason = ": its classifier flattens a fixed grid" if size else ""
         raise NetworkError(
             f"input of shape {tuple(x.shape)}",
-            f"{network} takes (N, {channels}, {side}, {side})"
-            + (f", {because}" if because else ""),
-            "resize the images or create the network for these channels",
+            f"{network} takes (N, {channels}, {side}, {side}){reason}",
+            "resize the images, or create the network for their channels",
         )

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from striate.zoo.layers import Conv2d, Linear, check_input
+from striate.zoo.layers import Conv2d, Linear, check_input, set_zero
 
 # Table I: the S2 maps that feed each of the 16 maps of C3. 6·3 + 9·4 + 1·6 = 60 kernels.
 TABLE_I = (
@@ -112,12 +112,11 @@ class LeNet(nn.Module):
         self.fc3 = Linear(84, classes)
         for layer in (self.conv1, self.conv2, self.fc1, self.fc2, self.fc3):
             nn.init.xavier_uniform_(layer.weight)
-            if layer.bias is not None:
-                nn.init.zeros_(layer.bias)
+            set_zero(layer.bias)
 
     def features(self, x: Tensor) -> Tensor:
         """Give the last feature map, (N, 16, 5, 5)."""
-        check_input(x, "LeNet", self.input_size[0], size=32, because="it flattens a 5×5 grid")
+        check_input(x, "LeNet", self.input_size[0], size=32)
         x = torch.sigmoid(self.conv1(x))  # 6×28×28
         x = self.pool1(x)  # 6×14×14
         x = torch.sigmoid(self.conv2(x))  # 16×10×10
@@ -162,8 +161,6 @@ class TableConv2d(nn.Module):
     convolution with zeros between: ten times as fast as gathering maps for grouped convolutions.
     """
 
-    position: Tensor
-
     def __init__(self, inputs: int, table: tuple[tuple[int, ...], ...]) -> None:
         super().__init__()
         self.inputs, self.outputs = inputs, len(table)
@@ -172,7 +169,7 @@ class TableConv2d(nn.Module):
         self.absent_kernels = inputs * len(table) - len(places)
         self.weight = nn.Parameter(torch.empty(len(places), 25))
         self.bias = nn.Parameter(torch.empty(len(table)))
-        self.register_buffer("position", torch.tensor(places), persistent=False)
+        self.position = nn.Buffer(torch.tensor(places), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, inputs, H, W) to (N, len(table), H - 4, W - 4)."""
@@ -184,11 +181,9 @@ class TableConv2d(nn.Module):
 class EuclideanRBF(nn.Module):
     """OUTPUT: squared distance of F6 to each class's fixed code (Sec. II-B, eq. 7)."""
 
-    codes: Tensor
-
     def __init__(self, codes: list[list[float]]) -> None:
         super().__init__()
-        self.register_buffer("codes", torch.tensor(codes))
+        self.codes = nn.Buffer(torch.tensor(codes))
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, 84) to distances (N, classes), in float32."""
@@ -239,9 +234,7 @@ class LeNet5(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """Give the last feature map, (N, 120, 1, 1)."""
-        check_input(
-            x, "LeNet5", self.input_size[0], size=32, because="its C5 sees a 5×5 grid whole"
-        )
+        check_input(x, "LeNet5", self.input_size[0], size=32)
         x = squash(self.C1(x))  # 6×28×28
         x = squash(self.S2(x))  # 6×14×14
         x = squash(self.C3(x))  # 16×10×10

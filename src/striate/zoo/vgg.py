@@ -1,0 +1,148 @@
+"""VGG: Simonyan, Zisserman, "Very Deep Convolutional Networks for Image Recognition", ICLR 2015.
+
+Nothing but 3×3 convolutions, 2×2 max pools and three dense layers: two 3×3 layers see what one 5×5
+sees, three what a 7×7 sees, with fewer weights and more non-linearities between. Depth alone, from
+11 to 19 layers, takes ImageNet's top-5 error from 10.4 % to 8.0 % at a single scale; second in
+ILSVRC 2014 with 7.3 %.
+
+Departures: the paper starts the deeper networks from a trained A; its footnote found that Glorot's
+initialisation (2010) does without, and that is what all of ours start from, with zero biases. (Its
+N(0, 0.1²) for A makes the first outputs larger by orders of magnitude.) For images other than 224
+px the last map is pooled to 7×7, as in torchvision. The `_bn` networks, with batch normalisation
+after every convolution (biases kept), are torchvision's addition; all eight equal torchvision's.
+"""
+
+# ruff: noqa: RET504 - every stage is a line of its own, with its shape
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from striate.zoo.layers import Conv2d, Linear, check_input, set_zero
+
+# Table 1, columns A, B, D and E: number of 3×3 convolutions in each of the five stages, which have
+# 64, 128, 256, 512 and 512 channels and end in a 2×2 max pool; then FC-4096, FC-4096, FC-1000.
+TABLE_1 = {
+    11: (1, 1, 2, 2, 2),
+    13: (2, 2, 2, 2, 2),
+    16: (2, 2, 3, 3, 3),
+    19: (2, 2, 4, 4, 4),
+}
+
+
+def stage(inputs: int, channels: int, count: int, batch_norm: bool) -> nn.Sequential:
+    """Make one stage: `count` 3×3 convolutions with ReLU, then the pool that halves the grid."""
+    layers: list[nn.Module] = []
+    for _ in range(count):
+        layers.append(Conv2d(inputs, channels, 3, padding=1))
+        if batch_norm:
+            layers.append(nn.BatchNorm2d(channels))
+        layers.append(nn.ReLU(inplace=True))
+        inputs = channels
+    return nn.Sequential(*layers, nn.MaxPool2d(2))
+
+
+class VGG(nn.Module):
+    """The networks of Table 1; `convolutions` counts them for each stage.
+
+    Takes (N, in_channels, H, W) from 32 px up (the paper: 224) and gives logits (N, classes).
+    """
+
+    def __init__(
+        self,
+        convolutions: tuple[int, int, int, int, int],
+        *,
+        batch_norm: bool = False,
+        classes: int = 1000,
+        in_channels: int = 3,
+        dropout: float = 0.5,
+    ) -> None:
+        super().__init__()
+        self.input_size = (in_channels, 224, 224)
+        self.conv1 = stage(in_channels, 64, convolutions[0], batch_norm)
+        self.conv2 = stage(64, 128, convolutions[1], batch_norm)
+        self.conv3 = stage(128, 256, convolutions[2], batch_norm)
+        self.conv4 = stage(256, 512, convolutions[3], batch_norm)
+        self.conv5 = stage(512, 512, convolutions[4], batch_norm)
+        self.pool = nn.AdaptiveAvgPool2d((7, 7))
+        self.fc6 = Linear(512 * 7 * 7, 4096)
+        self.dropout6 = nn.Dropout(dropout)
+        self.fc7 = Linear(4096, 4096)
+        self.dropout7 = nn.Dropout(dropout)
+        self.fc8 = Linear(4096, classes)
+        for layer in self.modules():
+            if isinstance(layer, nn.Conv2d | nn.Linear):
+                nn.init.xavier_uniform_(layer.weight)
+                set_zero(layer.bias)
+
+    def features(self, x: Tensor) -> Tensor:
+        """Give the last feature map, (N, 512, H / 32, W / 32)."""
+        check_input(x, "VGG", self.input_size[0], minimum=32)
+        x = self.conv1(x)  # 64×112×112
+        x = self.conv2(x)  # 128×56×56
+        x = self.conv3(x)  # 256×28×28
+        x = self.conv4(x)  # 512×14×14
+        x = self.conv5(x)  # 512×7×7
+        return x
+
+    def embed(self, x: Tensor) -> Tensor:
+        """Give the vector that the classifier sees, (N, 4096)."""
+        x = self.pool(self.features(x))  # 512×7×7
+        x = F.relu(self.fc6(x.flatten(1)), inplace=True)  # 4096
+        x = self.dropout6(x)  # 4096
+        x = F.relu(self.fc7(x), inplace=True)  # 4096
+        return x
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, in_channels, H, W) to logits (N, classes)."""
+        x = self.fc8(self.dropout7(self.embed(x)))  # 1000
+        return x
+
+
+def vgg11(classes: int = 1000, in_channels: int = 3, dropout: float = 0.5) -> VGG:
+    """VGG-11, the paper's A."""
+    return VGG(TABLE_1[11], classes=classes, in_channels=in_channels, dropout=dropout)
+
+
+def vgg11_bn(classes: int = 1000, in_channels: int = 3, dropout: float = 0.5) -> VGG:
+    """VGG-11 with batch normalisation."""
+    return VGG(
+        TABLE_1[11], batch_norm=True, classes=classes, in_channels=in_channels, dropout=dropout
+    )
+
+
+def vgg13(classes: int = 1000, in_channels: int = 3, dropout: float = 0.5) -> VGG:
+    """VGG-13, the paper's B."""
+    return VGG(TABLE_1[13], classes=classes, in_channels=in_channels, dropout=dropout)
+
+
+def vgg13_bn(classes: int = 1000, in_channels: int = 3, dropout: float = 0.5) -> VGG:
+    """VGG-13 with batch normalisation."""
+    return VGG(
+        TABLE_1[13], batch_norm=True, classes=classes, in_channels=in_channels, dropout=dropout
+    )
+
+
+def vgg16(classes: int = 1000, in_channels: int = 3, dropout: float = 0.5) -> VGG:
+    """VGG-16, the paper's D."""
+    return VGG(TABLE_1[16], classes=classes, in_channels=in_channels, dropout=dropout)
+
+
+def vgg16_bn(classes: int = 1000, in_channels: int = 3, dropout: float = 0.5) -> VGG:
+    """VGG-16 with batch normalisation."""
+    return VGG(
+        TABLE_1[16], batch_norm=True, classes=classes, in_channels=in_channels, dropout=dropout
+    )
+
+
+def vgg19(classes: int = 1000, in_channels: int = 3, dropout: float = 0.5) -> VGG:
+    """VGG-19, the paper's E."""
+    return VGG(TABLE_1[19], classes=classes, in_channels=in_channels, dropout=dropout)
+
+
+def vgg19_bn(classes: int = 1000, in_channels: int = 3, dropout: float = 0.5) -> VGG:
+    """VGG-19 with batch normalisation."""
+    return VGG(
+        TABLE_1[19], batch_norm=True, classes=classes, in_channels=in_channels, dropout=dropout
+    )
