@@ -53,8 +53,8 @@ def create(
     Returns
     -------
     A module whose ``forward`` takes (N, C, H, W) and returns logits (N, classes); networks with
-    auxiliary heads return ``TrainingOutput(logits, auxiliary)`` in training mode. ``features`` gives
-    the last feature map and ``embed`` the vector that the classifier sees.
+    auxiliary heads return ``TrainingOutput(logits, auxiliary)`` in training mode. ``features``
+    gives the last feature map and ``embed`` the vector that the classifier sees.
     """
     from striate.zoo.create import create as make
 
@@ -237,8 +237,8 @@ def evaluate(
     Parameters
     ----------
     run: a run's folder.
-    data: other images, with the run's classes, as for `train`: their ``test/``, else their ``val/``,
-        else, where a folder has no such parts, all of them. None: the run's own held-out images, in
+    data: other images with the run's classes, as for `train`: their ``test/``, else their
+        ``val/``, else, where a folder has no such parts, all of them. None: the run's own held-out images, in
         which case the run's report is made anew.
 
     Returns
@@ -255,9 +255,7 @@ def evaluate(
     from striate.evaluation.predict import probabilities
 
     images = open_labelled(data, classes=opened.classes, workers=_threads(workers))
-    found = probabilities(
-        opened.network(), images, opened.preprocessing, workers=_threads(workers)
-    )
+    found = probabilities(opened.network(), images, opened.preprocessing, workers=_threads(workers))
     return measure(found, images.labels, opened.classes)
 
 
@@ -318,7 +316,7 @@ def export(
     dynamic: which axes of the input may differ from call to call: batch, height, width.
     params: whether the weights are in the file; without, they are inputs of the graph.
     capture: how the graph is found: ``export`` (torch.export), ``trace`` or ``script``.
-    preprocess: whether any uint8 image goes in; without, a normalised float32 one of the right size.
+    preprocess: whether any uint8 image goes in; without, a float32 one, normalised.
     images: validation images that the file is verified on, in ONNX Runtime and OpenVINO.
 
     Raises
@@ -344,7 +342,7 @@ def export(
     )
 
 
-# --- shared ----------------------------------------------------------------------------------------
+# --- shared --------------------------------------------------------------------------------------
 
 
 def _threads(workers: int | None) -> int:
@@ -376,7 +374,7 @@ def _own_data(run: Run, *, workers: int | None) -> Data:
 
 
 def _evaluate_own(run: Run, data: Data, *, workers: int | None) -> Evaluation:
-    """Measure on the run's own held-out images, keep the figures in the run, and make its report."""
+    """Measure on the run's own held-out images, keep the figures, and make the report."""
     from striate.data.check import summary
     from striate.evaluation.metrics import measure
     from striate.evaluation.predict import probabilities

@@ -105,7 +105,7 @@ def test_missing_weights(run: Run) -> None:
 def test_altered_configuration(run: Run) -> None:
     path = run.path / CONFIG
     path.write_text(path.read_text(encoding="utf-8").replace("seed = 3", "seed = 4"), "utf-8")
-    with pytest.raises(RunError, match="does not belong to the run.toml beside it"):
+    with pytest.raises(RunError, match=r"does not belong to the run\.toml beside it"):
         Run.open(run.path).network()
 
 

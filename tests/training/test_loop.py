@@ -153,9 +153,11 @@ def test_killed_at_random_moments(whole: Path, recipe: str, tmp_path: Path, work
 def test_two_processes_train_together(recipe: str, tmp_path: Path) -> None:
     out = tmp_path / "two"
     done = subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-        + ["-m", "striate", "train", "digits", "--net", "lenet", "--recipe", recipe]
-        + ["--out", str(out), "--json"],
+        [
+            *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
+            *("--nproc-per-node", "2", "-m", "striate", "train", "digits", "--net", "lenet"),
+            *("--recipe", recipe, "--out", str(out), "--json"),
+        ],
         capture_output=True,
         text=True,
         check=False,
@@ -273,7 +275,7 @@ def test_settled_flags_cannot_change(whole: Path, recipe: str, tmp_path: Path) -
 def test_early_stopping_and_accumulation(tmp_path: Path) -> None:
     recipe = tmp_path / "still.toml"
     recipe.write_text(
-        'epochs = 9\n[optimiser]\nrate = 1e-12\n[gradient]\naccumulate = 5\n[early_stopping]\n'
+        "epochs = 9\n[optimiser]\nrate = 1e-12\n[gradient]\naccumulate = 5\n[early_stopping]\n"
         "patience = 2\n"
     )
     result = striate.train("digits", net="lenet", recipe=str(recipe), out=tmp_path / "run")

@@ -27,7 +27,9 @@ def test_main_plus_weighted_auxiliary() -> None:
     found = Criterion(Loss(), TwoHeads())(output, Targets(LABELS, None, None))
     assert torch.allclose(found.total, losses[0] + 0.3 * losses[1] + 0.3 * losses[2])
     assert torch.equal(found.main, losses[0])
-    flagged = Criterion(Loss(auxiliary_weights=(0.0, 1.0)), TwoHeads())(output, Targets(LABELS, None, None))
+    flagged = Criterion(Loss(auxiliary_weights=(0.0, 1.0)), TwoHeads())(
+        output, Targets(LABELS, None, None)
+    )
     assert torch.allclose(flagged.total, losses[0] + losses[2])
 
 
@@ -60,12 +62,18 @@ def test_map_loss_is_equation_nine() -> None:
         y[d] + torch.log(torch.exp(torch.tensor(-j)) + torch.exp(-y).sum())
         for y, d in zip(penalties, LABELS, strict=True)
     ]
-    found = Criterion(Loss(name="map", map_j=j), nn.Identity())(-penalties, Targets(LABELS, None, None))
+    found = Criterion(Loss(name="map", map_j=j), nn.Identity())(
+        -penalties, Targets(LABELS, None, None)
+    )
     assert torch.allclose(found.total, torch.stack(wanted).mean())
 
 
 def test_mixed_targets() -> None:
-    logits, others, share = torch.randn(3, 3), torch.tensor([1, 1, 0]), torch.tensor([1.0, 0.25, 0.5])
+    logits, others, share = (
+        torch.randn(3, 3),
+        torch.tensor([1, 1, 0]),
+        torch.tensor([1.0, 0.25, 0.5]),
+    )
     soft = F.one_hot(LABELS, 3) * share[:, None] + F.one_hot(others, 3) * (1 - share)[:, None]
     wanted = -(soft * logits.log_softmax(1)).sum(1).mean()
     found = Criterion(Loss(), nn.Identity())(logits, Targets(LABELS, others, share))

@@ -29,6 +29,8 @@ def test_modern_adapts_to_networks_without_batch_norm_and_to_grey_images() -> No
     plain = load_recipe("modern", **{**WHO, "normalised": False, "grey": True})
     assert plain.optimiser.name == "adamw"
     assert plain.gradient.clip_norm == 1.0
+    lenet = load_recipe("modern", **{**WHO, "normalised": False, "family": "lenet"})
+    assert lenet.optimiser.rate == 10 * plain.optimiser.rate
     assert not plain.augmentation.mirror
 
 
@@ -70,4 +72,13 @@ def test_another_batch_size_scales_the_rate(tmp_path: Path) -> None:
     adaptive = load_recipe(
         write(tmp_path, 'batch_size = 100\n[optimiser]\nname = "adam"\nrate = 0.2'), **WHO
     ).with_changes(batch_size=25)
-    assert adaptive.optimiser.rate == pytest.approx(0.1)
+    assert adaptive.optimiser.rate == 0.2
+
+
+def test_few_images_get_smaller_batches(tmp_path: Path) -> None:
+    text = "batch_size = 128\nleast_steps = 40\n[optimiser]\nrate = 0.1"
+    recipe = load_recipe(write(tmp_path, text), **WHO)
+    assert recipe.fitted_to(50_000) == recipe
+    assert recipe.fitted_to(1_437).batch_size == 32
+    assert recipe.fitted_to(1_437).optimiser.rate == pytest.approx(0.025)
+    assert recipe.fitted_to(20).batch_size == 8

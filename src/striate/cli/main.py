@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from striate.cli import check, evaluate, export, list as list_, predict, train
+from striate.cli import check, evaluate, export, predict, train
+from striate.cli import list as list_
 from striate.errors import Interrupted, StriateError
 
 app = typer.Typer(

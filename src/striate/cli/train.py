@@ -13,8 +13,8 @@ def train(
     data: Annotated[
         str | None,
         typer.Argument(
-            help="A folder of class folders, one with train/ and val/, MNIST's IDX files, or a name "
-            "(digits, mnist, fashion_mnist, cifar10, cifar100, flowers102); a run with --resume."
+            help="A folder of class folders, one with train/ and val/, MNIST's IDX files, or a "
+            "name (digits, mnist, fashion_mnist, cifar10, cifar100, flowers102); a run with --resume."
         ),
     ] = None,
     net: Annotated[str | None, typer.Option(help="A network of `striate list`.")] = None,
@@ -37,8 +37,8 @@ def train(
     ] = None,
     device: Annotated[str | None, typer.Option(help="auto (the default), cpu, cuda …")] = None,
     workers: Annotated[
-        int | None, typer.Option(min=0, help="Threads that prepare images; any number gives the "
-        "same result.")
+        int | None,
+        typer.Option(min=0, help="Threads that prepare images; any number gives the same result."),
     ] = None,
     auxiliary_weights: Annotated[
         str | None, typer.Option(help="Weights of the auxiliary losses, such as 0.3,0.3.")
@@ -55,7 +55,9 @@ def train(
     checkpoint_minutes: Annotated[
         float, typer.Option(min=0, help="Between two checkpoints within an epoch.")
     ] = 5.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the final JSON line alone.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the final JSON line alone.")
+    ] = False,
 ) -> None:
     """Train a network on images, evaluate it, and write a run with its report."""
     from striate import api

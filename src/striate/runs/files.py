@@ -55,7 +55,8 @@ def _flush_folder(folder: Path) -> None:
 def _explain(path: Path, error: OSError | RuntimeError) -> RunError:
     text = str(error).lower()
     if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or any(
-        sign in text for sign in ("no space left", "enforce fail", "file write failed", "os error 28")
+        sign in text
+        for sign in ("no space left", "enforce fail", "file write failed", "os error 28")
     ):
         return RunError(
             str(path.resolve()), "the disk is full", "free some space, then go on with --resume"

@@ -107,7 +107,7 @@ class Run:
 
     @property
     def timing(self) -> list[dict[str, Any]]:
-        """Seconds and images a second of each epoch: apart from the metrics, which repeat exactly."""
+        """Seconds and images a second of each epoch; apart, since the metrics repeat exactly."""
         return read_jsonl(self.path / TIMING)
 
     @property
@@ -128,9 +128,13 @@ def read_json(path: Path) -> dict[str, Any] | None:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise RunError(str(path), f"is damaged ({error})", "delete it to have it made anew") from error
+        raise RunError(
+            str(path), f"is damaged ({error})", "delete it to have it made anew"
+        ) from error
     if not isinstance(content, dict):
-        raise RunError(str(path), "is damaged (not a JSON object)", "delete it to have it made anew")
+        raise RunError(
+            str(path), "is damaged (not a JSON object)", "delete it to have it made anew"
+        )
     return content
 
 

@@ -14,8 +14,8 @@ class AveragedNetwork:
     """A running mean of a network's weights and batch-norm statistics.
 
     ``ema``: mean ← d·mean + (1-d)·weights with d = min(decay, (1+n)/(10+n)) at step n, so that the
-    first steps, far from any good, are soon forgotten. ``polyak``: the plain mean of all steps after
-    `start` of the run (Polyak and Juditsky 1992); until then it is the network itself.
+    first steps, far from any good, are soon forgotten. ``polyak``: the plain mean of all steps
+    after `start` of the run (Polyak and Juditsky 1992); until then it is the network itself.
     """
 
     def __init__(self, network: nn.Module, spec: Averaging, total_updates: int) -> None:
@@ -23,8 +23,7 @@ class AveragedNetwork:
         self.first = int(spec.start * total_updates)
         self.updates = 0
         self.network = copy.deepcopy(network)
-        for parameter in self.network.parameters():
-            parameter.requires_grad_(requires_grad=False)
+        self.network.requires_grad_(requires_grad=False)
 
     @torch.no_grad()
     def update(self, network: nn.Module) -> None:

@@ -1,8 +1,8 @@
 """The training loop, to be read in one sitting.
 
 An epoch is: batches in an order that (seed, epoch) decides, one update each, then the validation
-images, one line in ``metrics.jsonl``, and a checkpoint. Nothing that happens depends on the clock, on
-the number of worker threads, or on where the run was cut: a killed run goes on from its last
+images, one line in ``metrics.jsonl``, and a checkpoint. Nothing that happens depends on the clock,
+on the number of worker threads, or on where the run was cut: a killed run goes on from its last
 checkpoint and ends in the same weights to the bit.
 """
 
@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from striate.data.loader import Batch, Loader
-from striate.data.random import uniforms, DROPOUT
+from striate.data.random import DROPOUT, uniforms
 from striate.errors import Interrupted, RunError, TrainingError
 from striate.runs import run as names
 from striate.runs.files import write_atomically
@@ -69,7 +69,7 @@ class Training:
         self.setup, self.recipe = setup, setup.recipe
         self.steps = setup.train.steps
         # Channels last is the layout that convolutions are fastest in, on processors and elsewhere.
-        self.network = setup.network.to(setup.device, memory_format=torch.channels_last)
+        self.network = setup.network.to(setup.device).to(memory_format=torch.channels_last)
         self.optimiser = make_optimiser(self.network, self.recipe.optimiser)
         self.schedule = RateSchedule(
             self.recipe.schedule, self.recipe.optimiser, self.recipe.epochs, self.steps
@@ -144,7 +144,9 @@ class Training:
 
     def _agreed(self, step: int, wish: bool) -> bool:
         """Whether any process wishes it; several processes ask each other every tenth step only."""
-        return self.setup.group.any(wish) if self.setup.group.world == 1 or step % 10 == 9 else False
+        return (
+            self.setup.group.any(wish) if self.setup.group.world == 1 or step % 10 == 9 else False
+        )
 
     def _step(self, batch: Batch, step: int) -> bool:
         """Forward, backward and, where enough gradients have come together, an update."""
@@ -167,7 +169,7 @@ class Training:
         # it is looked at in the sums, before anything is written.
         if self.setup.device.type == "cpu" and not torch.isfinite(loss.total):
             self._fail(inputs, step, float(loss.total))
-        (loss.total / accumulate).backward()
+        torch.autograd.backward(loss.total / accumulate)
         if watched and at_start:
             state.history.append({"epoch": 0, "step": 0, "health": self.health.measure()})
         if updates:
@@ -292,11 +294,9 @@ class Training:
                 f"lower the rate; the last good checkpoint is kept in {self.setup.path}",
             )
         # One process writes, but the sums are everybody's share: each adds a part of the epoch.
-        if state.sums is not None and self.setup.group.world > 1:
-            mine, everybody = state.sums, state.sums.clone()
-            state.sums = self.setup.group.total(everybody)
-        else:
-            mine = state.sums
+        mine = state.sums
+        if mine is not None:
+            state.sums = self.setup.group.total(mine.clone())
         if self.setup.group.leads:
             state.network = self.network.state_dict()
             state.optimiser = self.optimiser.state_dict()

@@ -63,6 +63,15 @@ class Options:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a training computes and to whom it talks."""
+
+    device: torch.device
+    group: Group
+    watcher: Watcher | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Planned:
     """A training that is ready to run."""
 
@@ -83,18 +92,16 @@ def plan(options: Options, *, group: Group, watcher: Watcher | None = None) -> P
     if device.type == "cuda":
         torch.backends.cudnn.benchmark = False
         torch.backends.cudnn.deterministic = True
+    place = Place(device=device, group=group, watcher=watcher)
     target = _resumed(options)
-    if target is not None:
-        return _plan_resumed(target, options, device=device, group=group, watcher=watcher)
-    return _plan_new(options, device=device, group=group, watcher=watcher)
+    return _plan_new(options, place) if target is None else _plan_resumed(target, options, place)
 
 
 # --- a new run -----------------------------------------------------------------------------------
 
 
-def _plan_new(
-    options: Options, *, device: torch.device, group: Group, watcher: Watcher | None
-) -> Planned:
+def _plan_new(options: Options, place: Place) -> Planned:
+    group, device = place.group, place.device
     if options.data is None or options.net is None:
         raise StriateError("train", "needs DATA and --net", "e.g. striate train digits --net lenet")
     known = entry(options.net)
@@ -104,7 +111,7 @@ def _plan_new(
     in_channels = 1 if known.input[0] == 1 and data.train.is_grey and data.val.is_grey else 3
     torch.set_num_threads(processor_threads(group.world))
     network = _build(known.name, classes=len(data.classes), in_channels=in_channels, seed=seed)
-    recipe = _choose_recipe(options, known, network, grey=in_channels == 1)
+    recipe = _choose_recipe(options, known, network, images=len(data.train), grey=in_channels == 1)
     _check_batch(recipe, data, group)
     statistics = channel_statistics(data.train, in_channels)
     preprocessing = _preprocessing(recipe.preprocessing, known, options.size, statistics)
@@ -132,11 +139,13 @@ def _plan_new(
     if group.leads:
         make_folder(out)
         config.write(out / names.CONFIG)
-    training = _training(run, network, data, statistics, recipe, options, device, group, watcher)
+    training = _training(run, network, data, recipe, options, place)
     return Planned(run=run, training=training, data=data)
 
 
-def _choose_recipe(options: Options, known: Entry, network: nn.Module, *, grey: bool) -> Recipe:
+def _choose_recipe(
+    options: Options, known: Entry, network: nn.Module, *, images: int, grey: bool
+) -> Recipe:
     normalised = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in network.modules())
     recipe = load_recipe(
         options.recipe or "modern",
@@ -145,6 +154,8 @@ def _choose_recipe(options: Options, known: Entry, network: nn.Module, *, grey: 
         normalised=normalised,
         grey=grey,
     )
+    if options.batch_size is None:
+        recipe = recipe.fitted_to(images)
     return recipe.with_changes(
         epochs=options.epochs,
         batch_size=options.batch_size,
@@ -231,9 +242,8 @@ def _resumed(options: Options) -> Path | None:
     return Path(given)
 
 
-def _plan_resumed(
-    path: Path, options: Options, *, device: torch.device, group: Group, watcher: Watcher | None
-) -> Planned:
+def _plan_resumed(path: Path, options: Options, place: Place) -> Planned:
+    group = place.group
     run = Run.open(path)
     config = run.config
     recipe = Recipe.from_dict(config.recipe, f"{run.path / names.CONFIG} [recipe]")
@@ -269,8 +279,7 @@ def _plan_resumed(
         seed=config.seed,
         variant=config.variant,
     )
-    statistics = channel_statistics(data.train, config.in_channels)
-    training = _training(run, network, data, statistics, recipe, options, device, group, watcher)
+    training = _training(run, network, data, recipe, options, place)
     if (run.path / names.STATE).exists() or (run.path / names.WEIGHTS).exists():
         training.resume()
     return Planned(run=run, training=training, data=data)
@@ -321,7 +330,12 @@ def _workers(options: Options) -> int:
 
 
 def _build(
-    name: str, *, classes: int, in_channels: int, seed: int, variant: Mapping[str, Any] | None = None
+    name: str,
+    *,
+    classes: int,
+    in_channels: int,
+    seed: int,
+    variant: Mapping[str, Any] | None = None,
 ) -> nn.Module:
     torch.manual_seed(seed)
     return create(name, classes=classes, in_channels=in_channels, **(variant or {}))
@@ -331,41 +345,17 @@ def _training(
     run: Run,
     network: nn.Module,
     data: Data,
-    statistics: Statistics,
     recipe: Recipe,
     options: Options,
-    device: torch.device,
-    group: Group,
-    watcher: Watcher | None,
+    place: Place,
 ) -> Training:
-    workers, seed = _workers(options), run.config.seed
-    share = {"workers": workers, "rank": group.rank, "world": group.world}
-    train = Loader(
-        data.train,
-        run.preprocessing,
-        recipe.augmentation,
-        batch_size=recipe.batch_size,
-        seed=seed,
-        shuffle=True,
-        drop_last=True,
-        statistics=statistics,
-        **share,
-    )
-    # Validation needs no gradients, hence room for larger batches than a recipe of single images.
-    validation = Loader(
-        data.val,
-        run.preprocessing,
-        None,
-        batch_size=max(recipe.batch_size, 256 if run.preprocessing.height <= 64 else 32),
-        seed=seed,
-        shuffle=False,
-        **share,
-    )
+    train, validation = _loaders(run, data, recipe, _workers(options), place.group)
     weights = None
     if recipe.loss.class_weights == "balanced":
-        weights = balanced_weights(data.train.labels, len(data.classes)).to(device)
+        weights = balanced_weights(data.train.labels, len(data.classes))
+        weights = weights.to(place.device)
     board = None
-    if options.tensorboard and group.leads:
+    if options.tensorboard and place.group.leads:
         make_folder(run.path)
         board = Board(run.path, done=len(run.metrics))
     setup = Setup(
@@ -376,15 +366,51 @@ def _training(
         train=train,
         validation=validation,
         criterion=Criterion(recipe.loss, network, weights),
-        seed=seed,
-        device=device,
+        seed=run.config.seed,
+        device=place.device,
         precision=run.config.precision,
-        group=group,
-        watcher=(watcher if group.leads else None) or Silent(),
+        group=place.group,
+        watcher=(place.watcher if place.group.leads else None) or Silent(),
         checkpoint_seconds=60 * options.checkpoint_minutes,
         board=board,
     )
     return Training(setup)
+
+
+def _loaders(
+    run: Run, data: Data, recipe: Recipe, workers: int, group: Group
+) -> tuple[Loader, Loader]:
+    """What training and validation read from."""
+    # Computed anew when a run is resumed: the images are the same, hence so is the result.
+    principal = None
+    if recipe.augmentation.pca:
+        principal = channel_statistics(data.train, run.config.in_channels, workers=workers)
+    train = Loader(
+        data.train,
+        run.preprocessing,
+        recipe.augmentation,
+        batch_size=recipe.batch_size,
+        seed=run.config.seed,
+        workers=workers,
+        shuffle=True,
+        drop_last=True,
+        rank=group.rank,
+        world=group.world,
+        statistics=principal,
+    )
+    # Validation needs no gradients, hence room for larger batches than a recipe of single images.
+    small = run.preprocessing.height <= 64
+    validation = Loader(
+        data.val,
+        run.preprocessing,
+        None,
+        batch_size=max(recipe.batch_size, 256 if small else 32),
+        workers=workers,
+        shuffle=False,
+        rank=group.rank,
+        world=group.world,
+    )
+    return train, validation
 
 
 def _origin(data: Data, val_fraction: float) -> DataOrigin:

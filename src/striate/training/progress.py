@@ -64,7 +64,9 @@ class Terminal:
                 console=self.console,
                 transient=True,
             )
-            self.task = self.bar.add_task("training", total=epochs * steps, completed=done, figures="")
+            self.task = self.bar.add_task(
+                "training", total=epochs * steps, completed=done, figures=""
+            )
             self.bar.start()
 
     def step(self, epoch: int, step: int, loss: float, rate: float) -> None:  # noqa: D102

@@ -1,7 +1,7 @@
 """Recipes: how a network is trained, as frozen dataclasses and as TOML.
 
-``modern`` is one good recipe for small and middle-sized data on any network; ``classic`` is what the
-network's own paper did. Both are TOML files beside this module and can be copied and changed.
+``modern`` is one good recipe for small and middle-sized data on any network; ``classic`` is what
+the network's own paper did. Both are TOML files beside this module and can be copied and changed.
 """
 
 from __future__ import annotations
@@ -43,9 +43,7 @@ class Optimiser:
         at_least("optimiser", "momentum", self.momentum, 0)
         at_least("optimiser", "weight_decay", self.weight_decay, 0)
         if self.nesterov and (self.name != "sgd" or self.momentum == 0):
-            raise RecipeError(
-                "optimiser: nesterov", "needs sgd with momentum", "set it to false"
-            )
+            raise RecipeError("optimiser: nesterov", "needs sgd with momentum", "set it to false")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +62,7 @@ class Schedule:
     patience: int = 5
     """plateau: epochs without a better validation top-1 before the rate changes."""
     warmup: float = 0.0
-    """Epochs over which the rate rises linearly; one_cycle: the rising part (0 = 30 % of the run)."""
+    """Epochs over which the rate rises linearly; one_cycle: the rising part (0: 30 %)."""
     warmup_rate: float = 0.0
     """The rate at which the warm-up starts."""
     final: float = 0.0
@@ -157,7 +155,7 @@ class Input:
     def __post_init__(self) -> None:
         if (self.statistics == "given") != bool(self.mean and self.std):
             raise RecipeError(
-                "preprocessing: mean and std", "go with statistics = \"given\"", "give all or none"
+                "preprocessing: mean and std", 'go with statistics = "given"', "give all or none"
             )
 
 
@@ -174,6 +172,9 @@ class Recipe:
     """Where it knowingly differs from its reference, and why."""
     epochs: int = 20
     batch_size: int = 128
+    least_steps: int = 0
+    """The batch is halved, and the rate with it, until an epoch has this many steps: a few hundred
+    images would otherwise give a handful of updates. A batch size that was asked for stays."""
     optimiser: Optimiser = field(default_factory=Optimiser)
     schedule: Schedule = field(default_factory=Schedule)
     loss: Loss = field(default_factory=Loss)
@@ -189,12 +190,20 @@ class Recipe:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for TOML: absent values left out."""
-        return _plain(asdict(self))
+        plain: dict[str, Any] = _plain(asdict(self))
+        return plain
 
     @classmethod
     def from_dict(cls, table: Mapping[str, Any], where: str) -> Recipe:
         """The recipe in `table`, which `where` names in errors."""
         return from_table(cls, table, where)
+
+    def fitted_to(self, images: int) -> Recipe:
+        """The recipe for that many training images: see `least_steps`."""
+        batch = self.batch_size
+        while batch >= 16 and images // batch < self.least_steps:
+            batch //= 2
+        return self.with_changes(batch_size=batch)
 
     def with_changes(
         self,
@@ -205,14 +214,13 @@ class Recipe:
     ) -> Recipe:
         """The recipe with a command's flags laid over it.
 
-        Another batch size scales the peak rate with it (Goyal et al. 2017, Sec. 2.1): linearly for
-        sgd, by the square root for the adaptive rules.
+        Another batch size scales the peak rate of sgd with it (Goyal et al. 2017, Sec. 2.1); the
+        adaptive rules keep theirs.
         """
         changed = self if epochs is None else replace(self, epochs=epochs)
         if batch_size is not None and batch_size != self.batch_size:
             at_least("--batch-size", "batch_size", batch_size, 1)
-            ratio = batch_size / self.batch_size
-            ratio = ratio if self.optimiser.name == "sgd" else ratio**0.5
+            ratio = batch_size / self.batch_size if self.optimiser.name == "sgd" else 1.0
             optimiser = replace(self.optimiser, rate=self.optimiser.rate * ratio)
             schedule = replace(
                 self.schedule,
@@ -240,6 +248,8 @@ def load_recipe(name: str, *, network: str, family: str, normalised: bool, grey:
     grey: whether the network sees grey images. A recipe's ``[grey]`` table is laid over the rest
         where it does: most such images are characters, and those have no mirror image.
 
+    A recipe's ``[family.NAME]`` table is laid over the rest for the networks of that family.
+
     Raises
     ------
     RecipeError: no such recipe or file, not TOML, unknown keys, values out of range.
@@ -251,10 +261,14 @@ def load_recipe(name: str, *, network: str, family: str, normalised: bool, grey:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise RecipeError(where, f"cannot be read as TOML ({error})", "mend that line") from error
     table.setdefault("name", path.stem)
-    for condition, holds in (("without_normalisation", not normalised), ("grey", grey)):
-        for key, value in table.pop(condition, {}).items():
-            if holds:
-                table[key] = {**table.get(key, {}), **value} if isinstance(value, dict) else value
+    overlays = (
+        (table.pop("without_normalisation", {}), not normalised),
+        (table.pop("grey", {}), grey),
+        (table.pop("family", {}).get(family, {}), True),
+    )
+    for overlay, holds in overlays:
+        for key, value in overlay.items() if holds else ():
+            table[key] = {**table.get(key, {}), **value} if isinstance(value, dict) else value
     return Recipe.from_dict(table, where)
 
 

@@ -1,4 +1,4 @@
-"""Learning-rate schedules: the rate as a function of the step, so that a resumed run needs no state.
+"""Learning-rate schedules: the rate as a function of the step, so that resuming needs no state.
 
 Only ``plateau`` depends on what was measured; what it has seen travels in the checkpoint.
 """
@@ -34,7 +34,9 @@ class RateSchedule:
         warmup = self._warmup_epochs()
         if epoch < warmup:
             start = self.schedule.warmup_rate
-            return start + (self._after_warmup(warmup) - start) * ((step + 1) / (warmup * self.steps))
+            return start + (self._after_warmup(warmup) - start) * (
+                (step + 1) / (warmup * self.steps)
+            )
         return self._after_warmup(epoch)
 
     def _warmup_epochs(self) -> float:

@@ -102,5 +102,7 @@ def at_least(where: str, name: str, value: float, low: float, *, above: bool = F
     """Raise `RecipeError` unless `value` is at least `low` (greater than it if `above`)."""
     if value < low or (above and value == low):
         raise RecipeError(
-            f"{where}: {name} = {value}", f"must be {'more than' if above else 'at least'} {low}", ""
+            f"{where}: {name} = {value}",
+            f"must be {'more than' if above else 'at least'} {low}",
+            "",
         )

@@ -16,10 +16,12 @@ class Board:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError as error:
             raise StriateError(
-                "--tensorboard", "TensorBoard is not installed", "pip install 'striate[tensorboard]'"
+                "--tensorboard",
+                "TensorBoard is not installed",
+                "pip install 'striate[tensorboard]'",
             ) from error
         # What was written after the checkpoint that a run goes on from is shown no more.
-        self.writer = SummaryWriter(str(path / "tensorboard"), purge_step=done + 1)  # type: ignore[no-untyped-call]
+        self.writer = SummaryWriter(str(path / "tensorboard"), purge_step=done + 1)
 
     def write(self, entry: dict[str, Any], timing: dict[str, Any]) -> None:
         """Add one epoch: the entry of ``metrics.jsonl`` and that of ``timing.jsonl``."""
@@ -35,5 +37,5 @@ class Board:
         figures["learning_rate"] = entry["learning_rate"]
         figures["images_per_second"] = timing["images_per_second"]
         for name, value in figures.items():
-            self.writer.add_scalar(name, value, epoch)  # type: ignore[no-untyped-call]
-        self.writer.flush()  # type: ignore[no-untyped-call]
+            self.writer.add_scalar(name, value, epoch)
+        self.writer.flush()
