@@ -131,6 +131,8 @@ def _vertical(series: Sequence[Series], axes: Axes) -> Scale:
             10.0 ** math.ceil(math.log10(high) - 1e-9),
         )
         high = high if high > low else low * 10
+    elif high <= low and axes.low is not None:
+        high = low + 1
     elif high <= low:
         low, high = low - 0.5 * abs(low or 1), high + 0.5 * abs(high or 1)
     return Scale(low=low, high=high, start=BOTTOM, end=TOP, log=axes.log)
@@ -155,8 +157,7 @@ def _grid(axes: Axes, across: Scale, up: Scale) -> Markup:
         x = across(axes.mark)
         parts.append(element("line", x1=x, x2=x, y1=TOP, y2=BOTTOM, class_="mark"))
         side = "end" if x > middle else "start"
-        shift = -4 if x > middle else 4
-        parts.append(element("text", axes.mark_name, x=x + shift, y=TOP + 7, class_=f"note {side}"))
+        parts.append(element("text", axes.mark_name, x=x, y=TOP - 4, class_=f"note {side}"))
     return element("g", *parts)
 
 

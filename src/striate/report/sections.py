@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from striate.report.confusion import MOST_CLASSES
 from striate.report.inputs import ReportInputs
 from striate.report.words import MINUS, count, duration, figure, listing, percent, plural
 
@@ -132,7 +133,8 @@ def confusion_sentence(inputs: ReportInputs, kinds: int, whole: bool) -> str:
     )
     if not whole:
         said += (
-            f" The matrix shows the classes with the most mistakes, of {count(len(found.classes))}."
+            f" The matrix shows the {MOST_CLASSES} of {count(len(found.classes))} classes with the "
+            "most mistakes."
         )
     return said
 
