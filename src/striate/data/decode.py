@@ -84,7 +84,7 @@ def decode(source: Path | bytes, channels: int | None = 3, name: str = "") -> ND
     with None it is 1 where the file stores grey, else 3. `name` is how errors call the image where
     `source` is bytes. Raises ImageError, a DataError.
     """
-    what = name or ("image" if isinstance(source, bytes) else str(source.resolve()))
+    what = name or ("image" if isinstance(source, bytes) else str(source.absolute()))
     return decode_with_format(
         read_file(source) if isinstance(source, Path) else source, what, channels
     )[0]
