@@ -279,7 +279,7 @@ def test_a_grey_image_has_no_saturation() -> None:
 def test_the_colour_shift_lies_along_the_principal_components() -> None:
     colours = draw_colours(Augmentation(pca=0.1), Principal(), 3, MANY)
     assert colours is not None
-    along = colours.shift @ Principal.eigenvectors  # back to components
+    along = colours.shift @ Principal.eigenvectors.T  # back to components
     assert abs(along.mean(axis=0)).max() < 0.002
     assert along.std(axis=0) == pytest.approx(0.1 * Principal.eigenvalues, rel=0.05)
     assert abs(np.corrcoef(along.T) - np.eye(3)).max() < 0.06

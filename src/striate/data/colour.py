@@ -27,7 +27,7 @@ _LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R 601, as Pillow and torchvision
 
 
 class ColourStatistics(Protocol):
-    """Covariance of the data's channels in the range 0 to 1; column i of the matrix is vector i."""
+    """Principal axes of the data's channels, in the range 0 to 1; row i belongs to eigenvalue i."""
 
     @property
     def eigenvalues(self) -> Sequence[float] | NDArray[np.float64]:
@@ -102,4 +102,4 @@ def _along(statistics: ColourStatistics, key: Key) -> NDArray[np.float64]:
     """
     values, vectors = np.asarray(statistics.eigenvalues), np.asarray(statistics.eigenvectors)
     alpha = normals(uniforms(*key, 2 * len(values), SHIFT))
-    return np.asarray((alpha * values) @ vectors.T)
+    return np.asarray((alpha * values) @ vectors)
