@@ -66,7 +66,7 @@ def test_heat_map_is_a_pixel_a_cell_coloured_by_the_logarithm() -> None:
     assert brightness[0, 0] < brightness[0, 1] < brightness[0, 2] == brightness[1, 2]
     assert pixels[1, :, 3].tolist() == [0, 0, 255], "what is not known is left empty"
     assert chart.hover["values"] == [
-        ["1.0e-06", "1.0e-03", "1.0e+00"],
-        ["0.0e+00", None, "1.0e+00"],
+        ["10⁻⁶", "0.0010", "1.0"],
+        ["0", None, "1.0"],
     ]
     assert [words for _, words in chart.legend] == [figure(1e-6, 2), figure(1.0, 2)]

@@ -141,8 +141,8 @@ def _page(
     top1 = percent(evaluation.top1)
     return {
         "sections": [anchor for anchor in anchors if anchor],
-        "title": inputs.title,
-        "eyebrow": inputs.reference,
+        "title": inputs.network,
+        "eyebrow": inputs.title,
         "data_name": inputs.data_name,
         "lead": sections.lead(inputs),
         "top1": top1,

@@ -248,7 +248,7 @@ def heat_map(
             "box": [LEFT, TOP, RIGHT - LEFT, BOTTOM - TOP],
             "rows": list(rows),
             "columns": list(columns),
-            "values": [[f"{v:.1e}" if np.isfinite(v) else None for v in row] for row in values],
+            "values": [[figure(v, 2) if np.isfinite(v) else None for v in row] for row in values],
         },
         legend=[("low", figure(10**low, 2)), ("high", figure(10**high, 2))],
     )

@@ -46,9 +46,9 @@ class ReportInputs:
 
     network: str
     title: str
-    """The network as its paper writes it."""
+    """The network in words."""
     reference: str
-    """The network's paper and year."""
+    """The network's paper, with its year."""
     evaluation: Evaluation
     probabilities: NDArray[np.float32]
     """(images, classes)."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from striate.report.confusion import MOST_CLASSES
+from striate.report.findings import findings
 from striate.report.inputs import ReportInputs
 from striate.report.words import MINUS, count, duration, figure, listing, percent, plural
 
@@ -157,39 +158,8 @@ def data_section(inputs: ReportInputs) -> dict[str, Any]:
         "sentence": f"{totals} images from {inputs.data_origin}. {where}",
         "parts": [PARTS.get(part, part) for part in parts],
         "rows": rows,
-        "findings": _findings(inputs),
+        "findings": findings(inputs),
     }
-
-
-def _findings(inputs: ReportInputs) -> list[dict[str, Any]]:
-    findings = []
-    if inputs.skipped:
-        findings.append(
-            {
-                "kind": "notice",
-                "title": f"{plural(len(inputs.skipped), 'file was', 'files were')} left out.",
-                "text": "They could not be read as images.",
-                "files": [f"{name}: {reason}" for name, reason in inputs.skipped],
-            }
-        )
-    trained = inputs.counts.get("train")
-    if trained is not None and trained.size:
-        few, many = int(trained.min()), int(trained.max())
-        ratio = many / max(few, 1)
-        classes = inputs.evaluation.classes
-        findings.append(
-            {
-                "kind": "notice" if ratio > 10 else "fine",
-                "title": "The classes are uneven." if ratio > 3 else "The classes are even enough.",
-                "text": (
-                    f"The largest, {classes[int(trained.argmax())]}, has {count(many)} training "
-                    f"images, {figure(ratio, 2)} times the smallest, "
-                    f"{classes[int(trained.argmin())]} ({count(few)})."
-                ),
-                "files": [],
-            }
-        )
-    return findings
 
 
 def recipe_section(inputs: ReportInputs) -> dict[str, Any]:
@@ -218,7 +188,7 @@ def recipe_section(inputs: ReportInputs) -> dict[str, Any]:
     prepared = inputs.preprocessing.to_dict()
     tables.append(("Pre-processing", [(_label(k), _value(v)) for k, v in prepared.items()]))
     reference = recipe.get("reference")
-    network = f"{inputs.title}: {inputs.reference}."
+    network = f"{inputs.title}. {inputs.reference}."
     return {
         "sentence": f"{network} Recipe after {reference}." if reference else network,
         "ours": list(recipe.get("ours") or ()),

@@ -72,7 +72,9 @@
       const x = svg.getBoundingClientRect().left - figure.getBoundingClientRect().left + found.x * scale;
       const left = x > figure.clientWidth / 2 ? x - tip.offsetWidth - 12 : x + 12;
       tip.style.left = `${Math.max(4, Math.min(left, figure.clientWidth - tip.offsetWidth - 4))}px`;
-      tip.style.top = "3rem";
+      // Above the plot, so that it never hides what it speaks of.
+      const top = svg.getBoundingClientRect().top - figure.getBoundingClientRect().top;
+      tip.style.top = `${top - tip.offsetHeight}px`;
     };
     const hide = () => {
       cursor.replaceChildren();
