@@ -238,8 +238,8 @@ def evaluate(
     ----------
     run: a run's folder.
     data: other images with the run's classes, as for `train`: their ``test/``, else their
-        ``val/``, else, where a folder has no such parts, all of them. None: the run's own held-out images, in
-        which case the run's report is made anew.
+        ``val/``, else, where a folder has no such parts, all of them. None: the run's own held-out
+        images, in which case the run's report is made anew.
 
     Returns
     -------

@@ -56,7 +56,7 @@ def main() -> None:
     except StriateError as error:
         _leave(f"striate: {error}", 2)
     except Interrupted as stop:
-        _leave(f"striate: stopped; {stop}", 130)
+        _leave(f"striate: stopped {stop}", 130)
     except KeyboardInterrupt:
         _leave("striate: interrupted", 130)
     except BrokenPipeError:

@@ -14,7 +14,8 @@ def train(
         str | None,
         typer.Argument(
             help="A folder of class folders, one with train/ and val/, MNIST's IDX files, or a "
-            "name (digits, mnist, fashion_mnist, cifar10, cifar100, flowers102); a run with --resume."
+            "name (digits, mnist, fashion_mnist, cifar10, cifar100, flowers102); a run, with "
+            "--resume."
         ),
     ] = None,
     net: Annotated[str | None, typer.Option(help="A network of `striate list`.")] = None,

@@ -9,6 +9,7 @@ checkpoint and ends in the same weights to the bit.
 from __future__ import annotations
 
 import json
+import shlex
 import time
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -137,7 +138,10 @@ class Training:
                 continue
             if self._agreed(step, stop.received):
                 self._save_checkpoint()
-                raise Interrupted(f"{self.setup.path} after {state.epoch} epochs, step {step + 1}")
+                raise Interrupted(
+                    f"after {state.epoch} epochs and {state.step} steps; go on with: "
+                    f"striate train {shlex.quote(str(self.setup.path))} --resume"
+                )
             if self._agreed(step, now - saved >= self.setup.checkpoint_seconds):
                 self._save_checkpoint()
                 saved = now
@@ -168,7 +172,7 @@ class Training:
         # On a processor the loss is there already; elsewhere reading it would stall the device, so
         # it is looked at in the sums, before anything is written.
         if self.setup.device.type == "cpu" and not torch.isfinite(loss.total):
-            self._fail(inputs, step, float(loss.total))
+            self._fail(inputs, step, float(loss.total.detach()))
         torch.autograd.backward(loss.total / accumulate)
         if watched and at_start:
             state.history.append({"epoch": 0, "step": 0, "health": self.health.measure()})
@@ -289,7 +293,9 @@ class Training:
         norms = torch._foreach_norm([p.detach() for p in self.network.parameters()])
         if not torch.isfinite(torch.stack(norms)).all():
             raise TrainingError(
-                f"epoch {state.epoch + 1}, step {state.step}",
+                f"epoch {state.epoch}, its end"
+                if state.step == 0
+                else f"epoch {state.epoch + 1}, step {state.step}",
                 "the weights are not finite any more",
                 f"lower the rate; the last good checkpoint is kept in {self.setup.path}",
             )

@@ -139,7 +139,7 @@ def _plan_new(options: Options, place: Place) -> Planned:
     if group.leads:
         make_folder(out)
         config.write(out / names.CONFIG)
-    training = _training(run, network, data, recipe, options, place)
+    training = _training(run, network, data, recipe, options=options, place=place)
     return Planned(run=run, training=training, data=data)
 
 
@@ -279,7 +279,7 @@ def _plan_resumed(path: Path, options: Options, place: Place) -> Planned:
         seed=config.seed,
         variant=config.variant,
     )
-    training = _training(run, network, data, recipe, options, place)
+    training = _training(run, network, data, recipe, options=options, place=place)
     if (run.path / names.STATE).exists() or (run.path / names.WEIGHTS).exists():
         training.resume()
     return Planned(run=run, training=training, data=data)
@@ -346,6 +346,7 @@ def _training(
     network: nn.Module,
     data: Data,
     recipe: Recipe,
+    *,
     options: Options,
     place: Place,
 ) -> Training:

@@ -93,7 +93,8 @@ class Terminal:
             f"train loss {train['loss']:.3f}  top-1 {100 * train['top1']:5.2f} %   "
             f"validation loss {held_out['loss']:.3f}  top-1 {100 * held_out['top1']:5.2f} %"
             f"{' *' if best else '  '}  {timing['images_per_second']:,.0f} images/s  "
-            f"{clock(left)} left"
+            f"{clock(left)} left",
+            soft_wrap=True,
         )
 
     def end(self) -> None:  # noqa: D102
