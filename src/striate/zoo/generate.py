@@ -7,6 +7,7 @@ without auxiliary heads. Nothing is computed: the networks live on the meta devi
 
 from __future__ import annotations
 
+import inspect
 import json
 from typing import Any
 
@@ -109,7 +110,6 @@ def describe(name: str) -> dict[str, Any]:
         size: tuple[int, int, int] = network.input_size  # type: ignore[assignment]
         image = torch.empty(1, *size)
         macs = count_macs(network, image)
-        classes = network.eval()(image).shape[1]
     return {
         "name": name,
         "family": family,
@@ -117,7 +117,7 @@ def describe(name: str) -> dict[str, Any]:
         "paper": paper,
         "year": year,
         "input": list(size),
-        "classes": classes,
+        "classes": inspect.signature(NETWORKS[name]).parameters["classes"].default,
         "parameters": count_parameters(network),
         "macs": macs,
     }
