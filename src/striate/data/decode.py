@@ -176,7 +176,7 @@ def _refuse_bomb(image: Image.Image, name: str) -> None:
         raise _bomb(name, f"{image.width} x {image.height} pixels")
 
 
-def _bomb(name: str, size: str = "the file") -> ImageError:
+def _bomb(name: str, size: str = "its size") -> ImageError:
     why = f"decompression bomb: {size} is more than {MOST_PIXELS // 10**6} million pixels"
     return ImageError(name, "bomb", why, "make it smaller")
 

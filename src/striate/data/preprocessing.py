@@ -140,6 +140,9 @@ class Preprocessing:
         for key in values:
             if key not in known:
                 raise RunError(f"[preprocessing] {key}", "unknown key", nearest(key, known))
+        for key in ("resize", "height", "width", "mean", "std"):
+            if key not in values:
+                raise RunError("[preprocessing]", f"{key} is missing")
         try:
             numbers = {key: tuple(float(v) for v in values[key]) for key in ("mean", "std")}
             whole = {
@@ -148,8 +151,6 @@ class Preprocessing:
                 if key in values
             }
             return cls(fit=values.get("fit", "crop"), **whole, **numbers)  # type: ignore[arg-type]
-        except KeyError as error:
-            raise RunError("[preprocessing]", f"{error.args[0]} is missing") from None
         except (TypeError, ValueError) as error:
             raise RunError("[preprocessing]", str(error)) from None
         except RecipeError as error:

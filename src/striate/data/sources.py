@@ -186,14 +186,13 @@ def _fingerprint(splits: dict[str, ImageSet]) -> str:
 
 
 def _refusal(found: Survey) -> DataError:
-    """One line that says how many, then a line for each bad file."""
-    count = len(found.problems)
-    listed = "".join(f"\n  {problem.name}: {problem.reason}" for problem in found.problems)
+    """One line that says how many files are bad, and every one of them with its reason."""
+    listed = ", ".join(f"{problem.name} ({problem.reason})" for problem in found.problems)
+    many = len(found.problems) > 1
     return DataError(
         found.origin,
-        f"{count} file{'s' if count > 1 else ''} cannot be used",
-        f"mend or remove {'them' if count > 1 else 'it'}, or go on without "
-        f"{'them' if count > 1 else 'it'} by --skip-bad:{listed}",
+        f"{len(found.problems)} file{'s' if many else ''} cannot be used: {listed}",
+        f"mend or remove {'them' if many else 'it'}, or leave out bad files by --skip-bad",
     )
 
 

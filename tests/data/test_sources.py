@@ -1,0 +1,412 @@
+from __future__ import annotations
+
+import gzip
+import json
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from striate.data import named
+from striate.data.sources import open_data, open_images, open_labelled
+from striate.errors import DataError
+
+ODD_NAMES = ["white cat", "'single' \"double\"", "<b>bold & [red]", "中文 花", "ünï"]
+
+
+def picture(number: int, side: int = 20) -> Image.Image:
+    pixels = np.random.default_rng(number).integers(0, 256, (side, side, 3), np.uint8)
+    return Image.fromarray(pixels)
+
+
+def fill(folder: Path, count: int = 5, start: int = 0) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(start, start + count):
+        picture(number).save(folder / f"{number:03}.png")
+
+
+def names(images) -> list[str]:
+    return sorted(images.names)
+
+
+def test_a_folder_of_class_folders_is_split(tmp_path):
+    for place, name in enumerate(ODD_NAMES):
+        fill(tmp_path / name, 10, 100 * place)
+    data = open_data(tmp_path)
+    assert data.classes == tuple(sorted(ODD_NAMES))
+    assert data.held_out_name == "split"
+    assert data.test is None
+    assert len(data.train) + len(data.val) == 50
+    assert (data.train.counts > 0).all()
+    assert (data.val.counts > 0).all()
+    assert not set(data.train.digests) & set(data.val.digests)
+    assert data.origin == str(tmp_path.resolve())
+    for images in (data.train, data.val):
+        for index, name in enumerate(images.names):
+            assert name.split("/")[0] == data.classes[images.labels[index]]
+            assert images.path(index) == tmp_path.resolve() / name
+
+
+@pytest.mark.parametrize("val", ["val", "valid", "validation", "Val"])
+def test_train_and_val_folders(tmp_path, val):
+    for split, start in (("train", 0), (val, 50), ("test", 80)):
+        fill(tmp_path / split / "a", 3, start)
+        fill(tmp_path / split / "b", 2, start + 10)
+    data = open_data(tmp_path)
+    assert data.test is not None
+    assert [len(images) for images in data.splits.values()] == [5, 5, 5]
+    assert data.held_out_name == "val"
+    assert names(data.val)[0] == f"{val}/a/050.png"
+
+
+def test_a_test_folder_alone_is_what_training_is_judged_by(tmp_path):
+    for split in ("train", "test"):
+        fill(tmp_path / split / "a")
+        fill(tmp_path / split / "b", start=10)
+    data = open_data(tmp_path)
+    assert (data.held_out_name, data.test, len(data.val)) == ("test", None, 10)
+
+
+def test_a_train_folder_alone_is_split(tmp_path):
+    fill(tmp_path / "train" / "a")
+    fill(tmp_path / "train" / "b", start=10)
+    data = open_data(tmp_path)
+    assert data.held_out_name == "split"
+    assert data.classes == ("a", "b")
+
+
+def test_a_class_may_be_called_train(tmp_path):
+    fill(tmp_path / "train")
+    fill(tmp_path / "plane", start=10)
+    assert open_data(tmp_path).classes == ("plane", "train")
+
+
+def test_unlabelled_test_images_are_not_used_and_noted(tmp_path):
+    for name, start in (("train/a", 0), ("train/b", 10), ("val/a", 20), ("val/b", 30)):
+        fill(tmp_path / name, start=start)
+    fill(tmp_path / "test", start=50)
+    data = open_data(tmp_path)
+    assert data.test is None
+    assert any("test/ has no class folders" in note for note in data.notes)
+
+
+def test_a_class_missing_in_train_is_refused_and_in_val_is_noted(tmp_path):
+    fill(tmp_path / "train" / "rose")
+    fill(tmp_path / "train" / "tulip", start=10)
+    fill(tmp_path / "val" / "tulip", start=20)
+    data = open_data(tmp_path)
+    assert data.val.counts.tolist() == [0, 5]
+    assert data.notes == ("no image is held out of: rose",)
+    fill(tmp_path / "val" / "tulips", start=30)
+    with pytest.raises(DataError, match=r"class 'tulips' is not in train; did you mean 'tulip'\?"):
+        open_data(tmp_path)
+
+
+def test_what_is_hidden_or_no_image_is_passed_over(tmp_path):
+    fill(tmp_path / "a")
+    fill(tmp_path / "b", start=10)
+    fill(tmp_path / "__MACOSX" / "a")
+    fill(tmp_path / ".cache" / "a")
+    for name in (".DS_Store", "Thumbs.db", "notes.txt", "._001.png"):
+        (tmp_path / "a" / name).write_bytes(b"no image")
+    data = open_data(tmp_path)
+    assert data.classes == ("a", "b")
+    assert len(data.train) + len(data.val) == 10
+
+
+def test_folders_in_a_class_and_links_are_followed_once(tmp_path):
+    fill(tmp_path / "a" / "deep" / "deeper")
+    fill(tmp_path / "b", start=10)
+    fill(tmp_path.parent / f"{tmp_path.name}-elsewhere", 1, start=20)
+    (tmp_path / "b" / "link.png").symlink_to(
+        tmp_path.parent / f"{tmp_path.name}-elsewhere" / "020.png"
+    )
+    (tmp_path / "a" / "deep" / "loop").symlink_to(tmp_path / "a")
+    data = open_data(tmp_path)
+    assert data.train.counts.sum() + data.val.counts.sum() == 11
+
+
+@pytest.mark.parametrize("number", [0, 3])
+def test_the_result_does_not_depend_on_threads(tmp_path, number):
+    fill(tmp_path / "a", 80)
+    fill(tmp_path / "b", 80, start=100)
+    one, other = open_data(tmp_path, workers=1), open_data(tmp_path, workers=number)
+    assert one.fingerprint == other.fingerprint
+    assert one.train.names == other.train.names
+
+
+def test_the_fingerprint_changes_with_names_and_content(tmp_path):
+    fill(tmp_path / "a")
+    fill(tmp_path / "b", start=10)
+    before = open_data(tmp_path).fingerprint
+    assert open_data(tmp_path).fingerprint == before
+    (tmp_path / "a" / "000.png").rename(tmp_path / "a" / "renamed.png")
+    renamed = open_data(tmp_path).fingerprint
+    picture(99).save(tmp_path / "a" / "renamed.png")
+    assert len({before, renamed, open_data(tmp_path).fingerprint}) == 3
+
+
+def test_bad_files_are_all_named_and_skipped_only_on_request(tmp_path):
+    fill(tmp_path / "a")
+    fill(tmp_path / "b", start=10)
+    whole = (tmp_path / "a" / "000.png").read_bytes()
+    bad = {
+        "a/empty.jpg": b"",
+        "a/page.jpg": b"<html></html>",
+        "b/cut.png": whole[:100],
+        "b/中文.png": bytes(50),
+    }
+    for name, content in bad.items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "b" / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    with pytest.raises(DataError, match="5 files cannot be used") as caught:
+        open_data(tmp_path)
+    assert all(name in str(caught.value) for name in [*bad, "b/gone.png"])
+    assert "--skip-bad" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    data = open_data(tmp_path, skip_bad=True)
+    assert sorted(problem.name for problem in data.skipped) == sorted([*bad, "b/gone.png"])
+    assert {problem.kind for problem in data.skipped} >= {"empty", "unreadable", "truncated"}
+    assert len(data.train) + len(data.val) == 10
+
+
+def test_a_class_left_without_images_is_refused(tmp_path):
+    fill(tmp_path / "a")
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "x.png").write_bytes(b"")
+    with pytest.raises(DataError, match="no image to train on in class 'b'"):
+        open_data(tmp_path, skip_bad=True)
+
+
+def test_a_class_with_one_image_trains_and_is_noted(tmp_path):
+    fill(tmp_path / "a", 20)
+    fill(tmp_path / "b", 1, start=50)
+    data = open_data(tmp_path)
+    assert data.train.counts[1] == 1
+    assert data.val.counts[1] == 0
+    assert data.notes == ("no image is held out of: b",)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda root: fill(root / "flowers" / "a"), r"one class only \('flowers'\); did you mean"),
+        (lambda root: fill(root / "only"), "one class only .*; give each class a folder"),
+        (fill, "its images lie in no class folder"),
+        (lambda root: None, "holds no class folders and no images"),
+        (lambda root: (fill(root / "a", 1), fill(root / "b", 1, 5)), "none can be held out"),
+        (
+            lambda root: [fill(root / s / "a") for s in ("train", "val", "valid")],
+            "both val/ and valid/",
+        ),
+    ],
+)
+def test_what_cannot_be_trained_on_is_said_in_one_line(tmp_path, make, message):
+    make(tmp_path)
+    with pytest.raises(DataError, match=message) as caught:
+        open_data(tmp_path)
+    assert str(caught.value).startswith(str(tmp_path.resolve()))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_wrong_path_names_the_nearest(tmp_path):
+    fill(tmp_path / "flowers" / "a")
+    with pytest.raises(DataError, match="did you mean 'flowers'"):
+        open_data(tmp_path / "flower")
+    with pytest.raises(DataError, match="did you mean 'mnist'"):
+        open_data("mnits")
+    (tmp_path / "archive.zip").write_bytes(b"PK")
+    with pytest.raises(DataError, match=r"is a file; .*unpack"):
+        open_data(tmp_path / "archive.zip")
+
+
+def test_small_images_are_held_decoded_and_large_are_not(tmp_path):
+    fill(tmp_path / "a")
+    fill(tmp_path / "b", start=10)
+    small = open_data(tmp_path)
+    assert isinstance(small.train.pixels, np.ndarray)
+    assert (small.train.in_memory(3)[0] == small.train.read(0, 3)).all()
+    picture(50, side=65).save(tmp_path / "a" / "large.png")
+    large = open_data(tmp_path)
+    assert large.train.pixels is None
+    assert max(large.train.largest_side, large.val.largest_side) == 65
+
+
+def test_grey_is_known_by_the_pixels(tmp_path):
+    for place, name in enumerate("ab"):
+        (tmp_path / name).mkdir()
+        for number in range(4):
+            picture(10 * place + number).convert("L").convert("RGB").save(
+                tmp_path / name / f"{number}.png"
+            )
+    data = open_data(tmp_path)
+    assert data.train.is_grey
+    assert data.train.read(0, None).shape == (20, 20, 1)
+    fill(tmp_path / "a", start=70)
+    assert not open_data(tmp_path).train.is_grey
+
+
+# --- IDX files and names --------------------------------------------------------------------------
+
+
+def write_idx(folder: Path, prefix: str, count: int, packed: bool, dot: str = "-") -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(count).integers(0, 256, (count, 28, 28), np.uint8)
+    labels = np.arange(count, dtype=np.uint8) % 10
+    for stem, array in ((f"{prefix}-images", pixels), (f"{prefix}-labels", labels)):
+        data = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
+        name = f"{stem}{dot}idx{array.ndim}-ubyte" + (".gz" if packed else "")
+        content = data + array.tobytes()
+        (folder / name).write_bytes(gzip.compress(content) if packed else content)
+
+
+@pytest.mark.parametrize("packed", [True, False])
+@pytest.mark.parametrize("place", ["", "MNIST/raw"])
+def test_idx_files(tmp_path, packed, place):
+    write_idx(tmp_path / place, "train", 50, packed)
+    write_idx(tmp_path / place, "t10k", 20, packed, dot=".")
+    data = open_data(tmp_path)
+    assert data.classes == tuple("0123456789")
+    assert data.held_out_name == "test"
+    assert data.train.in_memory(1).shape == (50, 28, 28, 1)
+    assert data.val.labels.tolist() == [*range(10)] * 2
+    assert data.train.names[17] == "train[17]"
+    assert data.train.path(17) is None
+
+
+def test_idx_training_files_alone_are_split(tmp_path):
+    write_idx(tmp_path, "train", 200, packed=True)
+    data = open_data(tmp_path)
+    assert data.held_out_name == "split"
+    assert len(data.train) + len(data.val) == 200
+
+
+def test_damaged_idx_files_are_named(tmp_path):
+    write_idx(tmp_path, "train", 50, packed=True)
+    images = tmp_path / "train-images-idx3-ubyte.gz"
+    whole = images.read_bytes()
+    images.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DataError, match=r"train-images-idx3-ubyte\.gz: is truncated"):
+        open_data(tmp_path)
+    images.write_bytes(gzip.compress(gzip.decompress(whole)[:-1]))
+    with pytest.raises(DataError, match="header promises"):
+        open_data(tmp_path)
+    images.write_bytes(b"<html>")
+    with pytest.raises(DataError, match="cannot be read"):
+        open_data(tmp_path)
+    images.unlink()
+    with pytest.raises(DataError, match="train-images is not beside it"):
+        open_data(tmp_path)
+
+
+def test_digits_work_at_once():
+    data = open_data("digits")
+    assert len(data.train) + len(data.val) == 1797
+    assert data.origin == "digits"
+    assert data.train.is_grey
+    assert data.train.read(0, 1).shape == (8, 8, 1)
+    assert data.train.in_memory(3).shape == (len(data.train), 8, 8, 3)
+    assert int(data.train.in_memory(1).max()) == 255
+    assert open_data("digits").fingerprint == data.fingerprint
+
+
+def test_a_folder_named_as_a_data_set_is_meant_by_a_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    fill(tmp_path / "digits" / "a")
+    fill(tmp_path / "digits" / "b", start=10)
+    assert open_data(Path("digits")).classes == ("a", "b")
+    assert open_data("./digits").classes == ("a", "b")
+    assert len(open_data("digits").classes) == 10
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("mnist", "train-images-idx3-ubyte.gz"),
+        ("fashion_mnist", "t10k-labels-idx1-ubyte.gz"),
+        ("cifar10", "cifar-10-python.tar.gz"),
+        ("cifar100", "cifar-100-python.tar.gz"),
+        ("flowers102", "102flowers.tgz"),
+    ],
+)
+def test_a_missing_download_names_the_file_the_place_and_the_address(
+    tmp_path, monkeypatch, name, file
+):
+    monkeypatch.setenv("STRIATE_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(DataError) as caught:
+        open_data(name, download=False)
+    assert file in str(caught.value)
+    assert str(tmp_path / "cache") in str(caught.value)
+    assert "http" in str(caught.value)
+
+
+def test_a_failed_download_is_explained(tmp_path, monkeypatch):
+    from torchvision import datasets
+
+    def fail(*_, **__):
+        raise OSError("no route to host")
+
+    monkeypatch.setenv("STRIATE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(datasets, "MNIST", type("MNIST", (datasets.MNIST,), {"__init__": fail}))
+    with pytest.raises(DataError, match=r"no route to host.*put train-images"):
+        open_data("mnist")
+
+
+def test_mnist_is_read_from_the_cache_without_torchvision(tmp_path, monkeypatch):
+    monkeypatch.setenv("STRIATE_CACHE", str(tmp_path))
+    write_idx(tmp_path / "MNIST" / "raw", "train", 30, packed=True)
+    write_idx(tmp_path / "MNIST" / "raw", "t10k", 10, packed=True)
+    assert [len(part.labels) for part in named.load("mnist").parts.values()] == [30, 10]
+
+
+# --- other ways in --------------------------------------------------------------------------------
+
+
+def test_labelled_images_take_the_networks_labels(tmp_path):
+    fill(tmp_path / "tulip", 3)
+    images = open_labelled(tmp_path, ("daisy", "rose", "tulip"))
+    assert images.labels.tolist() == [2, 2, 2]
+    with pytest.raises(DataError, match="'tulip' is not in the network's classes"):
+        open_labelled(tmp_path, ("daisy", "rose"))
+    for split, start in (("train", 0), ("val", 20), ("test", 40)):
+        fill(tmp_path / "parts" / split / "rose", 2, start)
+    assert open_labelled(tmp_path / "parts", ("rose",)).names[0] == "test/rose/040.png"
+
+
+def test_open_images_expands_folders_and_globs(tmp_path, monkeypatch):
+    fill(tmp_path / "a" / "deep", 2)
+    fill(tmp_path / "b", 2, start=10)
+    (tmp_path / "b" / "notes.txt").write_text("no image")
+    (tmp_path / "odd").write_bytes(b"")
+    assert len(open_images(tmp_path / "a")) == 2
+    assert len(open_images(str(tmp_path / "*" / "*.png"))) == 2
+    assert len(open_images(str(tmp_path / "**" / "*.png"))) == 4
+    assert open_images([tmp_path / "odd", tmp_path / "odd"]) == [tmp_path / "odd"]
+    monkeypatch.chdir(tmp_path)
+    assert open_images("b/010.png") == [Path("b/010.png")]
+
+
+def test_open_images_says_what_it_did_not_find(tmp_path):
+    fill(tmp_path / "a", 2)
+    for source, message in (
+        ("a/00.png", "no such file or folder; did you mean"),
+        ("nowhere/x.png", f"nor the folder {tmp_path}/nowhere"),
+        ("a/*.gif", "matches no image"),
+    ):
+        with pytest.raises(DataError, match=message):
+            open_images(tmp_path / source)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="holds no images"):
+        open_images(tmp_path / "empty")
+    with pytest.raises(DataError, match="none are given"):
+        open_images([])
+
+
+def test_names_can_be_written_as_json(tmp_path):
+    fill(tmp_path / "a")
+    fill(tmp_path / "b\nc", start=10)
+    data = open_data(tmp_path)
+    assert data.classes == ("a", "b\\nc")
+    json.dumps(list(data.train.names)).encode()

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from striate.data.split import draw, held_out
+from striate.errors import RecipeError
+
+pictures = st.lists(
+    st.tuples(st.integers(0, 30).map(str), st.integers(0, 4)), min_size=1, max_size=60
+)
+seeds = st.integers(0, 1000)
+fractions = st.floats(0.05, 0.9)
+
+
+def split(images, fraction=0.2, seed=0):
+    digests = [digest for digest, _ in images]
+    return held_out(digests, np.array([label for _, label in images], np.int64), fraction, seed)
+
+
+@given(pictures, fractions, seeds)
+def test_copies_never_fall_on_both_sides(images, fraction, seed):
+    sides: dict[str, set[bool]] = {}
+    for (digest, _), out in zip(images, split(images, fraction, seed), strict=True):
+        sides.setdefault(digest, set()).add(bool(out))
+    assert all(len(side) == 1 for side in sides.values())
+
+
+@given(pictures, fractions, seeds)
+def test_every_class_has_something_to_train_on(images, fraction, seed):
+    out = split(images, fraction, seed)
+    trained = {label for (_, label), held in zip(images, out, strict=True) if not held}
+    assert trained == {label for _, label in images}
+
+
+@given(st.lists(st.integers(0, 10_000).map(str), unique=True, min_size=4), fractions, seeds)
+def test_a_class_of_two_pictures_has_something_held_out(digests, fraction, seed):
+    images = [(digest, index % 2) for index, digest in enumerate(digests)]
+    out = split(images, fraction, seed)
+    assert {label for (_, label), held in zip(images, out, strict=True) if held} == {0, 1}
+
+
+@given(pictures, fractions, seeds, st.randoms())
+def test_order_does_not_matter(images, fraction, seed, chance):
+    shuffled = images[:]
+    chance.shuffle(shuffled)
+    sides = dict(zip(images, split(images, fraction, seed), strict=True))
+    assert dict(zip(shuffled, split(shuffled, fraction, seed), strict=True)) == sides
+
+
+@given(seeds, st.integers(1, 200))
+def test_adding_files_moves_none(seed, count):
+    before = [(f"picture {i}", i % 3) for i in range(300)]
+    after = before + [(f"later picture {i}", i % 4) for i in range(count)]
+    assert (split(before, 0.2, seed) == split(after, 0.2, seed)[:300]).all()
+
+
+def test_the_fraction_is_held_out_of_each_class():
+    images = [(f"picture {i}", i % 2) for i in range(20_000)]
+    out = split(images, 0.2)
+    assert out[::2].mean() == pytest.approx(0.2, abs=0.01)
+    assert out[1::2].mean() == pytest.approx(0.2, abs=0.01)
+
+
+def test_another_seed_splits_otherwise():
+    images = [(f"picture {i}", 0) for i in range(1000)]
+    assert (split(images, seed=0) != split(images, seed=1)).mean() == pytest.approx(0.32, abs=0.05)
+
+
+def test_draws_are_fixed_for_ever():
+    assert draw("abc", 7) == 0.5148484172153661
+
+
+@pytest.mark.parametrize("fraction", [0, 1, -0.1, 2])
+def test_an_impossible_fraction_is_refused(fraction):
+    with pytest.raises(RecipeError, match="between 0 and 1"):
+        split([("a", 0)], fraction)
