@@ -69,7 +69,7 @@ def test_a_cell_opens_the_images_behind_it(open_page: Callable[..., Any]) -> Non
     cell = page.locator('button.cell[data-cell="1,2"]')
     images = int(cell.inner_text())
     cell.click()
-    assert page.locator("#panel-title").inner_text() == "dog, taken for owl"
+    assert page.locator("#panel-title").inner_text() == "“dog”, taken for “owl”"
     assert page.locator("#panel-images img").count() == min(images, 12)
     pictures = page.locator("#panel-images img")
     assert pictures.evaluate_all("all => all.every(each => each.complete && each.naturalWidth)")
@@ -82,8 +82,8 @@ def test_the_keyboard_reaches_every_cell(open_page: Callable[..., Any]) -> None:
     page.locator('button.cell[data-cell="0,0"]').focus()
     for key in ("ArrowRight", "ArrowDown", "Enter"):
         page.keyboard.press(key)
-    assert page.locator("#panel-title").inner_text() == "dog, named rightly"
-    assert page.locator("#readout").inner_text().startswith("dog, named rightly: ")
+    assert page.locator("#panel-title").inner_text() == "“dog”, named rightly"
+    assert page.locator("#readout").inner_text().startswith("“dog”, named rightly: ")
 
 
 def test_tables_sort_and_can_be_searched(open_page: Callable[..., Any]) -> None:
@@ -133,5 +133,5 @@ def test_hostile_names_are_text_and_nothing_overflows(
     names = page.locator("#per-class tbody th").all_inner_texts()
     assert names == list(hostile)
     page.locator('button.cell[data-cell="0,2"]').click()
-    assert page.locator("#panel-title").inner_text() == f"{hostile[0]}, taken for {hostile[2]}"
+    assert page.locator("#panel-title").inner_text() == f"“{hostile[0]}”, taken for “{hostile[2]}”"
     assert page.locator("#panel b").count() == 0

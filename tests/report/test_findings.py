@@ -85,8 +85,8 @@ def test_files_left_out_misnamed_and_ignored_are_named(make_inputs: Make) -> Non
 def test_imbalance_is_a_notice_where_it_is_great(make_inputs: Make) -> None:
     for counts, kind, words in (
         ((10, 10, 10), "fine", "Each has 10 training images."),
-        ((40, 20, 10), "fine", "uneven. The largest, cat, has 40 training images, 4.0 times"),
-        ((500, 20, 10), "notice", "50 times the smallest, owl (10)"),
+        ((40, 20, 10), "fine", "uneven. The largest, “cat”, has 40 training images, 4.0 times"),
+        ((500, 20, 10), "notice", "50 times the smallest, “owl” (10)"),
     ):
         found = findings(make_inputs(counts={"train": np.array(counts)}))
         assert words in said(found, kind)

@@ -59,9 +59,9 @@ def _balance(inputs: ReportInputs) -> Finding | None:
         kind="notice" if ratio > _VERY_UNEVEN else "fine",
         title="The classes are uneven." if ratio > _UNEVEN else "The classes are even enough.",
         text=(
-            f"The largest, {classes[int(trained.argmax())]}, has "
+            f"The largest, “{classes[int(trained.argmax())]}”, has "
             f"{plural(many, 'training image')}, {figure(ratio, 2)} times the smallest, "
-            f"{classes[int(trained.argmin())]} ({count(few)})."
+            f"“{classes[int(trained.argmin())]}” ({count(few)})."
         )
         if many > few
         else f"Each has {plural(many, 'training image')}.",

@@ -73,7 +73,7 @@ def tiles(inputs: ReportInputs) -> list[tuple[str, str, str]]:
         (
             "Weakest class",
             percent(min(recalls)),
-            f"of {names[int(np.argmin(recalls))]} named rightly",
+            f"of “{names[int(np.argmin(recalls))]}” named rightly",
         ),
     ]
     if classes > 5:
@@ -110,7 +110,7 @@ def classes_sentence(inputs: ReportInputs) -> str:
     best, worst = max(held, key=lambda c: c.f1), min(held, key=lambda c: c.f1)
     said = (
         f"F1, the balance of precision and recall, runs from {percent(worst.f1)} for "
-        f"{worst.name} to {percent(best.f1)} for {best.name}."
+        f"“{worst.name}” to {percent(best.f1)} for “{best.name}”."
     )
     absent = len(inputs.evaluation.per_class) - len(held)
     if absent:
@@ -129,7 +129,7 @@ def confusion_sentence(inputs: ReportInputs, kinds: int, whole: bool) -> str:
     true, given = (int(i) for i in np.unravel_index(int(wrong.argmax()), wrong.shape))
     said = (
         f"{plural(total, 'mistake')} of {plural(kinds, 'kind')}. The most frequent: "
-        f"{found.classes[true]} taken for {found.classes[given]}, "
+        f"“{found.classes[true]}” taken for “{found.classes[given]}”, "
         f"{plural(int(wrong[true, given]), 'time')}."
     )
     if not whole:

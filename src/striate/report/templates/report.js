@@ -120,7 +120,7 @@
   const buttons = [...document.querySelectorAll("button.cell")];
   const images = (count) => (count === 1 ? "1 image" : `${count} images`);
   const say = (key) => {
-    const [truth, given] = key.split(",").map((i) => classes[i]);
+    const [truth, given] = key.split(",").map((i) => `“${classes[i]}”`);
     return truth === given ? `${truth}, named rightly` : `${truth}, taken for ${given}`;
   };
 
@@ -131,8 +131,8 @@
     const order = truth === given ? "the least sure first" : "the surest first";
     document.getElementById("panel-note").textContent =
       cell.shown.length === cell.images
-        ? `${images(cell.images)}, ${order}, each with the probability of ${classes[given]}`
-        : `${cell.shown.length} of ${images(cell.images)}, ${order}, each with the probability of ${classes[given]}`;
+        ? `${images(cell.images)}, ${order}, each with the probability of “${classes[given]}”`
+        : `${cell.shown.length} of ${images(cell.images)}, ${order}, each with the probability of “${classes[given]}”`;
     document.getElementById("panel-images").replaceChildren(
       ...cell.shown.map((each) => {
         const figure = make("figure");
