@@ -9,7 +9,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
+
 from striate.data.sources import open_data
 
 
@@ -18,8 +20,8 @@ def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     data = open_data("digits")
     for label, name in enumerate(data.classes):
-        first = int((data.val.labels == label).argmax())
-        pixels = data.val.read(first, 1)
+        members = np.flatnonzero(data.val.labels == label)
+        pixels = data.val.read(int(members[len(members) // 2]), 1)
         Image.fromarray(pixels[:, :, 0]).save(folder / f"digit-{name}.png")
 
 
