@@ -82,7 +82,7 @@ def _summary(report: ExportReport) -> str:
         lines.insert(3, f"  and {len(report.inputs) - 1} weights as inputs, named as in the run")
     if verified.pixel_levels is not None:
         lines.append(
-            f"  pre-processed pixels equal evaluation's to {verified.pixel_levels:g} of 255 levels, "
+            f"  and evaluation's pipeline's: pixels to {verified.pixel_levels:g} of 255 levels, "
             f"probabilities to {verified.pipeline:.1g}"
         )
     return "\n".join(lines)

@@ -12,6 +12,9 @@ the last bits, and other bits in another engine. So each weight w is split into 
 exactly whatever the order of the terms, and the result is the same in every engine, bit for bit.
 (`low` alone can leave that range, for a reduction by more than 32 times along one axis; the loss
 there is one part in a million of a level.)
+
+What is left: Pillow 13 goes the other way, height first, for images more than twice as high as
+wide, and differs there by a level.
 """
 
 from __future__ import annotations
