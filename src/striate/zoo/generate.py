@@ -42,7 +42,7 @@ PAPERS = {
     "resnet": ("He, Zhang, Ren, Sun: Deep Residual Learning for Image Recognition", 2015),
 }
 
-# The family and the title of each network.
+# The family, which shares a recipe, and the title of each network.
 TITLES = {
     "lenet": ("lenet", "LeNet, the textbook form: sigmoid, average pooling"),
     "lenet5": ("lenet", "LeNet-5 of 1998: C3 table, trainable sub-sampling, RBF output"),
@@ -64,14 +64,14 @@ TITLES = {
     "resnet50": ("resnet", "ResNet-50, stride in the first 1×1"),
     "resnet101": ("resnet", "ResNet-101, stride in the first 1×1"),
     "resnet152": ("resnet", "ResNet-152, stride in the first 1×1"),
-    "resnet50_v1_5": ("resnet", "ResNet-50 v1.5: stride in the 3×3, as in torchvision"),
-    "resnet101_v1_5": ("resnet", "ResNet-101 v1.5: stride in the 3×3, as in torchvision"),
-    "resnet152_v1_5": ("resnet", "ResNet-152 v1.5: stride in the 3×3, as in torchvision"),
-    "resnet20": ("resnet", "ResNet-20 for CIFAR"),
-    "resnet32": ("resnet", "ResNet-32 for CIFAR"),
-    "resnet44": ("resnet", "ResNet-44 for CIFAR"),
-    "resnet56": ("resnet", "ResNet-56 for CIFAR"),
-    "resnet110": ("resnet", "ResNet-110 for CIFAR"),
+    "resnet50_v1_5": ("resnet_v1_5", "ResNet-50 v1.5: stride in the 3×3, as in torchvision"),
+    "resnet101_v1_5": ("resnet_v1_5", "ResNet-101 v1.5: stride in the 3×3, as in torchvision"),
+    "resnet152_v1_5": ("resnet_v1_5", "ResNet-152 v1.5: stride in the 3×3, as in torchvision"),
+    "resnet20": ("resnet_cifar", "ResNet-20 for CIFAR"),
+    "resnet32": ("resnet_cifar", "ResNet-32 for CIFAR"),
+    "resnet44": ("resnet_cifar", "ResNet-44 for CIFAR"),
+    "resnet56": ("resnet_cifar", "ResNet-56 for CIFAR"),
+    "resnet110": ("resnet_cifar", "ResNet-110 for CIFAR"),
 }
 
 
@@ -104,7 +104,7 @@ def count_macs(network: nn.Module, image: torch.Tensor) -> int:
 def describe(name: str) -> dict[str, Any]:
     """Give the catalogue's entry of one network, freshly counted."""
     family, title = TITLES[name]
-    paper, year = PAPERS["alexnet_owt" if name == "alexnet_owt" else family]
+    paper, year = PAPERS[name if name in PAPERS else family.partition("_")[0]]
     with torch.device("meta"):
         network = create(name)
         size: tuple[int, int, int] = network.input_size  # type: ignore[assignment]
