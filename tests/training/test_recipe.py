@@ -7,7 +7,7 @@ import pytest
 from striate.errors import RecipeError
 from striate.training.recipe import RECIPES, Recipe, load_recipe
 
-WHO = {"network": "resnet20", "family": "resnet", "normalised": True, "grey": False}
+WHO = {"network": "resnet20", "family": "resnet", "normalised": True, "grey": False, "small": False}
 
 
 def write(tmp_path: Path, text: str) -> str:
@@ -26,6 +26,8 @@ def test_every_recipe_reads_and_survives_a_round_trip() -> None:
 def test_modern_adapts_to_networks_without_batch_norm_and_to_grey_images() -> None:
     assert load_recipe("modern", **WHO).optimiser.name == "sgd"
     assert load_recipe("modern", **WHO).augmentation.mirror
+    assert load_recipe("modern", **WHO).loss.label_smoothing == 0.1
+    assert load_recipe("modern", **{**WHO, "small": True}).loss.label_smoothing == 0.0
     plain = load_recipe("modern", **{**WHO, "normalised": False, "grey": True})
     assert plain.optimiser.name == "adamw"
     assert plain.gradient.clip_norm == 1.0

@@ -281,8 +281,11 @@ class Loader:
         return pixels
 
     def _mirrored(self, epoch: int, indices: NDArray[np.int64]) -> NDArray[np.bool_]:
-        coins = uniforms(self.seed, epoch, indices, 1, MIRROR)[:, 0]
-        return (coins < 0.5) & self.augmentation.mirror
+        # Every image turns round in every second epoch, and chance decides which of the two: seeing
+        # it both ways in turn teaches more than coins that repeat (Jordan 2024, arXiv 2404.00498,
+        # Sec. 3.6).
+        first = uniforms(self.seed, 0, indices, 1, MIRROR)[:, 0] < 0.5
+        return (first ^ bool(epoch % 2)) & self.augmentation.mirror
 
     def _fitted(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """New copies of the images as evaluation sees them: uint8 (n, height, width, channels)."""

@@ -153,6 +153,7 @@ def _choose_recipe(
         family=known.family,
         normalised=normalised,
         grey=grey,
+        small=(options.size or max(known.input[1:])) <= 64,
     )
     if options.batch_size is None:
         recipe = recipe.fitted_to(images)

@@ -236,7 +236,9 @@ class Recipe:
         return changed
 
 
-def load_recipe(name: str, *, network: str, family: str, normalised: bool, grey: bool) -> Recipe:
+def load_recipe(
+    name: str, *, network: str, family: str, normalised: bool, grey: bool, small: bool
+) -> Recipe:
     """The recipe that `name` stands for.
 
     Parameters
@@ -247,6 +249,8 @@ def load_recipe(name: str, *, network: str, family: str, normalised: bool, grey:
         laid over the rest where it has none, since such networks take other rates.
     grey: whether the network sees grey images. A recipe's ``[grey]`` table is laid over the rest
         where it does: most such images are characters, and those have no mirror image.
+    small: whether the network sees at most 64 pixels a side. A recipe's ``[small]`` table is laid
+        over the rest where it does.
 
     A recipe's ``[family.NAME]`` table is laid over the rest for the networks of that family.
 
@@ -263,6 +267,7 @@ def load_recipe(name: str, *, network: str, family: str, normalised: bool, grey:
     table.setdefault("name", path.stem)
     overlays = (
         (table.pop("without_normalisation", {}), not normalised),
+        (table.pop("small", {}), small),
         (table.pop("grey", {}), grey),
         (table.pop("family", {}).get(family, {}), True),
     )
