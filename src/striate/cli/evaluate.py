@@ -31,7 +31,7 @@ def evaluate(
 
     found = api.evaluate(run, data, workers=workers, progress=True)
     if as_json:
-        print(json.dumps(found.to_json(), ensure_ascii=False, allow_nan=False))
+        print(json.dumps(found.to_json(), allow_nan=False))
     else:
         _show(found)
 

@@ -21,7 +21,7 @@ def predict(
 
     found = api.predict(run, images, top=top, workers=workers)
     if as_json:
-        print(json.dumps([each.to_json() for each in found], ensure_ascii=False))
+        print(json.dumps([each.to_json() for each in found]))
         return
     for each in found:
         pairs = zip(each.classes, each.probabilities, strict=True)

@@ -55,7 +55,8 @@ def write_report(
     """
     inputs = ReportInputs.from_run(run, data, evaluation, probabilities, check)
     path = run.path / REPORT
-    write_atomically(path, render(inputs).encode())
+    # Names of files may hold bytes that are no UTF-8; a browser could not show those either.
+    write_atomically(path, render(inputs).encode(errors="replace"))
     return path
 
 
