@@ -44,6 +44,8 @@ def test_a_sound_set(folder):
     assert report.counts["train"][0] + report.counts["val"][0] == 20
     assert report.held_out == "split"
     assert report.duplicates == ()
+    trained = report.counts["train"]
+    assert report.imbalance == pytest.approx(max(trained) / min(trained), abs=1e-3)
     assert report.sizes["width"] == {"min": 96, "median": 96, "max": 96}
     assert report.statistics is not None
     assert len(report.statistics.mean) == 3

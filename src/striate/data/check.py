@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from striate.data.duplicates import exact_duplicates, near_duplicates
-from striate.data.images import ImageSet
+from striate.data.duplicates import PHOTOGRAPHS, SIGNS, exact_duplicates, near_duplicates
+from striate.data.images import SMALL, ImageSet
 from striate.data.scan import Problem, Progress
 from striate.data.sources import Data, arrange
 from striate.data.statistics import Statistics, channel_statistics
@@ -191,7 +191,7 @@ def _figures(splits: dict[str, ImageSet], held_out: str, workers: int) -> dict[s
     """The fields of a report that are counted and measured on the images themselves."""
     train = splits["train"]
     grey = all(images.is_grey for images in splits.values())
-    fewest = int(train.counts.min(initial=0))
+    fewest = int(train.counts.min())
     return {
         "classes": train.classes,
         "counts": {name: _counts(images, train.classes) for name, images in splits.items()},
@@ -245,10 +245,12 @@ def _duplicates(found: Survey, splits: dict[str, ImageSet]) -> tuple[tuple[Dupli
     exact = _described("exact", exact_duplicates(digests), members)
     if not found.thumbnails:
         return exact, len(digests)
+    signs = all(each.is_grey and each.largest_side <= SMALL for each in found.sets.values())
     near = near_duplicates(
         np.concatenate(list(found.thumbnails.values())),
         np.concatenate(list(found.colours.values())),
         digests,
+        SIGNS if signs else PHOTOGRAPHS,
     )
     return (*exact, *_described("near", near.groups, members)), near.flat
 
