@@ -6,25 +6,24 @@ Each does what the command of the same name does and returns what that prints. A
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from striate.console import counting
 from striate.errors import StriateError
+from striate.measuring import evaluate_own, own_data, samples, threads
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from torch import nn
 
     from striate.data.check import Report
-    from striate.data.sources import Data
+    from striate.deploy.capture import Capture
     from striate.deploy.export import ExportReport
     from striate.evaluation.metrics import Evaluation
     from striate.evaluation.predict import Prediction
     from striate.runs.run import Run
+    from striate.training.result import TrainResult
     from striate.zoo.catalogue import Entry
 
 
@@ -68,13 +67,17 @@ def open_run(path: str | Path) -> Run:
     return Run.open(path)
 
 
-def check(data: str | Path, *, seed: int = 0, workers: int | None = None) -> Report:
+def check(
+    data: str | Path, *, seed: int = 0, workers: int | None = None, progress: bool = False
+) -> Report:
     """What is wrong with a set of images, and what they are like.
 
     Parameters
     ----------
     data: as for `train`.
     seed: decides the split of a folder that has none, for the duplicates across it.
+    workers: threads; None for one a processor, at most four.
+    progress: count on standard error.
 
     Returns
     -------
@@ -83,45 +86,8 @@ def check(data: str | Path, *, seed: int = 0, workers: int | None = None) -> Rep
     """
     from striate.data.check import check as look
 
-    return look(data, seed=seed, workers=_threads(workers))
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainResult:
-    """What a training ended with.
-
-    `top1`, `top5`, `loss` are those of the kept weights on the validation images, in float32.
-    """
-
-    run: Path
-    network: str
-    epochs: int
-    best_epoch: int
-    images: int
-    top1: float
-    top5: float
-    loss: float
-    interval: tuple[float, float]
-    seconds: float
-    report: Path
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values; paths as strings."""
-        return {
-            key: str(value) if isinstance(value, Path) else value
-            for key, value in vars(self).items()
-        }
-
-    def summary(self) -> str:
-        """Three lines for people."""
-        low, high = self.interval
-        return (
-            f"top-1 {100 * self.top1:.2f} % (95 % interval {100 * low:.2f} to {100 * high:.2f}), "
-            f"top-5 {100 * self.top5:.2f} %, on {self.images:,} images, "
-            f"with the weights of epoch {self.best_epoch}\n"
-            f"run     {self.run}\n"
-            f"report  {self.report}"
-        )
+    with counting("checking images", wanted=progress) as count:
+        return look(data, seed=seed, workers=threads(workers), progress=count)
 
 
 def train(
@@ -181,8 +147,10 @@ def train(
     Interrupted: Ctrl-C; the run can be resumed.
     """
     from striate.training.distributed import group
-    from striate.training.plan import Options, plan
+    from striate.training.options import Options
+    from striate.training.plan import plan
     from striate.training.progress import Terminal
+    from striate.training.result import TrainResult
 
     options = Options(
         data=None if data is None else str(data),
@@ -201,13 +169,14 @@ def train(
         resume=resume,
         tensorboard=tensorboard,
         checkpoint_minutes=checkpoint_minutes,
+        progress=progress,
     )
     with group() as processes:
         planned = plan(options, group=processes, watcher=Terminal() if progress else None)
         state = planned.training.run()
         if not processes.leads:
             return None
-        evaluation = _evaluate_own(planned.run, planned.data, workers=workers)
+        evaluation = evaluate_own(planned.run, planned.data, workers=workers, progress=progress)
         timing = planned.run.timing
         assert state.best is not None
         return TrainResult(
@@ -249,13 +218,24 @@ def evaluate(
 
     opened = Run.open(run)
     if data is None:
-        return _evaluate_own(opened, _own_data(opened, workers=workers), workers=workers)
+        own = own_data(opened, workers=workers, progress=progress)
+        return evaluate_own(opened, own, workers=workers, progress=progress)
     from striate.data.sources import open_labelled
     from striate.evaluation.metrics import measure
     from striate.evaluation.predict import probabilities
 
-    images = open_labelled(data, classes=opened.classes, workers=_threads(workers))
-    found = probabilities(opened.network(), images, opened.preprocessing, workers=_threads(workers))
+    with counting("checking images", wanted=progress) as count:
+        images = open_labelled(
+            data, classes=opened.classes, workers=threads(workers), progress=count
+        )
+    with counting("evaluating images", wanted=progress) as count:
+        found = probabilities(
+            opened.network(),
+            images,
+            opened.preprocessing,
+            workers=threads(workers),
+            progress=count,
+        )
     return measure(found, images.labels, opened.classes)
 
 
@@ -265,6 +245,7 @@ def predict(
     *,
     top: int = 5,
     workers: int | None = None,
+    progress: bool = False,
 ) -> list[Prediction]:
     """The likeliest classes of images.
 
@@ -282,14 +263,16 @@ def predict(
     if top < 1:
         raise StriateError(f"--top {top}", "must be at least 1", "")
     files = open_images([images] if isinstance(images, (str, Path)) else list(images))
-    return predict_files(
-        opened.network(),
-        files,
-        opened.preprocessing,
-        opened.classes,
-        top=top,
-        workers=_threads(workers),
-    )
+    with counting("predicting images", wanted=progress) as count:
+        return predict_files(
+            opened.network(),
+            files,
+            opened.preprocessing,
+            opened.classes,
+            top=top,
+            workers=threads(workers),
+            progress=count,
+        )
 
 
 def export(
@@ -331,72 +314,12 @@ def export(
     return export_run(
         opened,
         target,
-        _samples(opened, images),
+        samples(opened, images),
         opset=opset,
         input_name=input_name,
         output_name=output_name,
         dynamic=tuple(dynamic),
         params=params,
-        capture=capture,
+        capture=cast("Capture", capture),
         preprocess=preprocess,
     )
-
-
-# --- shared --------------------------------------------------------------------------------------
-
-
-def _threads(workers: int | None) -> int:
-    import os
-
-    return min(os.cpu_count() or 1, 4) if workers is None else workers
-
-
-def _own_data(run: Run, *, workers: int | None) -> Data:
-    """The images that `run` was made with, after checking that they are still the same."""
-    from striate.data.sources import open_data
-    from striate.errors import RunError
-
-    origin = run.config.data
-    data = open_data(
-        origin.origin,
-        seed=run.config.seed,
-        val_fraction=origin.val_fraction,
-        skip_bad=origin.skipped > 0,
-        workers=_threads(workers),
-    )
-    if data.fingerprint != origin.fingerprint:
-        raise RunError(
-            str(run.path),
-            f"was trained on other images than those now in {data.origin}",
-            "give the images to evaluate on: striate evaluate RUN DATA",
-        )
-    return data
-
-
-def _evaluate_own(run: Run, data: Data, *, workers: int | None) -> Evaluation:
-    """Measure on the run's own held-out images, keep the figures, and make the report."""
-    from striate.data.check import summary
-    from striate.evaluation.metrics import measure
-    from striate.evaluation.predict import probabilities
-    from striate.report.build import write_report
-    from striate.runs import run as names
-    from striate.runs.files import write_atomically
-
-    network = run.network()
-    images = data.val if data.test is None else data.test
-    found = probabilities(network, images, run.preprocessing, workers=_threads(workers))
-    evaluation = measure(found, images.labels, run.classes)
-    write_atomically(
-        run.path / names.EVALUATION, json.dumps(evaluation.to_json(), indent=1).encode()
-    )
-    write_report(run, data, evaluation, found, summary(data))
-    return evaluation
-
-
-def _samples(run: Run, count: int) -> list[NDArray[np.uint8]]:
-    """Up to `count` held-out images, evenly over the classes' order, as they are in their files."""
-    import numpy as np
-
-    data = _own_data(run, workers=None)
-    chosen = np.linspace(0, len(data.val) - 1, min(count, len(data.val))).astype(int)
-    return [data.val.read(int(index), run.preprocessing.channels) for index in chosen]

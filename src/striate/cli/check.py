@@ -32,7 +32,7 @@ def check(
     """Look for bad files, duplicates and imbalance; exit with 2 if training would refuse."""
     from striate import api
 
-    found = api.check(data, seed=seed, workers=workers)
+    found = api.check(data, seed=seed, workers=workers, progress=True)
     if as_json:
         print(json.dumps(found.to_json(), indent=1, ensure_ascii=False))
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from typing import Annotated
 
 import typer
@@ -51,6 +52,10 @@ def _options(
 
 def main() -> None:
     """Run the command line; exit 0 done, 2 the input is at fault, 130 interrupted, 1 our fault."""
+    # File names need not be valid text, and libraries' warnings are not for the person who trains.
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    sys.stderr.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    warnings.simplefilter("ignore")
     try:
         app()
     except StriateError as error:

@@ -19,7 +19,7 @@ def predict(
     """Name images: the likeliest classes of each, with their probabilities."""
     from striate import api
 
-    found = api.predict(run, images, top=top, workers=workers)
+    found = api.predict(run, images, top=top, workers=workers, progress=True)
     if as_json:
         print(json.dumps([each.to_json() for each in found]))
         return

@@ -177,7 +177,7 @@ class Training:
         if watched and at_start:
             state.history.append({"epoch": 0, "step": 0, "health": self.health.measure()})
         if updates:
-            self._update(keep_health=watched and not at_start)
+            self._update(keep_health=step + 1 == self.steps)
         hits = (loss.logits.argmax(1) == batch.labels.to(self.setup.device)).float().mean()
         parts = torch.stack((loss.total.detach(), loss.main, hits, *loss.auxiliary))
         assert state.sums is not None

@@ -9,6 +9,8 @@ from typing import Any, Protocol, TextIO
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
+from striate.console import clock
+
 
 class Watcher(Protocol):
     """What the loop tells: the command line shows it, a notebook may do something else with it."""
@@ -101,10 +103,3 @@ class Terminal:
         if self.bar is not None:
             self.bar.stop()
             self.bar = None
-
-
-def clock(seconds: float) -> str:
-    """``1:02:03`` or ``4:05``."""
-    whole = round(seconds)
-    hours, minutes = whole // 3600, whole // 60 % 60
-    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"

@@ -1,0 +1,135 @@
+"""The parts of a training, put together alike for a new run and for one that goes on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from striate.console import counting
+from striate.data.loader import Loader
+from striate.data.sources import Data, open_data
+from striate.data.statistics import channel_statistics
+from striate.errors import StriateError
+from striate.runs.files import make_folder
+from striate.runs.run import Run
+from striate.training.distributed import Group
+from striate.training.loop import Setup, Training
+from striate.training.losses import Criterion, balanced_weights
+from striate.training.options import Options, Place
+from striate.training.progress import Silent
+from striate.training.recipe import Recipe
+from striate.training.tensorboard import Board
+from striate.zoo.create import create
+
+
+def open_images_of(data: str, *, seed: int, options: Options) -> Data:
+    """The images that `data` names, as the options want them looked at."""
+    with counting("checking images", wanted=options.progress) as progress:
+        return open_data(
+            data,
+            seed=seed,
+            val_fraction=options.val_fraction,
+            skip_bad=options.skip_bad,
+            workers=worker_threads(options),
+            progress=progress,
+        )
+
+
+def worker_threads(options: Options) -> int:
+    """Threads that prepare images: as told, else one a processor, at most four."""
+    if options.workers is None:
+        return min(os.cpu_count() or 1, 4)
+    if options.workers < 0:
+        raise StriateError(f"--workers {options.workers}", "must be 0 or more", "")
+    return options.workers
+
+
+def build(
+    name: str,
+    *,
+    classes: int,
+    in_channels: int,
+    seed: int,
+    variant: Mapping[str, Any] | None = None,
+) -> nn.Module:
+    """The network called `name` with the initial weights that `seed` gives."""
+    torch.manual_seed(seed)
+    return create(name, classes=classes, in_channels=in_channels, **(variant or {}))
+
+
+def make_training(
+    run: Run,
+    network: nn.Module,
+    data: Data,
+    recipe: Recipe,
+    *,
+    options: Options,
+    place: Place,
+) -> Training:
+    """The training of `network` in `run`, before its first step."""
+    train, validation = _loaders(run, data, recipe, worker_threads(options), place.group)
+    weights = None
+    if recipe.loss.class_weights == "balanced":
+        weights = balanced_weights(data.train.labels, len(data.classes))
+        weights = weights.to(place.device)
+    board = None
+    if options.tensorboard and place.group.leads:
+        make_folder(run.path)
+        board = Board(run.path, done=len(run.metrics))
+    setup = Setup(
+        path=run.path,
+        identity=run.config.identity,
+        recipe=recipe,
+        network=network,
+        train=train,
+        validation=validation,
+        criterion=Criterion(recipe.loss, network, weights),
+        seed=run.config.seed,
+        device=place.device,
+        precision=run.config.precision,
+        group=place.group,
+        watcher=(place.watcher if place.group.leads else None) or Silent(),
+        checkpoint_seconds=60 * options.checkpoint_minutes,
+        board=board,
+    )
+    return Training(setup)
+
+
+def _loaders(
+    run: Run, data: Data, recipe: Recipe, workers: int, group: Group
+) -> tuple[Loader, Loader]:
+    """What training and validation read from."""
+    # Computed anew when a run is resumed: the images are the same, hence so is the result.
+    principal = None
+    if recipe.augmentation.pca:
+        principal = channel_statistics(data.train, run.config.in_channels, workers=workers)
+    train = Loader(
+        data.train,
+        run.preprocessing,
+        recipe.augmentation,
+        batch_size=recipe.batch_size,
+        seed=run.config.seed,
+        workers=workers,
+        shuffle=True,
+        drop_last=True,
+        rank=group.rank,
+        world=group.world,
+        statistics=principal,
+    )
+    # Validation needs no gradients, hence room for larger batches than a recipe of single images.
+    small = run.preprocessing.height <= 64
+    validation = Loader(
+        data.val,
+        run.preprocessing,
+        None,
+        batch_size=max(recipe.batch_size, 256 if small else 32),
+        workers=workers,
+        shuffle=False,
+        rank=group.rank,
+        world=group.world,
+    )
+    return train, validation

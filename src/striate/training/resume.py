@@ -1,0 +1,108 @@
+"""A run that goes on: which one is meant, and whether all is as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from striate.data.sources import Data
+from striate.errors import RunError, StriateError
+from striate.runs import run as names
+from striate.runs.config import RunConfig
+from striate.runs.run import Run
+from striate.training.assemble import build, make_training, open_images_of
+from striate.training.loop import Training
+from striate.training.options import Options, Place
+from striate.training.recipe import Recipe
+
+
+def resumed_run(options: Options) -> Path | None:
+    """The run that ``--resume`` means: --out, or DATA where that is a run; None for a new one."""
+    if not options.resume:
+        return None
+    for given in (options.out, options.data):
+        if given is not None and (Path(given).expanduser() / names.CONFIG).is_file():
+            return Path(given)
+    if options.out is not None and options.data is not None and options.net is not None:
+        # Nothing to go on from yet: the same command starts a run and, when repeated, resumes it.
+        return None
+    given = options.out or options.data
+    if given is None:
+        raise StriateError("--resume", "needs a run", "e.g. striate train RUN --resume")
+    Run.open(given)
+    return Path(given)
+
+
+def plan_resumed(path: Path, options: Options, place: Place) -> tuple[Run, Training, Data]:
+    """The training of the run at `path`, at its last checkpoint.
+
+    Raises
+    ------
+    StriateError: the run is damaged, its images have changed, or a flag says otherwise than it.
+    """
+    group = place.group
+    run = Run.open(path)
+    config = run.config
+    recipe = Recipe.from_dict(config.recipe, f"{run.path / names.CONFIG} [recipe]")
+    _refuse_changes(options, config, recipe)
+    if group.world != config.world:
+        raise RunError(
+            str(run.path),
+            f"was trained by {config.world} processes, not {group.world}",
+            f"go on with torchrun --nproc-per-node {config.world}",
+        )
+    given = options.data
+    moved = given is not None and Path(given).expanduser().resolve() != run.path
+    data = open_images_of(
+        given if moved and given is not None else config.data.origin,
+        seed=config.seed,
+        options=replace(
+            options,
+            val_fraction=config.data.val_fraction,
+            skip_bad=options.skip_bad or config.data.skipped > 0,
+        ),
+    )
+    if data.fingerprint != config.data.fingerprint:
+        raise RunError(
+            str(run.path),
+            f"was trained on other images than those now in {data.origin}",
+            "restore them, or train anew",
+        )
+    torch.set_num_threads(config.threads)
+    network = build(
+        config.network,
+        classes=len(config.classes),
+        in_channels=config.in_channels,
+        seed=config.seed,
+        variant=config.variant,
+    )
+    training = make_training(run, network, data, recipe, options=options, place=place)
+    if (run.path / names.STATE).exists() or (run.path / names.WEIGHTS).exists():
+        training.resume()
+    return run, training, data
+
+
+def _refuse_changes(options: Options, config: RunConfig, recipe: Recipe) -> None:
+    """A run goes on as it began: a flag that says otherwise is a mistake."""
+    settled: Mapping[str, tuple[Any, Any]] = {
+        "net": (options.net, config.network),
+        "epochs": (options.epochs, recipe.epochs),
+        "size": (options.size, config.preprocessing.height),
+        "batch-size": (options.batch_size, recipe.batch_size),
+        "seed": (options.seed, config.seed),
+        "precision": (
+            None if options.precision == "auto" else options.precision,
+            config.precision,
+        ),
+    }
+    for flag, (given, kept) in settled.items():
+        if given is not None and given != kept:
+            raise RunError(
+                f"--{flag} {given}",
+                f"the run to go on with has {kept}",
+                "leave the flag out, or train anew in another --out",
+            )
