@@ -77,6 +77,14 @@ def test_another_batch_size_scales_the_rate(tmp_path: Path) -> None:
     assert adaptive.optimiser.rate == 0.2
 
 
+def test_another_input_size_scales_what_is_in_pixels(tmp_path: Path) -> None:
+    text = '[augmentation]\ncrop = "corner"\nsizes = [256, 480]\n[preprocessing]\nresize = 256'
+    recipe = load_recipe(write(tmp_path, text), **WHO)
+    assert recipe.at_size(224, 224) == recipe
+    assert recipe.at_size(112, 224).augmentation.sizes == (128, 240)
+    assert recipe.at_size(112, 224).preprocessing.resize == 128
+
+
 def test_few_images_get_smaller_batches(tmp_path: Path) -> None:
     text = "batch_size = 128\nleast_steps = 40\n[optimiser]\nrate = 0.1"
     recipe = load_recipe(write(tmp_path, text), **WHO)

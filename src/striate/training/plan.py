@@ -119,6 +119,7 @@ def _choose_recipe(
         grey=grey,
         small=(options.size or max(known.input[1:])) <= 64,
     )
+    recipe = recipe.at_size(options.size or known.input[1], known.input[1])
     if options.batch_size is None:
         recipe = recipe.fitted_to(images)
     return recipe.with_changes(
@@ -170,11 +171,8 @@ def _preprocessing(
     elif spec.statistics == "given":
         mean = spec.mean * channels if len(spec.mean) == 1 else spec.mean
         std = spec.std * channels if len(spec.std) == 1 else spec.std
-    short = min(height, width)
-    # A recipe's resize is meant for its network's own size; another size scales it.
-    resize = round(spec.resize * short / min(known.input[1:]))
-    if not spec.resize:
-        resize = round(max(height, width) * 256 / 224) if short > 64 else max(height, width)
+    side = max(height, width)
+    resize = spec.resize or (round(side * 256 / 224) if side > 64 else side)
     return Preprocessing(
         fit=spec.fit,
         resize=resize,

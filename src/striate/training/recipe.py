@@ -205,6 +205,18 @@ class Recipe:
             batch //= 2
         return self.with_changes(batch_size=batch)
 
+    def at_size(self, size: int, own: int) -> Recipe:
+        """The recipe for inputs of `size` pixels instead of the network's `own`: pixels scale."""
+        if size == own:
+            return self
+        smallest, largest = (round(each * size / own) for each in self.augmentation.sizes)
+        resize = round(self.preprocessing.resize * size / own)
+        return replace(
+            self,
+            augmentation=replace(self.augmentation, sizes=(smallest, largest)),
+            preprocessing=replace(self.preprocessing, resize=resize),
+        )
+
     def with_changes(
         self,
         *,
