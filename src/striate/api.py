@@ -6,12 +6,13 @@ Each does what the command of the same name does and returns what that prints. A
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from striate.console import counting
-from striate.errors import StriateError
+from striate.errors import Interrupted, StriateError
 from striate.measuring import evaluate_own, own_data, samples, threads
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def check(
     from striate.data.check import check as look
 
     with counting("checking images", wanted=progress) as count:
-        return look(data, seed=seed, workers=threads(workers), progress=count)
+        return look(data, seed=seed, workers=max(threads(workers), 1), progress=count)
 
 
 def train(
@@ -104,6 +105,8 @@ def train(
     device: str | None = None,
     workers: int | None = None,
     auxiliary_weights: Sequence[float] | None = None,
+    variant: Mapping[str, Any] | None = None,
+    val_fraction: float | None = None,
     skip_bad: bool = False,
     resume: bool = False,
     tensorboard: bool = False,
@@ -131,6 +134,8 @@ def train(
     device: ``auto`` (default), ``cpu``, ``cuda`` …
     workers: threads that decode and augment; None for one a processor, at most four.
     auxiliary_weights: of the auxiliary losses; the paper's if None.
+    variant: the network's named variants, as for `create`.
+    val_fraction: share of the images held out where `data` has no such part; 0.2 if None.
     skip_bad: leave unreadable files out instead of stopping at them.
     resume: go on with the run in `out` (or in `data`); start it if there is none yet.
     tensorboard: write event files as well as ``metrics.jsonl``.
@@ -153,7 +158,8 @@ def train(
     from striate.training.result import TrainResult
 
     options = Options(
-        data=None if data is None else str(data),
+        # A path is a path, even where a folder is called like a known data set.
+        data=str(data.resolve()) if isinstance(data, Path) and data.is_dir() else _text(data),
         net=net,
         recipe=recipe,
         epochs=epochs,
@@ -165,6 +171,8 @@ def train(
         device=device,
         workers=workers,
         auxiliary_weights=None if auxiliary_weights is None else tuple(auxiliary_weights),
+        variant=tuple((variant or {}).items()),
+        val_fraction=0.2 if val_fraction is None else val_fraction,
         skip_bad=skip_bad,
         resume=resume,
         tensorboard=tensorboard,
@@ -176,7 +184,13 @@ def train(
         state = planned.training.run()
         if not processes.leads:
             return None
-        evaluation = evaluate_own(planned.run, planned.data, workers=workers, progress=progress)
+        try:
+            evaluation = evaluate_own(planned.run, planned.data, workers=workers, progress=progress)
+        except KeyboardInterrupt as stop:
+            raise Interrupted(
+                "in the final evaluation; go on with: "
+                f"striate train {shlex.quote(str(planned.run.path))} --resume"
+            ) from stop
         timing = planned.run.timing
         assert state.best is not None
         return TrainResult(
@@ -207,8 +221,9 @@ def evaluate(
     ----------
     run: a run's folder.
     data: other images with the run's classes, as for `train`: their ``test/``, else their
-        ``val/``, else, where a folder has no such parts, all of them. None: the run's own held-out
-        images, in which case the run's report is made anew.
+        ``val/``, else, where a folder has no such parts, all of them. If they are the images that
+        the run was made with, wherever they are now: those that were held out. None: the run's own
+        held-out images, in which case the run's report is made anew.
 
     Returns
     -------
@@ -226,7 +241,13 @@ def evaluate(
 
     with counting("checking images", wanted=progress) as count:
         images = open_labelled(
-            data, classes=opened.classes, workers=threads(workers), progress=count
+            data,
+            classes=opened.classes,
+            seed=opened.config.seed,
+            val_fraction=opened.config.data.val_fraction,
+            trained_on=opened.config.data.fingerprint,
+            workers=max(threads(workers), 1),
+            progress=count,
         )
     with counting("evaluating images", wanted=progress) as count:
         found = probabilities(
@@ -286,7 +307,6 @@ def export(
     params: bool = True,
     capture: str = "export",
     preprocess: bool = True,
-    images: int = 16,
 ) -> ExportReport:
     """Write a run's network as one ONNX file, verified before it is moved into place.
 
@@ -300,7 +320,6 @@ def export(
     params: whether the weights are in the file; without, they are inputs of the graph.
     capture: how the graph is found: ``export`` (torch.export), ``trace`` or ``script``.
     preprocess: whether any uint8 image goes in; without, a float32 one, normalised.
-    images: validation images that the file is verified on, in ONNX Runtime and OpenVINO.
 
     Raises
     ------
@@ -314,7 +333,7 @@ def export(
     return export_run(
         opened,
         target,
-        samples(opened, images),
+        samples(opened),
         opset=opset,
         input_name=input_name,
         output_name=output_name,
@@ -323,3 +342,7 @@ def export(
         capture=cast("Capture", capture),
         preprocess=preprocess,
     )
+
+
+def _text(data: str | Path | None) -> str | None:
+    return None if data is None else str(data)

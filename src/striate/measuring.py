@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from striate.evaluation.metrics import Evaluation
     from striate.runs.run import Run
 
+#: A few validation images, kept in the run so that an export can be verified wherever the run is.
+SAMPLES = "samples.safetensors"
+SAMPLED = 16
+LARGEST_SAMPLE = 512
+
 
 def threads(workers: int | None) -> int:
     """Threads that prepare images: as told, else one a processor, at most four."""
@@ -40,7 +45,7 @@ def own_data(run: Run, *, workers: int | None, progress: bool = False) -> Data:
             seed=run.config.seed,
             val_fraction=origin.val_fraction,
             skip_bad=origin.skipped > 0,
-            workers=threads(workers),
+            workers=max(threads(workers), 1),
             progress=count,
         )
     if data.fingerprint != origin.fingerprint:
@@ -59,6 +64,8 @@ def evaluate_own(
 
     The figures are kept in the run, and its report is made anew.
     """
+    import torch
+
     from striate.data.check import summary
     from striate.evaluation.metrics import measure
     from striate.evaluation.predict import probabilities
@@ -66,6 +73,8 @@ def evaluate_own(
     from striate.runs import run as names
     from striate.runs.files import write_atomically
 
+    # Sums in another order end in other last digits: the run's own number of threads repeats them.
+    torch.set_num_threads(run.config.threads)
     network = run.network()
     images = data.val if data.test is None else data.test
     with counting("evaluating images", wanted=progress) as count:
@@ -76,14 +85,45 @@ def evaluate_own(
     write_atomically(
         run.path / names.EVALUATION, json.dumps(evaluation.to_json(), indent=1).encode()
     )
+    _keep_samples(run, data)
     write_report(run, data, evaluation, found, summary(data))
     return evaluation
 
 
-def samples(run: Run, count: int) -> list[NDArray[np.uint8]]:
-    """Up to `count` validation images, evenly over the set, as they are in their files."""
+def _keep_samples(run: Run, data: Data) -> None:
+    """Keep a few validation images in the run, so that it can be exported anywhere."""
     import numpy as np
+    from PIL import Image
+    from safetensors.numpy import save
 
-    data = own_data(run, workers=None)
-    chosen = np.linspace(0, len(data.val) - 1, min(count, len(data.val))).astype(int)
-    return [data.val.read(int(index), run.preprocessing.channels) for index in chosen]
+    from striate.runs.files import write_atomically
+
+    chosen = np.linspace(0, len(data.val) - 1, min(SAMPLED, len(data.val))).astype(int)
+    kept = {}
+    for number, index in enumerate(chosen.tolist()):
+        picture = Image.fromarray(data.val.read(index, 3))
+        picture.thumbnail((LARGEST_SAMPLE, LARGEST_SAMPLE))
+        kept[f"{number:02}"] = np.asarray(picture)
+    write_atomically(run.path / SAMPLES, save(kept))
+
+
+def samples(run: Run) -> list[NDArray[np.uint8]]:
+    """Real validation images, uint8 (H, W, channels), that an exported file is verified on.
+
+    Raises
+    ------
+    RunError: the run has none, since its training never came to its end.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    from striate.data.preprocessing import with_channels
+
+    path = run.path / SAMPLES
+    try:
+        kept = load(path.read_bytes())
+    except (OSError, SafetensorError) as error:
+        raise RunError(
+            str(path), "is missing or damaged", f"make it anew: striate evaluate {run.path}"
+        ) from error
+    return [with_channels(kept[name], run.preprocessing.channels) for name in sorted(kept)]

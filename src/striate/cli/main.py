@@ -2,16 +2,41 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import warnings
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, ParamSpec
 
 import typer
 
 from striate.cli import check, evaluate, export, predict, train
 from striate.cli import list as list_
 from striate.errors import Interrupted, StriateError
+
+P = ParamSpec("P")
+
+
+class _Unread(Exception):  # noqa: N818 - nothing is wrong
+    """The reader of our output, such as ``head``, has gone."""
+
+
+def _guarded(command: Callable[P, None]) -> Callable[P, None]:
+    """`command` with its interruptions turned into ours: Typer has other ideas about both."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+            sys.stdout.flush()
+        except KeyboardInterrupt as stop:
+            raise Interrupted("before anything was changed") from stop
+        except BrokenPipeError as gone:
+            raise _Unread from gone
+
+    return run
+
 
 app = typer.Typer(
     name="striate",
@@ -29,7 +54,7 @@ for command in (
     predict.predict,
     export.export,
 ):
-    app.command(name=command.__name__.removesuffix("_networks"))(command)
+    app.command(name=command.__name__.removesuffix("_networks"))(_guarded(command))
 
 
 def _show_version(wanted: bool) -> None:
@@ -62,10 +87,7 @@ def main() -> None:
         _leave(f"striate: {error}", 2)
     except Interrupted as stop:
         _leave(f"striate: stopped {stop}", 130)
-    except KeyboardInterrupt:
-        _leave("striate: interrupted", 130)
-    except BrokenPipeError:
-        # The reader of our output, such as `head`, has gone: nothing is wrong.
+    except _Unread:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
 

@@ -53,6 +53,14 @@ def train(
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write event files as well.")
     ] = False,
+    val_fraction: Annotated[
+        float | None,
+        typer.Option(help="Share held out where DATA has no such part (0.2)."),
+    ] = None,
+    variant: Annotated[
+        list[str] | None,
+        typer.Option(help="A choice that the network offers, such as auxiliary=true; repeatable."),
+    ] = None,
     checkpoint_minutes: Annotated[
         float, typer.Option(min=0, help="Between two checkpoints within an epoch.")
     ] = 5.0,
@@ -63,6 +71,7 @@ def train(
     """Train a network on images, evaluate it, and write a run with its report."""
     from striate import api
     from striate.training.losses import parse_weights
+    from striate.training.options import parse_variant
 
     result = api.train(
         data,
@@ -78,6 +87,8 @@ def train(
         workers=workers,
         auxiliary_weights=None if auxiliary_weights is None else parse_weights(auxiliary_weights),
         skip_bad=skip_bad,
+        val_fraction=val_fraction,
+        variant=parse_variant(variant or []),
         resume=resume,
         tensorboard=tensorboard,
         checkpoint_minutes=checkpoint_minutes,

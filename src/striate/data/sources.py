@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -93,18 +94,27 @@ def open_labelled(
     data: str | Path,
     classes: Sequence[str],
     *,
+    seed: int = 0,
+    val_fraction: float = 0.2,
+    trained_on: str = "",
     skip_bad: bool = False,
     workers: int = 0,
     progress: Progress | None = None,
 ) -> ImageSet:
     """Images to measure a network with those `classes` on: test, else val, else all there are.
 
-    The images need not show every class. Raises DataError as `open_data` does, and for a class that
-    the network does not know.
+    Where splitting them by `seed` and `val_fraction` gives the fingerprint `trained_on`, they are
+    what the network was trained with, and only the held-out part of them is given. The images need
+    not show every class. Raises DataError as `open_data` does, and for a class that the network
+    does not know.
     """
     found = survey(data, Look(workers=workers, progress=progress))
     if found.problems and not skip_bad:
         raise _refusal(found)
+    with suppress(DataError):
+        own = arrange(found, seed=seed, val_fraction=val_fraction)
+        if own.fingerprint == trained_on:
+            return own.val if own.test is None else own.test
     split = next(name for name in ("test", "val", "train") if len(found.sets.get(name, ())))
     return _with_classes(found.sets[split], tuple(classes), found.origin, "the network's classes")
 

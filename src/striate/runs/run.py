@@ -160,3 +160,18 @@ def _nearby(path: Path) -> str:
     if not beside:
         return "train one with `striate train DATA --net NAME --out DIR`"
     return f"runs in {folder}: {', '.join(sorted(beside)[:6])}"
+
+
+def is_run_folder(path: Path) -> bool:
+    """Whether `path` holds a run; False for what is not there.
+
+    Raises
+    ------
+    RunError: no file can have that name.
+    """
+    try:
+        return (path / CONFIG).is_file()
+    except OSError as error:
+        raise RunError(
+            str(path)[:200], f"cannot be looked at ({error.strerror})", "choose another folder"
+        ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +15,6 @@ from striate.data.loader import Loader
 from striate.data.sources import Data, open_data
 from striate.data.statistics import channel_statistics
 from striate.errors import StriateError
-from striate.runs.files import make_folder
 from striate.runs.run import Run
 from striate.training.distributed import Group
 from striate.training.loop import Setup, Training
@@ -26,17 +26,29 @@ from striate.training.tensorboard import Board
 from striate.zoo.create import create
 
 
-def open_images_of(data: str, *, seed: int, options: Options) -> Data:
-    """The images that `data` names, as the options want them looked at."""
-    with counting("checking images", wanted=options.progress) as progress:
-        return open_data(
+def open_images_of(data: str, *, seed: int, options: Options, place: Place) -> Data:
+    """The images that `data` names, as the options want them looked at.
+
+    What was passed over, or is otherwise worth knowing, is told to the watcher.
+    """
+    # A data set that has to be downloaded is fetched by one process; the others find it there.
+    if not place.group.leads:
+        place.group.wait()
+    with counting("checking images", wanted=options.progress and place.group.leads) as progress:
+        found = open_data(
             data,
             seed=seed,
             val_fraction=options.val_fraction,
             skip_bad=options.skip_bad,
-            workers=worker_threads(options),
+            workers=max(worker_threads(options), 1),
             progress=progress,
         )
+    if place.group.leads:
+        place.group.wait()
+        skipped = [f"skipped {problem.name}: {problem.reason}" for problem in found.skipped]
+        for text in (*found.notes, *skipped):
+            (place.watcher or Silent()).note(text)
+    return found
 
 
 def worker_threads(options: Options) -> int:
@@ -70,16 +82,16 @@ def make_training(
     options: Options,
     place: Place,
 ) -> Training:
-    """The training of `network` in `run`, before its first step."""
+    """The training of `network` in `run`, before its first step. Nothing is written."""
+    if options.tensorboard and importlib.util.find_spec("tensorboard") is None:
+        raise StriateError(
+            "--tensorboard", "TensorBoard is not installed", "pip install 'striate[tensorboard]'"
+        )
     train, validation = _loaders(run, data, recipe, worker_threads(options), place.group)
     weights = None
     if recipe.loss.class_weights == "balanced":
         weights = balanced_weights(data.train.labels, len(data.classes))
         weights = weights.to(place.device)
-    board = None
-    if options.tensorboard and place.group.leads:
-        make_folder(run.path)
-        board = Board(run.path, done=len(run.metrics))
     setup = Setup(
         path=run.path,
         identity=run.config.identity,
@@ -94,9 +106,14 @@ def make_training(
         group=place.group,
         watcher=(place.watcher if place.group.leads else None) or Silent(),
         checkpoint_seconds=60 * options.checkpoint_minutes,
-        board=board,
     )
     return Training(setup)
+
+
+def open_board(training: Training, run: Run, options: Options) -> None:
+    """Have `training` write TensorBoard's files too, where that was asked for."""
+    if options.tensorboard and training.setup.group.leads:
+        training.setup.board = Board(run.path, done=len(run.metrics))
 
 
 def _loaders(

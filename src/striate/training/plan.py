@@ -17,16 +17,27 @@ from torch import nn
 from striate.data.preprocessing import Preprocessing
 from striate.data.sources import Data
 from striate.data.statistics import Statistics, channel_statistics
-from striate.errors import DataError, RunError, StriateError
+from striate.errors import RunError, StriateError
 from striate.runs import run as names
 from striate.runs.config import DataOrigin, RunConfig
 from striate.runs.files import make_folder
-from striate.runs.run import Run
-from striate.training.assemble import build, make_training, open_images_of, worker_threads
+from striate.runs.run import Run, is_run_folder
+from striate.training.assemble import (
+    build,
+    make_training,
+    open_board,
+    open_images_of,
+    worker_threads,
+)
 from striate.training.distributed import Group
 from striate.training.loop import Training
 from striate.training.options import Options, Place
-from striate.training.precision import choose_device, choose_precision, processor_threads
+from striate.training.precision import (
+    choose_device,
+    choose_precision,
+    count_macs,
+    processor_threads,
+)
 from striate.training.progress import Watcher
 from striate.training.recipe import Input, Recipe, load_recipe
 from striate.training.resume import plan_resumed, resumed_run
@@ -71,14 +82,30 @@ def _plan_new(options: Options, place: Place) -> Planned:
     known = entry(options.net)
     out = group.share(_choose_out(options) if group.leads else Path())
     seed = options.seed or 0
-    data = open_images_of(options.data, seed=seed, options=options)
-    in_channels = 1 if known.input[0] == 1 and data.train.is_grey and data.val.is_grey else 3
+    if not 0 <= seed < 2**63:
+        raise StriateError(f"--seed {seed}", "must lie between 0 and 2^63 - 1", "")
+    if not 0 < options.val_fraction < 1:
+        raise StriateError(
+            f"--val-fraction {options.val_fraction}", "must lie between 0 and 1", "e.g. 0.2"
+        )
+    data = open_images_of(options.data, seed=seed, options=options, place=place)
+    grey = data.train.is_grey and data.val.is_grey
+    in_channels = 1 if known.input[0] == 1 and grey else 3
     torch.set_num_threads(processor_threads(group.world))
-    network = build(known.name, classes=len(data.classes), in_channels=in_channels, seed=seed)
-    recipe = _choose_recipe(options, known, network, images=len(data.train), grey=in_channels == 1)
-    _check_batch(recipe, data, group)
+    variant = dict(options.variant)
+    network = build(
+        known.name,
+        classes=len(data.classes),
+        in_channels=in_channels,
+        seed=seed,
+        variant=variant,
+    )
+    recipe = _choose_recipe(options, known, network, images=len(data.train), grey=grey)
+    _check_batch(recipe, data, network, group)
     statistics = channel_statistics(data.train, in_channels)
     preprocessing = _preprocessing(recipe.preprocessing, known, options.size, statistics)
+    # One forward without numbers: a size that the network cannot take is found out here.
+    count_macs(network, preprocessing.input_size)
     precision = choose_precision(
         options.precision or "auto", network, preprocessing.input_size, device
     )
@@ -89,6 +116,7 @@ def _plan_new(options: Options, place: Place) -> Planned:
         preprocessing=preprocessing,
         recipe=recipe.to_dict(),
         data=_origin(data, options.val_fraction),
+        variant=variant,
         seed=seed,
         precision=precision,
         device=device.type,
@@ -100,22 +128,22 @@ def _plan_new(options: Options, place: Place) -> Planned:
         versions=_versions(),
     )
     run = Run(out, config)
+    training = make_training(run, network, data, recipe, options=options, place=place)
     if group.leads:
         make_folder(out)
         config.write(out / names.CONFIG)
-    training = make_training(run, network, data, recipe, options=options, place=place)
+    open_board(training, run, options)
     return Planned(run=run, training=training, data=data)
 
 
 def _choose_recipe(
     options: Options, known: Entry, network: nn.Module, *, images: int, grey: bool
 ) -> Recipe:
-    normalised = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in network.modules())
     recipe = load_recipe(
         options.recipe or "modern",
         network=known.name,
         family=known.family,
-        normalised=normalised,
+        normalised=has_batch_norm(network),
         grey=grey,
         small=(options.size or max(known.input[1:])) <= 64,
     )
@@ -129,15 +157,27 @@ def _choose_recipe(
     )
 
 
+def has_batch_norm(network: nn.Module) -> bool:
+    """Whether `network` normalises over its batch."""
+    return any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in network.modules())
+
+
 def _choose_out(options: Options) -> Path:
-    """The folder for a new run: never one that holds a run already."""
-    if options.out is not None:
-        out = options.out.expanduser().resolve()
-        if (out / names.CONFIG).exists():
-            raise RunError(
-                str(out), "holds a run already", "go on with --resume, or choose another --out"
-            )
-        return out
+    """The folder for a new run: never one that holds a run already, nor one among the images."""
+    out = _free_name(options) if options.out is None else options.out.expanduser().resolve()
+    images = Path(str(options.data)).expanduser().resolve()
+    if images.is_dir() and out.is_relative_to(images):
+        raise RunError(
+            str(out), "lies in the folder of the images", "choose another --out, outside it"
+        )
+    if is_run_folder(out):
+        raise RunError(
+            str(out), "holds a run already", "go on with --resume, or choose another --out"
+        )
+    return out
+
+
+def _free_name(options: Options) -> Path:
     stem = re.sub(r"[^\w.-]+", "-", Path(str(options.data)).resolve().name).strip("-") or "data"
     base = Path("runs").resolve() / f"{options.net}-{stem}"
     out, number = base, 2
@@ -146,10 +186,13 @@ def _choose_out(options: Options) -> Path:
     return out
 
 
-def _check_batch(recipe: Recipe, data: Data, group: Group) -> None:
-    if len(data.val) == 0:
-        raise DataError(
-            data.origin, "has no image to validate on", "add images, or a val/ folder beside train/"
+def _check_batch(recipe: Recipe, data: Data, network: nn.Module, group: Group) -> None:
+    share = min(recipe.batch_size, len(data.train)) // group.world
+    if share < 2 and has_batch_norm(network):
+        raise StriateError(
+            f"a batch of {share} a process",
+            "cannot train a network with batch norm, which needs two images to compare",
+            "raise --batch-size, or add images",
         )
     if recipe.batch_size < group.world:
         raise StriateError(

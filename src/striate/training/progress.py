@@ -15,6 +15,9 @@ from striate.console import clock
 class Watcher(Protocol):
     """What the loop tells: the command line shows it, a notebook may do something else with it."""
 
+    def note(self, text: str) -> None:
+        """Something that a person should know and need not mend."""
+
     def begin(self, epochs: int, steps: int, batch_size: int, done: int) -> None:
         """The run has `epochs` of `steps` batches, `done` of all of them from before."""
 
@@ -30,6 +33,9 @@ class Watcher(Protocol):
 
 class Silent:
     """Says nothing."""
+
+    def note(self, text: str) -> None:  # noqa: D102
+        pass
 
     def begin(self, epochs: int, steps: int, batch_size: int, done: int) -> None:  # noqa: D102
         pass
@@ -53,6 +59,9 @@ class Terminal:
         self.task = TaskID(0)
         self.started = 0.0
         self.before = 0
+
+    def note(self, text: str) -> None:  # noqa: D102
+        self.console.print(f"note: {text}", soft_wrap=True, markup=False)
 
     def begin(self, epochs: int, steps: int, batch_size: int, done: int) -> None:  # noqa: D102
         self.epochs, self.steps, self.batch_size, self.before = epochs, steps, batch_size, done

@@ -13,11 +13,12 @@ from striate.data.sources import Data
 from striate.errors import RunError, StriateError
 from striate.runs import run as names
 from striate.runs.config import RunConfig
-from striate.runs.run import Run
-from striate.training.assemble import build, make_training, open_images_of
+from striate.runs.run import Run, is_run_folder
+from striate.training.assemble import build, make_training, open_board, open_images_of
 from striate.training.loop import Training
 from striate.training.options import Options, Place
-from striate.training.recipe import Recipe
+from striate.training.recipe import Recipe, load_recipe
+from striate.zoo.catalogue import entry
 
 
 def resumed_run(options: Options) -> Path | None:
@@ -25,7 +26,7 @@ def resumed_run(options: Options) -> Path | None:
     if not options.resume:
         return None
     for given in (options.out, options.data):
-        if given is not None and (Path(given).expanduser() / names.CONFIG).is_file():
+        if given is not None and is_run_folder(Path(given).expanduser()):
             return Path(given)
     if options.out is not None and options.data is not None and options.net is not None:
         # Nothing to go on from yet: the same command starts a run and, when repeated, resumes it.
@@ -48,7 +49,7 @@ def plan_resumed(path: Path, options: Options, place: Place) -> tuple[Run, Train
     run = Run.open(path)
     config = run.config
     recipe = Recipe.from_dict(config.recipe, f"{run.path / names.CONFIG} [recipe]")
-    _refuse_changes(options, config, recipe)
+    _refuse_changes(options, run, recipe, place)
     if group.world != config.world:
         raise RunError(
             str(run.path),
@@ -65,6 +66,7 @@ def plan_resumed(path: Path, options: Options, place: Place) -> tuple[Run, Train
             val_fraction=config.data.val_fraction,
             skip_bad=options.skip_bad or config.data.skipped > 0,
         ),
+        place=place,
     )
     if data.fingerprint != config.data.fingerprint:
         raise RunError(
@@ -83,11 +85,18 @@ def plan_resumed(path: Path, options: Options, place: Place) -> tuple[Run, Train
     training = make_training(run, network, data, recipe, options=options, place=place)
     if (run.path / names.STATE).exists() or (run.path / names.WEIGHTS).exists():
         training.resume()
+    if moved and group.leads:
+        # The images have moved: what comes after training must find them too.
+        run = Run(run.path, replace(config, data=replace(config.data, origin=data.origin)))
+        run.config.write(run.path / names.CONFIG)
+    open_board(training, run, options)
     return run, training, data
 
 
-def _refuse_changes(options: Options, config: RunConfig, recipe: Recipe) -> None:
+def _refuse_changes(options: Options, run: Run, recipe: Recipe, place: Place) -> None:
     """A run goes on as it began: a flag that says otherwise is a mistake."""
+    config = run.config
+    out = None if options.out is None else options.out.expanduser().resolve()
     settled: Mapping[str, tuple[Any, Any]] = {
         "net": (options.net, config.network),
         "epochs": (options.epochs, recipe.epochs),
@@ -98,6 +107,11 @@ def _refuse_changes(options: Options, config: RunConfig, recipe: Recipe) -> None
             None if options.precision == "auto" else options.precision,
             config.precision,
         ),
+        "device": (place.device.type, config.device),
+        "recipe": (options.recipe and _recipe_name(options.recipe, config), recipe.name),
+        "auxiliary-weights": (options.auxiliary_weights, recipe.loss.auxiliary_weights),
+        "variant": (dict(options.variant) or None, dict(config.variant)),
+        "out": (out, run.path),
     }
     for flag, (given, kept) in settled.items():
         if given is not None and given != kept:
@@ -106,3 +120,12 @@ def _refuse_changes(options: Options, config: RunConfig, recipe: Recipe) -> None
                 f"the run to go on with has {kept}",
                 "leave the flag out, or train anew in another --out",
             )
+
+
+def _recipe_name(asked: str, config: RunConfig) -> str:
+    """The name of the recipe that `asked` stands for with the network of the run."""
+    family = entry(config.network).family
+    found = load_recipe(
+        asked, network=config.network, family=family, normalised=True, grey=False, small=False
+    )
+    return found.name
