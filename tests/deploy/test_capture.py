@@ -47,10 +47,20 @@ class Unscriptable(nn.Module):
         return x[0]
 
 
-def test_a_network_that_cannot_be_captured_is_one_clear_line() -> None:
+class Unexportable(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.linalg.det(torch.fft.fft(x).real)
+
+
+@pytest.mark.parametrize("network", [Unscriptable(), Unexportable()])
+def test_a_network_that_cannot_be_captured_is_one_clear_line(
+    network: nn.Module, capfd: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(ExportError, match="--capture script: PyTorch cannot capture") as caught:
-        capture(Unscriptable(), torch.ones(2, 3), {}, GraphOptions(capture="script"))
+        capture(network, torch.ones(3, 3), {}, GraphOptions(capture="script"))
     assert "\n" not in str(caught.value)
+    assert capfd.readouterr() == ("", "")
+    assert caught.value.__cause__ is not None
 
 
 def test_an_exporter_that_gives_another_opset_is_found_out(

@@ -6,6 +6,9 @@ import contextlib
 import copy
 import io
 import logging
+import os
+import sys
+import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -224,16 +227,31 @@ def with_distinct_weights(network: nn.Module) -> nn.Module:
 
 @contextlib.contextmanager
 def _silence(chatter: io.StringIO) -> Iterator[None]:
-    """Keep the exporters' prints, warnings and log lines out of sight, prints in `chatter`."""
+    """Keep the exporters' prints, warnings and log lines out of sight, prints in `chatter`.
+
+    TorchScript prints the whole graph of a failure past Python, so the process's own standard
+    output and error go aside for as long.
+    """
     disabled = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
-    try:
-        with (
-            warnings.catch_warnings(),
-            contextlib.redirect_stdout(chatter),
-            contextlib.redirect_stderr(chatter),
-        ):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(disabled)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    ends = [os.dup(end) for end in (1, 2)]
+    with tempfile.TemporaryFile() as aside:
+        try:
+            for end in (1, 2):
+                os.dup2(aside.fileno(), end)
+            with (
+                warnings.catch_warnings(),
+                contextlib.redirect_stdout(chatter),
+                contextlib.redirect_stderr(chatter),
+            ):
+                warnings.simplefilter("ignore")
+                yield
+        finally:
+            for end, kept in zip((1, 2), ends, strict=True):
+                os.dup2(kept, end)
+                os.close(kept)
+            logging.disable(disabled)
+            aside.seek(0)
+            chatter.write(aside.read().decode(errors="replace"))

@@ -143,7 +143,7 @@ def export_run(
         model = trial.graph()
         _write(part, output, model)
         cases = trial.cases()
-        pixel_levels, pipeline = trial.check_pipeline() if preprocess else (None, None)
+        pixel_levels, pipeline = trial.check_pipeline(cases) if preprocess else (None, None)
         verified = Verified(
             images=len(images),
             onnxruntime=compare(part, "onnxruntime", cases),
@@ -257,45 +257,50 @@ class _Trial:
 
     def cases(self) -> list[Case]:
         """Every image alone, and where the batch is free also one with its mirror images."""
-        pairs = zip(self.names, self.images, strict=True)
-        cases = [self._case(name, [image]) for name, image in pairs]
+        batches = [(name, [image]) for name, image in zip(self.names, self.images, strict=True)]
         if 0 in self.axes:
-            smallest = min(range(len(self.images)), key=lambda i: self.images[i].size)
-            image = self.images[smallest]
-            name = f"a batch of {self.names[smallest]} and its mirror images"
-            cases.append(self._case(name, [image, image[:, ::-1], image[::-1]]))
-        return cases
-
-    def _case(self, name: str, images: Sequence[NDArray[np.uint8]]) -> Case:
-        """`images` as one batch; what is expected is computed one image at a time."""
-        if self.preprocess:
-            batch = np.stack(images)
-        else:
-            fitted = np.stack([self.preprocessing.fit_image(image) for image in images])
-            batch = self.preprocessing.normalise(torch.from_numpy(fitted)).contiguous().numpy()
-        with torch.inference_mode():
-            expected = [self.deployed(torch.from_numpy(each[None])).numpy() for each in batch]
+            name, (image,) = min(batches, key=lambda batch: batch[1][0].size)
+            mirrored = [image, image[:, ::-1], image[::-1]]
+            batches.append((f"a batch of {name} and its mirror images", mirrored))
         weights = self.network.state_dict() if self.inputs else {}
         feed: dict[str, NDArray[Any]] = {name: weights[name].numpy() for name in self.inputs}
-        feed[self.options.input_name] = batch
-        return Case(name=name, feed=feed, expected=np.concatenate(expected))
+        cases = []
+        for name, images in batches:
+            given = [self._given(image) for image in images]
+            with torch.inference_mode():
+                ready = torch.cat([self.deployed.preprocess(each) for each in given])
+            whole = {**feed, self.options.input_name: torch.cat(given).numpy()}
+            cases.append(Case(name=name, feed=whole, expected=self._answer(ready)))
+        return cases
 
-    def check_pipeline(self) -> tuple[float, float]:
+    def _given(self, image: NDArray[np.uint8]) -> torch.Tensor:
+        """What the graph takes for one image, with a batch axis."""
+        if self.preprocess:
+            return torch.from_numpy(np.stack([image]))
+        return self._evaluated([image]).contiguous()
+
+    def _evaluated(self, images: Sequence[NDArray[np.uint8]]) -> torch.Tensor:
+        """The network's input (N, C, H, W) by the pre-processing that evaluation uses."""
+        fitted = np.stack([self.preprocessing.fit_image(image) for image in images])
+        return self.preprocessing.normalise(torch.from_numpy(fitted))
+
+    def _answer(self, ready: torch.Tensor) -> NDArray[np.float32]:
+        """Probabilities (N, classes) of pre-processed images."""
+        with torch.inference_mode():
+            return torch.softmax(self.network(ready), dim=1).numpy()
+
+    def check_pipeline(self, cases: Sequence[Case]) -> tuple[float, float]:
         """Largest difference from evaluation's own pipeline: (pixel levels, probability)."""
         graph = self.deployed.preprocess
         assert isinstance(graph, PreprocessGraph)
-        pixels, probabilities = [], []
-        with torch.inference_mode():
-            for image in self.images:
-                theirs = torch.from_numpy(np.stack([self.preprocessing.fit_image(image)]))
-                ours = graph.fit(torch.from_numpy(np.stack([image])))
-                pixels.append((ours[0].permute(1, 2, 0).numpy(), theirs[0].numpy()))
-                answers = (
-                    torch.softmax(self.network(inputs), dim=1)[0].numpy()
-                    for inputs in (graph.normalise(ours), self.preprocessing.normalise(theirs))
-                )
-                probabilities.append((next(answers), next(answers)))
-        return check_pipeline(self.names, pixels, probabilities)
+        pixels = []
+        for image in self.images:
+            with torch.inference_mode():
+                ours = graph.fit(self._given(image))[0].permute(1, 2, 0).numpy()
+            pixels.append((ours, self.preprocessing.fit_image(image)))
+        theirs = self._answer(self._evaluated(self.images))
+        answers = [(case.expected[0], their) for case, their in zip(cases, theirs, strict=False)]
+        return check_pipeline(self.names, pixels, answers)
 
 
 def _describe(value: onnx.ValueInfoProto) -> Tensor:

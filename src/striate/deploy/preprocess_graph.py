@@ -100,6 +100,7 @@ class PreprocessGraph(nn.Module):
         self.pad = preprocessing.fit == "pad"
         self.resize = preprocessing.resize
         self.fill = float(preprocessing.fill)
+        self.channels = preprocessing.channels
         self.rows = TriangleFilter(preprocessing.height, self.pad)
         self.columns = TriangleFilter(preprocessing.width, self.pad)
         shape = (1, preprocessing.channels, 1, 1)
@@ -136,7 +137,8 @@ class PreprocessGraph(nn.Module):
         if self.pad:
             real = real_rows.unsqueeze(1) * real_columns.unsqueeze(0)
             fitted = fitted + self.fill * (1.0 - real)
-        return fitted
+        # Changes nothing, but tells TorchScript the size, which adaptive pooling asks for.
+        return fitted.reshape(-1, self.channels, self.rows.kept, self.columns.kept)
 
     def _target(self, size: Tensor, given: Tensor) -> Tensor:
         """Length of a side after the resize that makes the side `given` self.resize long."""
