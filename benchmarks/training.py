@@ -241,6 +241,9 @@ def bare(case: Case, folder: Path) -> None:
 class Turns:
     """Tells the time of each of Striate's epochs, and holds the next back until it is wanted."""
 
+    def note(self, text: str) -> None:
+        pass
+
     def __init__(self) -> None:
         self.turns = turns()
         self.began = 0.0
@@ -291,7 +294,8 @@ std = {std}
 def striate_side(case: Case, folder: Path, epochs: int) -> None:
     """Striate as it comes, with the rival's optimiser and augmentation as its recipe."""
     from striate.training.distributed import Group
-    from striate.training.plan import Options, plan
+    from striate.training.options import Options
+    from striate.training.plan import plan
 
     recipe = folder / "recipe.toml"
     recipe.write_text(
