@@ -312,7 +312,7 @@ def striate_side(case: Case, folder: Path, epochs: int) -> None:
         net=case.network,
         recipe=str(recipe),
         size=case.size,
-        out=folder / "run",
+        out=folder.with_name(f"{folder.name}-run"),
     )
     plan(options, group=Group(), watcher=Turns()).training.run()
 
