@@ -58,3 +58,19 @@ def test_output_below_a_file(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
     with pytest.raises(RunError, match="cannot be made"):
         make_folder(tmp_path / "taken" / "run")
+
+
+def test_the_reason_survives_the_tidying_up(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(RunError, match=r"cannot be written \(Not a directory\)"):
+        write_atomically(tmp_path / "taken" / "run.toml", b"x")
+
+
+def test_folder_without_the_right_to_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    for name in ("write_bytes", "unlink"):
+        monkeypatch.setattr(Path, name, refuse)
+    with pytest.raises(RunError, match=r"cannot be written \(Permission denied\)"):
+        make_folder(tmp_path / "run")

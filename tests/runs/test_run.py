@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from striate.data.preprocessing import Preprocessing
 from striate.errors import RunError
-from striate.runs.config import DataOrigin, RunConfig
-from striate.runs.run import CONFIG, WEIGHTS, Run
+from striate.runs.config import DataOrigin, RunConfig, escaped, unescaped
+from striate.runs.files import make_folder
+from striate.runs.run import CONFIG, EVALUATION, METRICS, WEIGHTS, Run, is_run_folder
 from striate.runs.weights import digest, read_weights, write_weights
 from striate.zoo.create import create
 
@@ -115,12 +119,91 @@ def test_altered_configuration(run: Run) -> None:
         ("seed = ", "is damaged"),
         ("sead = 3", "unknown key 'sead'; did you mean 'seed'"),
         ("seed = 3", "is damaged"),
+        ("seed = " + "9" * 5000, "is damaged"),
     ],
 )
 def test_damaged_configuration(run: Run, content: str, why: str) -> None:
     (run.path / CONFIG).write_text(content)
     with pytest.raises(RunError, match=why):
         Run.open(run.path)
+
+
+@pytest.mark.parametrize(
+    ("whole", "damaged"),
+    [
+        ("threads = 1", 'threads = "two"'),
+        ("threads = 1", "threads = 0"),
+        ("threads = 1", "threads = true"),
+        ("val_fraction = 0.2", 'val_fraction = "x"'),
+        ("val_fraction = 0.2", "val_fraction = nan"),
+        ('origin = "digits"', "origin = 3"),
+        ('origin = "digits"', "origins = 3"),
+        ("train_images = 10", "train_images = 1.5"),
+        ('device = "cpu"', 'device = ["cpu"]'),
+        ("resize = 32", 'resize = "wide"'),
+        ("resize = 32", "resize = 16"),
+        ('network = "lenet"', "network = 5"),
+    ],
+)
+def test_values_of_the_wrong_kind(run: Run, whole: str, damaged: str) -> None:
+    path = run.path / CONFIG
+    text = path.read_text(encoding="utf-8")
+    assert whole in text
+    path.write_text(text.replace(whole, damaged, 1), encoding="utf-8")
+    with pytest.raises(RunError, match=r"run\.toml: is damaged"):
+        Run.open(run.path)
+
+
+@given(st.text(st.characters(exclude_characters="\0"), max_size=12))
+def test_any_path_can_be_written_and_read_back(path: str) -> None:
+    safe = escaped(path)
+    safe.encode("utf-8")
+    assert unescaped(safe) == path
+    assert safe == path or "\0" in safe
+
+
+def test_names_that_are_not_utf8(tmp_path: Path) -> None:
+    origin = os.fsdecode(b"/photos/caf\xe9/\xffd800")
+    odd = replace(config(), data=replace(config().data, origin=origin), command=f"train {origin}")
+    odd.write(tmp_path / CONFIG)
+    read = RunConfig.read(tmp_path / CONFIG)
+    assert read.data.origin == origin
+    assert read.identity == odd.identity
+    assert read.command.isprintable()
+
+
+@pytest.mark.parametrize("content", [b"{}\n\xff\xfe\n", b"{}\n{\n", b"{}\n3\n"])
+def test_damaged_records(run: Run, content: bytes) -> None:
+    (run.path / METRICS).write_bytes(content)
+    with pytest.raises(RunError, match=r"metrics\.jsonl, line 2: is damaged"):
+        _ = run.metrics
+    (run.path / EVALUATION).write_bytes(content)
+    with pytest.raises(RunError, match=r"evaluation\.json: is damaged"):
+        _ = run.evaluation
+
+
+def test_absent_and_unreadable_records(run: Run) -> None:
+    assert run.metrics == []
+    assert run.evaluation is None
+    (run.path / METRICS).mkdir()
+    with pytest.raises(RunError, match=r"metrics\.jsonl: cannot be read"):
+        _ = run.metrics
+
+
+def test_what_holds_a_run(run: Run) -> None:
+    assert is_run_folder(run.path)
+    assert not is_run_folder(run.path / "nowhere")
+    assert not is_run_folder(run.path / CONFIG)
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b"])
+def test_impossible_names(tmp_path: Path, name: str) -> None:
+    with pytest.raises(RunError, match="cannot be looked at"):
+        is_run_folder(tmp_path / name)
+    with pytest.raises(RunError, match="cannot be looked at"):
+        Run.open(tmp_path / name)
+    with pytest.raises(RunError, match="cannot be looked at"):
+        make_folder(tmp_path / name)
 
 
 def test_not_a_run(run: Run) -> None:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import math
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin, get_type_hints
 
 import tomli_w
 
 from striate.data.preprocessing import Preprocessing
 from striate.errors import RunError, nearest
-from striate.runs.files import sha256, write_atomically
+from striate.runs.files import sha256, shown, write_atomically
 
 #: What may differ between two runs that must give the same weights: it is left out of the identity.
 INCIDENTAL = ("command", "versions", "started", "workers")
@@ -79,11 +79,14 @@ class RunConfig:
                 value = value.to_dict()
             elif isinstance(value, DataOrigin):
                 value = {f.name: getattr(value, f.name) for f in fields(value)}
+                value["origin"] = escaped(value["origin"])
             elif isinstance(value, tuple):
                 value = list(value)
             elif isinstance(value, Mapping):
                 value = dict(value)
             plain[each.name] = value
+        # For people only, so nothing has to be undone.
+        plain["command"] = self.command.encode("utf-8", "backslashreplace").decode()
         return plain
 
     def write(self, path: Path) -> None:
@@ -96,28 +99,79 @@ class RunConfig:
 
         Raises
         ------
-        RunError: the file is missing, is not TOML, or lacks or adds a key.
+        RunError: the file is missing, is not TOML, lacks or adds a key, or a value is of the wrong
+            kind.
         """
-        where = str(path.resolve())
+        where = shown(path)
         try:
             content = tomllib.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise RunError(
                 where, f"cannot be read ({error.strerror})", "a run's folder holds a run.toml"
             ) from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except ValueError as error:  # not TOML, or not UTF-8
             raise RunError(where, f"is damaged ({error})", "restore it from a copy") from error
         known = {each.name for each in fields(cls)}
         for key in content:
             if key not in known:
                 raise RunError(where, f"has an unknown key '{key}'", nearest(key, known))
         try:
-            content["classes"] = tuple(content["classes"])
-            content["preprocessing"] = Preprocessing.from_dict(content["preprocessing"])
-            content["data"] = DataOrigin(**content["data"])
-            config = cls(**content)
-        except (KeyError, TypeError) as error:
+            return _parse(content)
+        except (KeyError, TypeError, ValueError, RunError) as error:
             raise RunError(where, f"is damaged ({error})", "restore it from a copy") from error
-        if len(config.classes) < 2 or not math.isfinite(config.data.val_fraction):
-            raise RunError(where, "names fewer than two classes", "restore it from a copy")
-        return config
+
+
+def escaped(path: str) -> str:
+    """`path` with what UTF-8 cannot write as a null character and four hexadecimal digits.
+
+    Python holds the bytes of a file's name that are not UTF-8 as lone surrogates. No path contains
+    a null character, so that `unescaped` brings back exactly what was there.
+    """
+    return re.sub("[\ud800-\udfff]", lambda found: f"\0{ord(found[0]):04x}", path)
+
+
+def unescaped(path: str) -> str:
+    """The opposite of `escaped`."""
+    return re.sub("\0(d[89a-f][0-9a-f]{2})", lambda found: chr(int(found[1], 16)), path)
+
+
+def _parse(content: dict[str, Any]) -> RunConfig:
+    """The run's decisions in `content`; KeyError, TypeError or ValueError for damage."""
+    data = _checked(DataOrigin, content["data"])
+    data["origin"] = unescaped(data["origin"])
+    parsed: dict[str, Any] = {
+        "preprocessing": Preprocessing.from_dict(_table("preprocessing", content["preprocessing"])),
+        "data": DataOrigin(**data),
+    }
+    plain = {key: value for key, value in content.items() if key not in parsed}
+    config = RunConfig(**_checked(RunConfig, plain), **parsed)
+    if len(config.classes) < 2:
+        raise ValueError("it names fewer than two classes")
+    if not 0 <= config.data.val_fraction < 1:
+        raise ValueError("val_fraction must lie between 0 and 1")
+    if min(config.threads, config.world) < 1:
+        raise ValueError("threads and world must be at least 1")
+    return config
+
+
+def _checked(kind: type[DataOrigin | RunConfig], values: Any) -> dict[str, Any]:
+    """`values` of the types that the fields of `kind` have; TypeError for others."""
+    hints = get_type_hints(kind)
+    plain = _table(kind.__name__, values)
+    for key, value in plain.items():
+        hint = hints.get(key)
+        if get_origin(hint) is tuple:
+            fits = isinstance(value, list) and all(isinstance(each, str) for each in value)
+        elif get_origin(hint) is Mapping:
+            fits = isinstance(value, dict)
+        else:
+            fits = type(value) is hint or (hint is float and type(value) is int)
+        if not fits:
+            raise TypeError(f"{key} = {value!r}")
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in plain.items()}
+
+
+def _table(name: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError(f"{name} = {value!r}")
+    return value

@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import stat
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from striate.errors import RunError
@@ -38,7 +40,9 @@ def write_atomically(path: Path, content: bytes | Callable[[Path], None]) -> Non
         # left on the disk decides whether this was a full disk.
         raise _explain(path, error) from error
     finally:
-        beside.unlink(missing_ok=True)
+        # What cannot be removed was never made, and must not hide why.
+        with suppress(OSError):
+            beside.unlink()
 
 
 def _flush_folder(folder: Path) -> None:
@@ -59,12 +63,15 @@ def _explain(path: Path, error: OSError | RuntimeError) -> RunError:
         for sign in ("no space left", "enforce fail", "file write failed", "os error 28")
     ):
         return RunError(
-            str(path.resolve()), "the disk is full", "free some space, then go on with --resume"
+            shown(path), "the disk is full", "free some space, then go on with --resume"
         )
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return RunError(
-        str(path.resolve()), f"cannot be written ({reason})", "choose another folder with --out"
+        shown(path), f"cannot be written ({_reason(error)})", "choose another folder with --out"
     )
+
+
+def _reason(error: Exception) -> str:
+    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
 
 
 def make_folder(path: Path) -> None:
@@ -72,20 +79,45 @@ def make_folder(path: Path) -> None:
 
     Raises
     ------
-    RunError: it is a file, or cannot be made or written.
+    RunError: it is a file, has an impossible name, or cannot be made or written.
     """
-    if path.exists() and not path.is_dir():
-        raise RunError(str(path.resolve()), "is a file, not a folder", "choose another --out")
+    mode = mode_of(path)
+    if mode is not None and not stat.S_ISDIR(mode):
+        raise RunError(shown(path), "is a file, not a folder", "choose another --out")
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunError(
-            str(path.resolve()),
-            f"the folder cannot be made ({error.strerror or error})",
-            "choose another --out",
+            shown(path), f"the folder cannot be made ({_reason(error)})", "choose another --out"
         ) from error
     write_atomically(path / ".writable", b"")
-    (path / ".writable").unlink()
+    with suppress(OSError):
+        (path / ".writable").unlink()
+
+
+def mode_of(path: Path) -> int | None:
+    """The kind and rights of the file at `path` (`os.stat`); None where there is nothing.
+
+    Raises
+    ------
+    RunError: nothing can be called that, or nobody may look there.
+    """
+    try:
+        return path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:  # ValueError: a null character
+        raise RunError(
+            shown(path), f"cannot be looked at ({_reason(error)})", "choose another folder"
+        ) from error
+
+
+def shown(path: Path) -> str:
+    """`path` resolved, as errors name it; as it stands where it cannot be resolved."""
+    try:
+        return str(path.resolve())
+    except (OSError, RuntimeError, ValueError):  # a loop of links, a null character
+        return str(path)
 
 
 def sha256(data: bytes) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from striate.data.preprocessing import Preprocessing
 from striate.errors import RunError
 from striate.runs.config import RunConfig
+from striate.runs.files import mode_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -19,7 +21,6 @@ STATE = "last.pt"
 METRICS = "metrics.jsonl"
 TIMING = "timing.jsonl"
 EVALUATION = "evaluation.json"
-CHECK = "check.json"
 REPORT = "report.html"
 
 
@@ -44,14 +45,15 @@ class Run:
         ------
         RunError: there is no such folder, or it is not a run, or its ``run.toml`` is damaged.
         """
-        folder = Path(path).expanduser().resolve()
-        if not folder.exists():
+        folder = _resolved(Path(path))
+        mode = mode_of(folder)
+        if mode is None:
             raise RunError(str(folder), "there is no such run", _nearby(folder))
-        if not folder.is_dir():
+        if not stat.S_ISDIR(mode):
             raise RunError(
                 str(folder), "is a file, not a run's folder", f"did you mean {folder.parent}?"
             )
-        if not (folder / CONFIG).is_file():
+        if not is_run_folder(folder):
             raise RunError(
                 str(folder), f"is not a run: it holds no {CONFIG}", _nearby(folder / CONFIG)
             )
@@ -115,42 +117,69 @@ class Run:
         """What the last evaluation on the run's own held-out images found, if there was one."""
         return read_json(self.path / EVALUATION)
 
-    @property
-    def check(self) -> dict[str, Any] | None:
-        """What was found when the data were checked before training, if it was kept."""
-        return read_json(self.path / CHECK)
+
+def is_run_folder(path: Path) -> bool:
+    """Whether `path` holds a run; False for what is not there.
+
+    Raises
+    ------
+    RunError: no file can have that name, or nobody may look there.
+    """
+    mode = mode_of(path / CONFIG)
+    return mode is not None and stat.S_ISREG(mode)
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """The JSON object at `path`; None where there is no such file."""
-    if not path.exists():
-        return None
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise RunError(
-            str(path), f"is damaged ({error})", "delete it to have it made anew"
-        ) from error
-    if not isinstance(content, dict):
-        raise RunError(
-            str(path), "is damaged (not a JSON object)", "delete it to have it made anew"
-        )
-    return content
+    """The JSON object at `path`; None where there is no such file.
+
+    Raises
+    ------
+    RunError: it cannot be read, or is no JSON object.
+    """
+    text = _read(path)
+    return None if text is None else _object(text, str(path), "delete it to have it made anew")
 
 
 def read_jsonl(path: Path) -> list[dict[str, Any]]:
-    """The JSON objects at `path`, one a line; none where there is no such file."""
-    if not path.exists():
-        return []
-    entries = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        try:
-            entries.append(json.loads(line))
-        except ValueError as error:
-            raise RunError(
-                f"{path}, line {number}", f"is damaged ({error})", "restore it from a copy"
-            ) from error
-    return entries
+    """The JSON objects at `path`, one a line; none where there is no such file.
+
+    Raises
+    ------
+    RunError: it cannot be read, or a line is no JSON object.
+    """
+    lines = (_read(path) or b"").splitlines()
+    return [
+        _object(line, f"{path}, line {number}", "restore it from a copy")
+        for number, line in enumerate(lines, start=1)
+    ]
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise RunError(
+            str(path), f"cannot be read ({error.strerror})", "restore it from a copy"
+        ) from error
+
+
+def _object(text: bytes, where: str, remedy: str) -> dict[str, Any]:
+    try:
+        content = json.loads(text.decode("utf-8"))
+    except ValueError as error:  # bytes that are not UTF-8 among them
+        raise RunError(where, f"is damaged ({error})", remedy) from error
+    if not isinstance(content, dict):
+        raise RunError(where, "is damaged (not a JSON object)", remedy)
+    return content
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return path.expanduser().resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # no such home, a loop, a null character
+        raise RunError(str(path), f"cannot be looked at ({error})", "check the path") from error
 
 
 def _nearby(path: Path) -> str:
@@ -160,18 +189,3 @@ def _nearby(path: Path) -> str:
     if not beside:
         return "train one with `striate train DATA --net NAME --out DIR`"
     return f"runs in {folder}: {', '.join(sorted(beside)[:6])}"
-
-
-def is_run_folder(path: Path) -> bool:
-    """Whether `path` holds a run; False for what is not there.
-
-    Raises
-    ------
-    RunError: no file can have that name.
-    """
-    try:
-        return (path / CONFIG).is_file()
-    except OSError as error:
-        raise RunError(
-            str(path)[:200], f"cannot be looked at ({error.strerror})", "choose another folder"
-        ) from error

@@ -14,7 +14,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from striate.errors import RunError
-from striate.runs.files import write_atomically
+from striate.runs.files import shown, write_atomically
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +72,7 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], Stamp]:
 
 
 def _open(path: Path, *, tensors: bool = False) -> tuple[Stamp, dict[str, Tensor]]:
-    where = str(path.resolve())
+    where = shown(path)
     if not path.is_file():
         raise RunError(
             where,
