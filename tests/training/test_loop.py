@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import os
 import random
@@ -7,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -205,27 +208,40 @@ def test_full_disk_stops_the_run_and_keeps_the_checkpoint(
     recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "run"
-    true_save, saves = torch.save, []
+    true_write, writes = checkpoint.write_atomically, []
 
-    def full(content: object, path: Path) -> None:
-        saves.append(path)
-        if len(saves) == 2:
+    def full(path: Path, write: Callable[[Path], None]) -> None:
+        def halfway(beside: Path) -> None:
+            write(beside)
+            os.truncate(beside, 1000)
             raise OSError(28, "No space left on device")
-        true_save(content, path)
 
-    monkeypatch.setattr(torch, "save", full)
+        writes.append(path)
+        true_write(path, halfway if len(writes) == 2 else write)
+
+    monkeypatch.setattr(checkpoint, "write_atomically", full)
     with pytest.raises(RunError, match=r"last\.pt: the disk is full.*--resume"):
         striate.train("digits", net="lenet", recipe=recipe, out=out)
     monkeypatch.undo()
-    assert not list(out.glob("*.part"))
+    assert not list(out.glob(".*.part"))
     result = striate.train(out, resume=True)
     assert result is not None
     assert result.epochs == 3
 
 
+def flip(path: Path) -> None:
+    """Change one bit in the middle, which is a weight's."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
 @pytest.mark.parametrize(
     ("name", "damage", "message"),
     [
+        (names.STATE, flip, "is damaged"),
+        (names.STATE, lambda path: path.write_bytes(b""), "is damaged"),
+        (names.STATE, lambda path: path.write_bytes(random.Random(0).randbytes(999)), "is damaged"),
         (names.STATE, lambda path: path.unlink(), "is missing"),
         (names.STATE, lambda path: path.write_bytes(path.read_bytes()[:999]), "is damaged"),
         (names.WEIGHTS, lambda path: path.unlink(), "is missing"),
@@ -255,8 +271,12 @@ def test_a_pickle_in_the_checkpoint_is_not_run(recipe: str, tmp_path: Path) -> N
 
     out = tmp_path / "run"
     striate.train("digits", net="lenet", recipe=recipe, out=out, epochs=1)
-    torch.save({"format": 1, "bomb": Bomb()}, out / names.STATE)
-    with pytest.raises(RunError, match="is damaged"):
+    buffer = io.BytesIO()
+    torch.save({"format": 1, "bomb": Bomb()}, buffer)
+    content = buffer.getvalue()
+    framed = checkpoint.MAGIC + hashlib.sha256(content).digest() + content
+    (out / names.STATE).write_bytes(framed)
+    with pytest.raises(RunError, match=r"is damaged \(Weights only load failed"):
         striate.train(out, resume=True)
     assert not (tmp_path / "exploded").exists()
 

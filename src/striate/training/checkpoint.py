@@ -1,19 +1,26 @@
-"""``last.pt``: all that a killed run needs to go on as if it had never stopped."""
+"""``last.pt``: all that a killed run needs to go on as if it had never stopped.
+
+The file is `MAGIC`, the SHA-256 of the rest (32 bytes), and what ``torch.save`` gives: zip's own
+checks are not made on reading, so that a changed bit would be trained on silently.
+"""
 
 from __future__ import annotations
 
-import pickle
+import hashlib
+import io
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from torch import Tensor
 
 from striate.errors import RunError
+from striate.runs import run as names
 from striate.runs.files import write_atomically
 
 FORMAT = 1
+MAGIC = b"striate\n"
 
 
 @dataclass(kw_only=True)
@@ -57,12 +64,35 @@ class State:
     averaging: dict[str, Any] = field(default_factory=dict)
 
 
+def clear(folder: Path, *, fresh: bool) -> None:
+    """Remove what killed writers left in `folder` and, for a `fresh` run, an earlier run's files.
+
+    Parameters
+    ----------
+    fresh: whether the run begins at its first step: what it would go on from is not its own.
+    """
+    left = list(folder.glob(".*.part"))
+    if fresh:
+        own = (names.STATE, names.WEIGHTS, names.METRICS, names.TIMING)
+        left += [folder / name for name in own]
+    for path in left:
+        path.unlink(missing_ok=True)
+
+
 def save(path: Path, state: State) -> None:
     """Write `state` to `path`, whole or not at all."""
     plain = {each.name: getattr(state, each.name) for each in fields(state)}
     plain["best"] = None if state.best is None else vars(state.best)
     plain["format"] = FORMAT
-    write_atomically(path, lambda beside: torch.save(plain, beside))
+    buffer = io.BytesIO()
+    torch.save(plain, buffer)
+    payload = buffer.getbuffer()
+
+    def write(beside: Path) -> None:
+        with beside.open("wb") as handle:
+            handle.writelines((MAGIC, hashlib.sha256(payload).digest(), payload))
+
+    write_atomically(path, write)
 
 
 def load(path: Path, *, identity: str) -> State:
@@ -76,11 +106,14 @@ def load(path: Path, *, identity: str) -> State:
     if not path.is_file():
         raise RunError(where, "is missing: there is nothing to go on from", "train again")
     try:
-        plain = torch.load(path, map_location="cpu", weights_only=True)
+        with path.open("rb") as handle:
+            _check(handle)
+            plain = torch.load(handle, map_location="cpu", weights_only=True)
         form = plain.pop("format")
         plain["best"] = None if plain["best"] is None else Best(**plain["best"])
         state = State(**plain)
-    except (OSError, RuntimeError, pickle.UnpicklingError, EOFError, KeyError, TypeError) as error:
+    except Exception as error:
+        # Of what is no checkpoint, torch makes errors of a dozen kinds.
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         raise RunError(
             where, f"is damaged ({reason})", "restore it from a copy, or train again"
@@ -92,3 +125,13 @@ def load(path: Path, *, identity: str) -> State:
             where, "does not belong to the run.toml beside it", "restore both from one copy"
         )
     return state
+
+
+def _check(handle: BinaryIO) -> None:
+    """Leave `handle` where the payload begins, after comparing it with its digest."""
+    if handle.read(len(MAGIC)) != MAGIC:
+        raise ValueError("it does not begin as a checkpoint does")
+    wanted, begins = handle.read(32), handle.tell()
+    if hashlib.file_digest(handle, "sha256").digest() != wanted:
+        raise ValueError("its digest does not match")
+    handle.seek(begins)

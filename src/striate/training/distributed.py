@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 import torch
@@ -29,7 +31,13 @@ class Group:
         return self.rank == 0
 
     def wrap(self, network: nn.Module) -> nn.Module:
-        """`network` with its gradients averaged over all processes."""
+        """`network` with its gradients averaged over all processes.
+
+        With two processes, a run that was resumed ends in the same bits as one that was not: a sum
+        of two has no order. With more it ends close by only, since DistributedDataParallel groups
+        the gradients anew after the first step of every start, and with the groups changes the
+        order in which three and more are added.
+        """
         return DistributedDataParallel(network) if self.world > 1 else network
 
     def total(self, values: Tensor) -> Tensor:
@@ -38,24 +46,43 @@ class Group:
             dist.all_reduce(values)
         return values
 
-    def any(self, flag: bool) -> bool:
-        """Whether `flag` is true in any process: decisions must be everybody's."""
+    def highest(self, wish: int) -> int:
+        """The highest of all processes' wishes: decisions must be everybody's.
+
+        It travels in main memory, so that asking does not wait for a device.
+        """
         if self.world == 1:
-            return flag
-        return bool(self.total(torch.tensor(float(flag))) > 0)
+            return wish
+        box = torch.tensor(wish)
+        dist.all_reduce(box, dist.ReduceOp.MAX)
+        return int(box)
+
+    def align(self, network: nn.Module) -> None:
+        """Give every process the leader's buffers: each sees other images, hence has other means.
+
+        The weights need no such thing, for all apply the same gradients to them.
+        """
+        for buffer in network.buffers() if self.world > 1 else ():
+            dist.broadcast(buffer, src=0)
 
     def share(self, value: T) -> T:
         """The leader's `value`, in every process."""
         if self.world == 1:
             return value
         box = [value]
-        dist.broadcast_object_list(box, src=0)
+        dist.broadcast_object_list(box, src=0, device=torch.device("cpu"))
         return box[0]
 
     def wait(self) -> None:
         """Until every process has come this far."""
-        if self.world > 1:
-            dist.barrier()
+        self.highest(0)
+
+    def resume_command(self, path: Path) -> str:
+        """What to type to go on with the run at `path` with as many processes."""
+        if self.world == 1:
+            return f"striate train {shlex.quote(str(path))} --resume"
+        launch = f"torchrun --nproc-per-node {self.world} -m striate"
+        return f"{launch} train {shlex.quote(str(path))} --resume"
 
 
 @contextmanager
@@ -67,9 +94,20 @@ def group() -> Iterator[Group]:
         return
     own = not dist.is_initialized()
     if own:
-        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        _init()
     try:
         yield Group(dist.get_rank(), world)
     finally:
         if own:
             dist.destroy_process_group()
+
+
+def _init() -> None:
+    if not torch.cuda.is_available():
+        dist.init_process_group("gloo")
+        return
+    # Several processes may share one device only where they compute on the processor.
+    local = int(os.environ.get("LOCAL_RANK", "0"))
+    if local < torch.cuda.device_count():
+        torch.cuda.set_device(local)
+    dist.init_process_group("cpu:gloo,cuda:nccl")

@@ -9,7 +9,7 @@ checkpoint and ends in the same weights to the bit.
 from __future__ import annotations
 
 import json
-import shlex
+import math
 import time
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -41,6 +41,8 @@ from striate.training.tensorboard import Board
 
 #: How often a person is shown new figures, in seconds.
 SHOWN_EVERY = 0.25
+#: What a process may wish after an update; several processes do what the highest wish says.
+NOTHING, CHECKPOINT, STOP = range(3)
 
 
 @dataclass(kw_only=True)
@@ -69,6 +71,8 @@ class Training:
     def __init__(self, setup: Setup) -> None:
         self.setup, self.recipe = setup, setup.recipe
         self.steps = setup.train.steps
+        # Images a step over all processes: a set smaller than a batch is one batch.
+        self.batch = min(self.recipe.batch_size, len(setup.train.images))
         # Channels last is the layout that convolutions are fastest in, on processors and elsewhere.
         self.network = setup.network.to(setup.device).to(memory_format=torch.channels_last)
         self.optimiser = make_optimiser(self.network, self.recipe.optimiser)
@@ -83,6 +87,7 @@ class Training:
         )
         self.health = Health(self.network)
         self.state = State(identity=setup.identity)
+        self.resumed = False
         self.wrapped = setup.group.wrap(self.network)
 
     @property
@@ -95,21 +100,38 @@ class Training:
 
         Raises
         ------
-        TrainingError: a loss that is not finite; the last good checkpoint is kept.
+        TrainingError: a figure that is not finite; the last good checkpoint is kept.
         Interrupted: Ctrl-C or a termination signal; a checkpoint was written first.
         RunError: a file of the run cannot be written; what it held before is kept.
         """
-        state, watcher = self.state, self.setup.watcher
+        state, watcher, group = self.state, self.setup.watcher, self.setup.group
+        if group.leads:
+            checkpoint.clear(self.setup.path, fresh=not self.resumed)
+        if self.setup.board is not None:
+            self.setup.board.begin(state.history, state.timing)
         done = state.epoch * self.steps + state.step
         watcher.begin(self.recipe.epochs, self.steps, self.recipe.batch_size, done)
         try:
             with StopSignal() as stop:
                 while state.epoch < self.recipe.epochs and not state.stopped:
+                    if group.highest(STOP if stop.received else NOTHING):
+                        raise self._interrupted()
                     self._train_epoch(stop)
                     self._finish_epoch()
         finally:
             watcher.end()
         return state
+
+    def _interrupted(self) -> Interrupted:
+        return Interrupted(
+            f"after {self.state.epoch} epochs and {self.state.step} steps; go on with: "
+            f"{self.setup.group.resume_command(self.setup.path)}"
+        )
+
+    def _diverged(self, where: str, why: str, remedy: str = "lower the rate") -> TrainingError:
+        return TrainingError(
+            where, why, f"{remedy}; the last good checkpoint is kept in {self.setup.path}"
+        )
 
     # --- one epoch -----------------------------------------------------------------------------
 
@@ -118,7 +140,7 @@ class Training:
         self.network.train()
         if state.sums is None:
             heads = len(self.setup.criterion.auxiliary_weights)
-            state.sums = torch.zeros(3 + heads, dtype=torch.float64, device=self.setup.device)
+            state.sums = self._zeros(3 + heads)
         began = shown = saved = time.monotonic()
         earlier = state.seconds
         for step, batch in enumerate(
@@ -136,21 +158,18 @@ class Training:
             # A checkpoint holds no gradients, so it waits for the update that uses them up.
             if not updated or state.step == steps:
                 continue
-            if self._agreed(step, stop.received):
-                self._save_checkpoint()
-                raise Interrupted(
-                    f"after {state.epoch} epochs and {state.step} steps; go on with: "
-                    f"striate train {shlex.quote(str(self.setup.path))} --resume"
-                )
-            if self._agreed(step, now - saved >= self.setup.checkpoint_seconds):
+            due = CHECKPOINT if now - saved >= self.setup.checkpoint_seconds else NOTHING
+            wish = self.setup.group.highest(STOP if stop.received else due)
+            if wish:
                 self._save_checkpoint()
                 saved = now
+            if wish == STOP:
+                raise self._interrupted()
 
-    def _agreed(self, step: int, wish: bool) -> bool:
-        """Whether any process wishes it; several processes ask each other every tenth step only."""
-        return (
-            self.setup.group.any(wish) if self.setup.group.world == 1 or step % 10 == 9 else False
-        )
+    def _zeros(self, count: int) -> Tensor:
+        # Apple's devices know no numbers of 64 bits.
+        kind = torch.float32 if self.setup.device.type == "mps" else torch.float64
+        return torch.zeros(count, dtype=kind, device=self.setup.device)
 
     def _step(self, batch: Batch, step: int) -> bool:
         """Forward, backward and, where enough gradients have come together, an update."""
@@ -162,7 +181,11 @@ class Training:
         torch.manual_seed(int(draw[0, -1] * 2**53))
         set_rate(self.optimiser, self.schedule.rate(whole))
         updates = (step + 1) % accumulate == 0 or step + 1 == self.steps
-        at_start = whole == 0
+        together = min(accumulate, self.steps - step // accumulate * accumulate)
+        # What is averaged over the processes must be the mean over all images, also where a batch
+        # cannot be shared out evenly; in a single process this is 1.
+        share = len(batch) * self.setup.group.world / self.batch
+        at_start = updates and state.epoch == 0 and step < accumulate
         watched = at_start or step + 1 == self.steps
         inputs = batch.inputs(self.setup.device)
         with self.health.watch() if watched else nullcontext():
@@ -173,21 +196,21 @@ class Training:
         # it is looked at in the sums, before anything is written.
         if self.setup.device.type == "cpu" and not torch.isfinite(loss.total):
             self._fail(inputs, step, float(loss.total.detach()))
-        torch.autograd.backward(loss.total / accumulate)
-        if watched and at_start:
-            state.history.append({"epoch": 0, "step": 0, "health": self.health.measure()})
+        torch.autograd.backward(loss.total * share / together)
+        if watched:
+            self.measured = self.health.measure()
+        if at_start:
+            self._record({"epoch": 0, "step": 0, "health": self.measured})
         if updates:
-            self._update(keep_health=step + 1 == self.steps)
+            self._update()
         hits = (loss.logits.argmax(1) == batch.labels.to(self.setup.device)).float().mean()
         parts = torch.stack((loss.total.detach(), loss.main, hits, *loss.auxiliary))
         assert state.sums is not None
-        state.sums += parts
+        state.sums += parts * share
         return updates
 
-    def _update(self, *, keep_health: bool) -> None:
+    def _update(self) -> None:
         clip = self.recipe.gradient.clip_norm
-        if keep_health:
-            self.measured = self.health.measure()
         if clip:
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), clip)
         self.optimiser.step()
@@ -203,11 +226,10 @@ class Training:
     def _fail(self, inputs: Tensor, step: int, value: float) -> None:
         where = first_not_finite(self.network, inputs)
         rate = self.optimiser.param_groups[0]["lr"]
-        raise TrainingError(
+        raise self._diverged(
             f"epoch {self.state.epoch + 1}, step {step + 1}",
             f"the loss is not finite ({value}): {where}, at a learning rate of {rate:.3g}",
-            "lower the rate or clip gradients in the recipe; the last good checkpoint is kept in "
-            f"{self.setup.path}",
+            "lower the rate or clip gradients in the recipe",
         )
 
     # --- after an epoch ------------------------------------------------------------------------
@@ -215,8 +237,8 @@ class Training:
     def _finish_epoch(self) -> None:
         state, setup = self.state, self.setup
         entry = {**self._train_figures(), "validation": self.validate(), "health": self.measured}
-        state.history.append(entry)
-        images = self.steps * self.recipe.batch_size
+        self._record(entry)
+        images = self.steps * self.batch
         timing = {
             "epoch": entry["epoch"],
             "seconds": round(state.seconds, 3),
@@ -234,16 +256,24 @@ class Training:
         setup.group.wait()
         setup.watcher.epoch(entry, timing, best=better)
 
+    def _record(self, entry: dict[str, Any]) -> None:
+        """Add a line of ``metrics.jsonl``, whose format knows finite numbers only."""
+        validation = entry.get("validation", {})
+        where = f"epoch {max(entry['epoch'], 1)}"
+        if not all(math.isfinite(figure) for figure in validation.values()):
+            raise self._diverged(where, f"the validation loss is not finite ({validation['loss']})")
+        for layer, sizes in entry["health"].items():
+            for name, size in sizes.items():
+                if not math.isfinite(size):
+                    raise self._diverged(where, f"the {name} of '{layer}' is not finite ({size})")
+        self.state.history.append(entry)
+
     def _train_figures(self) -> dict[str, Any]:
         assert self.state.sums is not None
         world = self.setup.group.world
         means = (self.setup.group.total(self.state.sums) / (self.steps * world)).tolist()
-        if not all(abs(mean) < float("inf") for mean in means):
-            raise TrainingError(
-                f"epoch {self.state.epoch + 1}",
-                "the loss became not finite in it",
-                f"lower the rate; the last good checkpoint is kept in {self.setup.path}",
-            )
+        if not all(math.isfinite(mean) for mean in means):
+            raise self._diverged(f"epoch {self.state.epoch + 1}", "the loss became not finite")
         total, main, top1, *auxiliary = means
         step = (self.state.epoch + 1) * self.steps
         return {
@@ -257,7 +287,8 @@ class Training:
     def validate(self) -> dict[str, float]:
         """Mean negative log likelihood, top-1 and top-5 on the validation images, each once."""
         network, device = self.judged.eval(), self.setup.device
-        sums = torch.zeros(4, dtype=torch.float64, device=device)
+        self.setup.group.align(network)
+        sums = self._zeros(4)
         for batch in self.setup.validation.batches(0):
             labels = batch.labels.to(device)
             with self._autocast():
@@ -292,13 +323,10 @@ class Training:
         state = self.state
         norms = torch._foreach_norm([p.detach() for p in self.network.parameters()])
         if not torch.isfinite(torch.stack(norms)).all():
-            raise TrainingError(
-                f"epoch {state.epoch}, its end"
-                if state.step == 0
-                else f"epoch {state.epoch + 1}, step {state.step}",
-                "the weights are not finite any more",
-                f"lower the rate; the last good checkpoint is kept in {self.setup.path}",
-            )
+            where = f"epoch {state.epoch + 1}, step {state.step}"
+            where = where if state.step else f"epoch {state.epoch}, its end"
+            raise self._diverged(where, "the weights are not finite any more")
+        self.setup.group.align(self.network)
         # One process writes, but the sums are everybody's share: each adds a part of the epoch.
         mine = state.sums
         if mine is not None:
@@ -342,7 +370,7 @@ class Training:
         if state.sums is not None:
             # The sums were everybody's; the leader carries them on and the others start from zero.
             state.sums = state.sums.to(self.setup.device) * (1.0 if group.leads else 0.0)
-        self.state = state
+        self.state, self.resumed = state, True
         if group.leads and state.best is not None:
             self._restore_results(state.best)
         group.wait()
@@ -360,4 +388,4 @@ class Training:
 
 
 def _lines(entries: list[dict[str, Any]]) -> bytes:
-    return "".join(json.dumps(entry) + "\n" for entry in entries).encode()
+    return "".join(json.dumps(entry, allow_nan=False) + "\n" for entry in entries).encode()

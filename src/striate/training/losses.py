@@ -35,6 +35,12 @@ class Criterion:
     """
 
     def __init__(self, spec: Loss, network: nn.Module, class_weights: Tensor | None = None) -> None:
+        if spec.name == "map" and spec.label_smoothing:
+            raise RecipeError(
+                f"loss: label_smoothing = {spec.label_smoothing}",
+                "would teach the map loss's competitor, which is no class",
+                "set it to 0, or take cross_entropy",
+            )
         self.spec, self.class_weights = spec, class_weights
         own: tuple[float, ...] = tuple(getattr(network, "auxiliary_weights", ()))
         self.auxiliary_weights = own if spec.auxiliary_weights is None else spec.auxiliary_weights

@@ -9,7 +9,13 @@ from striate.errors import StriateError
 
 
 class Board:
-    """Writes each epoch's figures to ``RUN/tensorboard``."""
+    """Writes each epoch's figures to ``RUN/tensorboard``.
+
+    Parameters
+    ----------
+    path: the run's folder.
+    done: lines of ``metrics.jsonl`` that it holds from before; 0 for a new run.
+    """
 
     def __init__(self, path: Path, *, done: int) -> None:
         try:
@@ -20,8 +26,16 @@ class Board:
                 "TensorBoard is not installed",
                 "pip install 'striate[tensorboard]'",
             ) from error
-        # What was written after the checkpoint that a run goes on from is shown no more.
-        self.writer = SummaryWriter(str(path / "tensorboard"), purge_step=done + 1)
+        # A killed run may have written less than the checkpoint it goes on from, or more: what is
+        # there is shown no more, and `begin` writes it anew.
+        purge = 0 if done else None
+        self.writer = SummaryWriter(str(path / "tensorboard"), purge_step=purge)
+
+    def begin(self, history: list[dict[str, Any]], timing: list[dict[str, Any]]) -> None:
+        """Write the epochs that were done before: the lines of both files."""
+        trained = [entry for entry in history if "train" in entry]
+        for entry, spent in zip(trained, timing, strict=True):
+            self.write(entry, spent)
 
     def write(self, entry: dict[str, Any], timing: dict[str, Any]) -> None:
         """Add one epoch: the entry of ``metrics.jsonl`` and that of ``timing.jsonl``."""
