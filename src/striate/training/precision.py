@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+import re
 
 import torch
 from torch import nn
@@ -15,6 +16,8 @@ from striate.errors import StriateError, nearest
 #: (LeNet has 0.4 million and loses by it; ResNet-20 has 41 million and doubles its speed.)
 WORTH_CASTING = 10_000_000
 
+_ELSE = "use --device auto or cpu"
+
 
 def choose_device(name: str) -> torch.device:
     """The device called `name`; ``auto`` takes an accelerator where there is one.
@@ -23,17 +26,21 @@ def choose_device(name: str) -> torch.device:
     ------
     StriateError: there is no such device here.
     """
+    kind = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    here = ["cpu"] if kind is None else ["cpu", kind.type]
     if name == "auto":
-        kind = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
-        return torch.device("cpu") if kind is None else torch.device(kind.type)
+        return torch.device(here[-1])
+    # PyTorch knows kinds that nothing can be computed on, such as meta.
+    if name.partition(":")[0] not in here:
+        raise StriateError(
+            f"--device {name}", f"there is no such device here (only {', '.join(here)})", _ELSE
+        )
     try:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0][:120]
-        raise StriateError(
-            f"--device {name}", f"cannot be used here ({reason})", "use --device auto or cpu"
-        ) from error
+        raise StriateError(f"--device {name}", f"cannot be used here ({reason})", _ELSE) from error
     return device
 
 
@@ -78,8 +85,13 @@ def count_macs(network: nn.Module, shape: tuple[int, int, int]) -> int:
 
 
 def processor_threads(world: int) -> int:
-    """Threads of one operator: all processors that this process may use, shared by `world`."""
-    if "OMP_NUM_THREADS" in os.environ:
-        return torch.get_num_threads()
+    """Threads of one operator: all processors that this process may use, shared by `world`.
+
+    ``OMP_NUM_THREADS`` decides where it is a number, or a list whose first entry is one.
+    """
+    # Not PyTorch's current count: an earlier run in the same process may have changed that.
+    given = re.fullmatch(r"\s*0*([1-9]\d{0,3})\s*(,.*)?", os.environ.get("OMP_NUM_THREADS", ""))
+    if given:
+        return int(given[1])
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return max((usable or 1) // world, 1)
