@@ -1,11 +1,19 @@
 from __future__ import annotations
 
+import os
+import re
+import tomllib
+from dataclasses import fields, is_dataclass
 from pathlib import Path
+from typing import Any, get_type_hints
 
 import pytest
+import tomli_w
+from hypothesis import given
+from hypothesis import strategies as st
 
 from striate.errors import RecipeError
-from striate.training.recipe import RECIPES, Recipe, load_recipe
+from striate.training.recipe import OVERLAYS, RECIPES, Recipe, load_recipe
 
 WHO = {"network": "resnet20", "family": "resnet", "normalised": True, "grey": False, "small": False}
 
@@ -52,6 +60,44 @@ def test_modern_adapts_to_networks_without_batch_norm_and_to_grey_images() -> No
         ("[augmentation]\nmirrror = true", "did you mean 'mirror'"),
         ("optimiser = 3", "must be a table"),
         ("epochs = ", "cannot be read as TOML"),
+        ("epochs = " + "9" * 5000, "cannot be read as TOML"),
+        ("[optimiser]\nrate = 1" + "0" * 400, "must be a finite number"),
+        ('family = "lenet"', "family = 'lenet': must be a table"),
+        ('[family]\nlenet = "x"', r"family\.lenet = 'x': must be a table"),
+        ("grey = true", "grey = True: must be a table"),
+        ("small = 1", "small = 1: must be a table"),
+        ("without_normalisation = []", "must be a table"),
+        ('loss = "x"\n[grey.loss]\nlabel_smoothing = 0.1', "loss: must be a table"),
+        ("[grey]\nloss = 3", r"\[grey\]: loss: must be a table"),
+        ("[grey.epochs]\na = 3", r"\[grey\]: epochs = .*must be a whole number"),
+        ("[optimiser]\nbetas = [1.5, 0.9]", r"betas = 1.5: must be in \[0, 1\)"),
+        ("[optimiser]\neps = -1e-8", "eps = -1e-08: must be more than 0"),
+        ("[optimiser]\nalpha = -0.1", r"alpha = -0.1: must be in \[0, 1\)"),
+        ("[optimiser]\nmomentum = 1", r"momentum = 1.0: must be in \[0, 1\)"),
+        ("[early_stopping]\npatience = -1", "patience = -1: must be at least 0"),
+        ("[schedule]\nmilestones = [60, 30]", "must rise"),
+        ("[schedule]\nmilestones = [0.5, 0.5]", "must rise"),
+        ("[schedule]\nmilestones = [-1, 0.5]", "milestones = -1.0: must be at least 0"),
+        ("[schedule]\nmilestones = [1]\nrates = [-1]", "rates = -1.0: must be at least 0"),
+        ("[schedule]\nfinal = -0.1", "final = -0.1: must be at least 0"),
+        ("[schedule]\nwarmup_rate = -0.1", "warmup_rate = -0.1: must be at least 0"),
+        ("[loss]\nauxiliary_weights = [0.3, -0.3]", "auxiliary_weights = -0.3: must be at least"),
+        ("least_steps = -1", "least_steps = -1: must be at least 0"),
+        ("[preprocessing]\nmean = [0.5]", "mean and std: go with"),
+        ("[preprocessing]\nstd = [0.5]", "mean and std: go with"),
+        ('[preprocessing]\nstatistics = "given"\nmean = [0.5]', "mean and std: go with"),
+        (
+            '[preprocessing]\nstatistics = "given"\nmean = [0.5, 0.5]\nstd = [1.0]',
+            "must be as many as each other",
+        ),
+        ("[preprocessing]\nfill = 256", "must lie in 0 to 255"),
+        ("[preprocessing]\nresize = -1", "resize = -1: must be at least 0"),
+        ("[family.lenett]\nepochs = 3", r"lenett\]: there is no such family; did you mean 'lenet'"),
+        ("[gery.augmentation]\nmirror = false", "gery: is not a key here; did you mean 'grey'"),
+        ("[grey.augmentation]\nmirorr = false", r"\[grey\]: augmentation: mirorr.*'mirror'"),
+        ("[small]\nepohcs = 3", r"\[small\]: epohcs: is not a key here; did you mean 'epochs'"),
+        ("[family.vgg.optimiser]\nrate = -1", r"\[family.vgg\]: optimiser: rate = -1.0: must be"),
+        ("[without_normalisation.grey]\nepochs = 3", r"normalisation\]: grey: is not a key"),
     ],
 )
 def test_errors_name_the_key(tmp_path: Path, text: str, message: str) -> None:
@@ -64,6 +110,90 @@ def test_unknown_recipes() -> None:
         load_recipe("moderm", **WHO)
     with pytest.raises(RecipeError, match="there is no such recipe file"):
         load_recipe("nowhere.toml", **WHO)
+    for name in ("x" * 300, "x" * 300 + ".toml", "~nobody-of-that-name/mine.toml", "a\0.toml"):
+        with pytest.raises(RecipeError):
+            load_recipe(name, **WHO)
+
+
+def test_fractions_and_epochs_may_be_mixed(tmp_path: Path) -> None:
+    text = '[schedule]\nname = "step"\nmilestones = [1, 0.5, 0.75]'
+    assert load_recipe(write(tmp_path, text), **WHO).schedule.milestones == (1.0, 0.5, 0.75)
+
+
+def test_tables_are_laid_over_one_another_in_order(tmp_path: Path) -> None:
+    text = (
+        "epochs = 1\n[small]\nepochs = 2\n[grey]\nepochs = 3\n[family.resnet]\nepochs = 4\n"
+        "[family.vgg]\nepochs = 5\n[grey.augmentation]\nmirror = false\n[small.augmentation]\n"
+        "mirror = true\npca = 0.1"
+    )
+    path = write(tmp_path, text)
+    who = {**WHO, "family": "googlenet"}
+    assert load_recipe(path, **who).epochs == 1
+    assert load_recipe(path, **{**who, "small": True}).epochs == 2
+    both = load_recipe(path, **{**who, "small": True, "grey": True})
+    assert (both.epochs, both.augmentation.mirror, both.augmentation.pca) == (3, False, 0.1)
+    assert load_recipe(path, **{**WHO, "grey": True}).epochs == 4
+
+
+def test_recipe_in_a_file_whose_name_is_not_utf8(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"caf\xe9.toml")
+    path.write_text("epochs = 3")
+    assert load_recipe(str(path), **WHO).name.isprintable()
+
+
+def _numbers(low: float, high: float, **more: Any) -> st.SearchStrategy[float]:
+    return st.floats(low, high, allow_nan=False, **more)
+
+
+SHARES = _numbers(0, 1, exclude_max=True)
+RECIPE_TABLES = st.fixed_dictionaries(
+    {"name": st.text(st.characters(exclude_categories=["Cs"]))},
+    optional={
+        "ours": st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=2),
+        "epochs": st.integers(1, 2**62),
+        "least_steps": st.integers(0, 1000),
+        "optimiser": st.fixed_dictionaries(
+            {"name": st.sampled_from(["sgd", "adam", "adamw", "rmsprop"])},
+            optional={
+                "rate": _numbers(0, 10, exclude_min=True),
+                "betas": st.tuples(SHARES, SHARES),
+            },
+        ),
+        "schedule": st.fixed_dictionaries(
+            {"milestones": st.lists(_numbers(0, 300), unique=True, max_size=4).map(sorted)},
+            optional={"final": SHARES, "warmup_rate": SHARES},
+        ),
+        "loss": st.fixed_dictionaries(
+            {}, optional={"auxiliary_weights": st.lists(SHARES, max_size=2)}
+        ),
+    },
+)
+
+
+@given(RECIPE_TABLES)
+def test_any_recipe_survives_toml(table: dict[str, Any]) -> None:
+    recipe = Recipe.from_dict(tomllib.loads(tomli_w.dumps(table)), "given")
+    again = Recipe.from_dict(tomllib.loads(tomli_w.dumps(recipe.to_dict())), "again")
+    assert again == recipe
+
+
+DOCS = Path(__file__).parents[2] / "docs" / "recipes.md"
+
+
+def test_the_documented_recipe_is_one(tmp_path: Path) -> None:
+    shown = re.findall(r"```toml\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
+    assert load_recipe(write(tmp_path, shown[0]), **WHO).name == "my recipe"
+
+
+def test_every_key_is_documented() -> None:
+    text = DOCS.read_text(encoding="utf-8")
+    for overlay in (*OVERLAYS, "family"):
+        assert f"`[{overlay}{'.NAME' if overlay == 'family' else ''}]`" in text
+    shown = tomllib.loads(re.findall(r"```toml\n(.*?)```", text, re.DOTALL)[0])
+    for each in fields(Recipe):
+        assert each.name in shown
+        for key in fields(kind) if is_dataclass(kind := get_type_hints(Recipe)[each.name]) else ():
+            assert key.name in shown[each.name], f"[{each.name}] {key.name}"
 
 
 def test_another_batch_size_scales_the_rate(tmp_path: Path) -> None:
@@ -83,6 +213,8 @@ def test_another_input_size_scales_what_is_in_pixels(tmp_path: Path) -> None:
     assert recipe.at_size(224, 224) == recipe
     assert recipe.at_size(112, 224).augmentation.sizes == (128, 240)
     assert recipe.at_size(112, 224).preprocessing.resize == 128
+    assert recipe.at_size(1, 10_000).augmentation.sizes == (1, 1)
+    assert load_recipe("modern", **WHO).at_size(64, 32).preprocessing.resize == 0
 
 
 def test_few_images_get_smaller_batches(tmp_path: Path) -> None:

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from striate.data.augment import Augmentation
 from striate.errors import RecipeError, nearest
-from striate.training.tables import at_least, from_table
+from striate.training.tables import at_least, from_table, laid_over, plain, share
+from striate.zoo.catalogue import entries
 
 RECIPES = Path(__file__).parent / "recipes"
+
+#: Tables that are laid over the rest where they hold, in this order; the family's comes last.
+OVERLAYS = ("without_normalisation", "small", "grey")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +44,12 @@ class Optimiser:
 
     def __post_init__(self) -> None:
         at_least("optimiser", "rate", self.rate, 0, above=True)
-        at_least("optimiser", "momentum", self.momentum, 0)
         at_least("optimiser", "weight_decay", self.weight_decay, 0)
+        at_least("optimiser", "eps", self.eps, 0, above=True)
+        share("optimiser", "momentum", self.momentum)
+        share("optimiser", "alpha", self.alpha)
+        for beta in self.betas:
+            share("optimiser", "betas", beta)
         if self.nesterov and (self.name != "sgd" or self.momentum == 0):
             raise RecipeError("optimiser: nesterov", "needs sgd with momentum", "set it to false")
 
@@ -52,7 +60,7 @@ class Schedule:
 
     name: Literal["constant", "step", "plateau", "exponential", "cosine", "one_cycle"] = "cosine"
     milestones: tuple[float, ...] = ()
-    """step: epochs at which the rate changes; below 1, fractions of all epochs."""
+    """step: epochs at which the rate changes; below 1, fractions of all epochs. Each kind rises."""
     rates: tuple[float, ...] = ()
     """step: the rate after each milestone, where the paper lists them instead of a factor."""
     factor: float = 0.1
@@ -73,6 +81,19 @@ class Schedule:
         at_least("schedule", "every", self.every, 0, above=True)
         at_least("schedule", "warmup", self.warmup, 0)
         at_least("schedule", "patience", self.patience, 0)
+        at_least("schedule", "warmup_rate", self.warmup_rate, 0)
+        at_least("schedule", "final", self.final, 0)
+        for rate in self.rates:
+            at_least("schedule", "rates", rate, 0)
+        for milestone in self.milestones:
+            at_least("schedule", "milestones", milestone, 0)
+        # How fractions and epochs compare depends on the length of the run.
+        shares = [each for each in self.milestones if each < 1]
+        epochs = [each for each in self.milestones if each >= 1]
+        if shares != sorted(set(shares)) or epochs != sorted(set(epochs)):
+            raise RecipeError(
+                f"schedule: milestones = {list(self.milestones)}", "must rise", "put them in order"
+            )
         if self.rates and len(self.rates) != len(self.milestones):
             raise RecipeError(
                 "schedule: rates",
@@ -96,10 +117,9 @@ class Loss:
     """The weight of each auxiliary head; absent: the paper's own, as the network states them."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.label_smoothing < 1:
-            raise RecipeError(
-                f"loss: label_smoothing = {self.label_smoothing}", "must be in [0, 1)", ""
-            )
+        share("loss", "label_smoothing", self.label_smoothing)
+        for weight in self.auxiliary_weights or ():
+            at_least("loss", "auxiliary_weights", weight, 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,8 +133,8 @@ class Averaging:
     """polyak: the fraction of the run after which every step's weights count equally."""
 
     def __post_init__(self) -> None:
-        if not (0 <= self.decay < 1 and 0 <= self.start < 1):
-            raise RecipeError("averaging: decay and start", "must be in [0, 1)", "")
+        share("averaging", "decay", self.decay)
+        share("averaging", "start", self.start)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,6 +158,9 @@ class EarlyStopping:
     patience: int = 0
     """0 never stops early."""
 
+    def __post_init__(self) -> None:
+        at_least("early_stopping", "patience", self.patience, 0)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Input:
@@ -153,10 +176,20 @@ class Input:
     fill: int = 0
 
     def __post_init__(self) -> None:
-        if (self.statistics == "given") != bool(self.mean and self.std):
+        at_least("preprocessing", "resize", self.resize, 0)
+        given = (bool(self.mean), bool(self.std))
+        if given != (self.statistics == "given",) * 2:
             raise RecipeError(
                 "preprocessing: mean and std", 'go with statistics = "given"', "give all or none"
             )
+        if len(self.mean) != len(self.std) or not all(each > 0 for each in self.std):
+            raise RecipeError(
+                "preprocessing: mean and std",
+                "must be as many as each other, and std more than 0",
+                "give one of each a channel",
+            )
+        if not 0 <= self.fill <= 255:
+            raise RecipeError(f"preprocessing: fill = {self.fill}", "must lie in 0 to 255", "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,16 +220,23 @@ class Recipe:
     def __post_init__(self) -> None:
         at_least(self.name, "epochs", self.epochs, 1)
         at_least(self.name, "batch_size", self.batch_size, 1)
+        at_least(self.name, "least_steps", self.least_steps, 0)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for TOML: absent values left out."""
-        plain: dict[str, Any] = _plain(asdict(self))
-        return plain
+        values: dict[str, Any] = plain(asdict(self))
+        return values
 
     @classmethod
     def from_dict(cls, table: Mapping[str, Any], where: str) -> Recipe:
         """The recipe in `table`, which `where` names in errors."""
-        return from_table(cls, table, where)
+        try:
+            return from_table(cls, table, where)
+        except RecipeError as error:
+            if error.what.startswith(where):
+                raise
+            # The dataclasses' own checks do not know where their values came from.
+            raise RecipeError(f"{where}: {error.what}", error.why, error.remedy) from error
 
     def fitted_to(self, images: int) -> Recipe:
         """The recipe for that many training images: see `least_steps`."""
@@ -206,10 +246,14 @@ class Recipe:
         return self.with_changes(batch_size=batch)
 
     def at_size(self, size: int, own: int) -> Recipe:
-        """The recipe for inputs of `size` pixels instead of the network's `own`: pixels scale."""
+        """The recipe for inputs of `size` pixels instead of the network's `own`: pixels scale.
+
+        Those are `augmentation.sizes` and `preprocessing.resize`; what follows from the input size
+        by itself (a `resize` of 0) goes on doing so.
+        """
         if size == own:
             return self
-        smallest, largest = (round(each * size / own) for each in self.augmentation.sizes)
+        smallest, largest = (max(round(px * size / own), 1) for px in self.augmentation.sizes)
         resize = round(self.preprocessing.resize * size / own)
         return replace(
             self,
@@ -264,7 +308,8 @@ def load_recipe(
     small: whether the network sees at most 64 pixels a side. A recipe's ``[small]`` table is laid
         over the rest where it does.
 
-    A recipe's ``[family.NAME]`` table is laid over the rest for the networks of that family.
+    A recipe's ``[family.NAME]`` table is laid over the rest for the networks of that family. All
+    these tables are checked, whether they hold or not.
 
     Raises
     ------
@@ -274,19 +319,52 @@ def load_recipe(
     where = path.name if path.is_relative_to(RECIPES) else str(path)
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # ValueError: not TOML, not UTF-8
         raise RecipeError(where, f"cannot be read as TOML ({error})", "mend that line") from error
-    table.setdefault("name", path.stem)
-    overlays = (
-        (table.pop("without_normalisation", {}), not normalised),
-        (table.pop("small", {}), small),
-        (table.pop("grey", {}), grey),
-        (table.pop("family", {}).get(family, {}), True),
-    )
-    for overlay, holds in overlays:
-        for key, value in overlay.items() if holds else ():
-            table[key] = {**table.get(key, {}), **value} if isinstance(value, dict) else value
-    return Recipe.from_dict(table, where)
+    table.setdefault("name", path.stem.encode("utf-8", "backslashreplace").decode())
+    holding = {
+        "without_normalisation": not normalised,
+        "small": small,
+        "grey": grey,
+        f"family.{family}": True,
+    }
+    overlays = _take_overlays(table, where)
+    recipe = Recipe.from_dict(table, where)
+    for overlay, values in overlays.items():
+        Recipe.from_dict(laid_over(table, values), f"{where} [{overlay}]")
+    for overlay in (each for each, holds in holding.items() if holds and each in overlays):
+        table = laid_over(table, overlays[overlay])
+        recipe = Recipe.from_dict(table, f"{where} [{overlay}]")
+    return recipe
+
+
+def _take_overlays(table: dict[str, Any], where: str) -> dict[str, dict[str, Any]]:
+    """Take the tables that hold for some networks and images out of `table`: by name, as found.
+
+    Raises RecipeError for one that is no table, a family that there is not, and an unknown key.
+    """
+    known = {each.name for each in fields(Recipe)} | {*OVERLAYS, "family"}
+    for key in table:
+        if key not in known:
+            raise RecipeError(f"{where}: {key}", "is not a key here", nearest(key, known))
+    found = {name: table.pop(name) for name in OVERLAYS if name in table}
+    families = table.pop("family", {})
+    if not isinstance(families, dict):
+        remedy = "write [family.NAME] before the values"
+        raise RecipeError(f"{where}: family = {families!r}", "must be a table", remedy)
+    names = {entry.family for entry in entries()}
+    for family, values in families.items():
+        if family not in names:
+            raise RecipeError(
+                f"{where} [family.{family}]", "there is no such family", nearest(family, names)
+            )
+        found[f"family.{family}"] = values
+    for name, values in found.items():
+        if not isinstance(values, dict):
+            raise RecipeError(
+                f"{where}: {name} = {values!r}", "must be a table", f"write [{name}] before values"
+            )
+    return found
 
 
 def _find(name: str, network: str, family: str) -> Path:
@@ -299,21 +377,19 @@ def _find(name: str, network: str, family: str) -> Path:
         raise RecipeError(
             f"--recipe classic for {network}", "its paper gives no recipe", "use --recipe modern"
         )
-    path = Path(name).expanduser()
-    if path.is_file():
-        return path.resolve()
+    try:
+        path = Path(name).expanduser().resolve()
+        found = path.is_file()
+    except (OSError, RuntimeError, ValueError) as error:  # too long, no such home, a null character
+        raise RecipeError(
+            f"--recipe {name}", f"cannot be looked at ({error})", "check the path"
+        ) from error
+    if found:
+        return path
     if path.suffix == ".toml" or "/" in name:
-        raise RecipeError(str(path.resolve()), "there is no such recipe file", "check the path")
+        raise RecipeError(str(path), "there is no such recipe file", "check the path")
     raise RecipeError(
         f"--recipe {name}",
         "is neither a recipe nor a file",
         nearest(name, ("modern", "classic")) + " or give a .toml file",
     )
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items() if each is not None}
-    if isinstance(value, (tuple, list)):
-        return [_plain(each) for each in value]
-    return value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 import types
 import typing
 from collections.abc import Mapping
@@ -57,8 +57,9 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     if origin is tuple:
         return _convert_tuple(get_args(hint), value, where)
     if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
-        if not math.isfinite(value):
-            raise RecipeError(f"{where} = {value}", "must be a finite number", "")
+        # A whole number in TOML may be too large for any float; nan is not less than anything.
+        if not abs(value) <= sys.float_info.max:
+            raise RecipeError(f"{where} = {str(value)[:24]}", "must be a finite number", "")
         return float(value)
     if isinstance(hint, type) and type(value) is hint:
         return value
@@ -106,3 +107,28 @@ def at_least(where: str, name: str, value: float, low: float, *, above: bool = F
             f"must be {'more than' if above else 'at least'} {low}",
             "",
         )
+
+
+def share(where: str, name: str, value: float) -> None:
+    """Raise `RecipeError` unless `value` lies in [0, 1)."""
+    if not 0 <= value < 1:
+        raise RecipeError(f"{where}: {name} = {value}", "must be in [0, 1)", "")
+
+
+def laid_over(table: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
+    """`table` with the values of `overlay`; tables in both are merged, one level deep."""
+    merged = dict(table)
+    for key, value in overlay.items():
+        below = merged.get(key)
+        both = isinstance(value, Mapping) and isinstance(below, Mapping)
+        merged[key] = {**below, **value} if both else value  # type: ignore[dict-item]
+    return merged
+
+
+def plain(value: Any) -> Any:
+    """`value` with tuples as lists and without what is None, which TOML cannot say."""
+    if isinstance(value, dict):
+        return {key: plain(each) for key, each in value.items() if each is not None}
+    if isinstance(value, (tuple, list)):
+        return [plain(each) for each in value]
+    return value
