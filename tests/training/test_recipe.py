@@ -9,7 +9,7 @@ from typing import Any, get_type_hints
 
 import pytest
 import tomli_w
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from striate.errors import RecipeError
@@ -170,6 +170,7 @@ RECIPE_TABLES = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None)  # a busy machine is no defect
 @given(RECIPE_TABLES)
 def test_any_recipe_survives_toml(table: dict[str, Any]) -> None:
     recipe = Recipe.from_dict(tomllib.loads(tomli_w.dumps(table)), "given")
