@@ -29,7 +29,10 @@ def check(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Look for bad files, duplicates and imbalance; exit with 2 if training would refuse."""
+    """Look for what is wrong with images.
+
+    Bad files, duplicates, imbalance; exits with 2 if training would refuse.
+    """
     from striate import api
 
     found = api.check(data, seed=seed, workers=workers, progress=True)

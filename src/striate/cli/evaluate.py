@@ -26,7 +26,10 @@ def evaluate(
     workers: Annotated[int | None, typer.Option(min=0, help="Threads that prepare images.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Measure a run: top-1, top-5, loss, calibration, figures of each class, confusion."""
+    """Measure a run on held-out images.
+
+    Top-1, top-5, loss, calibration, figures of each class, confusion.
+    """
     from striate import api
 
     found = api.evaluate(run, data, workers=workers, progress=True)

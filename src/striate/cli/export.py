@@ -44,7 +44,10 @@ def export(
     ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Write one ONNX file, verified on real images in ONNX Runtime and OpenVINO."""
+    """Write a run as one verified ONNX file.
+
+    It is compared with PyTorch on real images, in ONNX Runtime and in OpenVINO.
+    """
     from rich.console import Console
 
     from striate import api

@@ -15,7 +15,7 @@ KEYS = ("name", "family", "year", "parameters", "macs", "input")
 def list_networks(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """List the networks: family, year, parameters, multiply-accumulates and input size."""
+    """List the networks with their counts and input sizes."""
     from striate import api
 
     entries = api.catalogue()

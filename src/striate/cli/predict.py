@@ -16,7 +16,7 @@ def predict(
     workers: Annotated[int | None, typer.Option(min=0, help="Threads that read images.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Name images: the likeliest classes of each, with their probabilities."""
+    """Say what images show, with probabilities."""
     from striate import api
 
     found = api.predict(run, images, top=top, workers=workers, progress=True)

@@ -68,7 +68,7 @@ def train(
         bool, typer.Option("--json", help="Print the final JSON line alone.")
     ] = False,
 ) -> None:
-    """Train a network on images, evaluate it, and write a run with its report."""
+    """Train a network on images, evaluate and report it."""
     from striate import api
     from striate.training.losses import parse_weights
     from striate.training.options import parse_variant
