@@ -18,6 +18,7 @@ import torch
 import striate
 from striate.errors import Interrupted, RunError, StriateError, TrainingError
 from striate.runs import run as names
+from striate.runs.files import write_atomically
 from striate.training import checkpoint, loop
 from striate.training.progress import Silent
 
@@ -208,7 +209,8 @@ def test_full_disk_stops_the_run_and_keeps_the_checkpoint(
     recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "run"
-    true_write, writes = checkpoint.write_atomically, []
+    true_write = write_atomically
+    writes: list[Path] = []
 
     def full(path: Path, write: Callable[[Path], None]) -> None:
         def halfway(beside: Path) -> None:
