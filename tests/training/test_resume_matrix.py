@@ -187,7 +187,9 @@ def test_validation_loss_that_is_not_finite(
         return found[-1] if len(found) == 1 else {**found[-1], "loss": float("inf")}
 
     monkeypatch.setattr(loop.Training, "validate", validate)
-    with pytest.raises(TrainingError, match=r"epoch 2: the validation loss is not finite \(inf\)"):
+    with pytest.raises(
+        TrainingError, match=r"epoch 2, its end: the validation loss is not finite \(inf\)"
+    ):
         train(tmp_path / "run", epochs=2, batch=99)
     run = striate.open_run(tmp_path / "run")
     assert [line["epoch"] for line in run.metrics] == [0, 1]

@@ -10,7 +10,7 @@ import hashlib
 import io
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -127,7 +127,7 @@ def load(path: Path, *, identity: str) -> State:
     return state
 
 
-def _check(handle: BinaryIO) -> None:
+def _check(handle: io.BufferedReader) -> None:
     """Leave `handle` where the payload begins, after comparing it with its digest."""
     if handle.read(len(MAGIC)) != MAGIC:
         raise ValueError("it does not begin as a checkpoint does")

@@ -259,7 +259,8 @@ class Training:
     def _record(self, entry: dict[str, Any]) -> None:
         """Add a line of ``metrics.jsonl``, whose format knows finite numbers only."""
         validation = entry.get("validation", {})
-        where = f"epoch {max(entry['epoch'], 1)}"
+        epoch = entry["epoch"]
+        where = f"epoch {epoch}, its end" if epoch else "epoch 1, its first update"
         if not all(math.isfinite(figure) for figure in validation.values()):
             raise self._diverged(where, f"the validation loss is not finite ({validation['loss']})")
         for layer, sizes in entry["health"].items():
