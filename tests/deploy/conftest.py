@@ -18,7 +18,7 @@ CLASSES = ("daisy", "“quoted” <b>", "向日葵")
 
 
 class SmallNetwork(nn.Module):
-    """What exporters like to change: batch norm, equal tensors, a flattened grid."""
+    """What exporters trip over: batch norm, equal tensors, adaptive pooling to a grid."""
 
     def __init__(self, channels: int = 3) -> None:
         super().__init__()
@@ -26,7 +26,8 @@ class SmallNetwork(nn.Module):
         self.bn1 = nn.BatchNorm2d(6)
         self.conv2 = nn.Conv2d(6, 6, 3, groups=2)
         self.bn2 = nn.BatchNorm2d(6)
-        self.classifier = nn.Linear(6 * 12 * 12, len(CLASSES))
+        self.pool = nn.AdaptiveAvgPool2d((6, 6))
+        self.classifier = nn.Linear(6 * 6 * 6, len(CLASSES))
         # Logits far apart, so that a wrong pixel shows in the probabilities.
         with torch.no_grad():
             self.classifier.weight.mul_(8)
@@ -34,7 +35,7 @@ class SmallNetwork(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = torch.relu(self.bn1(self.conv1(x)))
         x = torch.relu(self.bn2(self.conv2(x)))
-        return self.classifier(torch.flatten(x, 1))
+        return self.classifier(torch.flatten(self.pool(x), 1))
 
 
 @dataclass

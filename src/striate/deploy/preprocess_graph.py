@@ -138,7 +138,7 @@ class PreprocessGraph(nn.Module):
             real = real_rows.unsqueeze(1) * real_columns.unsqueeze(0)
             fitted = fitted + self.fill * (1.0 - real)
         # Changes nothing, but tells TorchScript the size, which adaptive pooling asks for.
-        return fitted.reshape(-1, self.channels, self.rows.kept, self.columns.kept)
+        return fitted.reshape(images.shape[0], self.channels, self.rows.kept, self.columns.kept)
 
     def _target(self, size: Tensor, given: Tensor) -> Tensor:
         """Length of a side after the resize that makes the side `given` self.resize long."""
