@@ -6,7 +6,6 @@ Each does what the command of the same name does and returns what that prints. A
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -188,8 +187,7 @@ def train(
             evaluation = evaluate_own(planned.run, planned.data, workers=workers, progress=progress)
         except KeyboardInterrupt as stop:
             raise Interrupted(
-                "in the final evaluation; go on with: "
-                f"striate train {shlex.quote(str(planned.run.path))} --resume"
+                f"in the final evaluation; go on with: {processes.resume_command(planned.run.path)}"
             ) from stop
         timing = planned.run.timing
         assert state.best is not None

@@ -62,14 +62,15 @@ class Scale:
 def round_steps(low: float, high: float, count: int = 5) -> list[float]:
     """About `count` round numbers (1, 2 or 5 times a power of ten) from `low` to `high`."""
     span = high - low
-    if span <= 0:
+    # Where the span is lost in the digits of its ends, there are no round numbers between them.
+    if span <= 1e-9 * max(abs(low), abs(high)):
         return [low]
     rough = span / count
     power = 10.0 ** math.floor(math.log10(rough))
     step = min((m * power for m in (1, 2, 5, 10)), key=lambda s: abs(math.log(s / rough)))
     first = math.ceil(low / step - 1e-9)
     last = math.floor(high / step + 1e-9)
-    return [round(i * step, 12) for i in range(first, last + 1)]
+    return [float(f"{i * step:.15g}") for i in range(first, last + 1)]
 
 
 def powers(low: float, high: float, count: int = 6) -> list[float]:

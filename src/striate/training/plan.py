@@ -22,6 +22,7 @@ from striate.runs import run as names
 from striate.runs.config import DataOrigin, RunConfig
 from striate.runs.files import make_folder
 from striate.runs.run import Run, is_run_folder
+from striate.training import checkpoint
 from striate.training.assemble import (
     build,
     make_training,
@@ -131,6 +132,7 @@ def _plan_new(options: Options, place: Place) -> Planned:
     training = make_training(run, network, data, recipe, options=options, place=place)
     if group.leads:
         make_folder(out)
+        checkpoint.clear(out, fresh=True)
         config.write(out / names.CONFIG)
     open_board(training, run, options)
     return Planned(run=run, training=training, data=data)
