@@ -11,7 +11,7 @@ READY := $(VENV)/.ready
 SITE  := src tests benchmarks tools
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test quick lint format bench clean
+.PHONY: help setup demo test quick exhaustive lint format bench clean
 
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */\1\t/' | expand -t 10
@@ -27,7 +27,7 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install -qq -c constraints.txt pip setuptools
 	@$(BIN)/python -m pip install -qq -c constraints.txt --no-build-isolation \
-	    -e '.[dev,export,tensorboard]'
+	    -e '.[dev,export,tensorboard,timm]'
 	@touch $@
 
 demo: $(READY)  ## train on scikit-learn's digits, report, export, predict: a minute
@@ -43,7 +43,10 @@ test: $(READY)  ## every test, with coverage
 	$(BIN)/python -m pytest --cov=striate --cov-report=term:skip-covered
 
 quick: $(READY)  ## the tests that take no more than a few seconds each
-	$(BIN)/python -m pytest -m 'not slow and not browser'
+	$(BIN)/python -m pytest -m 'not slow and not browser and not exhaustive'
+
+exhaustive: $(READY)  ## train every network of the catalogue for two steps
+	$(BIN)/python -m pytest -m exhaustive
 
 lint: $(READY)  ## ruff, mypy and the order of the rooms
 	$(BIN)/ruff check $(SITE)

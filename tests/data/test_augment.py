@@ -52,6 +52,7 @@ def test_a_recipes_table_becomes_an_augmentation() -> None:
         {"crop": "centre"},
         {"mirror": 1},
         {"padding": -1},
+        {"border": "mirror"},
         {"padding": 2.5},
         {"scale": [0, 1]},
         {"scale": [0.5, 1.5]},
@@ -194,6 +195,10 @@ def test_padded_crops_are_slices_of_the_padded_images(channels: int) -> None:
         assert (cut[k] == padded[k, top : top + 9, left : left + 7]).all()
     assert set(tops) == set(lefts) == set(range(7))
     assert (geometry.padded_crops(images, draws, 0, 0) == images).all()
+    reflected = np.pad(images, ((0, 0), (3, 3), (3, 3), (0, 0)), mode="reflect")
+    cut = geometry.padded_crops(images, draws, 3, None)
+    for k, (top, left) in enumerate(zip(tops, lefts, strict=True)):
+        assert (cut[k] == reflected[k, top : top + 9, left : left + 7]).all()
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -35,12 +35,16 @@ def test_modern_adapts_to_networks_without_batch_norm_and_to_grey_images() -> No
     assert load_recipe("modern", **WHO).optimiser.name == "sgd"
     assert load_recipe("modern", **WHO).augmentation.mirror
     assert load_recipe("modern", **WHO).loss.label_smoothing == 0.1
-    assert load_recipe("modern", **{**WHO, "small": True}).loss.label_smoothing == 0.0
+    small = load_recipe("modern", **{**WHO, "small": True})
+    assert (small.augmentation.border, small.augmentation.erasing) == ("reflect", 0.25)
+    digits = load_recipe("modern", **{**WHO, "small": True, "grey": True})
+    assert (digits.augmentation.border, digits.augmentation.erasing) == ("fill", 0.0)
     plain = load_recipe("modern", **{**WHO, "normalised": False, "grey": True})
     assert plain.optimiser.name == "adamw"
     assert plain.gradient.clip_norm == 1.0
     lenet = load_recipe("modern", **{**WHO, "normalised": False, "family": "lenet"})
     assert lenet.optimiser.rate == 10 * plain.optimiser.rate
+    assert lenet.loss.label_smoothing == lenet.augmentation.brightness == 0.0
     assert not plain.augmentation.mirror
 
 

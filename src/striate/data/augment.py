@@ -16,6 +16,7 @@ from striate.errors import RecipeError, nearest
 
 Crop = Literal["resized", "padded", "corner", "none"]
 _CROPS = ("auto", "resized", "padded", "corner", "none")
+_BORDERS = ("fill", "reflect")
 _SMALL = 64  # inputs up to this size: "auto" pads and crops; above, it crops and resizes
 
 
@@ -33,6 +34,8 @@ class Augmentation:
         Where the pre-processing pads images, every crop starts from the padded one.
     scale, ratio: area, as a share of the image, and width over height of a resized crop.
     padding: pixels on each side of a padded crop.
+    border: what that padding is: ``"fill"``, the level that the pre-processing pads with, or
+        ``"reflect"``, the image reflected at its border, where photographs go on more naturally.
     sizes: the short side before a corner crop is drawn from this range of pixels, ends included.
     mirror: turn left and right round in half of the images.
     brightness, contrast, saturation: factors are drawn from 1 - value to 1 + value, as
@@ -49,6 +52,7 @@ class Augmentation:
     scale: tuple[float, float] = (0.08, 1.0)
     ratio: tuple[float, float] = (3 / 4, 4 / 3)
     padding: int = 4
+    border: str = "fill"
     sizes: tuple[int, int] = (256, 256)
     mirror: bool = True
     brightness: float = 0.0
@@ -62,6 +66,8 @@ class Augmentation:
     def __post_init__(self) -> None:
         if self.crop not in _CROPS:
             raise _wrong("crop", self.crop, "unknown", nearest(str(self.crop), _CROPS))
+        if self.border not in _BORDERS:
+            raise _wrong("border", self.border, "unknown", nearest(str(self.border), _BORDERS))
         if not isinstance(self.mirror, bool):
             raise _wrong("mirror", self.mirror, "must be true or false")
         if not _whole(self.padding) or self.padding < 0:
@@ -103,7 +109,8 @@ class Augmentation:
         crops = {
             "resized": f"random crop of {self.scale[0]:.0%} to {self.scale[1]:.0%} of the area, "
             f"resized to {height} × {width}",
-            "padded": f"{self.padding} pixels of padding, random crop of {height} × {width}",
+            "padded": f"{self.padding} pixels of {'reflected ' * (self.border == 'reflect')}padding, "
+            f"random crop of {height} × {width}",
             "corner": f"short side to {small if small == large else f'{small} to {large}'} pixels, "
             f"random crop of {height} × {width}",
             "none": f"centre crop of {height} × {width}",

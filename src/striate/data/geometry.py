@@ -93,16 +93,20 @@ def _resize(
 
 
 def padded_crops(
-    images: NDArray[np.uint8], draws: NDArray[np.float64], padding: int, fill: int
+    images: NDArray[np.uint8], draws: NDArray[np.float64], padding: int, fill: int | None
 ) -> NDArray[np.uint8]:
-    """`images` (N, H, W, C) with `padding` pixels of `fill` all round, cut back to (H, W) anywhere.
+    """`images` (N, H, W, C) with `padding` pixels all round, cut back to (H, W) anywhere.
 
     Four pixels of padding on CIFAR: He et al. 2016, Sec. 4.2, after Lee et al. 2015,
-    Deeply-supervised nets. `draws` are uniform numbers (N, 2).
+    Deeply-supervised nets. The padding has the level `fill`, or, if that is None, is the image
+    reflected at its border. `draws` are uniform numbers (N, 2).
     """
     n, height, width, channels = images.shape
-    ground = np.full((n, height + 2 * padding, width + 2 * padding, channels), fill, np.uint8)
-    ground[:, padding : padding + height, padding : padding + width] = images
+    margins = ((0, 0), (padding, padding), (padding, padding), (0, 0))
+    if fill is None:
+        ground = np.ascontiguousarray(np.pad(images, margins, mode="reflect"))
+    else:
+        ground = np.pad(images, margins, constant_values=fill)
     top, left = (draws * (2 * padding + 1)).astype(np.int64).T
     # A row of a crop lies in one piece in memory. Seeing the memory as rows that begin at every
     # byte makes the crops one gather, which copies whole rows.

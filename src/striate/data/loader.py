@@ -255,9 +255,8 @@ class Loader:
         pixels = self._fitted(indices)
         if self._crop == "padded":
             draws = uniforms(self.seed, epoch, indices, 2, CROP)
-            pixels = geometry.padded_crops(
-                pixels, draws, self.augmentation.padding, self.preprocessing.fill
-            )
+            fill = None if self.augmentation.border == "reflect" else self.preprocessing.fill
+            pixels = geometry.padded_crops(pixels, draws, self.augmentation.padding, fill)
         if self.augmentation.mirror:
             geometry.mirror(pixels, self._mirrored(epoch, indices))
         return pixels
