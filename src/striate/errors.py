@@ -29,6 +29,10 @@ class NetworkError(StriateError):
     """An unknown network, a variant it does not have, an input that it cannot take."""
 
 
+class WeightsError(StriateError):
+    """Published weights that are not to be had, are damaged, or are those of another network."""
+
+
 class DataError(StriateError):
     """Images or labels that are missing, unreadable or inconsistent."""
 

@@ -27,11 +27,14 @@ class Origin:
     rules: (pattern, replacement), in order, from its names to ours.
     heads: pattern, after renaming, of auxiliary heads that its weights hold and our network may be
         created without.
+    transform_input: whether the library's network itself turns ImageNet's normalisation of the
+        input into (image - 0.5) / 0.5, which ours leaves to the pre-processing.
     """
 
     name: str
     rules: Rules = ()
     heads: str = ""
+    transform_input: bool = False
 
 
 RESNET: Rules = (
@@ -81,7 +84,9 @@ ORIGINS: dict[tuple[str, Source], Origin] = {
         for bn in ("", "_bn")
         for depth, counts in _VGG.items()
     },
-    ("googlenet_bn", "torchvision"): Origin(name="googlenet", rules=GOOGLENET, heads=r"^aux\d\."),
+    ("googlenet_bn", "torchvision"): Origin(
+        name="googlenet", rules=GOOGLENET, heads=r"^aux\d\.", transform_input=True
+    ),
     ("resnet18", "torchvision"): Origin(name="resnet18", rules=RESNET),
     ("resnet34", "torchvision"): Origin(name="resnet34", rules=RESNET),
     ("resnet50_v1_5", "torchvision"): Origin(name="resnet50", rules=RESNET),
@@ -89,7 +94,8 @@ ORIGINS: dict[tuple[str, Source], Origin] = {
     ("resnet152_v1_5", "torchvision"): Origin(name="resnet152", rules=RESNET),
 }
 
-# Networks whose namesakes follow another convention: (the variant that equals them, how they differ).
+# Networks whose namesakes elsewhere follow another convention: the variant that equals those, and
+# what they do.
 OTHERS: dict[str, tuple[str, str]] = {
     "alexnet": ("alexnet_owt", "one tower without groups or normalisation"),
     "googlenet": ("googlenet_bn", "batch normalisation and 3×3 for 5×5"),
