@@ -1,0 +1,174 @@
+"""ATen operators under readable names, with the attributes that say what they do."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from striate.anatomy.attributes import READERS, Arguments
+
+# Moves, renames or copies values and computes none: left out of tables unless asked for.
+PLUMBING = frozenset(
+    ["view", "reshape", "permute", "transpose", "expand", "squeeze", "unsqueeze", "flatten", "slice", "select", "copy", "clone", "detach", "cast", "assemble", "alias", "unfold"]
+)
+
+NAMES = {
+    "convolution": "convolution",
+    "addmm": "linear",
+    "linear": "linear",
+    "max_pool2d_with_indices": "max pool",
+    "max_pool3d_with_indices": "max pool",
+    "max_pool2d": "max pool",
+    "avg_pool1d": "average pool",
+    "avg_pool2d": "average pool",
+    "avg_pool3d": "average pool",
+    "_adaptive_avg_pool2d": "adaptive average pool",
+    "_adaptive_avg_pool3d": "adaptive average pool",
+    "adaptive_avg_pool1d": "adaptive average pool",
+    "adaptive_max_pool2d": "adaptive max pool",
+    "adaptive_max_pool3d": "adaptive max pool",
+    "native_batch_norm": "batch norm",
+    "_native_batch_norm_legit": "batch norm",
+    "_native_batch_norm_legit_no_training": "batch norm",
+    "native_layer_norm": "layer norm",
+    "_fused_rms_norm": "rms norm",
+    "native_group_norm": "group norm",
+    "hardtanh": "clipped relu",
+    "hardswish": "hard swish",
+    "hardsigmoid": "hard sigmoid",
+    "leaky_relu": "leaky relu",
+    "_prelu_kernel": "prelu",
+    "_softmax": "softmax",
+    "_log_softmax": "log softmax",
+    "mul": "multiply",
+    "sub": "subtract",
+    "rsub": "subtract",
+    "div": "divide",
+    "cat": "concatenate",
+    "constant_pad_nd": "pad",
+    "native_dropout": "dropout",
+    "pixel_shuffle": "pixel shuffle",
+    "pixel_unshuffle": "pixel unshuffle",
+    "im2col": "unfold",
+    "col2im": "fold",
+    "view": "view",
+    "_unsafe_view": "view",
+    "_reshape_alias": "view",
+    "reshape": "view",
+    "t": "transpose",
+    "_to_copy": "cast",
+    "clone": "copy",
+    "copy": "copy",
+    "lift_fresh": "alias",
+    "amax": "maximum over axes",
+    "amin": "minimum over axes",
+    "upsample_nearest2d": "upsample",
+    "upsample_bilinear2d": "upsample",
+    "channel_shuffle": "channel shuffle",
+    "native_channel_shuffle": "channel shuffle",
+}
+PRODUCTS = frozenset(("mm", "addmm", "bmm", "baddbmm", "linear", "matmul", "mv", "addmv", "dot"))
+ATTENTION = "scaled_dot_product"
+VALUES = {
+    "_local_scalar_dense": "a tensor is turned into a number",
+    "item": "a tensor is turned into a number",
+    "is_nonzero": "a tensor decides a branch",
+    "equal": "two tensors are compared",
+    "nonzero": "positions are chosen by value",
+    "masked_select": "positions are chosen by value",
+    "_unique2": "distinct values are counted",
+    "unique_dim": "distinct values are counted",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What is the same for every call of one ATen operator."""
+
+    name: str  # "aten.relu_.default"
+    base: str  # "relu"
+    overload: str
+    arguments: tuple[str, ...]
+    in_place: bool
+    view: bool
+    pointwise: bool
+    splits: bool  # gives several views
+    costly: bool  # kept even where it reads parameters alone: it counts as MACs
+    shape_alone: bool  # reads the shape of its argument and none of its values
+    random: bool
+    value_wanted: str  # why it cannot run on shapes; "" = it can
+
+
+@functools.cache
+def traits_of(func: Any) -> Traits:
+    """Read the traits of an operator from its schema."""
+    schema = func._schema
+    base = schema.name.partition("::")[2]
+    written = [a for a in schema.arguments if a.alias_info is not None and a.alias_info.is_write]
+    returned = [r.alias_info for r in schema.returns if r.alias_info is not None]
+    in_place = bool(written) and any(alias.is_write for alias in returned)
+    plain = base[:-1] if base.endswith("_") and in_place else base
+    return Traits(
+        name=str(func),
+        base=plain,
+        overload=func._overloadname,
+        arguments=tuple(argument.name for argument in schema.arguments),
+        in_place=in_place,
+        view=(bool(returned) and not in_place) or base in ("_unsafe_view", "lift_fresh"),
+        pointwise=torch.Tag.pointwise in func.tags,
+        splits=base in ("split", "split_with_sizes", "unbind", "chunk", "unsafe_split"),
+        costly=base in PRODUCTS or base == "convolution" or ATTENTION in base,
+        shape_alone=base.endswith("_like") or base.startswith("new_"),
+        random=torch.Tag.nondeterministic_seeded in func.tags,
+        value_wanted=VALUES.get(base, ""),
+    )
+
+
+def bind(traits: Traits, args: Sequence[Any], kwargs: Arguments) -> dict[str, Any]:
+    """Give the arguments of a call by name; those left at their defaults are absent."""
+    return {**dict(zip(traits.arguments, args, strict=False)), **kwargs}
+
+
+def describe(
+    traits: Traits, args: Sequence[Any], kwargs: Arguments, output: Any, known: Sequence[bool]
+) -> tuple[str, dict[str, Any]]:
+    """Give the readable operator and its attributes.
+
+    `known` says of each tensor argument whether it descends from the network's inputs.
+    """
+    base = traits.base
+    if base in PRODUCTS:
+        return _product(traits, args, kwargs, known)
+    if ATTENTION in base:
+        query, key, value = args[:3]
+        sizes = {"keys": key.shape[-2], "width": query.shape[-1], "values": value.shape[-1]}
+        return "attention", sizes
+    name = NAMES.get(base) or base.strip("_").replace("_", " ")
+    reader = READERS.get(base)
+    if reader is None:
+        return name, {}
+    given = reader(bind(traits, args, kwargs), output)
+    return given.pop("operator", name), given
+
+
+def _product(
+    traits: Traits, args: Sequence[Any], kwargs: Arguments, known: Sequence[bool]
+) -> tuple[str, dict[str, Any]]:
+    """Tell a linear layer, which has one factor of parameters, from a product of activations.
+
+    `contracted` is the length of the sums: each value of the output takes as many products.
+    `activations` says on which side of the product they stand.
+    """
+    tensors = [value for value in (*args, *kwargs.values()) if isinstance(value, Tensor)]
+    first = 1 if traits.base in ("addmm", "baddbmm", "addmv") else 0
+    left, right = tensors[first], tensors[first + 1]
+    contracted = {"contracted": left.shape[-1]}
+    if known[first] and known[first + 1]:
+        return "matrix product", contracted
+    side = "right" if known[first + 1] else "left"
+    return "linear", contracted | {"activations": side}

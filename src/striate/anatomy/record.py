@@ -1,0 +1,200 @@
+"""One forward on meta tensors, kept as a graph: the start of everything in this room.
+
+No weight is allocated and no number computed: the network's operators run on tensors that have
+shapes alone, and each ATen operator that reads something of the input becomes a `Node`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
+
+from striate.anatomy.operators import PLUMBING
+from striate.anatomy.tape import Entry, Tape, Unrecordable
+from striate.errors import NetworkError, StriateError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """One operator of a forward, with the tensor that it gives."""
+
+    index: int
+    operator: str  # readable: "convolution", "linear", "max pool", "batch norm", "add", …
+    aten: str  # "aten.convolution.default"; "" for an input
+    module: str  # path of the innermost module called, "" = the network itself
+    call: int  # which call of that module, 0 first
+    kind: str  # class of that module
+    name: str  # unique in the graph: "layer1.0.conv1", "layer1.0.add", "relu#2"
+    inputs: tuple[int, ...]  # nodes that it reads; none but those that descend from the inputs
+    shape: tuple[int, ...]  # of its output, batch axis first
+    bytes: int  # that its output allocates: 0 for views and operators in place
+    attributes: Mapping[str, Any]  # kernel, stride, padding, dilation, groups, dim, scale, …
+    parameters: tuple[str, ...]  # names of the parameters that it reads
+
+
+@dataclass(frozen=True, kw_only=True)
+class Graph:
+    """All operators of one forward with a batch of one, in order of execution."""
+
+    network: str  # name for people
+    inputs: tuple[tuple[int, ...], ...]  # shapes without the batch axis
+    nodes: tuple[Node, ...]  # the first are the inputs
+    outputs: tuple[int, ...]
+    modules: Mapping[str, str]  # path -> class of every module, called or not
+    parameters: Mapping[str, int]  # name -> number of values, shared ones once
+    used: frozenset[str]  # parameters that the forward read
+
+
+def record(network: nn.Module, *inputs: Tensor, name: str = "", training: bool = False) -> Graph:
+    """Run `network` once on meta copies of `inputs`, and keep what it did.
+
+    The network may live anywhere; nothing of it is copied but shapes, and nothing of it changes.
+    Each input has its batch axis first, (1, C, H, W) for images. `training` records the network in
+    training mode, auxiliary heads and dropout included; otherwise in evaluation mode.
+
+    Raises
+    ------
+    NetworkError: where the forward fails or depends on values, naming the layer; a network's own
+        error about its input goes through as it is.
+    """
+    network = getattr(network, "_orig_mod", network)  # what torch.compile wrapped
+    title = name or type(network).__name__
+    stored = _meta_tensors(network, title)
+    moved = any(value is not stored[key] for key, value in _named_tensors(network))
+    tape = Tape(network, {key: stored[key] for key, _ in network.named_parameters()})
+    arguments = [tape.add_input(torch.empty_like(value, device="meta")) for value in inputs]
+    try:
+        with _mode(network, training), torch.no_grad(), tape.following_modules(), tape:
+            if moved:
+                output = torch.func.functional_call(network, stored, tuple(arguments))
+            else:
+                output = network(*arguments)
+        outputs = tape.find(output)
+    except StriateError:
+        raise
+    except Exception as error:
+        raise _explain(error, tape, title, network, inputs) from error
+    return _finish(tape, network, title, inputs, outputs)
+
+
+def _named_tensors(network: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    yield from network.named_parameters()
+    yield from network.named_buffers()
+
+
+def _meta_tensors(network: nn.Module, title: str) -> dict[str, Tensor]:
+    """Give every parameter and buffer as a meta tensor: itself where it is one already."""
+    found: dict[str, Tensor] = {}
+    for key, value in _named_tensors(network):
+        if isinstance(value, UninitializedParameter | UninitializedBuffer):
+            raise NetworkError(
+                f"{title}, '{key}'",
+                "has no shape before the first batch",
+                "run the network once on an image, then look at it",
+            )
+        if value.is_meta:
+            found[key] = value
+        elif isinstance(value, nn.Parameter):
+            moved = torch.empty_like(value, device="meta", requires_grad=False)
+            found[key] = nn.Parameter(moved, requires_grad=False)
+        else:
+            found[key] = torch.empty_like(value, device="meta")
+    return found
+
+
+@contextmanager
+def _mode(network: nn.Module, training: bool) -> Iterator[None]:
+    """Put all modules in one mode, and each back in its own afterwards."""
+    before = [(module, module.training) for module in network.modules()]
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)  # it would hide attention's layers in one call
+    try:
+        for module, _ in before:
+            module.training = training
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+        for module, mode in before:
+            module.training = mode
+
+
+def _explain(
+    error: Exception, tape: Tape, title: str, network: nn.Module, inputs: tuple[Tensor, ...]
+) -> NetworkError:
+    kinds = {path: type(module).__name__ for path, module in network.named_modules()}
+    where = f"{title}, layer '{tape.failed}' ({kinds[tape.failed]})" if tape.failed else title
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    reason = lines[0].rstrip(".") if lines else type(error).__name__
+    if isinstance(error, Unrecordable) or "meta tensor" in reason or "'Meta' backend" in reason:
+        return NetworkError(
+            where,
+            f"its forward depends on values, not on shapes alone: {reason}",
+            "the layers after it cannot be known without running it on an image",
+        )
+    shapes = " and ".join(str(tuple(value.shape)) for value in inputs)
+    return NetworkError(
+        where, f"fails on input of shape {shapes}: {reason}", "give the size that the network takes"
+    )
+
+
+def _finish(
+    tape: Tape,
+    network: nn.Module,
+    title: str,
+    inputs: tuple[Tensor, ...],
+    outputs: tuple[int, ...],
+) -> Graph:
+    kinds = {path: type(module).__name__ for path, module in network.named_modules()}
+    names = _name(tape.entries, {path for path, m in network.named_modules() if not m._modules})
+    nodes = tuple(
+        Node(
+            index=index,
+            operator=entry.operator,
+            aten=entry.aten,
+            module=entry.module,
+            call=entry.call,
+            kind=kinds[entry.module],
+            name=names[index],
+            inputs=entry.inputs,
+            shape=entry.shape,
+            bytes=entry.bytes,
+            attributes=entry.attributes,
+            parameters=entry.parameters,
+        )
+        for index, entry in enumerate(tape.entries)
+    )
+    return Graph(
+        network=title,
+        inputs=tuple(tuple(value.shape[1:]) for value in inputs),
+        nodes=nodes,
+        outputs=outputs,
+        modules=kinds,
+        parameters={key: value.numel() for key, value in network.named_parameters()},
+        used=frozenset(tape.used),
+    )
+
+
+def _name(entries: list[Entry], leaves: set[str]) -> list[str]:
+    """Name each node by its module, with the operator where a module runs several."""
+    counts: dict[tuple[str, int], int] = {}
+    for entry in entries:
+        if entry.operator not in PLUMBING:
+            key = entry.module, entry.call
+            counts[key] = counts.get(key, 0) + 1
+    names: list[str] = []
+    taken: dict[str, int] = {}
+    for entry in entries:
+        alone = counts.get((entry.module, entry.call)) == 1 and entry.operator not in PLUMBING
+        if entry.module and alone and entry.module in leaves:
+            base = entry.module
+        else:
+            base = ".".join(filter(None, (entry.module, entry.operator.replace(" ", "_"))))
+        taken[base] = taken.get(base, 0) + 1
+        names.append(base if taken[base] == 1 else f"{base}#{taken[base]}")
+    return names
