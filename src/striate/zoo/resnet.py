@@ -1,10 +1,11 @@
 """Residual networks: He et al., "Deep Residual Learning for Image Recognition", CVPR 2016.
 
-Plain networks get worse when they get deeper, on their own training set too. Here each block
-computes only the difference to its input, ``y = F(x) + x``, so that doing nothing is easy and
-depth can only help. ResNet-152, 8 times deeper than VGG-19 and yet cheaper, reached 5.71 % top-5
-error on ImageNet's validation set (10 crops), an ensemble of six 3.57 % on the test set (first in
-ILSVRC 2015); the 110-layer network for CIFAR-10 reached 6.43 % error.
+Plain networks get worse when they get deeper, on their own training set too: with 10 crops
+`plain34` errs in 28.54 % of ImageNet's validation images, `plain18` in 27.94 % (Table 2). Here each
+block computes only the difference to its input, ``y = F(x) + x``, so that doing nothing is easy and
+depth can only help: 25.03 % for `resnet34` (option A), 27.88 % for `resnet18`. ResNet-152, 8 times
+deeper than VGG-19 and yet cheaper, reached 5.71 % top-5 error (Table 3, 10 crops), an ensemble of
+six 3.57 % on the test set (Table 5; first in ILSVRC 2015). `resnet_cifar.py` has the small ones.
 
 Where dimensions change, the shortcut is (Sec. 3.3, 4.1) A: identity with zeros in the new
 channels, B: a 1×1 projection there only, C: projections everywhere.
@@ -13,19 +14,26 @@ Departures: the paper recomputes batch-norm statistics over the training set aft
 keep running averages (momentum 0.1). `*_v1_5` moves a bottleneck's stride from its first 1×1 to
 its 3×3 convolution, so that no position of the input is skipped: 0.5 % more accurate, 6 % more
 MACs, and equal to torchvision's networks of the same depth.
+
+`se_resnet50` and `cbam_resnet50` put a block of `attention.py` before each addition, as any network
+here does with ``attention="se"|"cbam"``. SE-ResNet-50 extends the paper's form;
+`se_resnet50_v1_5` is timm's. The CBAM paper states the arithmetic of the paper's form, its
+released code extends v1.5: ours is the released network.
 """
 
 # ruff: noqa: RET504 - every stage is a line of its own, with its shape
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from striate.errors import NetworkError
-from striate.zoo.layers import Conv2d, Linear, check_input, he_normal
+from striate.zoo.attention import Attention, make_attention
+from striate.zoo.layers import Conv2d, Linear, check_input, he_normal, set_zero
 
 Shortcut = Literal["A", "B", "C"]
 
@@ -40,12 +48,22 @@ TABLE_1 = {
     152: (3, 8, 36, 3),
 }
 
-# Sec. 4.2, CIFAR-10: a 3×3 convolution, then 2n layers for each feature map size: 6n + 2 layers.
-CIFAR_TABLE = {
-    "output map size": (32, 16, 8),
-    "# layers": ("1 + 2n", "2n", "2n"),
-    "# filters": (16, 32, 64),
-}
+
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """What the blocks of a network are made of."""
+
+    bottleneck: bool = False
+    residual: bool = True  # False: the plain network of the same layers
+    shortcut: Shortcut = "B"
+    stride_in_3x3: bool = False  # of a bottleneck; the paper's is in its first 1×1
+    attention: Attention = None  # a block before each addition
+
+    def __post_init__(self) -> None:
+        if self.shortcut not in ("A", "B", "C"):
+            raise NetworkError(
+                f"shortcut '{self.shortcut}'", "the paper has A, B and C", "choose one of them"
+            )
 
 
 class PaddedShortcut(nn.Module):
@@ -60,34 +78,51 @@ class PaddedShortcut(nn.Module):
         return F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.extra))
 
 
-def make_shortcut(inputs: int, outputs: int, stride: int, option: Shortcut) -> nn.Module:
+def make_shortcut(
+    inputs: int, outputs: int, stride: int, option: Shortcut, *, batch_norm: bool = True
+) -> nn.Module:
     """Make the shortcut of one block: identity, option A's padding or a projection."""
     same = inputs == outputs and stride == 1
     if same and option != "C":
         return nn.Identity()
     if option == "A":
         return PaddedShortcut(inputs, outputs, stride)
-    return nn.Sequential(
-        Conv2d(inputs, outputs, 1, stride, bias=False),
-        nn.BatchNorm2d(outputs),
-    )
+    projection = Conv2d(inputs, outputs, 1, stride, bias=False)
+    return nn.Sequential(projection, nn.BatchNorm2d(outputs)) if batch_norm else projection
 
 
-class BasicBlock(nn.Module):
-    """Two 3×3 convolutions (Fig. 5 left): inputs -> channels, the stride in the first."""
+class PlainBlock(nn.Module):
+    """Two 3×3 convolutions without a shortcut, for the plain networks."""
 
-    def __init__(self, inputs: int, channels: int, stride: int, shortcut: Shortcut) -> None:
+    def __init__(self, inputs: int, channels: int, stride: int) -> None:
         super().__init__()
         self.conv1 = Conv2d(inputs, channels, 3, stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(channels)
         self.conv2 = Conv2d(channels, channels, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(channels)
-        self.shortcut = make_shortcut(inputs, channels, stride, shortcut)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, inputs, H, W) to (N, channels, H / stride, W / stride)."""
+        x = F.relu(self.bn1(self.conv1(x)), inplace=True)
+        return F.relu(self.bn2(self.conv2(x)), inplace=True)
+
+
+class BasicBlock(nn.Module):
+    """Two 3×3 convolutions (Fig. 5 left): inputs -> channels, the stride in the first."""
+
+    def __init__(self, inputs: int, channels: int, stride: int, form: Form) -> None:
+        super().__init__()
+        self.conv1 = Conv2d(inputs, channels, 3, stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.conv2 = Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(channels)
+        self.attention = make_attention(form.attention, channels)
+        self.shortcut = make_shortcut(inputs, channels, stride, form.shortcut)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, inputs, H, W) to (N, channels, H / stride, W / stride)."""
         y = F.relu(self.bn1(self.conv1(x)), inplace=True)
-        y = self.bn2(self.conv2(y))
+        y = self.attention(self.bn2(self.conv2(y)))
         y += self.shortcut(x)
         return F.relu(y, inplace=True)
 
@@ -98,48 +133,57 @@ class Bottleneck(nn.Module):
     The paper's stride is in the first 1×1; `stride_in_3x3` moves it (v1.5).
     """
 
-    def __init__(
-        self, inputs: int, channels: int, stride: int, shortcut: Shortcut, stride_in_3x3: bool
-    ) -> None:
+    def __init__(self, inputs: int, channels: int, stride: int, form: Form) -> None:
         super().__init__()
-        first, second = (1, stride) if stride_in_3x3 else (stride, 1)
+        first, second = (1, stride) if form.stride_in_3x3 else (stride, 1)
         self.conv1 = Conv2d(inputs, channels, 1, first, bias=False)
         self.bn1 = nn.BatchNorm2d(channels)
         self.conv2 = Conv2d(channels, channels, 3, second, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(channels)
         self.conv3 = Conv2d(channels, 4 * channels, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(4 * channels)
-        self.shortcut = make_shortcut(inputs, 4 * channels, stride, shortcut)
+        self.attention = make_attention(form.attention, 4 * channels)
+        self.shortcut = make_shortcut(inputs, 4 * channels, stride, form.shortcut)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, inputs, H, W) to (N, 4 * channels, H / stride, W / stride)."""
         y = F.relu(self.bn1(self.conv1(x)), inplace=True)
         y = F.relu(self.bn2(self.conv2(y)), inplace=True)
-        y = self.bn3(self.conv3(y))
+        y = self.attention(self.bn3(self.conv3(y)))
         y += self.shortcut(x)
         return F.relu(y, inplace=True)
+
+
+def make_blocks(inputs: int, channels: int, stride: int, count: int, form: Form) -> list[nn.Module]:
+    """Make the blocks of one stage, the stride in the first."""
+    blocks: list[nn.Module] = []
+    for index in range(count):
+        step = stride if index == 0 else 1
+        if form.bottleneck:
+            blocks.append(Bottleneck(inputs, channels, step, form))
+            inputs = 4 * channels
+        elif form.residual:
+            blocks.append(BasicBlock(inputs, channels, step, form))
+            inputs = channels
+        else:
+            blocks.append(PlainBlock(inputs, channels, step))
+            inputs = channels
+    return blocks
 
 
 def initialise(network: nn.Module) -> None:
     """He initialisation (the paper's reference [13]) for convolutions; batch norm starts as 1x + 0.
 
     The paper does not say how the classifier starts: ours is N(0, 0.01²), whose first loss is
-    ln(classes).
+    ln(classes). Biases start at zero.
     """
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             he_normal(module.weight)
+            set_zero(module.bias)
         elif isinstance(module, nn.Linear):
             nn.init.normal_(module.weight, std=0.01)
             nn.init.zeros_(module.bias)
-
-
-def check_shortcut(shortcut: str) -> None:
-    """Refuse an option that the paper does not have."""
-    if shortcut not in ("A", "B", "C"):
-        raise NetworkError(
-            f"shortcut '{shortcut}'", "the paper has A, B and C", "choose one of them"
-        )
 
 
 class ResNet(nn.Module):
@@ -151,30 +195,18 @@ class ResNet(nn.Module):
     def __init__(
         self,
         blocks: tuple[int, int, int, int],
+        form: Form,
         *,
-        bottleneck: bool,
-        stride_in_3x3: bool = False,
-        shortcut: Shortcut = "B",
         classes: int = 1000,
         in_channels: int = 3,
     ) -> None:
         super().__init__()
-        check_shortcut(shortcut)
         self.input_size = (in_channels, 224, 224)
 
         def stage(inputs: int, channels: int, stride: int, count: int) -> nn.Sequential:
-            layers: list[nn.Module] = []
-            for index in range(count):
-                step = stride if index == 0 else 1
-                if bottleneck:
-                    layers.append(Bottleneck(inputs, channels, step, shortcut, stride_in_3x3))
-                    inputs = 4 * channels
-                else:
-                    layers.append(BasicBlock(inputs, channels, step, shortcut))
-                    inputs = channels
-            return nn.Sequential(*layers)
+            return nn.Sequential(*make_blocks(inputs, channels, stride, count, form))
 
-        wide = 4 if bottleneck else 1
+        wide = 4 if form.bottleneck else 1
         self.conv1 = Conv2d(in_channels, 64, 7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
         self.pool1 = nn.MaxPool2d(3, stride=2, padding=1)
@@ -208,129 +240,131 @@ class ResNet(nn.Module):
         return x
 
 
-class CifarResNet(nn.Module):
-    """The CIFAR networks of Sec. 4.2, 6n + 2 layers deep; the paper's shortcuts are option A.
-
-    Takes (N, in_channels, H, W) of any size (the paper: 32) and gives logits (N, classes).
-    """
-
-    def __init__(
-        self, n: int, shortcut: Shortcut = "A", classes: int = 10, in_channels: int = 3
-    ) -> None:
-        super().__init__()
-        check_shortcut(shortcut)
-        self.input_size = (in_channels, 32, 32)
-
-        def stage(inputs: int, channels: int, stride: int) -> nn.Sequential:
-            first = BasicBlock(inputs, channels, stride, shortcut)
-            rest = (BasicBlock(channels, channels, 1, shortcut) for _ in range(n - 1))
-            return nn.Sequential(first, *rest)
-
-        self.conv1 = Conv2d(in_channels, 16, 3, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(16)
-        self.stage1 = stage(16, 16, 1)
-        self.stage2 = stage(16, 32, 2)
-        self.stage3 = stage(32, 64, 2)
-        self.pool = nn.AdaptiveAvgPool2d(1)
-        self.fc = Linear(64, classes)
-        initialise(self)
-
-    def features(self, x: Tensor) -> Tensor:
-        """Give the last feature map, (N, 64, H / 4, W / 4)."""
-        check_input(x, "CifarResNet", self.input_size[0])
-        x = F.relu(self.bn1(self.conv1(x)), inplace=True)  # 16×32×32
-        x = self.stage1(x)  # 16×32×32
-        x = self.stage2(x)  # 32×16×16
-        x = self.stage3(x)  # 64×8×8
-        return x
-
-    def embed(self, x: Tensor) -> Tensor:
-        """Give the vector that the classifier sees, (N, 64)."""
-        x = self.pool(self.features(x))  # 64×1×1
-        return x.flatten(1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (N, in_channels, H, W) to logits (N, classes)."""
-        x = self.fc(self.embed(x))  # 10
-        return x
+def plain18(classes: int = 1000, in_channels: int = 3) -> ResNet:
+    """Plain-18: ResNet-18 without its shortcuts (Fig. 3 middle shows 34 layers)."""
+    form = Form(residual=False)
+    return ResNet(TABLE_1[18], form, classes=classes, in_channels=in_channels)
 
 
-def resnet18(classes: int = 1000, in_channels: int = 3, shortcut: Shortcut = "B") -> ResNet:
+def plain34(classes: int = 1000, in_channels: int = 3) -> ResNet:
+    """Plain-34: ResNet-34 without its shortcuts (Fig. 3 middle)."""
+    form = Form(residual=False)
+    return ResNet(TABLE_1[34], form, classes=classes, in_channels=in_channels)
+
+
+def resnet18(
+    classes: int = 1000,
+    in_channels: int = 3,
+    shortcut: Shortcut = "B",
+    attention: Attention = None,
+) -> ResNet:
     """ResNet-18; the paper's headline result for 18 and 34 layers has shortcut A, ours is its B."""
-    return ResNet(
-        TABLE_1[18], bottleneck=False, shortcut=shortcut, classes=classes, in_channels=in_channels
-    )
+    form = Form(shortcut=shortcut, attention=attention)
+    return ResNet(TABLE_1[18], form, classes=classes, in_channels=in_channels)
 
 
-def resnet34(classes: int = 1000, in_channels: int = 3, shortcut: Shortcut = "B") -> ResNet:
+def resnet34(
+    classes: int = 1000,
+    in_channels: int = 3,
+    shortcut: Shortcut = "B",
+    attention: Attention = None,
+) -> ResNet:
     """ResNet-34."""
-    return ResNet(
-        TABLE_1[34], bottleneck=False, shortcut=shortcut, classes=classes, in_channels=in_channels
-    )
+    form = Form(shortcut=shortcut, attention=attention)
+    return ResNet(TABLE_1[34], form, classes=classes, in_channels=in_channels)
 
 
-def resnet50(classes: int = 1000, in_channels: int = 3, shortcut: Shortcut = "B") -> ResNet:
+def resnet50(
+    classes: int = 1000,
+    in_channels: int = 3,
+    shortcut: Shortcut = "B",
+    attention: Attention = None,
+) -> ResNet:
     """ResNet-50, the stride in each stage's first 1×1 convolution."""
-    return ResNet(
-        TABLE_1[50], bottleneck=True, shortcut=shortcut, classes=classes, in_channels=in_channels
-    )
+    form = Form(bottleneck=True, shortcut=shortcut, attention=attention)
+    return ResNet(TABLE_1[50], form, classes=classes, in_channels=in_channels)
 
 
-def resnet101(classes: int = 1000, in_channels: int = 3, shortcut: Shortcut = "B") -> ResNet:
+def resnet101(
+    classes: int = 1000,
+    in_channels: int = 3,
+    shortcut: Shortcut = "B",
+    attention: Attention = None,
+) -> ResNet:
     """ResNet-101, the stride in each stage's first 1×1 convolution."""
-    return ResNet(
-        TABLE_1[101], bottleneck=True, shortcut=shortcut, classes=classes, in_channels=in_channels
-    )
+    form = Form(bottleneck=True, shortcut=shortcut, attention=attention)
+    return ResNet(TABLE_1[101], form, classes=classes, in_channels=in_channels)
 
 
-def resnet152(classes: int = 1000, in_channels: int = 3, shortcut: Shortcut = "B") -> ResNet:
+def resnet152(
+    classes: int = 1000,
+    in_channels: int = 3,
+    shortcut: Shortcut = "B",
+    attention: Attention = None,
+) -> ResNet:
     """ResNet-152, the stride in each stage's first 1×1 convolution."""
-    return ResNet(
-        TABLE_1[152], bottleneck=True, shortcut=shortcut, classes=classes, in_channels=in_channels
-    )
+    form = Form(bottleneck=True, shortcut=shortcut, attention=attention)
+    return ResNet(TABLE_1[152], form, classes=classes, in_channels=in_channels)
 
 
-def resnet50_v1_5(classes: int = 1000, in_channels: int = 3) -> ResNet:
+def resnet50_v1_5(
+    classes: int = 1000,
+    in_channels: int = 3,
+    shortcut: Shortcut = "B",
+    attention: Attention = None,
+) -> ResNet:
     """ResNet-50 with the stride in the 3×3 convolution, as in torchvision."""
-    return ResNet(
-        TABLE_1[50], bottleneck=True, stride_in_3x3=True, classes=classes, in_channels=in_channels
-    )
+    form = Form(bottleneck=True, stride_in_3x3=True, shortcut=shortcut, attention=attention)
+    return ResNet(TABLE_1[50], form, classes=classes, in_channels=in_channels)
 
 
-def resnet101_v1_5(classes: int = 1000, in_channels: int = 3) -> ResNet:
+def resnet101_v1_5(
+    classes: int = 1000,
+    in_channels: int = 3,
+    shortcut: Shortcut = "B",
+    attention: Attention = None,
+) -> ResNet:
     """ResNet-101 with the stride in the 3×3 convolution, as in torchvision."""
-    return ResNet(
-        TABLE_1[101], bottleneck=True, stride_in_3x3=True, classes=classes, in_channels=in_channels
-    )
+    form = Form(bottleneck=True, stride_in_3x3=True, shortcut=shortcut, attention=attention)
+    return ResNet(TABLE_1[101], form, classes=classes, in_channels=in_channels)
 
 
-def resnet152_v1_5(classes: int = 1000, in_channels: int = 3) -> ResNet:
+def resnet152_v1_5(
+    classes: int = 1000,
+    in_channels: int = 3,
+    shortcut: Shortcut = "B",
+    attention: Attention = None,
+) -> ResNet:
     """ResNet-152 with the stride in the 3×3 convolution, as in torchvision."""
-    return ResNet(
-        TABLE_1[152], bottleneck=True, stride_in_3x3=True, classes=classes, in_channels=in_channels
-    )
+    form = Form(bottleneck=True, stride_in_3x3=True, shortcut=shortcut, attention=attention)
+    return ResNet(TABLE_1[152], form, classes=classes, in_channels=in_channels)
 
 
-def resnet20(classes: int = 10, in_channels: int = 3, shortcut: Shortcut = "A") -> CifarResNet:
-    """ResNet-20 for CIFAR (n = 3)."""
-    return CifarResNet(3, shortcut, classes, in_channels)
+def se_resnet50(
+    classes: int = 1000,
+    in_channels: int = 3,
+    shortcut: Shortcut = "B",
+) -> ResNet:
+    """SE-ResNet-50: squeeze-and-excitation in every block of ResNet-50 (Hu et al., Table 1)."""
+    form = Form(bottleneck=True, attention="se", shortcut=shortcut)
+    return ResNet(TABLE_1[50], form, classes=classes, in_channels=in_channels)
 
 
-def resnet32(classes: int = 10, in_channels: int = 3, shortcut: Shortcut = "A") -> CifarResNet:
-    """ResNet-32 for CIFAR (n = 5)."""
-    return CifarResNet(5, shortcut, classes, in_channels)
+def se_resnet50_v1_5(
+    classes: int = 1000,
+    in_channels: int = 3,
+    shortcut: Shortcut = "B",
+) -> ResNet:
+    """SE-ResNet-50 with the stride in the 3×3 convolution, as in timm."""
+    form = Form(bottleneck=True, stride_in_3x3=True, attention="se", shortcut=shortcut)
+    return ResNet(TABLE_1[50], form, classes=classes, in_channels=in_channels)
 
 
-def resnet44(classes: int = 10, in_channels: int = 3, shortcut: Shortcut = "A") -> CifarResNet:
-    """ResNet-44 for CIFAR (n = 7)."""
-    return CifarResNet(7, shortcut, classes, in_channels)
-
-
-def resnet56(classes: int = 10, in_channels: int = 3, shortcut: Shortcut = "A") -> CifarResNet:
-    """ResNet-56 for CIFAR (n = 9)."""
-    return CifarResNet(9, shortcut, classes, in_channels)
-
-
-def resnet110(classes: int = 10, in_channels: int = 3, shortcut: Shortcut = "A") -> CifarResNet:
-    """ResNet-110 for CIFAR (n = 18)."""
-    return CifarResNet(18, shortcut, classes, in_channels)
+def cbam_resnet50(
+    classes: int = 1000,
+    in_channels: int = 3,
+    shortcut: Shortcut = "B",
+) -> ResNet:
+    """CBAM-ResNet-50 as released: the stride in the 3×3 convolution (Woo et al., Table 4)."""
+    form = Form(bottleneck=True, stride_in_3x3=True, attention="cbam", shortcut=shortcut)
+    return ResNet(TABLE_1[50], form, classes=classes, in_channels=in_channels)
