@@ -9,7 +9,26 @@ from typing import Any
 from torch import nn
 
 from striate.errors import NetworkError, nearest
-from striate.zoo import alexnet, googlenet, lenet, resnet, vgg
+from striate.zoo import (
+    alexnet,
+    cspdarknet,
+    darknet,
+    googlenet,
+    hrnet,
+    inception_resnet,
+    inception_v2,
+    inception_v3,
+    inception_v4,
+    lenet,
+    mnist_example,
+    nin,
+    preact_resnet,
+    resnet,
+    resnet_cifar,
+    vgg,
+    xception,
+    zfnet,
+)
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "lenet": lenet.lenet,
@@ -17,8 +36,13 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "alexnet": alexnet.alexnet,
     "alexnet_owt": alexnet.alexnet_owt,
     "alexnet_half": alexnet.alexnet_half,
+    "zfnet": zfnet.zfnet,
+    "nin": nin.nin,
+    "nin_cifar": nin.nin_cifar,
     "vgg11": vgg.vgg11,
+    "vgg11_lrn": vgg.vgg11_lrn,
     "vgg13": vgg.vgg13,
+    "vgg16_c": vgg.vgg16_c,
     "vgg16": vgg.vgg16,
     "vgg19": vgg.vgg19,
     "vgg11_bn": vgg.vgg11_bn,
@@ -27,6 +51,11 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "vgg19_bn": vgg.vgg19_bn,
     "googlenet": googlenet.googlenet,
     "googlenet_bn": googlenet.googlenet_bn,
+    "googlenet_naive": googlenet.googlenet_naive,
+    "inception_v2": inception_v2.inception_v2,
+    "inception_v3": inception_v3.inception_v3,
+    "plain18": resnet.plain18,
+    "plain34": resnet.plain34,
     "resnet18": resnet.resnet18,
     "resnet34": resnet.resnet34,
     "resnet50": resnet.resnet50,
@@ -35,11 +64,37 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "resnet50_v1_5": resnet.resnet50_v1_5,
     "resnet101_v1_5": resnet.resnet101_v1_5,
     "resnet152_v1_5": resnet.resnet152_v1_5,
-    "resnet20": resnet.resnet20,
-    "resnet32": resnet.resnet32,
-    "resnet44": resnet.resnet44,
-    "resnet56": resnet.resnet56,
-    "resnet110": resnet.resnet110,
+    "plain20": resnet_cifar.plain20,
+    "plain32": resnet_cifar.plain32,
+    "plain44": resnet_cifar.plain44,
+    "plain56": resnet_cifar.plain56,
+    "plain110": resnet_cifar.plain110,
+    "resnet20": resnet_cifar.resnet20,
+    "resnet32": resnet_cifar.resnet32,
+    "resnet44": resnet_cifar.resnet44,
+    "resnet56": resnet_cifar.resnet56,
+    "resnet110": resnet_cifar.resnet110,
+    "resnet1202": resnet_cifar.resnet1202,
+    "preact_resnet110": preact_resnet.preact_resnet110,
+    "preact_resnet164": preact_resnet.preact_resnet164,
+    "preact_resnet1001": preact_resnet.preact_resnet1001,
+    "preact_resnet200": preact_resnet.preact_resnet200,
+    "inception_v4": inception_v4.inception_v4,
+    "inception_resnet_v1": inception_resnet.inception_resnet_v1,
+    "inception_resnet_v2": inception_resnet.inception_resnet_v2,
+    "inception_resnet_v2_figures": inception_resnet.inception_resnet_v2_figures,
+    "xception": xception.xception,
+    "xception_timm": xception.xception_timm,
+    "se_inception": inception_v2.se_inception,
+    "se_resnet50": resnet.se_resnet50,
+    "se_resnet50_v1_5": resnet.se_resnet50_v1_5,
+    "darknet53": darknet.darknet53,
+    "cbam_resnet50": resnet.cbam_resnet50,
+    "hrnet_w18": hrnet.hrnet_w18,
+    "hrnet_w32": hrnet.hrnet_w32,
+    "hrnet_w48": hrnet.hrnet_w48,
+    "cspdarknet53": cspdarknet.cspdarknet53,
+    "mnist_example": mnist_example.mnist_example,
 }
 
 # The keywords of every constructor; the others are its variants.
@@ -56,8 +111,9 @@ def create(
     name: a name of the catalogue, for example ``resnet18``.
     classes: number of classes; None = the paper's (1000 for ImageNet networks).
     in_channels: channels of the images; None = the paper's (1 for digits, else 3).
-    variant: the network's own choices, the keywords of its constructor: ``auxiliary`` (GoogLeNet),
-        ``shortcut`` (ResNet), ``dropout`` (networks that have it).
+    variant: the network's own choices, the keywords of its constructor: ``auxiliary`` (GoogLeNet and
+        Inception v3), ``shortcut`` (residual networks), ``attention`` (residual and Inception
+        networks), ``dropout`` (networks that have it).
 
     Returns
     -------
