@@ -1,0 +1,370 @@
+"""Published weights for the networks that equal their authors': torchvision's, timm's, a file's.
+
+`load` gives a network its weights and says what goes with them: the pre-processing that they were
+trained for and the names of their classes. `mapping.py` says which networks equal which, and
+`weight_files.py` reads the files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+from striate.errors import WeightsError, nearest
+from striate.zoo.catalogue import entries, entry
+from striate.zoo.create import create
+from striate.zoo.mapping import ORIGINS, OTHERS, Origin, Source, renamed
+from striate.zoo.weight_files import Fitted, classes_in, fit, read_state_dict
+
+SOURCES: tuple[Source, ...] = ("torchvision", "timm")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """Weights under our names, before they are given to a network.
+
+    Parameters
+    ----------
+    name: where they come from, for people: ``torchvision resnet18 IMAGENET1K_V1`` or a file's path.
+    digest: SHA-256 of the file.
+    state: the tensors.
+    heads: pattern of auxiliary heads among them that a network need not have.
+    preprocessing: what they were trained for, as `striate.data.preprocessing.Preprocessing.to_dict`
+        gives it; None where nobody knows.
+    classes: names of their classes, in order; None where nobody knows.
+    notes: what a person should know.
+    """
+
+    name: str
+    digest: str
+    state: Mapping[str, Tensor]
+    heads: str = ""
+    preprocessing: dict[str, Any] | None = None
+    classes: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """What goes with weights that a network has been given; see `Found`."""
+
+    name: str
+    digest: str
+    preprocessing: dict[str, Any] | None
+    classes: tuple[str, ...] | None
+    """Names of the network's classes; None where nobody knows or the classifier starts anew."""
+    kept: Fitted
+    note: str
+    """What a person should know, or an empty string."""
+
+
+def load(network: nn.Module, name: str, source: str | Path, *, classes: int | None) -> Published:
+    """Give `network` published weights; with other classes, all but the classifier's.
+
+    Parameters
+    ----------
+    network: the catalogue's network called `name`, on a real device.
+    source: ``torchvision``, ``timm``, or the path of a safetensors or PyTorch file, whose tensors
+        may have our names or those of either library.
+    classes: how many the network tells apart.
+
+    Raises
+    ------
+    WeightsError: the source has none that equal the network (naming the variant that they equal),
+        they cannot be fetched (naming the file and its place), or the file is damaged or that of
+        another network (naming the one, if its shapes are those of one in the catalogue).
+    """
+    return give(find(name, source), network, classes)
+
+
+def create_with(
+    name: str,
+    source: str | Path,
+    *,
+    classes: int | None = None,
+    in_channels: int | None = None,
+    **variant: Any,
+) -> tuple[nn.Module, Published]:
+    """Create the network called `name` with published weights; see `load`.
+
+    `classes` of None takes as many as the weights have.
+    """
+    found = find(name, source)
+    if classes is None:
+        with torch.device("meta"):
+            plain = create(name, in_channels=in_channels, **variant)
+        classes = classes_in(found.state, plain) or entry(name).classes
+    network = create(name, classes=classes, in_channels=in_channels, **variant)
+    return network, give(found, network, classes)
+
+
+def give(found: Found, network: nn.Module, classes: int | None) -> Published:
+    """Copy `found` into `network`, as `load` does."""
+    heads = re.compile(found.heads) if found.heads else None
+    optional = [name for name in found.state if heads and heads.match(name)]
+    try:
+        kept = fit(found.state, network, classes, what=found.name, optional=optional)
+    except WeightsError as error:
+        raise WeightsError(error.what, error.why, _suggestion(found.state)) from None
+    names = found.classes if not kept.left and len(found.classes or ()) == classes else None
+    note = "; ".join(part for part in (*found.notes, kept.note) if part)
+    return Published(
+        name=found.name,
+        digest=found.digest,
+        preprocessing=found.preprocessing,
+        classes=names,
+        kept=kept,
+        note=note,
+    )
+
+
+def find(name: str, source: str | Path) -> Found:
+    """Find the weights that `source` has for the catalogue's network called `name`.
+
+    Raises
+    ------
+    WeightsError, NetworkError: as for `load`.
+    """
+    entry(name)
+    if source not in SOURCES:
+        return _in_file(name, Path(source))
+    origin = _origin(name, source)
+    if source == "timm" and not _has_timm():
+        raise WeightsError("--weights timm", "timm is not installed", "pip install timm")
+    file, label = _fetch(origin, source)
+    return Found(
+        name=label,
+        digest=_digest(file),
+        state=renamed(read_state_dict(file), origin.rules),
+        heads=origin.heads,
+        preprocessing=preprocessing_of(origin, source),
+        classes=imagenet_classes(),
+    )
+
+
+def _origin(name: str, source: Source) -> Origin:
+    """The network of `source` that equals ours called `name`; WeightsError if there is none."""
+    if (name, source) in ORIGINS:
+        return ORIGINS[name, source]
+    other, convention = OTHERS.get(name, ("", ""))
+    if (other, source) in ORIGINS:
+        theirs = ORIGINS[other, source].name
+        raise WeightsError(
+            f"--weights {source} for {name}",
+            f"{source}'s {theirs} is another network ({convention})",
+            f"{other} takes them",
+        )
+    known = [ours for ours, library in ORIGINS if library == source]
+    elsewhere = [library for library in SOURCES if (name, library) in ORIGINS]
+    raise WeightsError(
+        f"--weights {source} for {name}",
+        f"{source} has none that equal it",
+        f"--weights {elsewhere[0]} has" if elsewhere else nearest(name, known),
+    )
+
+
+# --- files -------------------------------------------------------------------------------------
+
+
+def _in_file(name: str, path: Path) -> Found:
+    """The weights in a file, whose names are ours or a library's."""
+    file = path.expanduser().resolve()
+    if path.parent == Path() and not file.exists():
+        raise WeightsError(
+            f"--weights {path}",
+            f"is no source ({', '.join(SOURCES)}) and there is no file {file}",
+            nearest(str(path), SOURCES),
+        )
+    state = read_state_dict(file)
+    found = Found(name=str(file), digest=_digest(file), state=state)
+    with torch.device("meta"):
+        own = set(create(name).state_dict())
+    if _is_ours(file):
+        return found
+    for library in SOURCES:
+        origin = ORIGINS.get((name, library))
+        theirs = renamed(state, origin.rules) if origin else {}
+        # Where a library's names are ours, its thousand classes tell.
+        alike, certain = len(own & set(theirs)), len(own & set(state))
+        if origin and (alike > certain or (alike == certain == len(own) and _is_imagenet(state))):
+            return _named_as(found, theirs, origin, library)
+    _refuse_other_convention(name, file, state)
+    return found
+
+
+def _named_as(found: Found, state: Mapping[str, Tensor], origin: Origin, library: Source) -> Found:
+    """`found`, whose tensors have the names of a library's network: taken for its weights."""
+    preprocessing = preprocessing_of(origin, library)
+    note = f"named as {library}'s {origin.name}, hence its pre-processing" if preprocessing else ""
+    return Found(
+        name=found.name,
+        digest=found.digest,
+        state=state,
+        heads=origin.heads,
+        preprocessing=preprocessing,
+        classes=imagenet_classes() if _is_imagenet(state) else None,
+        notes=(note,) if note else (),
+    )
+
+
+def _is_imagenet(state: Mapping[str, Tensor]) -> bool:
+    """Whether a classifier has a thousand rows: another number was trained by somebody else."""
+    return any(value.dim() == 2 and value.shape[0] == 1000 for value in state.values())
+
+
+def _refuse_other_convention(name: str, file: Path, state: Mapping[str, Tensor]) -> None:
+    """Raise for the weights of a namesake: their names tell where their shapes might not."""
+    other, convention = OTHERS.get(name, ("", ""))
+    for library in SOURCES:
+        origin = ORIGINS.get((other, library))
+        if origin is None:
+            continue
+        with torch.device("meta"):
+            own = set(create(other).state_dict())
+        if own <= set(renamed(state, origin.rules)):
+            raise WeightsError(
+                str(file),
+                f"holds {library}'s {origin.name}, another network than {name} ({convention})",
+                f"{other} takes them",
+            )
+
+
+def _is_ours(file: Path) -> bool:
+    """Whether a run wrote this file."""
+    try:
+        with safe_open(file, framework="pt") as handle:
+            return "striate" in (handle.metadata() or {})
+    except (SafetensorError, OSError):
+        return False
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _suggestion(state: Mapping[str, Tensor]) -> str:
+    """Which networks of the catalogue have the shapes in `state`, whatever their names."""
+    size = sum(v.numel() for n, v in state.items() if "running_" not in n and v.dim())
+    fitting = []
+    for one in entries():
+        if abs(one.parameters - size) > 0.2 * size:
+            continue
+        with torch.device("meta"):
+            network = create(one.name)
+        if _shapes(network.state_dict()) == _shapes(state):
+            fitting.append(one.name)
+    return f"their shapes are those of {' or '.join(fitting[:3])}" if fitting else ""
+
+
+def _shapes(state: Mapping[str, Tensor]) -> Counter[tuple[int, ...]]:
+    """How often each shape of a kernel occurs, without the outputs: classes may differ."""
+    return Counter(tuple(value.shape[1:]) for value in state.values() if value.dim() > 1)
+
+
+# --- libraries ---------------------------------------------------------------------------------
+
+
+def _has_timm() -> bool:
+    import importlib.util
+
+    return importlib.util.find_spec("timm") is not None
+
+
+def _fetch(origin: Origin, source: Source) -> tuple[Path, str]:
+    """The file with the library's weights, downloaded if need be, and what to call them."""
+    if source == "torchvision":
+        weights = _torchvision(origin)
+        url, label = weights.url, f"torchvision {origin.name} {weights.name}"
+        return _download(url, url.rpartition("/")[2], label), label
+    config, label = _timm(origin), f"timm {origin.name}"
+    if not config.hf_hub_id:
+        return _download(config.url, config.url.rpartition("/")[2], label), label
+    from huggingface_hub import hf_hub_url, try_to_load_from_cache
+
+    file = config.hf_hub_filename or "model.safetensors"
+    cached = try_to_load_from_cache(config.hf_hub_id, file)
+    if isinstance(cached, str):
+        return Path(cached), label
+    # In one place with the others and under a name of its own: somebody may have to bring it.
+    return _download(hf_hub_url(config.hf_hub_id, file), f"{origin.name}.safetensors", label), label
+
+
+def _download(url: str, name: str, label: str) -> Path:
+    """`url` as the file `name` in PyTorch's own cache; WeightsError where it cannot be had."""
+    target = Path(torch.hub.get_dir()) / "checkpoints" / name
+    if target.is_file():
+        return target
+    # torchvision's and timm's file names end in the beginning of their SHA-256.
+    stamp = re.search(r"-([0-9a-f]{8,})\.pth$", name)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        torch.hub.download_url_to_file(
+            url, str(target), hash_prefix=stamp[1] if stamp else None, progress=False
+        )
+    except (OSError, RuntimeError) as error:
+        reason = getattr(error, "reason", error)
+        fetched = url.rpartition("/")[2]
+        called = f"{fetched} as {name}" if fetched != name else name
+        raise WeightsError(
+            label,
+            f"cannot be fetched ({reason})",
+            f"put {called} into {target.parent.resolve()}, or give its path to --weights",
+        ) from None
+    return target
+
+
+def _torchvision(origin: Origin) -> Any:
+    from torchvision.models import get_model_weights
+
+    return get_model_weights(origin.name)["DEFAULT"]
+
+
+def _timm(origin: Origin) -> Any:
+    import timm
+
+    return timm.get_pretrained_cfg(origin.name)
+
+
+def imagenet_classes() -> tuple[str, ...]:
+    """The thousand classes of ILSVRC in their order, which all these weights share."""
+    from torchvision.models import ResNet18_Weights
+
+    return tuple(ResNet18_Weights.IMAGENET1K_V1.meta["categories"])
+
+
+def preprocessing_of(origin: Origin, source: Source) -> dict[str, Any] | None:
+    """What the library does to an image before this network; None if timm is not installed."""
+    if source == "torchvision":
+        preset = _torchvision(origin).transforms()
+        side, resize = preset.crop_size[0], preset.resize_size[0]
+        interpolation, mean, std = preset.interpolation.value, preset.mean, preset.std
+    elif _has_timm():
+        config = _timm(origin)
+        side, resize = config.input_size[1], math.floor(config.input_size[1] / config.crop_pct)
+        interpolation, mean, std = config.interpolation, config.mean, config.std
+    else:
+        return None
+    if origin.transform_input:
+        mean = std = (0.5, 0.5, 0.5)
+    return {
+        "fit": "crop",
+        "resize": resize,
+        "height": side,
+        "width": side,
+        "channels": 3,
+        "fill": 0,
+        "interpolation": interpolation,
+        "mean": list(mean),
+        "std": list(std),
+    }
