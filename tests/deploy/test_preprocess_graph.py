@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -23,6 +24,9 @@ PAD = Preprocessing(
 )
 IMAGENET = Preprocessing(
     resize=256, height=224, width=224, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)
+)
+CUBIC = Preprocessing(
+    resize=48, height=40, width=37, interpolation="bicubic", mean=(0.5,) * 3, std=(0.5,) * 3
 )
 BOTH = pytest.mark.parametrize("preprocessing", [CROP, PAD], ids=["crop", "pad"])
 
@@ -91,6 +95,30 @@ def test_equals_pillow_for_strips_and_single_pixels(
     assert levels_apart(preprocessing, *size) <= 2
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    preprocessing=st.sampled_from([CUBIC, replace(PAD, interpolation="bicubic")]),
+    height=st.integers(1, 300),
+    width=st.integers(1, 300),
+)
+def test_bicubic_hardly_ever_differs_from_pillow_by_a_level(
+    preprocessing: Preprocessing, height: int, width: int
+) -> None:
+    # Where Pillow goes height first, the overshoot that it clips in between is another one.
+    assume(not allowed(preprocessing, height, width))
+    image = make_image(height, width, preprocessing.channels)
+    fitted = PreprocessGraph(preprocessing).fit(torch.from_numpy(image[None]))
+    apart = np.abs(fitted[0].permute(1, 2, 0).numpy() - preprocessing.fit_image(image))
+    assert apart.max() <= 1
+    assert (apart > 0).mean() < 0.005
+
+
+def test_bicubic_is_not_bilinear() -> None:
+    image = make_image(90, 120)
+    sharp, soft = CUBIC.fit_image(image), replace(CUBIC, interpolation="bilinear").fit_image(image)
+    assert (sharp != soft).mean() > 0.5
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("preprocessing", [CROP, IMAGENET], ids=["32", "224"])
 @pytest.mark.parametrize("size", [(4000, 6000), (6000, 4000), (3000, 4000)])
@@ -123,7 +151,7 @@ class Levels(nn.Module):
         return self.graph.fit(image)
 
 
-@BOTH
+@pytest.mark.parametrize("preprocessing", [CROP, PAD, CUBIC], ids=["crop", "pad", "bicubic"])
 @pytest.mark.parametrize("engine", ENGINES.values(), ids=ENGINES)
 def test_engines_compute_the_same_bits(
     preprocessing: Preprocessing, engine: Engine, tmp_path: Path
@@ -138,4 +166,7 @@ def test_engines_compute_the_same_bits(
     answers = engine(path, [{"image": batch} for batch in batches])
     graph = PreprocessGraph(preprocessing)
     for size, batch, answer in zip(sizes, batches, answers, strict=True):
-        assert np.array_equal(answer, graph.fit(torch.from_numpy(batch)).numpy()), size
+        apart = np.abs(answer - graph.fit(torch.from_numpy(batch)).numpy())
+        # Bicubic weights are float32 sums, whose last bit is each engine's own affair.
+        assert apart.max() <= (preprocessing is CUBIC), size
+        assert (apart > 0).mean() < 0.005, size

@@ -106,10 +106,11 @@ class Augmentation:
     def describe(self, height: int, width: int) -> str:
         """One line for people: what happens to images on their way to `height` x `width` pixels."""
         small, large = self.sizes
+        reflected = "reflected " if self.border == "reflect" else ""
         crops = {
             "resized": f"random crop of {self.scale[0]:.0%} to {self.scale[1]:.0%} of the area, "
             f"resized to {height} × {width}",
-            "padded": f"{self.padding} pixels of {'reflected ' * (self.border == 'reflect')}padding, "
+            "padded": f"{self.padding} pixels of {reflected}padding, "
             f"random crop of {height} × {width}",
             "corner": f"short side to {small if small == large else f'{small} to {large}'} pixels, "
             f"random crop of {height} × {width}",

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from striate.data.preprocessing import RESAMPLING, Interpolation
+
 _TRIES = 10
 RESIZED_DRAWS = 2 * _TRIES + 2  # uniform numbers that `resized_crop` takes
 CORNER_DRAWS = 3  # … and `corner_crop`
@@ -24,6 +26,8 @@ def resized_crop(
     draws: Sequence[float],
     scale: tuple[float, float],
     ratio: tuple[float, float],
+    *,
+    interpolation: Interpolation = "bilinear",
 ) -> Image.Image:
     """A random part of `image` uint8 (H, W, C), resized to `size` (height, width).
 
@@ -34,7 +38,7 @@ def resized_crop(
     """
     top, left, height, width = _random_box(image.shape[0], image.shape[1], draws, scale, ratio)
     part = image[top : top + height, left : left + width]
-    return _resize(np.ascontiguousarray(part), size)
+    return _resize(np.ascontiguousarray(part), size, interpolation)
 
 
 def corner_crop(
@@ -42,6 +46,8 @@ def corner_crop(
     size: tuple[int, int],
     draws: Sequence[float],
     sizes: tuple[int, int],
+    *,
+    interpolation: Interpolation = "bilinear",
 ) -> Image.Image:
     """A random crop of `size` (height, width) after the short side was resized.
 
@@ -58,7 +64,7 @@ def corner_crop(
     left = int(draws[2] * (wide - size[1] + 1))
     bottom, right = (top + size[0]) * height / tall, (left + size[1]) * width / wide
     region = (left * width / wide, top * height / tall, min(right, width), min(bottom, height))
-    return _resize(image, size, region)
+    return _resize(image, size, interpolation, region)
 
 
 def _random_box(
@@ -85,11 +91,12 @@ def _random_box(
 def _resize(
     image: NDArray[np.uint8],
     size: tuple[int, int],
+    interpolation: Interpolation,
     region: tuple[float, float, float, float] | None = None,
 ) -> Image.Image:
-    """`region` (left, top, right, bottom) of `image`, bilinear and antialiased, at `size`."""
+    """`region` (left, top, right, bottom) of `image`, antialiased, at `size`."""
     picture = Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
-    return picture.resize(size[::-1], Image.Resampling.BILINEAR, region)
+    return picture.resize(size[::-1], RESAMPLING[interpolation], region)
 
 
 def padded_crops(

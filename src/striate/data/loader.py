@@ -265,6 +265,7 @@ class Loader:
         """Crops that begin at the image as it is, or padded where the pre-processing pads."""
         channels, height, width = self.preprocessing.input_size
         settings, resized = self.augmentation, self._crop == "resized"
+        how = self.preprocessing.interpolation
         count = geometry.RESIZED_DRAWS if resized else geometry.CORNER_DRAWS
         draws = uniforms(self.seed, epoch, indices, count, CROP).tolist()
         turned = self._mirrored(epoch, indices)
@@ -272,9 +273,11 @@ class Loader:
         for position, index in enumerate(indices.tolist()):
             given = (self._image(index), (height, width), draws[position])
             if resized:
-                crop = geometry.resized_crop(*given, settings.scale, settings.ratio)
+                crop = geometry.resized_crop(
+                    *given, settings.scale, settings.ratio, interpolation=how
+                )
             else:
-                crop = geometry.corner_crop(*given, settings.sizes)
+                crop = geometry.corner_crop(*given, settings.sizes, interpolation=how)
             crop = geometry.mirrored(crop) if turned[position] else crop
             pixels[position] = np.asarray(crop).reshape(height, width, channels)
         return pixels

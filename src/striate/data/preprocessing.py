@@ -15,6 +15,9 @@ from striate.errors import RecipeError, RunError, nearest
 if TYPE_CHECKING:
     import torch
 
+Interpolation = Literal["bilinear", "bicubic"]
+RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+
 # Above this many pixels for each pixel kept, the resized image is not computed as a whole: a strip
 # of 1 x 10,000 pixels would otherwise become one of 256 x 2,560,000.
 _WHOLE_RESIZE = 16
@@ -25,9 +28,9 @@ class Preprocessing:
     """What happens to an image between its file and the network, without any chance in it.
 
     ``crop`` resizes the short side to `resize` and keeps the centre; ``pad`` resizes the long side
-    to `resize` and centres the image on a ground of grey level `fill`. Resizing is Pillow's
-    antialiased bilinear one; the other side is rounded down, as in torchvision; the centre's
-    offset is ``(size - crop) // 2``.
+    to `resize` and centres the image on a ground of grey level `fill`. Resizing is Pillow's, which
+    is antialiased; the other side is rounded down, as in torchvision; the centre's offset is
+    ``(size - crop) // 2``.
 
     Parameters
     ----------
@@ -36,6 +39,7 @@ class Preprocessing:
     height, width: size in pixels of what the network takes.
     channels: 1 (grey) or 3 (RGB).
     fill: grey level, 0 to 255, around a padded image.
+    interpolation: ``"bilinear"`` or ``"bicubic"``: the filter of the resize.
     mean, std: one number a channel, in the range 0 to 1: ``(image / 255 - mean) / std``.
 
     Raises RecipeError where the numbers contradict each other.
@@ -47,6 +51,7 @@ class Preprocessing:
     width: int
     channels: int = 3
     fill: int = 0
+    interpolation: Interpolation = "bilinear"
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
@@ -72,6 +77,10 @@ class Preprocessing:
                 f"resize (={self.resize}) does not fit into {self.height} x {self.width}",
             ),
             (self.channels in (1, 3), f"channels (={self.channels}) must be 1 or 3"),
+            (
+                self.interpolation in RESAMPLING,
+                f"interpolation (={self.interpolation!r}) must be 'bilinear' or 'bicubic'",
+            ),
             (0 <= self.fill <= 255, f"fill (={self.fill}) must lie between 0 and 255"),
             (
                 len(self.mean) == len(self.std) == self.channels,
@@ -101,12 +110,14 @@ class Preprocessing:
         if self.fit == "pad":
             ground = np.full((self.height, self.width, self.channels), self.fill, np.uint8)
             top, left = (self.height - height) // 2, (self.width - width) // 2
-            ground[top : top + height, left : left + width] = resize(image, height, width)
+            ground[top : top + height, left : left + width] = resize(
+                image, height, width, interpolation=self.interpolation
+            )
             return ground
         top, left = (height - self.height) // 2, (width - self.width) // 2
         if height * width > _WHOLE_RESIZE * self.height * self.width:
             return self._resize_part(image, height, width, top, left)
-        whole = resize(image, height, width)
+        whole = resize(image, height, width, interpolation=self.interpolation)
         return np.ascontiguousarray(whole[top : top + self.height, left : left + self.width])
 
     def _resize_part(
@@ -115,7 +126,7 @@ class Preprocessing:
         """The crop alone of `image` resized to `height` x `width`: equal up to rounding."""
         down, across = image.shape[0] / height, image.shape[1] / width
         box = (left * across, top * down, (left + self.width) * across, (top + self.height) * down)
-        return resize(image, self.height, self.width, box)
+        return resize(image, self.height, self.width, box, interpolation=self.interpolation)
 
     def normalise(self, images: torch.Tensor) -> torch.Tensor:
         """From uint8 (N, H, W, C) to float32 (N, C, H, W), channels-last in memory, same device."""
@@ -154,7 +165,8 @@ class Preprocessing:
                 for key in ("resize", "height", "width", "channels", "fill")
                 if key in values
             }
-            return cls(fit=values.get("fit", "crop"), **whole, **numbers)  # type: ignore[arg-type]
+            named = {key: values[key] for key in ("fit", "interpolation") if key in values}
+            return cls(**named, **whole, **numbers)  # type: ignore[arg-type]
         except (TypeError, ValueError) as error:
             raise RunError("[preprocessing]", str(error)) from None
         except RecipeError as error:
@@ -166,8 +178,10 @@ def resize(
     height: int,
     width: int,
     box: tuple[float, float, float, float] | None = None,
+    *,
+    interpolation: Interpolation = "bilinear",
 ) -> NDArray[np.uint8]:
-    """`image`, uint8 (H, W, C), as uint8 (height, width, C): Pillow's antialiased bilinear resize.
+    """`image`, uint8 (H, W, C), as uint8 (height, width, C): Pillow's antialiased resize.
 
     `box` is the part of the image to use: (left, top, right, bottom), fractions of pixels allowed.
     """
@@ -175,7 +189,7 @@ def resize(
         return image
     grey = image.shape[2] == 1
     picture = Image.fromarray(image[:, :, 0] if grey else image)
-    array = np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR, box))
+    array = np.asarray(picture.resize((width, height), RESAMPLING[interpolation], box))
     return array[:, :, None] if grey else array
 
 

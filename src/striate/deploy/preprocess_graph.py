@@ -2,8 +2,8 @@
 
 It computes what Pillow computes, in operators that every engine has. ONNX's own `Resize` will not
 do: its `antialias` is ignored by some engines without a word. Here each pass of the resize is a
-matrix product with the triangle filter's weights, which the graph works out from the height and
-width of the image it is given. The product only has the rows that the crop keeps.
+matrix product with the filter's weights, which the graph works out from the height and width of the
+image it is given. The product only has the rows that the crop keeps.
 
 Pillow (`libImaging/Resample.c`) resizes along the width first, rounds to 8 bits, then along the
 height; its weights are fixed-point numbers of 22 bits. A float32 sum of such products would lose
@@ -12,6 +12,9 @@ the last bits, and other bits in another engine. So each weight w is split into 
 exactly whatever the order of the terms, and the result is the same in every engine, bit for bit.
 (`low` alone can leave that range, for a reduction by more than 32 times along one axis; the loss
 there is one part in a million of a level.)
+
+Bilinear weights (a triangle) are quotients of integers and come out of a long division. Bicubic
+ones are not: they are computed in float32, and now and then one lies beside Pillow's by 2**-22.
 
 What is left: Pillow 13 goes the other way, height first, for images more than twice as high as
 wide, and differs there by a level.
@@ -52,7 +55,26 @@ def _fixed_point(parts: Tensor, whole: Tensor) -> tuple[Tensor, Tensor]:
     return high, weights - high * 2048
 
 
-class TriangleFilter(nn.Module):
+def _cubic(parts: Tensor, reach: Tensor) -> Tensor:
+    """Keys's cubic with a = -1/2, Pillow's bicubic, at the distances ``2 - parts / reach``.
+
+    Keys 1981, Cubic convolution interpolation for digital image processing, Eq. 4 and 15.
+    """
+    x = 2.0 - parts.float() / reach.float()
+    near = (1.5 * x - 2.5) * x * x + 1.0
+    far = ((-0.5 * x + 2.5) * x - 4.0) * x + 2.0
+    return torch.where(x < 1.0, near, far)
+
+
+def _rounded(weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows of `weights`, divided by their sums, to 22 binary places as (high, low)."""
+    whole = weights.sum(1).unsqueeze(1)
+    fixed = torch.floor(weights / torch.where(whole == 0, 1.0, whole) * 2**22 + 0.5)
+    high = torch.floor(fixed / 2048 + 0.5)
+    return high, fixed - high * 2048
+
+
+class ResizeWeights(nn.Module):
     """Rows of the matrix that resizes one axis from `size` to `target` pixels.
 
     The rows are the `kept` positions in the middle: position i of the result is position
@@ -60,10 +82,12 @@ class TriangleFilter(nn.Module):
     padding, where the image is smaller than the canvas, ``first = -floor((kept - target) / 2)``.
     """
 
-    def __init__(self, kept: int, pad: bool) -> None:
+    def __init__(self, kept: int, pad: bool, cubic: bool) -> None:
         super().__init__()
         self.kept = kept
         self.odd = 1 if pad else 0  # rounds a negative half up instead of down
+        self.cubic = cubic
+        self.radius = 2 if cubic else 1  # of the filter, in pixels of the coarser grid
 
     def forward(self, size: Tensor, target: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
         """Return weights (2·kept, size), high above low, and a mask (kept,) of real positions.
@@ -76,15 +100,19 @@ class TriangleFilter(nn.Module):
         position = torch.arange(self.kept, dtype=torch.int32, device=index.device)
         surplus = (target - self.kept + self.odd).float()
         position = position + torch.floor(surplus / 2).to(torch.int32)
-        reach = 2 * torch.maximum(size, target)
+        unit = 2 * torch.maximum(size, target)
+        reach = self.radius * unit
         middle = (2 * position + 1 - target) * size
         limit = _floor_divide(self.kept * size + reach, target) + 3
         source = torch.minimum(torch.maximum(2 * index + 1 - size, -limit), limit) * target
         parts = reach - torch.abs(source.unsqueeze(0) - middle.unsqueeze(1))
         parts = torch.maximum(parts, torch.zeros_like(parts))
         real = ((position >= 0) & (position < target)).to(torch.int32)
-        whole = parts.sum(1, dtype=torch.int32).unsqueeze(1)
-        high, low = _fixed_point(parts * real.unsqueeze(1), torch.clamp(whole, min=1))
+        if self.cubic:
+            high, low = _rounded(_cubic(parts, unit) * real.unsqueeze(1).float())
+        else:
+            whole = parts.sum(1, dtype=torch.int32).unsqueeze(1)
+            high, low = _fixed_point(parts * real.unsqueeze(1), torch.clamp(whole, min=1))
         return torch.cat([high, low]), real.float()
 
 
@@ -101,8 +129,9 @@ class PreprocessGraph(nn.Module):
         self.resize = preprocessing.resize
         self.fill = float(preprocessing.fill)
         self.channels = preprocessing.channels
-        self.rows = TriangleFilter(preprocessing.height, self.pad)
-        self.columns = TriangleFilter(preprocessing.width, self.pad)
+        cubic = preprocessing.interpolation == "bicubic"
+        self.rows = ResizeWeights(preprocessing.height, self.pad, cubic)
+        self.columns = ResizeWeights(preprocessing.width, self.pad, cubic)
         shape = (1, preprocessing.channels, 1, 1)
         scale = torch.tensor([1 / (255 * std) for std in preprocessing.std])
         pairs = zip(preprocessing.mean, preprocessing.std, strict=True)
@@ -146,8 +175,11 @@ class PreprocessGraph(nn.Module):
 
 
 def _round(high: Tensor, low: Tensor) -> Tensor:
-    """``floor((2048 · high + low) / 2**22 + 1/2)`` without leaving what float32 holds exactly."""
-    return torch.floor((high + torch.floor(low / 2048) + 1024) / 2048)
+    """``floor((2048 · high + low) / 2**22 + 1/2)`` without leaving what float32 holds exactly.
+
+    Clamped to what a pixel holds: bicubic weights overshoot.
+    """
+    return torch.clamp(torch.floor((high + torch.floor(low / 2048) + 1024) / 2048), 0.0, 255.0)
 
 
 class Deployed(nn.Module):

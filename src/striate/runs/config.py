@@ -68,6 +68,9 @@ class RunConfig:
         decided = {key: value for key, value in self.to_dict().items() if key not in INCIDENTAL}
         # Only what the images are counts, not where this machine keeps them.
         decided["data"] = {k: v for k, v in decided["data"].items() if k != "origin"}
+        # Runs from before there was a choice say nothing of it; they were bilinear.
+        if self.preprocessing.interpolation == "bilinear":
+            del decided["preprocessing"]["interpolation"]
         return sha256(json.dumps(decided, sort_keys=True).encode())
 
     def to_dict(self) -> dict[str, Any]:

@@ -225,6 +225,7 @@ def _preprocessing(
         width=width,
         channels=channels,
         fill=spec.fill,
+        interpolation=spec.interpolation,
         mean=tuple(round(value, 6) for value in mean),
         std=tuple(round(max(value, 1e-3), 6) for value in std),
     )

@@ -174,6 +174,7 @@ class Input:
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
     fill: int = 0
+    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
 
     def __post_init__(self) -> None:
         at_least("preprocessing", "resize", self.resize, 0)
