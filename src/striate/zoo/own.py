@@ -1,0 +1,192 @@
+"""A person's own network: loaded from their file or module, and checked before it is called."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from torch import nn
+
+from striate.errors import NetworkError, nearest
+
+
+def load_file(path: str, attribute: str) -> Callable[..., Any]:
+    """Load the Python file at `path` and give what makes its network called `attribute`.
+
+    Modules beside the file can be imported while it loads; they are forgotten afterwards, so that
+    two people's files may each have a ``blocks.py`` of their own.
+
+    Raises
+    ------
+    NetworkError: there is no such file, it fails, or it has no such network.
+    """
+    file = Path(path).expanduser().resolve()
+    if not file.is_file():
+        beside = sorted(each.name for each in file.parent.glob("*.py"))
+        remedy = nearest(file.name, beside) if beside else "check the path"
+        raise NetworkError(str(file), "there is no such file", remedy)
+    # A name that no import statement can mean, so that a file net.py does not hide a package net.
+    name = f"{file.stem}@{file.parent}"
+    found = importlib.util.spec_from_file_location(name, file)
+    assert found is not None
+    assert found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    with _importable(file.parent), _forgetting(file.parent), _explained(str(file)):
+        sys.modules[name] = module  # dataclasses look their module up
+        found.loader.exec_module(module)
+        build = _maker(module, attribute, str(file))
+
+    def make(**options: Any) -> Any:
+        # A constructor may import from beside its file too.
+        with _importable(file.parent), _forgetting(file.parent):
+            return build(**options)
+
+    return make
+
+
+def load_module(name: str, attribute: str) -> Callable[..., Any]:
+    """Import the module called `name` and give what makes its network called `attribute`.
+
+    Raises
+    ------
+    NetworkError: there is no such module, it fails, or it has no such network.
+    """
+    with _importable(Path.cwd()), _explained(f"module '{name}'"):
+        try:
+            module = importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            # One of its own imports may be what is missing; that is told as such.
+            if error.name is None or not (name == error.name or name.startswith(f"{error.name}.")):
+                raise
+            close = nearest(name, ["torchvision", "timm"])
+            raise NetworkError(
+                f"module '{name}'",
+                f"not found from {Path.cwd()}",
+                close if "did you mean" in close else "give FILE.py:CLASS or PACKAGE.MODULE:NAME",
+            ) from error
+        return _maker(module, attribute, f"module '{name}'")
+
+
+def _maker(module: ModuleType, attribute: str, where: str) -> Callable[..., Any]:
+    """What gives the network: a class, a function, or a module that is there already."""
+    public = {name: value for name, value in vars(module).items() if not name.startswith("_")}
+    own = {
+        name: value
+        for name, value in public.items()
+        if isinstance(value, nn.Module) or getattr(value, "__module__", None) == module.__name__
+    }
+    networks = [name for name, value in own.items() if _is_network(value)]
+    here = networks or [name for name, value in own.items() if callable(value)]
+    if not attribute:
+        remedy = f"give {where}:NAME; it has {', '.join(here[-6:])}" if here else "it defines none"
+        raise NetworkError(where, "which of its networks is not said", remedy)
+    found: Any = module
+    for part in attribute.split("."):
+        if not hasattr(found, part):
+            remedy = nearest(part, own) if own else "it defines nothing"
+            raise NetworkError(f"{where}:{attribute}", "there is no such name", remedy)
+        found = getattr(found, part)
+    if isinstance(found, nn.Module):
+        return lambda: found
+    if inspect.isclass(found) and not issubclass(found, nn.Module):
+        raise NetworkError(
+            f"{where}:{attribute}", "is a class, but not of torch.nn.Module", "name a network"
+        )
+    if not callable(found):
+        raise NetworkError(
+            f"{where}:{attribute}",
+            f"is {type(found).__name__}, not a network",
+            "name a module, a class of modules, or a function that returns one",
+        )
+    return _checked(found, f"{where}:{attribute}")
+
+
+def _is_network(value: object) -> bool:
+    return isinstance(value, nn.Module) or (inspect.isclass(value) and issubclass(value, nn.Module))
+
+
+def _checked(build: Callable[..., Any], what: str) -> Callable[..., Any]:
+    """`build`, refusing to be called without what it needs."""
+
+    def make(**options: Any) -> Any:
+        signature = inspect.signature(build)
+        missing = [
+            name
+            for name, each in signature.parameters.items()
+            if each.default is each.empty
+            and each.kind not in {each.VAR_POSITIONAL, each.VAR_KEYWORD}
+            and name not in options
+        ]
+        if missing:
+            raise NetworkError(
+                what,
+                f"needs arguments: {', '.join(missing)}",
+                "write a function without arguments that returns the network, and name that",
+            )
+        try:
+            signature.bind(**options)
+        except TypeError as error:
+            raise NetworkError(what, f"does not take these options ({error})", "") from error
+        return build(**options)
+
+    return make
+
+
+@contextlib.contextmanager
+def _importable(folder: Path) -> Iterator[None]:
+    """`folder` is where imports look first, as it is for a script in it."""
+    sys.path.insert(0, str(folder))
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ValueError):
+            sys.path.remove(str(folder))
+
+
+@contextlib.contextmanager
+def _forgetting(folder: Path) -> Iterator[None]:
+    """Forget modules that lie directly in `folder`, with all below them, after the block.
+
+    Directly, because a virtual environment below the folder is not the person's own code, and
+    libraries cannot be loaded twice.
+    """
+    before = set(sys.modules)
+    try:
+        yield
+    finally:
+        new = {name for name in set(sys.modules) - before if "@" not in name}
+        tops = {name.partition(".")[0] for name in new}
+        own = {top for top in tops if top in sys.modules and _lies_in(sys.modules[top], folder)}
+        for name in [each for each in sys.modules if each.partition(".")[0] in own]:
+            del sys.modules[name]
+
+
+def _lies_in(module: ModuleType, folder: Path) -> bool:
+    file = Path(getattr(module, "__file__", None) or "/")
+    return file.parent == folder or (file.name == "__init__.py" and file.parent.parent == folder)
+
+
+@contextlib.contextmanager
+def _explained(where: str) -> Iterator[None]:
+    """Turn whatever a person's own code throws into an error that names it; its prints step aside.
+
+    A file that parses arguments or trains at its foot leaves by `SystemExit`.
+    """
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    except NetworkError:
+        raise
+    except (Exception, SystemExit) as error:
+        lines = str(error).strip().splitlines() or ["no message"]
+        raise NetworkError(
+            where, f"fails when loaded ({type(error).__name__}: {lines[0]})", "mend it first"
+        ) from error
