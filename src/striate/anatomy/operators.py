@@ -14,7 +14,25 @@ from striate.anatomy.attributes import READERS, Arguments
 
 # Moves, renames or copies values and computes none: left out of tables unless asked for.
 PLUMBING = frozenset(
-    ["view", "reshape", "permute", "transpose", "expand", "squeeze", "unsqueeze", "flatten", "slice", "select", "copy", "clone", "detach", "cast", "assemble", "alias", "unfold"]
+    [
+        "view",
+        "reshape",
+        "permute",
+        "transpose",
+        "expand",
+        "squeeze",
+        "unsqueeze",
+        "flatten",
+        "slice",
+        "select",
+        "copy",
+        "clone",
+        "detach",
+        "cast",
+        "assemble",
+        "alias",
+        "unfold",
+    ]
 )
 
 NAMES = {
@@ -166,8 +184,7 @@ def _product(
     """
     tensors = [value for value in (*args, *kwargs.values()) if isinstance(value, Tensor)]
     first = 1 if traits.base in ("addmm", "baddbmm", "addmv") else 0
-    left, right = tensors[first], tensors[first + 1]
-    contracted = {"contracted": left.shape[-1]}
+    contracted = {"contracted": tensors[first].shape[-1]}
     if known[first] and known[first + 1]:
         return "matrix product", contracted
     side = "right" if known[first + 1] else "left"

@@ -150,8 +150,9 @@ def _finish(
     inputs: tuple[Tensor, ...],
     outputs: tuple[int, ...],
 ) -> Graph:
-    kinds = {path: type(module).__name__ for path, module in network.named_modules()}
-    names = _name(tape.entries, {path for path, m in network.named_modules() if not m._modules})
+    modules = dict(network.named_modules())
+    kinds = {path: type(module).__name__ for path, module in modules.items()}
+    names = _name(tape.entries, {path for path, module in modules.items() if not module._modules})
     nodes = tuple(
         Node(
             index=index,
@@ -164,7 +165,7 @@ def _finish(
             inputs=entry.inputs,
             shape=entry.shape,
             bytes=entry.bytes,
-            attributes=entry.attributes,
+            attributes=_with_absent(entry, modules[entry.module]),
             parameters=entry.parameters,
         )
         for index, entry in enumerate(tape.entries)
@@ -178,6 +179,14 @@ def _finish(
         parameters={key: value.numel() for key, value in network.named_parameters()},
         used=frozenset(tape.used),
     )
+
+
+def _with_absent(entry: Entry, module: nn.Module) -> Mapping[str, Any]:
+    """Add what a module says of itself: kernels that a dense convolution holds as zeros."""
+    absent = getattr(module, "absent_kernels", 0)
+    if entry.operator != "convolution" or not absent:
+        return entry.attributes
+    return {**entry.attributes, "absent_kernels": absent}
 
 
 def _name(entries: list[Entry], leaves: set[str]) -> list[str]:

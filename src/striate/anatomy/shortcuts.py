@@ -15,7 +15,20 @@ from torch import Tensor
 from striate.anatomy.operators import Traits
 
 LIKE_INPUT = frozenset(
-    ["relu", "hardtanh", "hardswish", "hardsigmoid", "silu", "gelu", "sigmoid", "tanh", "leaky_relu", "elu", "mish", "softplus"]
+    (
+        "relu",
+        "hardtanh",
+        "hardswish",
+        "hardsigmoid",
+        "silu",
+        "gelu",
+        "sigmoid",
+        "tanh",
+        "leaky_relu",
+        "elu",
+        "mish",
+        "softplus",
+    )
 )
 
 
@@ -30,7 +43,7 @@ def shape_of_output(traits: Traits, args: Any) -> Any:
     return None if shortcut is None else shortcut(*args)
 
 
-def _convolution(
+def _convolution(  # noqa: PLR0917 - the operator's own arguments
     value: Tensor,
     weight: Tensor,
     bias: Tensor | None,

@@ -57,7 +57,7 @@ class Memory:
 UNKNOWN = Origin(-1)
 
 
-class Tape(TorchDispatchMode):
+class Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Keeps an `Entry` for each operator that reads something of the network's inputs.
 
     Tensors are known by identity; all that were seen stay alive until the tape is thrown away, so
@@ -65,7 +65,7 @@ class Tape(TorchDispatchMode):
     """
 
     def __init__(self, network: nn.Module, parameters: Mapping[str, Tensor]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.entries: list[Entry] = []
         self.used: set[str] = set()
         self.failed: str | None = None  # the innermost module that raised
@@ -169,7 +169,7 @@ class Tape(TorchDispatchMode):
             self._record(output, operator, traits, inputs, attributes, names)
         return output
 
-    def _record(
+    def _record(  # noqa: PLR0917 - the parts of an entry
         self,
         output: Any,
         operator: str,

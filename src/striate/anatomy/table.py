@@ -1,0 +1,238 @@
+"""A network as rows and totals: what `striate table` prints and what its JSON holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+from striate.anatomy.geometry import Number
+from striate.anatomy.memory import TrainingMemory, forward_memory, training_memory
+from striate.anatomy.operators import PLUMBING
+from striate.anatomy.receptive_field import Field, last_feature_map, receptive_fields
+from striate.anatomy.record import Graph, Node
+from striate.anatomy.rules import macs, operations, products
+
+WEIGHT_LAYERS = frozenset(("convolution", "transposed convolution", "linear"))
+Pair = tuple[Number, Number]
+PerAxis = tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One operator, or all operators of one module."""
+
+    name: str
+    operator: str  # of a module: its class
+    kind: str
+    module: str
+    output: tuple[int, ...]  # without the batch axis
+    kernel: PerAxis | None
+    stride: PerAxis | None
+    padding: tuple[int | tuple[int, int], ...] | None  # per axis; (before, after) where they differ
+    dilation: PerAxis | None
+    groups: int | None
+    parameters: int  # that no row above has counted already
+    macs: int
+    operations: int
+    memory: int  # bytes that its outputs allocate
+    receptive_field: Pair | None  # (height, width) in pixels; None: it sees no pixel
+    jump: Pair | None
+    share: float  # of the network's MACs
+    nodes: tuple[int, ...]  # of the graph
+
+
+@dataclass(frozen=True, kw_only=True)
+class Totals:
+    """The network as a whole, for one image."""
+
+    parameters: int  # that the forward reads
+    stored: int  # all of them
+    unused: tuple[str, ...]  # the outermost modules of which the forward reads no parameter
+    macs: int
+    products: int  # multiply-accumulates between activations: attention
+    operations: int
+    memory: int  # bytes of all outputs of one forward
+    training_memory: TrainingMemory
+    receptive_field: Pair | None  # of the last feature map
+    convolutional_receptive_field: Pair | None  # the same without gates and statistics
+    jump: Pair | None
+    input: tuple[int, ...]
+    depth: int  # weight layers on the longest path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Rows in order of execution, and totals."""
+
+    network: str
+    input: tuple[int, ...]
+    rows: tuple[Row, ...]
+    totals: Totals
+
+    def to_json(self) -> dict[str, Any]:
+        """Give plain numbers, strings, lists and dictionaries; sizes are (channels, h, w)."""
+        layers = [_plain(asdict(row)) for row in self.rows]
+        for layer in layers:
+            del layer["nodes"]
+        return {
+            "network": self.network,
+            "input": list(self.input),
+            "layers": layers,
+            "totals": _plain(asdict(self.totals)),
+        }
+
+
+def table(graph: Graph, *, depth: int | None = None) -> Table:
+    """Put every operator that computes something into a row, or every module down to `depth`.
+
+    ``depth=1`` gives a row for each of the network's own parts, ``depth=2`` for theirs, and so on;
+    operators that a module above that depth runs itself keep rows of their own.
+    """
+    fields = receptive_fields(graph)
+    total = sum(macs(node, graph) for node in graph.nodes)
+    counted: set[str] = set()
+    rows = [
+        _row(node, graph, fields[node.index], counted, total)
+        for node in graph.nodes
+        if node.operator != "input" and (node.operator not in PLUMBING or node.parameters)
+    ]
+    totals = _totals(graph, fields, rows, total)
+    if depth is not None:
+        rows = _grouped(rows, graph, depth)
+    first = graph.inputs[0] if graph.inputs else ()
+    return Table(network=graph.network, input=first, rows=tuple(rows), totals=totals)
+
+
+def shown(field: Field | None) -> tuple[Pair | None, Pair | None]:
+    """Give (receptive field, jump), each (height, width)."""
+    if field is None:
+        return None, None
+    height, width = field
+    return (height.size, width.size), (height.jump, width.jump)
+
+
+def weight_depth(graph: Graph) -> int:
+    """Count the convolution and linear layers on the path that has most of them."""
+    depths: list[int] = []
+    for node in graph.nodes:
+        before = max((depths[index] for index in node.inputs), default=0)
+        depths.append(before + (node.operator in WEIGHT_LAYERS))
+    return max((depths[index] for index in graph.outputs), default=0)
+
+
+def unused_modules(graph: Graph) -> tuple[str, ...]:
+    """Name the outermost modules with parameters of which the forward reads none."""
+    idle = [name for name in graph.parameters if name not in graph.used]
+    found: dict[str, None] = {}
+    for name in idle:
+        parts = name.split(".")[:-1]
+        chosen = name
+        for length in range(len(parts), 0, -1):
+            prefix = ".".join(parts[:length])
+            if any(used.startswith(prefix + ".") for used in graph.used):
+                break
+            chosen = prefix
+        found[chosen] = None
+    return tuple(found)
+
+
+def _row(node: Node, graph: Graph, field: Field | None, counted: set[str], total: int) -> Row:
+    new = [name for name in node.parameters if name not in counted]
+    counted.update(new)
+    a, cost = node.attributes, macs(node, graph)
+    padding = a.get("padding")
+    if "pads" in a:
+        padding = a["pads"][-2:]
+    seen, jump = shown(field)
+    return Row(
+        name=node.name,
+        operator=node.operator,
+        kind=node.kind,
+        module=node.module,
+        output=node.shape[1:],
+        kernel=a.get("kernel"),
+        stride=a.get("stride"),
+        padding=padding,
+        dilation=a.get("dilation"),
+        groups=a["groups"] if "fan_in" in a else None,
+        parameters=sum(graph.parameters[name] for name in new),
+        macs=cost,
+        operations=operations(node, graph),
+        memory=node.bytes,
+        receptive_field=seen,
+        jump=jump,
+        share=cost / total if total else 0.0,
+        nodes=(node.index,),
+    )
+
+
+def _grouped(rows: Sequence[Row], graph: Graph, depth: int) -> list[Row]:
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        parts = row.module.split(".") if row.module else []
+        key = ".".join(parts[:depth]) if len(parts) >= depth > 0 else f"\0{row.name}"
+        groups.setdefault(key, []).append(row)
+    return [
+        members[0] if key.startswith("\0") else _merged(key, members, graph)
+        for key, members in groups.items()
+    ]
+
+
+def _merged(path: str, rows: list[Row], graph: Graph) -> Row:
+    """Add up the rows of one module; its grid is that of its last operator."""
+    weighted = [row for row in rows if row.kernel is not None]
+    shape = weighted[0] if len(weighted) == 1 else None
+    kind = graph.modules[path]
+    return replace(
+        rows[-1],
+        name=path,
+        operator=rows[0].operator if len(rows) == 1 else kind,
+        kind=kind,
+        module=path,
+        kernel=shape.kernel if shape else None,
+        stride=shape.stride if shape else None,
+        padding=shape.padding if shape else None,
+        dilation=shape.dilation if shape else None,
+        groups=shape.groups if shape else None,
+        parameters=sum(row.parameters for row in rows),
+        macs=sum(row.macs for row in rows),
+        operations=sum(row.operations for row in rows),
+        memory=sum(row.memory for row in rows),
+        share=sum(row.share for row in rows),
+        nodes=tuple(index for row in rows for index in row.nodes),
+    )
+
+
+def _totals(
+    graph: Graph, fields: tuple[Field | None, ...], rows: Iterable[Row], total: int
+) -> Totals:
+    last = last_feature_map(graph)
+    seen, jump = shown(None if last is None else fields[last])
+    local, _ = shown(None if last is None else receptive_fields(graph, gates=False)[last])
+    return Totals(
+        parameters=sum(graph.parameters[name] for name in graph.used),
+        stored=sum(graph.parameters.values()),
+        unused=unused_modules(graph),
+        macs=total,
+        products=sum(products(node) for node in graph.nodes),
+        operations=sum(row.operations for row in rows),
+        memory=forward_memory(graph),
+        training_memory=training_memory(graph),
+        receptive_field=seen,
+        convolutional_receptive_field=local,
+        jump=jump,
+        input=graph.inputs[0] if graph.inputs else (),
+        depth=weight_depth(graph),
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    if isinstance(value, Fraction):
+        return int(value) if value.denominator == 1 else float(value)
+    return value
