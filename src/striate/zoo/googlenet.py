@@ -14,6 +14,10 @@ Caffe's GoogLeNet (5 channels, alpha 1e-4 / 5, k = 1).
 `googlenet_bn` is common practice and equals torchvision's: batch normalisation after every
 convolution instead of biases and local response normalisation, 3×3 in place of the 5×5 (a slip of
 an early port that the published weights were trained with), 2×2 for the last pool, dropout 0.2.
+
+`googlenet_naive` has the modules of Fig. 2a, without the 1×1 reductions: its pools pass every
+channel through, so each module is wider than the last, and it takes 8 times the multiplications and
+14 times the parameters. The paper never trains it: it is the reason for the reductions (Sec. 4).
 """
 
 # ruff: noqa: RET504 - every stage is a line of its own, with its shape
@@ -24,7 +28,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from striate.zoo.attention import Attention, make_attention
 from striate.zoo.layers import (
+    Branches,
     ConvBNReLU,
     ConvReLU,
     Linear,
@@ -66,7 +72,11 @@ class Inception(nn.Module):
     """Fig. 2b: four branches on the same input, concatenated; `row` is its row of Table 1."""
 
     def __init__(
-        self, inputs: int, row: tuple[int, int, int, int, int, int], batch_norm: bool
+        self,
+        inputs: int,
+        row: tuple[int, int, int, int, int, int],
+        batch_norm: bool,
+        attention: Attention,
     ) -> None:
         super().__init__()
         n1x1, reduce3x3, n3x3, reduce5x5, n5x5, projection = row
@@ -84,6 +94,7 @@ class Inception(nn.Module):
             nn.MaxPool2d(3, stride=1, padding=1),
             unit(inputs, projection, 1, batch_norm=batch_norm),
         )
+        self.attention = make_attention(attention, n1x1 + n3x3 + n5x5 + projection)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, inputs, H, W) to (N, #1×1 + #3×3 + #5×5 + pool proj, H, W)."""
@@ -93,7 +104,23 @@ class Inception(nn.Module):
             self.branch_5x5(x),
             self.branch_pool(x),
         ]
-        return torch.cat(branches, 1)
+        return self.attention(torch.cat(branches, 1))  # type: ignore[no-any-return]
+
+
+def naive_inception(
+    inputs: int, row: tuple[int, int, int, int, int, int], attention: Attention
+) -> Branches:
+    """Fig. 2a: 1×1, 3×3, 5×5 and the pool all on the input itself, which the pool passes on."""
+    n1x1, _, n3x3, _, n5x5, _ = row
+    return Branches(
+        {
+            "1x1": unit(inputs, n1x1, 1),
+            "3x3": unit(inputs, n3x3, 3),
+            "5x5": unit(inputs, n5x5, 5),
+            "pool": nn.MaxPool2d(3, stride=1, padding=1),
+        },
+        make_attention(attention, n1x1 + n3x3 + n5x5 + inputs),
+    )
 
 
 class AuxiliaryHead(nn.Module):
@@ -125,7 +152,10 @@ class AuxiliaryHead(nn.Module):
 
 
 class GoogLeNet(nn.Module):
-    """Table 1, from the stem to the classifier; `batch_norm` chooses `googlenet_bn`'s form.
+    """Table 1, from the stem to the classifier.
+
+    `batch_norm` chooses `googlenet_bn`'s form, `naive` that of `googlenet_naive`, which has no
+    auxiliary heads.
 
     Takes (N, in_channels, H, W) from 32 px up (the paper: 224) and gives logits (N, classes); with
     `auxiliary` heads in training mode `TrainingOutput(logits, (head on 4a, head on 4d))`.
@@ -136,7 +166,9 @@ class GoogLeNet(nn.Module):
         self,
         *,
         batch_norm: bool = False,
+        naive: bool = False,
         auxiliary: bool = True,
+        attention: Attention = None,
         dropout: float = 0.4,
         classes: int = 1000,
         in_channels: int = 3,
@@ -148,8 +180,16 @@ class GoogLeNet(nn.Module):
         def norm() -> nn.Module:
             return nn.Identity() if batch_norm else LocalResponseNorm(5, alpha=2e-5, k=1.0)
 
-        def module(inputs: int, name: str) -> Inception:
-            return Inception(inputs, TABLE_1[name], batch_norm)
+        width = 192  # channels so far
+
+        def module(name: str) -> nn.Module:
+            nonlocal width
+            row, inputs = TABLE_1[name], width
+            n1x1, _, n3x3, _, n5x5, projection = row
+            width = n1x1 + n3x3 + n5x5 + (inputs if naive else projection)
+            if naive:
+                return naive_inception(inputs, row, attention)
+            return Inception(inputs, row, batch_norm, attention)
 
         self.conv1 = unit(in_channels, 64, 7, stride=2, batch_norm=batch_norm)
         self.pool1 = nn.MaxPool2d(3, stride=2, ceil_mode=True)
@@ -158,20 +198,20 @@ class GoogLeNet(nn.Module):
         self.conv2 = unit(64, 192, 3, batch_norm=batch_norm)
         self.norm2 = norm()
         self.pool2 = nn.MaxPool2d(3, stride=2, ceil_mode=True)
-        self.inception_3a = module(192, "3a")
-        self.inception_3b = module(256, "3b")
+        self.inception_3a = module("3a")
+        self.inception_3b = module("3b")
         self.pool3 = nn.MaxPool2d(3, stride=2, ceil_mode=True)
-        self.inception_4a = module(480, "4a")
-        self.inception_4b = module(512, "4b")
-        self.inception_4c = module(512, "4c")
-        self.inception_4d = module(512, "4d")
-        self.inception_4e = module(528, "4e")
+        self.inception_4a = module("4a")
+        self.inception_4b = module("4b")
+        self.inception_4c = module("4c")
+        self.inception_4d = module("4d")
+        self.inception_4e = module("4e")
         self.pool4 = nn.MaxPool2d(2 if batch_norm else 3, stride=2, ceil_mode=True)
-        self.inception_5a = module(832, "5a")
-        self.inception_5b = module(832, "5b")
+        self.inception_5a = module("5a")
+        self.inception_5b = module("5b")
         self.pool5 = nn.AdaptiveAvgPool2d(1)
         self.dropout = nn.Dropout(dropout)
-        self.fc = Linear(1024, classes)
+        self.fc = Linear(width, classes)
         self.aux1 = AuxiliaryHead(512, classes, batch_norm) if auxiliary else None
         self.aux2 = AuxiliaryHead(528, classes, batch_norm) if auxiliary else None
         self._initialise()
@@ -196,32 +236,32 @@ class GoogLeNet(nn.Module):
         x = self.conv2(x)  # 192×56×56
         x = self.norm2(x)  # 192×56×56
         x = self.pool2(x)  # 192×28×28
-        x = self.inception_3a(x)  # 256×28×28
-        x = self.inception_3b(x)  # 480×28×28
-        x = self.pool3(x)  # 480×14×14
-        x = after_4a = self.inception_4a(x)  # 512×14×14
-        x = self.inception_4b(x)  # 512×14×14
-        x = self.inception_4c(x)  # 512×14×14
-        x = after_4d = self.inception_4d(x)  # 528×14×14
-        x = self.inception_4e(x)  # 832×14×14
-        x = self.pool4(x)  # 832×7×7
-        x = self.inception_5a(x)  # 832×7×7
-        x = self.inception_5b(x)  # 1024×7×7
+        x = self.inception_3a(x)  # 256×28×28, naive 416×28×28
+        x = self.inception_3b(x)  # 480×28×28, naive 832×28×28
+        x = self.pool3(x)  # 480×14×14, naive 832×14×14
+        x = after_4a = self.inception_4a(x)  # 512×14×14, naive 1280×14×14
+        x = self.inception_4b(x)  # 512×14×14, naive 1728×14×14
+        x = self.inception_4c(x)  # 512×14×14, naive 2176×14×14
+        x = after_4d = self.inception_4d(x)  # 528×14×14, naive 2640×14×14
+        x = self.inception_4e(x)  # 832×14×14, naive 3344×14×14
+        x = self.pool4(x)  # 832×7×7, naive 3344×7×7
+        x = self.inception_5a(x)  # 832×7×7, naive 4048×7×7
+        x = self.inception_5b(x)  # 1024×7×7, naive 4944×7×7
         return after_4a, after_4d, x
 
     def features(self, x: Tensor) -> Tensor:
-        """Give the last feature map, (N, 1024, H / 32, W / 32)."""
+        """Give the last feature map, (N, 1024 or (naive) 4944, H / 32, W / 32)."""
         return self.trunk(x)[2]
 
     def embed(self, x: Tensor) -> Tensor:
-        """Give the vector that the classifier sees, (N, 1024)."""
-        x = self.pool5(self.features(x))  # 1024×1×1
+        """Give the vector that the classifier sees, (N, 1024), or (naive) (N, 4944)."""
+        x = self.pool5(self.features(x))  # 1024×1×1, naive 4944×1×1
         return x.flatten(1)
 
     def forward(self, x: Tensor) -> Output:
         """Map (N, in_channels, H, W) to logits (N, classes), with the heads' logits in training."""
         after_4a, after_4d, x = self.trunk(x)
-        x = self.pool5(x)  # 1024×1×1
+        x = self.pool5(x)  # 1024×1×1, naive 4944×1×1
         logits: Tensor = self.fc(self.dropout(x.flatten(1)))  # 1000
         if not is_scripting():  # noqa: SIM102 - the compiler takes this condition alone
             if self.training and self.aux1 is not None and self.aux2 is not None:
@@ -230,19 +270,48 @@ class GoogLeNet(nn.Module):
 
 
 def googlenet(
-    classes: int = 1000, in_channels: int = 3, auxiliary: bool = True, dropout: float = 0.4
+    classes: int = 1000,
+    in_channels: int = 3,
+    auxiliary: bool = True,
+    attention: Attention = None,
+    dropout: float = 0.4,
 ) -> GoogLeNet:
     """GoogLeNet as in the paper, with both auxiliary heads (`auxiliary=False`: without)."""
-    return GoogLeNet(auxiliary=auxiliary, dropout=dropout, classes=classes, in_channels=in_channels)
+    return GoogLeNet(
+        auxiliary=auxiliary,
+        attention=attention,
+        dropout=dropout,
+        classes=classes,
+        in_channels=in_channels,
+    )
 
 
 def googlenet_bn(
-    classes: int = 1000, in_channels: int = 3, auxiliary: bool = False, dropout: float = 0.2
+    classes: int = 1000,
+    in_channels: int = 3,
+    auxiliary: bool = False,
+    attention: Attention = None,
+    dropout: float = 0.2,
 ) -> GoogLeNet:
     """GoogLeNet with batch normalisation as in torchvision; `auxiliary=True` adds its heads."""
     return GoogLeNet(
         batch_norm=True,
         auxiliary=auxiliary,
+        attention=attention,
+        dropout=dropout,
+        classes=classes,
+        in_channels=in_channels,
+    )
+
+
+def googlenet_naive(
+    classes: int = 1000, in_channels: int = 3, attention: Attention = None, dropout: float = 0.4
+) -> GoogLeNet:
+    """GoogLeNet with the naive modules of Fig. 2a, without auxiliary heads."""
+    return GoogLeNet(
+        naive=True,
+        auxiliary=False,
+        attention=attention,
         dropout=dropout,
         classes=classes,
         in_channels=in_channels,

@@ -73,9 +73,9 @@ class ConvBNReLU(nn.Module):
         self,
         inputs: int,
         outputs: int,
-        kernel: int,
+        kernel: int | tuple[int, int],
         stride: int = 1,
-        padding: int = 0,
+        padding: int | tuple[int, int] = 0,
         *,
         eps: float = 1e-5,
     ) -> None:
@@ -86,6 +86,37 @@ class ConvBNReLU(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, inputs, H, W) to (N, outputs, H', W')."""
         return F.relu(self.bn(self.conv(x)), inplace=True)
+
+
+class Branches(nn.Module):
+    """Branches side by side on the same input, their channels concatenated in the order given.
+
+    `attention`, where given, weighs what comes out. The keys of `branches` stand in the weights'
+    names.
+    """
+
+    def __init__(self, branches: dict[str, nn.Module], attention: nn.Module | None = None) -> None:
+        super().__init__()
+        self.branches = nn.ModuleDict(branches)
+        self.attention = nn.Identity() if attention is None else attention
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, C, H, W) to (N, sum of the branches' channels, H', W')."""
+        x = torch.cat([branch(x) for branch in self.branches.values()], 1)
+        return self.attention(x)  # type: ignore[no-any-return]
+
+
+class MaxPoolSame(nn.Module):
+    """3×3 max pool with stride 2 to half the grid, rounded up: TensorFlow's padding "SAME".
+
+    An even grid is padded after its end alone, so that the first window begins at position 0; an
+    odd one by one position on both sides.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, C, H, W) to (N, C, ⌈H / 2⌉, ⌈W / 2⌉)."""
+        odd = (x.shape[2] % 2, x.shape[3] % 2)
+        return F.max_pool2d(x, 3, stride=2, padding=odd, ceil_mode=True)
 
 
 def window_sum(values: Tensor, size: int) -> Tensor:
