@@ -153,12 +153,12 @@ def _known_or_foreign(name: str) -> None:
     if name in NETWORKS:
         return
     close = nearest(name, [entry.name for entry in entries()])
-    if "did you mean" not in close and ":" not in name:
-        for library, names in (("torchvision", _torchvision_names()), ("timm", _timm_names())):
-            if name in names:
-                raise NetworkError(
-                    f"network '{name}'", "not in the catalogue", f"{library}:{name} is {library}'s"
-                )
+    near = "did you mean" in close  # timm takes seconds to load: only where nothing is near
+    for library, names in (("torchvision", _torchvision_names), ("timm", _timm_names)):
+        if (library == "torchvision" or not near) and name in names():
+            raise NetworkError(
+                f"network '{name}'", "not in the catalogue", f"{library}:{name} is {library}'s"
+            )
     raise NetworkError(f"network '{name}'", "not in the catalogue", close)
 
 

@@ -1,0 +1,211 @@
+"""The arithmetic of convolutional networks, each formula with its numbers filled in.
+
+Both `explain.py` (a layer of a network) and `chains.py` (a question without a network) are written
+with these. Letters: n input size, k kernel, p padding, s stride, d dilation, g groups, h and w the
+output's height and width, r receptive field, j jump.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+PER_VALUE = 4  # bytes of a float32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One result, the formula that gives it, and the same formula with its numbers."""
+
+    what: str
+    rule: str
+    filled: str
+    value: int | str
+
+    def to_json(self) -> dict[str, int | str]:
+        """The line as a JSON object."""
+        return {"what": self.what, "rule": self.rule, "filled": self.filled, "value": self.value}
+
+    def __str__(self) -> str:
+        """``parameters: (5·5·6 + 1)·16 = 2,416``."""
+        value = f"{self.value:,}" if isinstance(self.value, int) else self.value
+        if not self.filled or self.filled.replace(",", "") == str(self.value):
+            return f"{self.what}: {value}"
+        return f"{self.what}: {self.filled} = {value}"
+
+
+def times(*factors: int) -> str:
+    """``5·5·128``."""
+    return "·".join(map(str, factors))
+
+
+def span(kernel: int, dilation: int) -> int:
+    """How many inputs lie under a dilated kernel, from its first to its last."""
+    return dilation * (kernel - 1) + 1
+
+
+def window(
+    what: str,
+    size: int,
+    *,
+    kernel: int,
+    stride: int = 1,
+    padding: tuple[int, int] = (0, 0),
+    dilation: int = 1,
+    ceil: bool = False,
+) -> Line:
+    """How often a window fits: 1 + ⌊(n − k + 2p) / s⌋, for convolution and pooling.
+
+    A dilated kernel counts by what lies under it. With `ceil` a last window that hangs over the
+    edge counts too, unless it would begin in the padding behind the image (PyTorch's rule).
+    """
+    wide = span(kernel, dilation)
+    before, after = padding
+    free = size - wide + before + after
+    value = 1 + (math.ceil(free / stride) if ceil else free // stride)
+    note = ""
+    if ceil and (value - 1) * stride >= size + before:
+        value -= 1
+        note = " − 1 (that window would begin behind the edge)"
+    rule = "n − k + 2p" if dilation == 1 else "n − (d·(k − 1) + 1) + 2p"
+    inner = f"{size} − {_spanned(kernel, dilation)}"
+    if before == after:
+        inner += f" + 2·{before}" if before else ""
+    else:
+        inner += f" + {before} + {after}"
+        rule = rule.replace("2p", "p₁ + p₂")
+    left, right = ("⌈", "⌉") if ceil else ("⌊", "⌋")
+    filled = f"1 + {left}({inner}) / {stride}{right}" if stride > 1 else f"1 + {inner}"
+    return Line(what=what, rule=f"1 + {left}({rule}) / s{right}", filled=filled + note, value=value)
+
+
+def _spanned(kernel: int, dilation: int) -> str:
+    return str(kernel) if dilation == 1 else f"({dilation}·({kernel} − 1) + 1)"
+
+
+def enlarged(
+    what: str,
+    size: int,
+    *,
+    kernel: int,
+    stride: int = 1,
+    padding: int = 0,
+    dilation: int = 1,
+    output_padding: int = 0,
+) -> Line:
+    """The output of a transposed convolution: (n − 1)·s − 2p + d·(k − 1) + 1 + output padding."""
+    value = (size - 1) * stride - 2 * padding + span(kernel, dilation) + output_padding
+    filled = f"({size} − 1)·{stride}"
+    filled += f" − 2·{padding}" if padding else ""
+    filled += f" + {_spanned(kernel, dilation)}"
+    filled += f" + {output_padding}" if output_padding else ""
+    return Line(
+        what=what, rule="(n − 1)·s − 2p + d·(k − 1) + 1 + p_out", filled=filled, value=value
+    )
+
+
+def convolution_parameters(
+    kernel: tuple[int, ...],
+    inputs: int,
+    outputs: int,
+    *,
+    groups: int = 1,
+    bias: bool = True,
+    absent: int = 0,
+) -> Line:
+    """(k·k·c_in/g + 1)·c_out; without the 1 where there is no bias.
+
+    `absent` of the c_in·c_out kernels are left out, as in C3 of LeNet-5.
+    """
+    each = math.prod(kernel) * (inputs // groups)
+    if absent:
+        kernels = f"{times(*kernel)}·({times(inputs, outputs)} − {absent})"
+        return Line(
+            what="parameters",
+            rule="k·k·(c_in·c_out − absent)" + (" + c_out" if bias else ""),
+            filled=kernels + (f" + {outputs}" if bias else ""),
+            value=(each + bias) * outputs - math.prod(kernel) * absent,
+        )
+    inner = times(*kernel, inputs) + (f"/{groups}" if groups > 1 else "")
+    letters = "·".join("k" for _ in kernel) + "·c_in" + ("/g" if groups > 1 else "")
+    if bias:
+        rule, filled = f"({letters} + 1)·c_out", f"({inner} + 1)·{outputs}"
+    else:
+        rule, filled = f"{letters}·c_out", f"{inner}·{outputs}"
+    return Line(what="parameters", rule=rule, filled=filled, value=(each + bias) * outputs)
+
+
+def linear_parameters(inputs: int, outputs: int, *, bias: bool = True) -> Line:
+    """(c_in + 1)·c_out: every input with every output, and a bias each."""
+    return Line(
+        what="parameters",
+        rule="(c_in + 1)·c_out" if bias else "c_in·c_out",
+        filled=f"({inputs} + 1)·{outputs}" if bias else times(inputs, outputs),
+        value=(inputs + bias) * outputs,
+    )
+
+
+def convolution_macs(
+    kernel: tuple[int, ...],
+    inputs: int,
+    outputs: int,
+    grid: tuple[int, ...],
+    *,
+    groups: int = 1,
+    absent: int = 0,
+    transposed: bool = False,
+) -> Line:
+    """k·k·c_in/g·c_out·h·w: the whole kernel for each value of the output.
+
+    A transposed convolution spreads each value of its *input* over the kernel: there, `grid` is the
+    input's. `absent` kernels of one input and one output channel are not computed.
+    """
+    letters = "·".join("k" for _ in kernel) + "·c_in" + ("/g" if groups > 1 else "")
+    inner = times(*kernel, inputs) + (f"/{groups}" if groups > 1 else "")
+    each = math.prod(kernel) * (inputs // groups) * outputs
+    filled = f"{inner}·{times(outputs, *grid)}"
+    if absent:
+        each -= math.prod(kernel) * absent
+        filled = f"({inner}·{outputs} − {times(*kernel, absent)})·{times(*grid)}"
+    sides = "h_in·w_in" if transposed else "h·w"
+    return Line(
+        what="MACs",
+        rule=f"{letters}·c_out·{sides}",
+        filled=filled,
+        value=each * math.prod(grid),
+    )
+
+
+def memory(shape: tuple[int, ...], size: int = PER_VALUE) -> Line:
+    """c·h·w values of `size` bytes."""
+    return Line(
+        what="memory of the output",
+        rule=f"{'c·h·w' if len(shape) == 3 else 'values'}·{size} bytes",
+        filled=f"{times(*shape, size)}",
+        value=math.prod(shape) * size,
+    )
+
+
+def human_bytes(count: int) -> str:
+    """``3.2 MB``; powers of 1,000."""
+    value = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000 or unit == "GB":
+            break
+        value /= 1000
+    return f"{count} B" if unit == "B" else f"{value:.3g} {unit}"
+
+
+def human_count(count: int) -> str:
+    """``3.86 G``; powers of 1,000."""
+    value = float(count)
+    for unit in ("", "k", "M", "G", "T"):
+        if value < 999.5 or unit == "T":
+            break
+        value /= 1000
+    return str(count) if unit == "" else f"{value:.3g} {unit}"
+
+
+def by(values: tuple[object, ...]) -> str:
+    """``3×3``."""
+    return "×".join(map(str, values))
