@@ -55,7 +55,8 @@ class MnistExample(nn.Module):
 
     def embed(self, x: Tensor) -> Tensor:
         """Give the vector that the classifier sees, (N, 128)."""
-        x = self.dropout1(self.features(x)).flatten(1)
+        x = self.dropout1(self.features(x))  # 64×12×12
+        x = x.flatten(1)
         x = F.relu(self.fc1(x), inplace=True)  # 128
         return x
 

@@ -86,7 +86,9 @@ class VGG(nn.Module):
     ) -> None:
         super().__init__()
         self.input_size = (in_channels, 224, 224)
-        self.conv1 = stage(in_channels, 64, convolutions[0], batch_norm, response_norm=response_norm)
+        self.conv1 = stage(
+            in_channels, 64, convolutions[0], batch_norm, response_norm=response_norm
+        )
         self.conv2 = stage(64, 128, convolutions[1], batch_norm)
         self.conv3 = stage(128, 256, convolutions[2], batch_norm, last=last)
         self.conv4 = stage(256, 512, convolutions[3], batch_norm, last=last)
