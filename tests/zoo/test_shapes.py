@@ -18,7 +18,12 @@ COUNTS = {
     "alexnet": (60_965_224, 724_406_816),
     "alexnet_owt": (61_100_840, 714_188_480),
     "alexnet_half": (14_591_685, 309_154_064),
+    "zfnet": (62_357_608, 1_168_032_896),
+    "nin": (7_595_176, 1_100_188_800),
+    "nin_cifar": (966_986, 222_486_528),
     "vgg11": (132_863_336, 7_609_090_048),
+    "vgg11_lrn": (132_863_336, 7_609_090_048),
+    "vgg16_c": (133_638_952, 11_770_888_192),
     "vgg13": (133_047_848, 11_308_466_176),
     "vgg16": (138_357_544, 15_470_264_320),
     "vgg19": (143_667_240, 19_632_062_464),
@@ -28,6 +33,11 @@ COUNTS = {
     "vgg19_bn": (143_678_248, 19_632_062_464),
     "googlenet": (13_378_280, 1_582_671_872),
     "googlenet_bn": (6_624_904, 1_498_376_192),
+    "googlenet_naive": (97_526_008, 12_568_061_056),
+    "inception_v2": (11_285_224, 2_032_600_064),
+    "inception_v3": (27_161_264, 5_713_216_096),
+    "plain18": (11_515_688, 1_794_805_760),
+    "plain34": (21_623_848, 3_644_493_824),
     "resnet18": (11_689_512, 1_814_073_344),
     "resnet34": (21_797_672, 3_663_761_408),
     "resnet50": (25_557_032, 3_857_973_248),
@@ -36,11 +46,39 @@ COUNTS = {
     "resnet50_v1_5": (25_557_032, 4_089_184_256),
     "resnet101_v1_5": (44_549_160, 7_801_405_440),
     "resnet152_v1_5": (60_192_808, 11_513_626_624),
+    "plain20": (269_722, 40_551_040),
+    "plain32": (464_154, 68_862_592),
+    "plain44": (658_586, 97_174_144),
+    "plain56": (853_018, 125_485_696),
+    "plain110": (1_727_962, 252_887_680),
     "resnet20": (269_722, 40_551_040),
     "resnet32": (464_154, 68_862_592),
     "resnet44": (658_586, 97_174_144),
     "resnet56": (853_018, 125_485_696),
     "resnet110": (1_727_962, 252_887_680),
+    "resnet1202": (19_421_274, 2_829_238_912),
+    "preact_resnet110": (1_727_962, 252_887_680),
+    "preact_resnet164": (1_703_258, 244_500_992),
+    "preact_resnet1001": (10_327_706, 1_487_849_984),
+    "preact_resnet200": (64_666_152, 15_007_481_856),
+    "inception_v4": (42_679_816, 12_253_974_624),
+    "inception_resnet_v1": (22_756_328, 6_206_361_696),
+    "inception_resnet_v2": (55_843_464, 13_155_794_016),
+    "inception_resnet_v2_figures": (32_433_928, 9_257_953_632),
+    "xception": (22_855_952, 8_357_403_496),
+    "xception_timm": (22_855_952, 8_357_403_496),
+    "se_inception": (11_931_622, 2_033_239_424),
+    "se_resnet50": (28_088_024, 3_860_488_192),
+    "se_resnet50_v1_5": (28_088_024, 4_091_699_200),
+    "darknet53": (41_609_928, 9_285_115_904),
+    "darknet53_timm": (41_609_928, 9_285_115_904),
+    "cbam_resnet50": (28_089_624, 4_095_573_110),
+    "hrnet_w18": (21_299_004, 4_283_537_072),
+    "hrnet_w32": (41_232_680, 8_921_133_056),
+    "hrnet_w48": (77_469_864, 17_277_996_032),
+    "cspdarknet53": (27_642_184, 6_533_652_480),
+    "cspdarknet53_timm": (27_642_184, 6_533_652_480),
+    "mnist_example": (1_199_882, 11_992_448),
 }
 
 VARIANTS = [
@@ -53,10 +91,18 @@ VARIANTS = [
     ("resnet50", {"shortcut": "C"}, 40_128_552, 6_324_224_000),
 ]
 
-# The word that a comment uses for a network whose numbers differ from the first ones.
-FORMS = {"alexnet_owt": "owt", "alexnet_half": "half"} | {
-    name: "bottleneck" for name in NETWORKS if re.match(r"resnet(50|101|152)", name)
-}
+# The word that a comment uses for a network whose numbers differ from the first ones; of HRNet the
+# number that C stands for.
+FORMS = {
+    "alexnet_owt": "owt",
+    "alexnet_half": "half",
+    "googlenet_naive": "naive",
+    "inception_resnet_v2": "v2",
+    "inception_resnet_v2_figures": "figures",
+    "hrnet_w18": "18",
+    "hrnet_w32": "32",
+    "hrnet_w48": "48",
+} | {name: "bottleneck" for name in NETWORKS if re.search(r"resnet(50|101|152|164|1001)", name)}
 STAGE = re.compile(r"self\.(\w+)\((?:.*)# (.*)$")
 
 
@@ -66,9 +112,19 @@ def on_meta(name: str, **variant: object) -> tuple[nn.Module, Tensor]:
         return network, torch.empty(1, *network.input_size)
 
 
-def claimed_shapes(network: nn.Module, form: str) -> dict[str, tuple[int, ...]]:
+def read_shape(text: str, width: int) -> tuple:
+    """Read ``64×56×56``; of several maps, ``C×56×56 + 2C×28×28``, a tuple of their shapes."""
+    maps = tuple(
+        tuple(int(n[:-1] or 1) * width if n[-1] == "C" else int(n) for n in part.split("×"))
+        for part in text.split(" + ")
+    )
+    return maps if " + " in text else maps[0]
+
+
+def claimed_shapes(network: nn.Module, form: str) -> dict[str, tuple]:
     """Read ``x = self.stage(x)  # 64×56×56, bottleneck 256×56×56`` in the network's methods."""
-    source = inspect.getsource(type(network)).replace("self.bn1(", "(")
+    source = re.sub(r"self\.bn\d\(", "(", inspect.getsource(type(network)))
+    width = int(form) if form.isdigit() else 0
     claims = {}
     for line in source.splitlines():
         if found := STAGE.search(line):
@@ -77,9 +133,9 @@ def claimed_shapes(network: nn.Module, form: str) -> dict[str, tuple[int, ...]]:
                 continue
             texts = dict.fromkeys(("", form), "")
             for part in comment.split(", "):
-                word, _, shape = part.rpartition(" ")
+                word, shape = re.match(r"(?:([a-z]\w*) )?(.+)", part).groups(default="")
                 texts[word] = shape
-            claims[stage] = tuple(int(size) for size in (texts[form] or texts[""]).split("×"))
+            claims[stage] = read_shape(texts[form] or texts[""], width)
     return claims
 
 
@@ -103,10 +159,13 @@ def test_counts_of_variants(name: str, variant: dict, parameters: int, macs: int
 def test_the_comments_tell_the_shape_after_every_stage(name: str) -> None:
     network, image = on_meta(name)
     claims = claimed_shapes(network, FORMS.get(name, ""))
-    seen: dict[str, tuple[int, ...]] = {}
+    seen: dict[str, tuple] = {}
 
     def note(stage: str):
-        return lambda _module, _inputs, output: seen.update({stage: tuple(output.shape[1:])})
+        def shape(output: Tensor | list[Tensor]) -> tuple:
+            return tuple(map(shape, output)) if isinstance(output, list) else output.shape[1:]
+
+        return lambda _module, _inputs, output: seen.update({stage: shape(output)})
 
     for stage, module in network.named_children():
         if stage in claims or not isinstance(module, nn.Dropout | nn.BatchNorm2d):
@@ -124,12 +183,16 @@ def test_the_comments_tell_the_shape_after_every_stage(name: str) -> None:
         ("alexnet", (256, 6, 6), 4096),
         ("alexnet_owt", (256, 6, 6), 4096),
         ("alexnet_half", (128, 6, 6), 2048),
+        ("zfnet", (256, 6, 6), 4096),
+        ("nin", (1024, 6, 6), 1024),
+        ("nin_cifar", (192, 8, 8), 192),
         ("vgg16", (512, 7, 7), 4096),
         ("googlenet", (1024, 7, 7), 1024),
         ("googlenet_bn", (1024, 7, 7), 1024),
         ("resnet18", (512, 7, 7), 512),
         ("resnet50", (2048, 7, 7), 2048),
         ("resnet20", (64, 8, 8), 64),
+        ("mnist_example", (64, 12, 12), 128),
     ],
 )
 def test_features_and_embedding(name: str, features: tuple[int, int, int], embedding: int) -> None:

@@ -89,11 +89,13 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "se_resnet50": resnet.se_resnet50,
     "se_resnet50_v1_5": resnet.se_resnet50_v1_5,
     "darknet53": darknet.darknet53,
+    "darknet53_timm": darknet.darknet53_timm,
     "cbam_resnet50": resnet.cbam_resnet50,
     "hrnet_w18": hrnet.hrnet_w18,
     "hrnet_w32": hrnet.hrnet_w32,
     "hrnet_w48": hrnet.hrnet_w48,
     "cspdarknet53": cspdarknet.cspdarknet53,
+    "cspdarknet53_timm": cspdarknet.cspdarknet53_timm,
     "mnist_example": mnist_example.mnist_example,
 }
 

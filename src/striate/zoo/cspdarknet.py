@@ -9,8 +9,9 @@ Table 3: 78.7 % top-1, 94.8 % top-5): ``activation="mish"``.
 
 The layer table is the authors' Darknet configuration. The two 1×1 convolutions that make the halves
 of a stage stand side by side on the same map: here they are one convolution whose output is split,
-which computes the same. `slope` is leaky ReLU's, 0.1 in Darknet; timm trained its weights with
-PyTorch's default, 0.01. The paper does not say how the weights start: ours is He initialisation.
+which computes the same. Leaky ReLU's slope is 0.1 in Darknet; `cspdarknet53_timm` has PyTorch's
+default, 0.01, which timm trained its weights with. The paper does not say how the weights start:
+ours is He initialisation.
 """
 
 # ruff: noqa: RET504 - every stage is a line of its own, with its shape
@@ -114,12 +115,12 @@ class CSPDarknet53(nn.Module):
 
 
 def cspdarknet53(
-    classes: int = 1000,
-    in_channels: int = 3,
-    activation: Activation = "leaky",
-    slope: float = 0.1,
+    classes: int = 1000, in_channels: int = 3, activation: Activation = "leaky"
 ) -> CSPDarknet53:
-    """CSPDarknet-53: leaky ReLU of `slope` (timm's weights: 0.01), or Mish as in YOLOv4."""
-    return CSPDarknet53(
-        activation=activation, slope=slope, classes=classes, in_channels=in_channels
-    )
+    """CSPDarknet-53 with leaky ReLU's slope of 0.1, or with Mish as in YOLOv4."""
+    return CSPDarknet53(activation=activation, classes=classes, in_channels=in_channels)
+
+
+def cspdarknet53_timm(classes: int = 1000, in_channels: int = 3) -> CSPDarknet53:
+    """CSPDarknet-53 with leaky ReLU's slope of 0.01, as in timm."""
+    return CSPDarknet53(slope=0.01, classes=classes, in_channels=in_channels)

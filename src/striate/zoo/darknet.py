@@ -5,9 +5,9 @@ pooling at all (convolutions with stride 2 halve the grid), leaky ReLU, and most
 in plain 3×3 convolutions that processors are good at. 77.2 % top-1 and 93.8 % top-5 accuracy on
 ImageNet (256×256, single crop, Table 2): as accurate as ResNet-152 at twice its speed.
 
-52 convolutions and the classifier make 53 layers. `slope` is leaky ReLU's, 0.1 in Darknet; timm
-trained its weights with PyTorch's default, 0.01. The paper does not say how the weights start:
-ours is He initialisation.
+52 convolutions and the classifier make 53 layers. Leaky ReLU's slope is 0.1 in Darknet;
+`darknet53_timm` has PyTorch's default, 0.01, which timm trained its weights with. The paper does
+not say how the weights start: ours is He initialisation.
 """
 
 # ruff: noqa: RET504 - every stage is a line of its own, with its shape
@@ -114,6 +114,11 @@ class Darknet53(nn.Module):
         return x
 
 
-def darknet53(classes: int = 1000, in_channels: int = 3, slope: float = 0.1) -> Darknet53:
-    """Darknet-53; `slope` of leaky ReLU: the paper's 0.1, or 0.01 for timm's weights."""
-    return Darknet53(slope=slope, classes=classes, in_channels=in_channels)
+def darknet53(classes: int = 1000, in_channels: int = 3) -> Darknet53:
+    """Darknet-53 with leaky ReLU's slope of 0.1."""
+    return Darknet53(classes=classes, in_channels=in_channels)
+
+
+def darknet53_timm(classes: int = 1000, in_channels: int = 3) -> Darknet53:
+    """Darknet-53 with leaky ReLU's slope of 0.01, as in timm."""
+    return Darknet53(slope=0.01, classes=classes, in_channels=in_channels)

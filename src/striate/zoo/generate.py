@@ -137,11 +137,13 @@ TITLES = {
     "se_resnet50": ("se_resnet", "SE-ResNet-50, stride in the first 1×1"),
     "se_resnet50_v1_5": ("se_resnet", "SE-ResNet-50 v1.5: stride in the 3×3, as in timm"),
     "darknet53": ("darknet", "Darknet-53"),
+    "darknet53_timm": ("darknet", "Darknet-53 with a slope of 0.01, as in timm"),
     "cbam_resnet50": ("cbam_resnet", "CBAM-ResNet-50 as released: stride in the 3×3"),
     "hrnet_w18": ("hrnet", "HRNet-W18-C"),
     "hrnet_w32": ("hrnet", "HRNet-W32-C"),
     "hrnet_w48": ("hrnet", "HRNet-W48-C"),
     "cspdarknet53": ("cspdarknet", "CSPDarknet-53, leaky ReLU"),
+    "cspdarknet53_timm": ("cspdarknet", "CSPDarknet-53 with a slope of 0.01, as in timm"),
     "mnist_example": ("mnist_example", "The network of PyTorch's MNIST example"),
 }
 

@@ -161,6 +161,32 @@ XCEPTION: Rules = (
 )
 
 
+SE_RESNET: Rules = (*RESNET, (r"\.se\.", ".attention."))
+
+HRNET: Rules = (
+    (r"^layer1\.", "stage1."),
+    (r"\.downsample\.", ".shortcut."),
+    (r"^transition1\.0\.", "transition1.paths.0."),
+    *((rf"^transition{at}\.{at}\.0\.", f"transition{at}.new.") for at in (1, 2, 3)),
+    (r"^(stage[234])\.(\d)\.", r"\1.steps.\2."),
+    (r"\.fuse_layers\.", ".fusions."),
+    (r"^incre_modules\.(\d)\.0\.", r"head.raised.\1."),
+    (r"^downsamp_modules\.", "head.down."),
+    (r"^final_layer\.", "head.last."),
+    (r"^classifier\.", "fc."),
+)
+
+DARKNET: Rules = (
+    (r"^stem\.conv1\.", "conv0."),
+    *((rf"^stages\.{at - 1}\.", f"stage{at}.") for at in range(1, 6)),
+    (r"\.conv_down\.", ".down."),
+    (r"\.conv_exp\.", ".split."),
+    (r"\.conv_transition\.", ".union."),
+    (r"\.conv_transition_b\.", ".transition."),
+    (r"^head\.fc\.", "fc."),
+)
+
+
 def vgg(convolutions: tuple[int, int, int, int, int], *, batch_norm: bool = False) -> Rules:
     """Rules for a VGG of torchvision, which numbers the layers of all five stages through."""
     layers, found = 3 if batch_norm else 2, []
@@ -204,6 +230,12 @@ ORIGINS: dict[tuple[str, Source], Origin] = {
     ("resnet50_v1_5", "torchvision"): Origin(name="resnet50", rules=RESNET),
     ("resnet101_v1_5", "torchvision"): Origin(name="resnet101", rules=RESNET),
     ("resnet152_v1_5", "torchvision"): Origin(name="resnet152", rules=RESNET),
+    ("se_resnet50_v1_5", "timm"): Origin(name="seresnet50.ra2_in1k", rules=SE_RESNET),
+    ("hrnet_w18", "timm"): Origin(name="hrnet_w18.ms_in1k", rules=HRNET),
+    ("hrnet_w32", "timm"): Origin(name="hrnet_w32.ms_in1k", rules=HRNET),
+    ("hrnet_w48", "timm"): Origin(name="hrnet_w48.ms_in1k", rules=HRNET),
+    ("darknet53_timm", "timm"): Origin(name="darknet53.c2ns_in1k", rules=DARKNET),
+    ("cspdarknet53_timm", "timm"): Origin(name="cspdarknet53.ra_in1k", rules=DARKNET),
 }
 
 # Networks whose namesakes elsewhere follow another convention: the variant that equals those, and
@@ -216,6 +248,9 @@ OTHERS: dict[str, tuple[str, str]] = {
     "resnet50": ("resnet50_v1_5", "the stride in the 3×3 convolution"),
     "resnet101": ("resnet101_v1_5", "the stride in the 3×3 convolution"),
     "resnet152": ("resnet152_v1_5", "the stride in the 3×3 convolution"),
+    "se_resnet50": ("se_resnet50_v1_5", "the stride in the 3×3 convolution"),
+    "darknet53": ("darknet53_timm", "leaky ReLU with a slope of 0.01"),
+    "cspdarknet53": ("cspdarknet53_timm", "leaky ReLU with a slope of 0.01"),
 }
 
 
