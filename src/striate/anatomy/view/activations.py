@@ -1,0 +1,99 @@
+"""What each operator of a trained network answered to one picture, as small sheets of channels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, nn
+
+from striate.anatomy.operators import PLUMBING
+from striate.anatomy.record import Graph
+from striate.anatomy.tape import Entry, Tape
+from striate.anatomy.view.picture import as_address
+
+CHANNELS = 16  # of an operator
+ACROSS = 4  # tiles in a row of a sheet
+QUALITY = 62
+
+#: With at most so many sheets, the longest side of a tile: the page stays at 2 MB or so.
+_TILES = ((60, 56), (200, 40), (1200, 28))
+_LEAST_TILE = 16
+
+
+class _Watch(Tape):
+    """Keeps a sheet of every feature map in the moment that it is made, before it is overwritten."""
+
+    def __init__(self, network: nn.Module, parameters: Mapping[str, Tensor], tile: int) -> None:
+        super().__init__(network, parameters)
+        self.sheets: dict[int, dict[str, Any]] = {}
+        self._tile = tile
+
+    def _add(self, value: Tensor, entry: Entry) -> int:
+        index = super()._add(value, entry)
+        if value.dim() == 4 and min(value.shape[2:]) > 1 and entry.operator not in PLUMBING:
+            maps = value[0].detach().float().numpy()
+            if np.isfinite(maps).all():
+                self.sheets[index] = _sheet(maps, self._tile)
+        return index
+
+
+def activations(network: nn.Module, graph: Graph, image: Tensor) -> dict[int, dict[str, Any]]:
+    """Run `network` on `image`, (1, C, H, W), and give a sheet for each operator with a grid.
+
+    A sheet is ``{"src", "tile": [height, width], "across", "channels"}``: an image of tiles, a
+    channel each, those that differ most from place to place first, each from its least value
+    (black) to its greatest (white). The network is left in the mode it was in.
+    """
+    count = sum(len(node.shape) == 4 for node in graph.nodes)
+    tile = next((side for most, side in _TILES if count <= most), _LEAST_TILE)
+    watch = _Watch(network, dict(network.named_parameters()), tile)
+    before = [(module, module.training) for module in network.modules()]
+    network.eval()
+    try:
+        # Not through Tensor.__torch_dispatch__ alone: the shapes must be those of the graph.
+        with torch.no_grad(), watch.following_modules(), watch:
+            network(watch.add_input(image))
+    finally:
+        for module, training in before:
+            module.training = training
+    same = {
+        index
+        for index, (entry, node) in enumerate(zip(watch.entries, graph.nodes, strict=False))
+        if (entry.operator, entry.module, entry.shape) == (node.operator, node.module, node.shape)
+    }
+    return {index: sheet for index, sheet in watch.sheets.items() if index in same}
+
+
+def _sheet(maps: NDArray[np.float32], tile: int) -> dict[str, Any]:
+    """Tiles of the channels of `maps`, (C, H, W), that vary most."""
+    chosen = np.argsort(-maps.std(axis=(1, 2)), kind="stable")[:CHANNELS]
+    height, width = maps.shape[1:]
+    scale = min(1.0, tile / max(height, width))
+    down, across = max(1, round(height * scale)), max(1, round(width * scale))
+    columns = min(ACROSS, len(chosen))
+    rows = -(-len(chosen) // columns)
+    sheet = np.zeros((rows * down, columns * across, 1), np.uint8)
+    for place, channel in enumerate(chosen):
+        y, x = place // columns * down, place % columns * across
+        sheet[y : y + down, x : x + across, 0] = _tile(maps[channel], down, across)
+    return {
+        "src": as_address(sheet, quality=QUALITY),
+        "tile": [down, across],
+        "across": columns,
+        "channels": [int(channel) for channel in chosen],
+    }
+
+
+def _tile(values: NDArray[np.float32], height: int, width: int) -> NDArray[np.uint8]:
+    low, high = float(values.min()), float(values.max())
+    grey = (values - low) * (255 / (high - low)) if high > low else np.zeros_like(values)
+    image = Image.fromarray(grey.astype(np.float32))
+    if image.size != (width, height):
+        image = image.resize((width, height), Image.Resampling.BOX)
+    pixels: NDArray[np.uint8] = np.clip(np.asarray(image).round(), 0, 255).astype(np.uint8)
+    return pixels

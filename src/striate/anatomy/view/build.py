@@ -1,0 +1,259 @@
+"""The page of a network: gathered, rendered, and written in one piece."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import os
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from torch import Tensor, nn
+
+from striate.anatomy.record import Graph
+from striate.anatomy.view.activations import activations
+from striate.anatomy.view.payload import payload
+from striate.anatomy.view.picture import Pixels, as_address, cut, landscape, with_channels
+from striate.anatomy.view.totals import totals
+from striate.errors import StriateError
+
+ASSETS = Path(__file__).parent / "assets"
+
+#: The page's script, in this order; the first is dagre's bundle, the others are ours.
+SCRIPTS = ("model.js", "layout.js", "graph.js", "sight.js", "detail.js", "app.js")
+
+METRICS = {
+    "macs": "MACs",
+    "parameters": "Parameters",
+    "memory": "Memory",
+    "field": "Receptive field",
+}
+KEYS = (
+    (("/",), "find a layer"),
+    (("↑", "↓", "←", "→"), "go to the next layer that way"),
+    (("Enter",), "open or close a group"),
+    (("Backspace",), "close the group around"),
+    (("M",), "to the feature map: arrows move over its cells"),
+    (("C",), "colour by something else"),
+    (("E", "X"), "open, close every group"),
+    (("F", "+", "−"), "show all, zoom"),
+    (("Esc",), "back to the graph"),
+)
+
+#: Pictures up to this side are shown pixel by pixel; smoothing would only blur them.
+_PIXEL_ART = 96
+
+_UNTRAINED = (
+    "There are no activations here, because no trained weights were given: what an untrained "
+    "network answers is noise. The view of a run's folder shows what its network answers."
+)
+_NO_IMAGE = "There are no activations here, because this network takes no single picture."
+
+
+class Preprocess(Protocol):
+    """From an image to what a trained network takes; `striate.data`'s Preprocessing is one."""
+
+    def fit_image(self, image: Pixels) -> Pixels:
+        """From uint8 (H, W, 1 or 3) to uint8 of the input's height, width and channels."""
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """From uint8 (N, H, W, C) to float (N, C, H, W)."""
+
+
+def write_view(
+    output: Path,
+    graph: Graph,
+    *,
+    photo: Pixels | None = None,
+    photo_name: str = "",
+    network: nn.Module | None = None,
+    preprocess: Preprocess | None = None,
+    against: Graph | None = None,
+) -> Path:
+    """Write a page on which `graph` can be explored, whole or not at all; returns its path.
+
+    Parameters
+    ----------
+    output: the HTML file; its folder must exist.
+    photo: uint8 (H, W, 1 or 3) of any size, called `photo_name`; a picture of our own if absent.
+    network: with trained weights, on the CPU: real activations are shown. `graph` is its record.
+    preprocess: what that network was trained with; without it the photo's centre is cut out, and
+        goes in as numbers from 0 to 1.
+    against: a second network, shown beside the first.
+
+    Raises
+    ------
+    StriateError: the file cannot be written.
+    """
+    page = render(
+        graph,
+        photo=photo,
+        photo_name=photo_name,
+        network=network,
+        preprocess=preprocess,
+        against=against,
+    )
+    output = output.absolute()
+    beside = output.with_name(f".{output.name}.{os.getpid()}.part")
+    try:
+        # Names of files may hold bytes that are no UTF-8; a browser could not show those either.
+        beside.write_bytes(page.encode(errors="replace"))
+        beside.replace(output)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise StriateError(str(output), f"cannot be written: {why}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            beside.unlink()
+    return output
+
+
+def render(
+    graph: Graph,
+    *,
+    photo: Pixels | None = None,
+    photo_name: str = "",
+    network: nn.Module | None = None,
+    preprocess: Preprocess | None = None,
+    against: Graph | None = None,
+) -> str:
+    """The page as HTML; see `write_view`."""
+    pixels = _picture(graph, photo, preprocess)
+    sheets, note = None, _UNTRAINED
+    if network is not None:
+        note = "" if _takes_pictures(graph) else _NO_IMAGE
+        if not note:
+            sheets = activations(network, graph, _batch(graph, pixels, preprocess))
+    networks = [payload(graph, picture=_described(pixels, photo_name), sheets=sheets)]
+    graphs = [graph]
+    if against is not None:
+        other = _picture(against, photo, None)
+        networks.append(payload(against, picture=_described(other, photo_name)))
+        graphs.append(against)
+    style, script = _asset("viewer.css"), _script()
+    sums = [totals(each) for each in graphs]
+    return (
+        _templates()
+        .get_template("viewer.html")
+        .render(
+            title=" against ".join(each.network for each in graphs),
+            networks=_cells(graphs, sums),
+            totals=list(sums[0]),
+            metrics=METRICS.items(),
+            keys=KEYS,
+            note=note,
+            data={"networks": networks},
+            mark=Markup(_mark("currentColor")),
+            icon="data:image/svg+xml;base64,"
+            + base64.b64encode(_mark("#17698a").encode()).decode(),
+            style=Markup(style),
+            style_hash=_hash(style),
+            script=Markup(script),
+            script_hash=_hash(script),
+        )
+    )
+
+
+def _takes_pictures(graph: Graph) -> bool:
+    return len(graph.inputs) == 1 and len(graph.inputs[0]) == 3 and graph.inputs[0][0] in (1, 3)
+
+
+def _picture(graph: Graph, photo: Pixels | None, preprocess: Preprocess | None) -> Pixels:
+    """What goes in, uint8 (height, width, 1 or 3)."""
+    shape = graph.inputs[0]
+    channels, height, width = shape if len(shape) == 3 else (3, 64, 64)
+    given = landscape(height, width) if photo is None else photo
+    if preprocess is not None:
+        return preprocess.fit_image(given)
+    return with_channels(cut(given, height, width), 1 if channels == 1 else 3)
+
+
+def _batch(graph: Graph, pixels: Pixels, preprocess: Preprocess | None) -> Tensor:
+    images = torch.from_numpy(pixels.copy())[None]
+    if preprocess is not None:
+        return preprocess.normalise(images)
+    return images.permute(0, 3, 1, 2).float() / 255
+
+
+def _described(pixels: Pixels, name: str) -> dict[str, Any]:
+    height, width = pixels.shape[:2]
+    small = max(height, width) <= _PIXEL_ART
+    how = {"lossless": True} if small else {"quality": 86}
+    return {
+        "src": as_address(pixels, **how),
+        "width": width,
+        "height": height,
+        "pixels": small,
+        "name": name or "hills under a low sun, drawn for this page",
+    }
+
+
+def _cells(graphs: list[Graph], sums: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """A row of totals for each network, each number with its share of the larger one."""
+    most = {name: max(each[name].number for each in sums) or 1 for name in sums[0]}
+    return [
+        {
+            "name": graph.network,
+            "cells": [
+                {"value": total.text, "note": total.note, "share": total.number / most[name]}
+                for name, total in each.items()
+            ],
+        }
+        for graph, each in zip(graphs, sums, strict=True)
+    ]
+
+
+@cache
+def _templates() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(ASSETS),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    # Non-ASCII stays as it is; Jinja itself escapes <, >, & and ' inside the script block.
+    environment.policies["json.dumps_kwargs"] = {
+        "sort_keys": False,
+        "ensure_ascii": False,
+        "allow_nan": False,
+        "separators": (",", ":"),
+    }
+    return environment
+
+
+def _script() -> str:
+    """One script, whose names are nobody else's; dagre comes with its licence."""
+    bundle = (ASSETS / "vendor" / "dagre.min.js").read_text(encoding="utf-8")
+    licence = (ASSETS / "vendor" / "dagre.LICENSE.txt").read_text(encoding="utf-8")
+    # The last line names a map of the bundle's source, which a browser would ask for.
+    bundle = bundle[: bundle.rindex("//# sourceMappingURL")]
+    ours = "\n".join(_asset(name) for name in SCRIPTS)
+    return f'\n/*! dagre\n\n{licence}*/\n{bundle}\n(() => {{\n"use strict";\n{ours}\n}})();\n'
+
+
+def _asset(name: str) -> str:
+    return "\n" + (ASSETS / name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    """What a content security policy calls `text` by."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _mark(colour: str) -> str:
+    """The mark: a grating within a circle, what the first cells of the visual cortex answer to."""
+    bars = ((4.6, 8.3, 15.7), (9.0, 3.5, 20.5), (13.4, 2.4, 21.6), (17.8, 4.9, 19.1))
+    lines = "".join(f'<path d="M{x} {top}L{x} {end}"/>' for x, top, end in bars)
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" fill="none" '
+        f'stroke="{colour}" stroke-width="2.3" stroke-linecap="round" aria-hidden="true">'
+        f'<g transform="rotate(32 12 12)">{lines}</g></svg>'
+    )
