@@ -53,7 +53,8 @@ class Headless(nn.Module):
     Parameters
     ----------
     network: any that gives one prediction an image.
-    classifier: path in `network` of the layer that makes the classes.
+    classifier: path in `network` of the layer that makes the classes; empty to leave it in, which
+        only a network of this package, with an `embed` of its own, allows.
 
     Raises
     ------
@@ -66,10 +67,17 @@ class Headless(nn.Module):
         self.classifier = classifier
         # Our networks say themselves what their classifier sees, without auxiliary heads.
         self.embeds = type(network).__module__.startswith("striate.zoo.")
-        modules = dict(network.named_modules())
-        if not classifier or classifier not in modules:
-            raise NetworkError(f"classifier '{classifier}'", "the network has no such layer")
-        network.set_submodule(classifier, _tap(classifier, modules[classifier], self.embeds))
+        if classifier or not self.embeds:
+            modules = dict(network.named_modules())
+            if not classifier or classifier not in modules:
+                raise NetworkError(f"classifier '{classifier}'", "the network has no such layer")
+            network.set_submodule(classifier, _tap(classifier, modules[classifier], self.embeds))
+
+    @property
+    def outputs(self) -> int:
+        """How many values the layer gave that was taken out; 0 where none was."""
+        tap = self.network.get_submodule(self.classifier)
+        return tap.outputs if isinstance(tap, Tap) else 0
 
     def forward(self, x: Tensor) -> Tensor:
         """Map images (N, C, H, W) to embeddings (N, D)."""

@@ -1,0 +1,6 @@
+"""From a network that has learned one thing to a classifier of another.
+
+Read in this order: ``backbone`` (a network with weights, without its classifier, and the
+pre-processing that it was trained with), ``cache`` (features kept on disk), ``features`` (the
+embedding of every image, computed once), ``heads`` (what is fitted to them).
+"""

@@ -1,0 +1,259 @@
+"""What a classifier is built on: a trained network without its classifier, and its pre-processing.
+
+==============================  ===================================================================
+a run's folder                  its network, weights and pre-processing
+``resnet50_v1_5``               the catalogue's, with ``weights``: ``torchvision``, ``timm``, a file
+``torchvision:resnet50``        torchvision's, with ``weights``: ``torchvision`` or a file
+``timm:efficientnet_lite0``     timm's, with ``weights``: ``timm`` or a file
+==============================  ===================================================================
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from striate.anatomy.record import Graph, record
+from striate.data.preprocessing import Preprocessing
+from striate.errors import NetworkError, StriateError, WeightsError
+from striate.runs.run import Run, is_run_folder
+from striate.runs.weights import digest
+from striate.zoo.mapping import ORIGINS, Origin, Source
+from striate.zoo.resolve import PREFIXES, resolve
+from striate.zoo.transferred import Headless, Transferred
+from striate.zoo.weight_files import fit, read_state_dict
+from striate.zoo.weights import _fetch as fetch
+from striate.zoo.weights import create_with, imagenet_classes, preprocessing_of
+
+# torchvision's weights for these were trained on images from -1 to 1, which its networks make of
+# what its transforms give, but only if told so; the pre-processing can do it as well.
+_TRANSFORMING = ("googlenet", "inception_v3")
+
+_CLASSIFYING = ("linear", "convolution", "matrix product")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backbone:
+    """A network that has learned something, without its classifier.
+
+    Attributes
+    ----------
+    name: for people, as they wrote it.
+    spec: with `options`, what `striate.zoo.resolve.resolve` makes the same network from.
+    options: keywords for that: classes, in_channels and the network's variant, as plain values.
+    network: with its weights, on the CPU, in evaluation mode: images (N, C, H, W) to embeddings
+        (N, D). ``network.classifier`` is the path of the layer that was taken out.
+    preprocessing: what it was trained with.
+    classes: what it told apart; None where nobody knows.
+    weights_digest: SHA-256 over the names, types, shapes and values of its weights.
+    origin: where the weights come from, for people.
+    """
+
+    name: str
+    spec: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    network: Headless
+    preprocessing: Preprocessing
+    classes: tuple[str, ...] | None
+    weights_digest: str
+    origin: str
+
+
+def open_backbone(spec: str | Path, weights: str | Path | None = None) -> Backbone:
+    """Open the network that `spec` names, with its weights.
+
+    Parameters
+    ----------
+    spec: see the head of this module.
+    weights: ``torchvision``, ``timm``, or a file of weights; None for a run, which has its own.
+
+    Raises
+    ------
+    NetworkError: there is no such network, or it has no classifier that could be taken out.
+    WeightsError: `weights` are missing, damaged, those of another network, or it is not known what
+        images they were trained on.
+    RunError: `spec` is the folder of no run.
+    """
+    text = str(spec)
+    if _is_run(spec):
+        return _open_run(Path(spec), weights)
+    library, _, name = text.rpartition(":")
+    if library in PREFIXES:
+        return _open_library(text, library, name, weights)  # type: ignore[arg-type]
+    resolve(text)  # raises for a name that nobody knows, with the nearest
+    if library or text.endswith(".py"):
+        raise NetworkError(
+            f"backbone '{text}'",
+            "says nothing of its weights and pre-processing",
+            "train it, and name the run's folder",
+        )
+    return _open_catalogue(text, weights)
+
+
+def _is_run(spec: str | Path) -> bool:
+    """Whether a folder is meant: one with a run in it, or something that only a path can be."""
+    text = str(spec)
+    if isinstance(spec, Path) or is_run_folder(Path(spec)):
+        return True
+    return os.sep in text and ".py" not in text and ":" not in text
+
+
+def _open_run(path: Path, weights: str | Path | None) -> Backbone:
+    run = Run.open(path)
+    if weights is not None:
+        raise WeightsError(f"--weights {weights}", "a run has its own weights", "leave it out")
+    network, config = run.network(), run.config
+    if isinstance(network, Transferred):
+        headless = network.backbone
+    else:
+        headless = behead(config.network, network, run.preprocessing.input_size)
+    return Backbone(
+        name=str(run.path),
+        spec=config.network,
+        options={
+            "classes": len(run.classes),
+            "in_channels": config.in_channels,
+            **config.variant,
+        },
+        network=headless,
+        preprocessing=run.preprocessing,
+        classes=run.classes,
+        weights_digest=digest(headless.state_dict()),
+        origin=f"the run {run.path}, trained on {config.data.origin}",
+    )
+
+
+def _open_catalogue(name: str, weights: str | Path | None) -> Backbone:
+    if weights is None:
+        libraries = [library for ours, library in ORIGINS if ours == name]
+        raise _weightless(name, libraries)
+    network, published = create_with(name, weights)
+    preprocessing = _preprocessing(published.name, published.preprocessing)
+    headless = behead(name, network, preprocessing.input_size)
+    return Backbone(
+        name=name,
+        spec=name,
+        options={"classes": headless.outputs},
+        network=headless,
+        preprocessing=preprocessing,
+        classes=published.classes,
+        weights_digest=digest(headless.state_dict()),
+        origin=published.name,
+    )
+
+
+def _open_library(spec: str, library: Source, name: str, weights: str | Path | None) -> Backbone:
+    network = resolve(spec, device="cpu").network
+    if weights is None:
+        raise _weightless(spec, [library])
+    if weights in PREFIXES and weights != library:
+        raise _weightless(spec, [library], f"cannot take {weights}'s weights")
+    # timm's names may end in the tag of weights, which its pre-processing depends on.
+    origin = Origin(name=name, transform_input=library == "torchvision" and name in _TRANSFORMING)
+    preprocessing = _preprocessing(spec, preprocessing_of(origin, library))
+    headless = behead(spec, network.eval(), preprocessing.input_size)
+    if weights == library:
+        file, label = fetch(origin, library)
+    else:
+        file = Path(weights).expanduser()
+        label = str(file.resolve())
+    state = read_state_dict(file)
+    classifier = [key for key in state if key.startswith(f"{headless.classifier}.")]
+    rows = {state[key].shape[0] for key in classifier if state[key].ndim}
+    fit(
+        {key: value for key, value in state.items() if key not in classifier},
+        headless.network,
+        what=label,
+        remedy=f"{spec} takes other weights",
+    )
+    return Backbone(
+        name=spec,
+        spec=spec,
+        network=headless,
+        preprocessing=preprocessing,
+        classes=imagenet_classes() if rows == {1000} else None,
+        weights_digest=digest(headless.state_dict()),
+        origin=label,
+    )
+
+
+def _weightless(spec: str, libraries: list[str], why: str = "") -> WeightsError:
+    """The error for a backbone without weights, which says where there are some."""
+    given = [f"--weights {library}" for library in libraries] + ["--weights FILE"]
+    return WeightsError(
+        f"backbone '{spec}'",
+        why or "has learned nothing without weights",
+        f"give {' or '.join(given)}, or name a run's folder",
+    )
+
+
+def _preprocessing(label: str, declared: Mapping[str, Any] | None) -> Preprocessing:
+    """What was `declared` of the weights called `label`."""
+    if declared is None:
+        raise WeightsError(
+            label,
+            "nobody says what images they were trained on",
+            "name the folder of the run that made them",
+        )
+    try:
+        return Preprocessing.from_dict(declared)
+    except StriateError as error:
+        why = f"its pre-processing cannot be done here ({error.why})"
+        raise WeightsError(label, why, "choose another backbone") from error
+
+
+def behead(name: str, network: nn.Module, input_size: tuple[int, int, int]) -> Headless:
+    """Take the classifier out of `network`, called `name`, whose images are (C, H, W).
+
+    Raises
+    ------
+    NetworkError: its last layer with weights does not make the classes.
+    """
+    with torch.device("meta"):
+        graph = record(network, torch.empty(1, *input_size), name=name)
+    try:
+        path = find_classifier(graph)
+    except NetworkError:
+        if not type(network).__module__.startswith("striate.zoo."):
+            raise
+        path = ""  # LeNet-5's distances to prototypes: it knows its embedding all the same
+    return Headless(network, path).eval()
+
+
+def find_classifier(graph: Graph) -> str:
+    """The path of the layer that makes the classes: the last linear one or convolution.
+
+    What follows it may be anything without weights: activations, pooling, a softmax.
+
+    Raises
+    ------
+    NetworkError: that layer gives another number of values than the network, or is no module.
+    """
+    nodes = graph.nodes
+    waiting, seen = set(graph.outputs[:1]), set[int]()
+    while waiting:
+        index = max(waiting)
+        waiting.remove(index)
+        seen.add(index)
+        node = nodes[index]
+        if node.parameters and node.operator in _CLASSIFYING:
+            break
+        waiting.update(set(node.inputs) - seen)
+    else:
+        raise NetworkError(f"backbone '{graph.network}'", "has no layer that makes classes")
+    outputs = nodes[graph.outputs[0]].shape[-1]
+    axis = 1 if len(node.shape) == 4 else -1
+    if node.shape[axis] != outputs or not node.module:
+        raise NetworkError(
+            f"backbone '{graph.network}', layer '{node.name}'",
+            f"is the last with weights and gives {node.shape[axis]:,} values, not the network's "
+            f"{outputs:,} outputs",
+            "its classifier cannot be told apart; choose another backbone",
+        )
+    return node.module
