@@ -37,13 +37,20 @@ def places(graph: Graph, *, gates: bool = True) -> tuple[Place | None, ...]:
         sources = [(index, found[index]) for index in node.inputs]
         sketches = [Sketch(index, place) for index, place in sources if place is not None]
         shapes = [graph.nodes[index].shape for index, place in sources if place is not None]
+        if not sketches:
+            found.append(None)
+            continue
         if len(sketches) == 1 and node.operator in SAME and shapes[0] == node.shape:
             place = sources[0][1] if len(sources) == 1 else None
             if place is not None:
                 link = Link(node.inputs[0])
                 found.append(Place(place.dims, ((link,), (link,)), place.counts))
                 continue
-        sketches = _follow(node, sketches, shapes, gates)
+        if sources[0][1] is None and node.operator in RULES:  # only a second operand sees the image
+            for sketch in sketches:
+                sketch.lose(node.shape)
+        else:
+            sketches = _follow(node, sketches, shapes, gates)
         found.append(join(sketches, node.shape, gates=gates))
     return tuple(found)
 

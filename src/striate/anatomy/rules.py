@@ -71,8 +71,7 @@ def operations(node: Node, graph: Graph) -> int:
     if products(node):
         return 2 * products(node)
     if "kernel" in a:
-        values *= prod(a["kernel"])
-        return values
+        return values * int(prod(a["kernel"]))
     if "keepdim" in a or node.operator.endswith("pool"):
         return prod(graph.nodes[node.inputs[0]].shape)
     return values * PER_VALUE.get(node.operator, 1)
