@@ -57,6 +57,11 @@ class RunConfig:
     world: int = 1
     """Processes that trained together."""
     variant: Mapping[str, Any] = field(default_factory=dict)
+    transfer: Mapping[str, Any] = field(default_factory=dict)
+    """What a transferred network is made of (see `striate.runs.networks`); empty for others."""
+    weights: Mapping[str, Any] = field(default_factory=dict)
+    """Published weights that the network started from: ``source`` (a library or a file's path),
+    ``name`` (for people), ``digest`` (SHA-256 of their file), ``note``; empty for others."""
     workers: int = 0
     command: str = ""
     started: str = ""
@@ -71,13 +76,25 @@ class RunConfig:
         # Runs from before there was a choice say nothing of it; they were bilinear.
         if self.preprocessing.interpolation == "bilinear":
             del decided["preprocessing"]["interpolation"]
+        if self.transfer:
+            # Likewise: the weights count, not the file that they were read from.
+            decided["transfer"] = {k: v for k, v in self.transfer.items() if k != "origin"}
+        if self.weights:
+            decided["weights"] = self.weights["digest"]
         return sha256(json.dumps(decided, sort_keys=True).encode())
+
+    @property
+    def stem(self) -> str:
+        """What files made of the network are called: its name without what names its source."""
+        return re.sub(r"[^\w.-]+", "-", self.network.rpartition(":")[2])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for TOML."""
         plain: dict[str, Any] = {}
         for each in fields(self):
             value = getattr(self, each.name)
+            if each.name in ("transfer", "weights") and not value:
+                continue
             if isinstance(value, Preprocessing):
                 value = value.to_dict()
             elif isinstance(value, DataOrigin):
@@ -154,6 +171,14 @@ def _parse(content: dict[str, Any]) -> RunConfig:
         raise ValueError("val_fraction must lie between 0 and 1")
     if min(config.threads, config.world) < 1:
         raise ValueError("threads and world must be at least 1")
+    if config.transfer:
+        for key, kind in (("spec", str), ("classifier", str), ("options", dict), ("head", dict)):
+            if not isinstance(config.transfer.get(key), kind):
+                raise ValueError(f"transfer names no {key}")
+    if config.weights and not all(
+        isinstance(config.weights.get(key), str) for key in ("source", "name", "digest")
+    ):
+        raise ValueError("weights names no source, name and digest")
     return config
 
 

@@ -82,9 +82,10 @@ class Run:
         Raises
         ------
         RunError: the weights are missing, damaged, altered, or those of another run.
+        NetworkError: it is built on a library's network, and the library is not installed.
         """
+        from striate.runs.networks import make_network
         from striate.runs.weights import read_weights
-        from striate.zoo.create import create
 
         weights, stamp = read_weights(self.path / WEIGHTS)
         if stamp.identity != self.config.identity:
@@ -93,13 +94,16 @@ class Run:
                 f"does not belong to the {CONFIG} beside it: one of them was altered or replaced",
                 "restore both from one copy of the run",
             )
-        network = create(
-            self.config.network,
-            classes=len(self.classes),
-            in_channels=self.config.in_channels,
-            **self.config.variant,
-        )
-        network.load_state_dict(weights)
+        network = make_network(self.config)
+        try:
+            network.load_state_dict(weights)
+        except RuntimeError as error:
+            # Our own networks keep their weights' names; another library's may not.
+            raise RunError(
+                str(self.path / WEIGHTS),
+                f"does not fit {self.config.network} as it is made here",
+                "install the library's version that the run was made with (see its run.toml)",
+            ) from error
         return network.eval()
 
     @property

@@ -1,0 +1,164 @@
+"""What stands where a network's classifier stood: heads fitted to embeddings, as modules.
+
+Each takes embeddings (N, features), standardises them, and gives logits (N, classes) whose softmax
+are its probabilities; for the support vector machines those are the calibrated ones.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from striate.errors import NetworkError, nearest
+
+
+class Standardise(nn.Module):
+    """Each feature with its mean and deviation over the training images: (x - mean) / deviation."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(features))
+        self.register_buffer("deviation", torch.ones(features))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, features) as (N, features)."""
+        return (x - self.mean) / self.deviation
+
+
+class Sigmoids(nn.Module):
+    """From scores to log probabilities, class by class: Platt 1999, Sec. 2.2.
+
+    ``p_k = 1 / (1 + exp(a_k · score_k + b_k))``; the softmax of the logarithms divides by their sum
+    over the classes, which is how Zadrozny and Elkan 2002 (Sec. 4) go from two classes to many.
+    """
+
+    slope: Tensor
+    offset: Tensor
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.register_buffer("slope", -torch.ones(classes))
+        self.register_buffer("offset", torch.zeros(classes))
+
+    def forward(self, scores: Tensor) -> Tensor:
+        """(N, classes) as (N, classes)."""
+        # The exporters have no operator for the logarithm of the sigmoid that all engines share.
+        return -F.softplus(self.slope * scores + self.offset)
+
+
+class SoftmaxHead(nn.Module):
+    """Softmax regression on standardised features."""
+
+    def __init__(self, features: int, classes: int) -> None:
+        super().__init__()
+        self.standardise = Standardise(features)
+        self.linear = nn.Linear(features, classes)
+
+    def forward(self, embedding: Tensor) -> Tensor:
+        """Logits (N, classes) of embeddings (N, features)."""
+        logits: Tensor = self.linear(self.standardise(embedding))
+        return logits
+
+
+class LinearSVMHead(nn.Module):
+    """A linear support vector machine for each class against the rest, calibrated."""
+
+    def __init__(self, features: int, classes: int) -> None:
+        super().__init__()
+        self.standardise = Standardise(features)
+        self.linear = nn.Linear(features, classes)
+        self.calibrate = Sigmoids(classes)
+
+    def scores(self, embedding: Tensor) -> Tensor:
+        """What each machine says, (N, classes): above 0 for its class, ±1 on the margin."""
+        scores: Tensor = self.linear(self.standardise(embedding))
+        return scores
+
+    def forward(self, embedding: Tensor) -> Tensor:
+        """Logits (N, classes) of embeddings (N, features)."""
+        logits: Tensor = self.calibrate(self.scores(embedding))
+        return logits
+
+
+class RBFSVMHead(nn.Module):
+    """A support vector machine with a Gaussian kernel for each class against the rest, calibrated.
+
+    The kernel of an embedding x with a support vector v is ``exp(-width · |x - v|²)``, both
+    standardised. The machines share their `vectors` support vectors; one that a machine does not
+    use has a coefficient of zero in it.
+    """
+
+    support: Tensor
+    width: Tensor
+
+    def __init__(self, features: int, classes: int, vectors: int) -> None:
+        super().__init__()
+        self.standardise = Standardise(features)
+        self.register_buffer("support", torch.zeros(vectors, features))
+        self.register_buffer("width", torch.tensor(1.0 / features))
+        self.linear = nn.Linear(vectors, classes)
+        self.calibrate = Sigmoids(classes)
+
+    def scores(self, embedding: Tensor) -> Tensor:
+        """What each machine says, (N, classes): above 0 for its class, ±1 on the margin."""
+        x = self.standardise(embedding)
+        # |x - v|² = |x|² + |v|² - 2 x·v: one matrix product instead of a cube of differences.
+        squares = x.square().sum(1, keepdim=True) + self.support.square().sum(1)
+        distances = (squares - 2 * x @ self.support.t()).clamp(min=0)
+        scores: Tensor = self.linear(torch.exp(-self.width * distances))
+        return scores
+
+    def forward(self, embedding: Tensor) -> Tensor:
+        """Logits (N, classes) of embeddings (N, features)."""
+        logits: Tensor = self.calibrate(self.scores(embedding))
+        return logits
+
+
+Head = SoftmaxHead | LinearSVMHead | RBFSVMHead
+
+#: Every kind of head, as a person calls it.
+HEADS: dict[str, type[Head]] = {
+    "softmax": SoftmaxHead,
+    "svm": LinearSVMHead,
+    "svm-rbf": RBFSVMHead,
+}
+
+
+def make_head(kind: str, **sizes: int) -> Head:
+    """A head without what it learnt, for weights to be loaded into.
+
+    Parameters
+    ----------
+    kind: one of `HEADS`.
+    sizes: ``features`` and ``classes``; ``vectors`` too for ``svm-rbf``.
+
+    Raises
+    ------
+    NetworkError: there is no such kind, or these are not its sizes.
+    """
+    if kind not in HEADS:
+        raise NetworkError(f"head '{kind}'", "there is no such head", nearest(kind, HEADS))
+    try:
+        return HEADS[kind](**sizes)
+    except (TypeError, RuntimeError) as error:
+        raise NetworkError(f"head '{kind}'", f"cannot be made of {sizes} ({error})") from error
+
+
+def sizes_of(head: Head) -> dict[str, Any]:
+    """What `make_head` makes a head like `head` of: ``kind`` and its sizes."""
+    kind = next(name for name, made in HEADS.items() if type(head) is made)
+    features = head.standardise.mean.numel()
+    sizes: dict[str, Any] = {
+        "kind": kind,
+        "features": features,
+        "classes": head.linear.out_features,
+    }
+    if isinstance(head, RBFSVMHead):
+        sizes["vectors"] = head.linear.in_features
+    return sizes
