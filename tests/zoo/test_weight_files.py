@@ -68,7 +68,7 @@ def damaged(folder, state) -> dict[str, str]:
         "resume state; give the model.safetensors": b"striate\n" + bytes(99),
         "damaged": whole.read_bytes()[:8] + b"{" + b"x" * (whole.stat().st_size - 9),
     }
-    for number, (why, content) in enumerate(files.items()):
+    for number, content in enumerate(files.values()):
         (folder / f"file{number}.pth").write_bytes(content)
     found = {why: f"file{number}.pth" for number, why in enumerate(files)}
     torch.save({"weights": Runs(), "x": torch.ones(1)}, folder / "code.pth")
@@ -110,7 +110,7 @@ def test_a_cut_file_says_how_much_is_there(tmp_path, state) -> None:
 def test_all_is_taken_where_the_classes_are_the_same(state) -> None:
     network = small()
     fitted = fit({name: value.half() for name, value in state.items()}, network, 3)
-    assert (fitted.left, fitted.ignored, fitted.classes) == ((), (), 3)
+    assert (fitted.left, fitted.classifier, fitted.ignored, fitted.classes) == ((), (), (), 3)
     assert fitted.taken == len(network.state_dict())
     for name, value in network.state_dict().items():
         assert torch.equal(value, state[name].half().to(value.dtype)), name
@@ -121,7 +121,7 @@ def test_another_number_of_classes_keeps_all_but_the_classifier(state) -> None:
     network = small(classes=7)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     fitted = fit(state, network, 7)
-    assert fitted.left == ("3.weight", "3.bias")
+    assert fitted.left == fitted.classifier == ("3.weight", "3.bias")
     assert fitted.classes == 3
     assert "the classifier (3) starts anew" in fitted.note
     for name, value in network.state_dict().items():
@@ -157,3 +157,15 @@ def test_a_file_from_before_batches_were_counted_fits(state) -> None:
     del state["1.num_batches_tracked"]
     network = small()
     assert fit(state, network, 3).taken == len(network.state_dict()) - 1
+
+
+def test_heads_may_be_missing_on_either_side(state) -> None:
+    network = small()
+    network.aux = nn.Linear(5, 3)
+    fitted = fit(state, network, 3, heads=r"aux\.")
+    assert (fitted.left, fitted.classifier) == (("aux.weight", "aux.bias"), ())
+    assert fitted.note == "not in the weights and starting anew: aux"
+    fitted = fit(state | {"aux.weight": torch.ones(3, 5)}, small(), 3, heads=r"aux\.")
+    assert (fitted.ignored, fitted.note) == (("aux.weight",), "not used: aux")
+    with pytest.raises(WeightsError, match=r"1 unexpected \(aux\.weight\)"):
+        fit(state | {"aux.weight": torch.ones(3, 5)}, small(), 3)

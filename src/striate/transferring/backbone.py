@@ -11,7 +11,7 @@ a run's folder                  its network, weights and pre-processing
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,7 @@ from striate.zoo.mapping import ORIGINS, Origin, Source
 from striate.zoo.resolve import PREFIXES, resolve
 from striate.zoo.transferred import Headless, Transferred
 from striate.zoo.weight_files import fit, read_state_dict
-from striate.zoo.weights import _fetch as fetch
-from striate.zoo.weights import create_with, imagenet_classes, preprocessing_of
+from striate.zoo.weights import create_with, fetch, imagenet_classes, preprocessing_of
 
 # torchvision's weights for these were trained on images from -1 to 1, which its networks make of
 # what its transforms give, but only if told so; the pre-processing can do it as well.
@@ -183,7 +182,7 @@ def _open_library(spec: str, library: Source, name: str, weights: str | Path | N
     )
 
 
-def _weightless(spec: str, libraries: list[str], why: str = "") -> WeightsError:
+def _weightless(spec: str, libraries: Sequence[str], why: str = "") -> WeightsError:
     """The error for a backbone without weights, which says where there are some."""
     given = [f"--weights {library}" for library in libraries] + ["--weights FILE"]
     return WeightsError(

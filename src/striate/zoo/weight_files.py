@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +33,8 @@ class Fitted:
     Parameters
     ----------
     taken: how many of the network's tensors come from the file.
-    left: names of those that keep their initial values: the classifier's, or none.
+    left: names of those that keep their initial values, for want of equal ones.
+    classifier: those of them that tell another number of classes apart.
     ignored: names of tensors in the file that the network has no use for.
     classes: how many classes the file's classifier tells apart; None if the network has another
         number nowhere, so that nothing tells.
@@ -40,6 +42,7 @@ class Fitted:
 
     taken: int
     left: tuple[str, ...]
+    classifier: tuple[str, ...]
     ignored: tuple[str, ...]
     classes: int | None
 
@@ -47,16 +50,23 @@ class Fitted:
     def note(self) -> str:
         """What a person should know, or an empty string."""
         parts = []
-        if self.left:
-            layers = ", ".join(dict.fromkeys(name.rpartition(".")[0] for name in self.left))
+        if self.classifier:
             parts.append(
-                f"{self.taken} tensors are taken; the classifier ({layers}) starts anew, since the "
-                f"weights are for {self.classes} classes"
+                f"{self.taken} tensors are taken; the classifier ({_layers(self.classifier)}) "
+                f"starts anew, since the weights are for {self.classes} classes"
             )
+        if heads := [name for name in self.left if name not in self.classifier]:
+            parts.append(f"not in the weights and starting anew: {_layers(heads, top=True)}")
         if self.ignored:
-            heads = ", ".join(dict.fromkeys(name.partition(".")[0] for name in self.ignored))
-            parts.append(f"not used: {heads}")
+            parts.append(f"not used: {_layers(self.ignored, top=True)}")
         return "; ".join(parts)
+
+
+def _layers(names: Iterable[str], *, top: bool = False) -> str:
+    """The layers, or the parts of the network, that tensors belong to."""
+    return ", ".join(
+        dict.fromkeys(name.partition(".")[0] if top else name.rpartition(".")[0] for name in names)
+    )
 
 
 def read_state_dict(path: str | Path) -> dict[str, Tensor]:
@@ -214,7 +224,7 @@ def fit(
     *,
     what: str = "the weights",
     remedy: str = "",
-    optional: Iterable[str] = (),
+    heads: str = "",
 ) -> Fitted:
     """Copy `state` into `network`, all but a classifier for another number of classes.
 
@@ -226,41 +236,44 @@ def fit(
         axis has this length here, and one and the same other length in `state`, they belong to the
         classifier (and auxiliary classifiers), which keeps its initial values. None: never.
     what, remedy: the file and what to do, for the error.
-    optional: names in `state` that the network may lack.
+    heads: pattern of names that either side may lack: auxiliary heads.
 
     Raises
     ------
     WeightsError: names are missing or unexpected, or shapes differ; nothing has been changed.
     """
     own = network.state_dict()
-    optional = set(optional)
+    auxiliary = re.compile(heads or r"(?!)")
+    absent = [name for name in own if name not in state]
     # Files from before PyTorch 0.4.1 do not count batches, and nothing here reads the count.
-    missing = [n for n in own if n not in state and not n.endswith("num_batches_tracked")]
-    unexpected = [name for name in state if name not in own and name not in optional]
+    counters = {name for name in absent if name.endswith("num_batches_tracked")}
+    missing = [name for name in absent if name not in counters and not auxiliary.match(name)]
+    ignored = [name for name in state if name not in own]
+    unexpected = [name for name in ignored if not auxiliary.match(name)]
     shapes = {
         name: (tuple(state[name].shape), tuple(value.shape))
         for name, value in own.items()
         if name in state and state[name].shape != value.shape
     }
     published = classes_in(state, network)
-    if classes is not None and all(ours[:1] == (classes,) for _, ours in shapes.values()):
-        left = tuple(shapes) if published is not None else ()
-    else:
-        left = ()
-    wrong = [] if left else [f"{n} {theirs} for {ours}" for n, (theirs, ours) in shapes.items()]
+    rows = {ours[:1] for _, ours in shapes.values()}
+    classifier = tuple(shapes) if published is not None and rows == {(classes,)} else ()
+    kinds = [f"{n} {theirs} for {ours}" for n, (theirs, ours) in shapes.items()]
+    wrong = [] if classifier else kinds
     if missing or unexpected or wrong:
         parts = (("missing", missing), ("unexpected", unexpected), ("of another shape", wrong))
         counted = [f"{len(names)} {kind} ({_few(names)})" for kind, names in parts if names]
         raise WeightsError(what, f"are of another network: {', '.join(counted)}", remedy)
-    taken = [name for name in own if name in state and name not in left]
+    taken = [name for name in own if name in state and name not in classifier]
     with torch.no_grad():
         for name in taken:
             own[name].copy_(state[name])
     return Fitted(
         taken=len(taken),
-        left=left,
-        ignored=tuple(name for name in state if name not in own),
-        classes=published if left else classes,
+        left=tuple(n for n in own if n in classifier or (n in absent and n not in counters)),
+        classifier=classifier,
+        ignored=tuple(ignored),
+        classes=published if classifier else classes,
     )
 
 

@@ -24,6 +24,7 @@ from striate.errors import WeightsError, nearest
 from striate.zoo.catalogue import entries, entry
 from striate.zoo.create import create
 from striate.zoo.mapping import ORIGINS, OTHERS, Origin, Source, renamed
+from striate.zoo.resolve import weightless
 from striate.zoo.weight_files import Fitted, classes_in, fit, read_state_dict
 
 SOURCES: tuple[Source, ...] = ("torchvision", "timm")
@@ -101,7 +102,7 @@ def create_with(
     """
     found = find(name, source)
     if classes is None:
-        with torch.device("meta"):
+        with weightless():
             plain = create(name, in_channels=in_channels, **variant)
         classes = classes_in(found.state, plain) or entry(name).classes
     network = create(name, classes=classes, in_channels=in_channels, **variant)
@@ -110,13 +111,11 @@ def create_with(
 
 def give(found: Found, network: nn.Module, classes: int | None) -> Published:
     """Copy `found` into `network`, as `load` does."""
-    heads = re.compile(found.heads) if found.heads else None
-    optional = [name for name in found.state if heads and heads.match(name)]
     try:
-        kept = fit(found.state, network, classes, what=found.name, optional=optional)
+        kept = fit(found.state, network, classes, what=found.name, heads=found.heads)
     except WeightsError as error:
         raise WeightsError(error.what, error.why, _suggestion(found.state)) from None
-    names = found.classes if not kept.left and len(found.classes or ()) == classes else None
+    names = found.classes if not kept.classifier and len(found.classes or ()) == classes else None
     note = "; ".join(part for part in (*found.notes, kept.note) if part)
     return Published(
         name=found.name,
@@ -141,7 +140,7 @@ def find(name: str, source: str | Path) -> Found:
     origin = _origin(name, source)
     if source == "timm" and not _has_timm():
         raise WeightsError("--weights timm", "timm is not installed", "pip install timm")
-    file, label = _fetch(origin, source)
+    file, label = fetch(origin, source)
     return Found(
         name=label,
         digest=_digest(file),
@@ -187,7 +186,7 @@ def _in_file(name: str, path: Path) -> Found:
         )
     state = read_state_dict(file)
     found = Found(name=str(file), digest=_digest(file), state=state)
-    with torch.device("meta"):
+    with weightless():
         own = set(create(name).state_dict())
     if _is_ours(file):
         return found
@@ -229,7 +228,7 @@ def _refuse_other_convention(name: str, file: Path, state: Mapping[str, Tensor])
         origin = ORIGINS.get((other, library))
         if origin is None:
             continue
-        with torch.device("meta"):
+        with weightless():
             own = set(create(other).state_dict())
         if own <= set(renamed(state, origin.rules)):
             raise WeightsError(
@@ -258,9 +257,9 @@ def _suggestion(state: Mapping[str, Tensor]) -> str:
     size = sum(v.numel() for n, v in state.items() if "running_" not in n and v.dim())
     fitting = []
     for one in entries():
-        if abs(one.parameters - size) > 0.2 * size:
+        if abs(one.parameters - size) > 0.1 * size:
             continue
-        with torch.device("meta"):
+        with weightless():
             network = create(one.name)
         if _shapes(network.state_dict()) == _shapes(state):
             fitting.append(one.name)
@@ -281,7 +280,7 @@ def _has_timm() -> bool:
     return importlib.util.find_spec("timm") is not None
 
 
-def _fetch(origin: Origin, source: Source) -> tuple[Path, str]:
+def fetch(origin: Origin, source: Source) -> tuple[Path, str]:
     """The file with the library's weights, downloaded if need be, and what to call them."""
     if source == "torchvision":
         weights = _torchvision(origin)

@@ -1,0 +1,190 @@
+"""Published weights: what goes with them, where they are looked for, whom they do not fit."""
+
+import re
+import urllib.error
+from pathlib import Path
+
+import pytest
+import torch
+import torchvision
+from safetensors.torch import save_file
+
+from striate.errors import NetworkError, WeightsError
+from striate.zoo.create import create
+from striate.zoo.mapping import ORIGINS, OTHERS, renamed
+from striate.zoo.resolve import weightless
+from striate.zoo.weights import create_with, find, load
+
+RESNET18 = "resnet18-f37072fd.pth"
+
+
+@pytest.fixture(scope="module")
+def resnet18(tmp_path_factory) -> Path:
+    """torchvision's network with random weights, in a file that is called as the published one."""
+    torch.manual_seed(0)
+    file = tmp_path_factory.mktemp("hub") / "checkpoints" / RESNET18
+    file.parent.mkdir()
+    torch.save(torchvision.models.resnet18(weights=None).state_dict(), file)
+    return file
+
+
+@pytest.fixture(scope="module")
+def googlenet(tmp_path_factory) -> Path:
+    torch.manual_seed(0)
+    reference = torchvision.models.googlenet(weights=None, init_weights=False)
+    file = tmp_path_factory.mktemp("own") / "googlenet.safetensors"
+    save_file(reference.state_dict(), file)
+    return file
+
+
+@pytest.fixture
+def offline(tmp_path, monkeypatch) -> Path:
+    """An empty cache and no network; gives the folder where files would be put."""
+
+    def refuse(*_args: object, **_options: object) -> None:
+        raise urllib.error.URLError("Name or service not known")
+
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    monkeypatch.setattr(torch.hub, "download_url_to_file", refuse)
+    monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *_: None)
+    return tmp_path / "checkpoints"
+
+
+def test_torchvisions_weights_come_with_its_preprocessing_and_classes(
+    resnet18, monkeypatch
+) -> None:
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(resnet18.parents[1]))
+    network, published = create_with("resnet18", "torchvision")
+    reference = torchvision.models.resnet18(weights=None)
+    reference.load_state_dict(torch.load(resnet18, weights_only=True))
+    images = torch.randn(2, 3, 64, 64)
+    with torch.inference_mode():
+        torch.testing.assert_close(network.eval()(images), reference.eval()(images))
+    assert published.name == "torchvision resnet18 IMAGENET1K_V1"
+    assert published.classes[:2] == ("tench", "goldfish")
+    assert len(set(published.classes)) == 1000
+    assert published.preprocessing == {
+        "fit": "crop",
+        "resize": 256,
+        "height": 224,
+        "width": 224,
+        "channels": 3,
+        "fill": 0,
+        "interpolation": "bilinear",
+        "mean": [0.485, 0.456, 0.406],
+        "std": [0.229, 0.224, 0.225],
+    }
+
+
+def test_a_file_with_a_librarys_names_is_taken_for_its_weights(resnet18) -> None:
+    network = create("resnet18", classes=5)
+    published = load(network, "resnet18", str(resnet18), classes=5)
+    assert "named as torchvision's resnet18" in published.note
+    assert "the classifier (fc) starts anew, since the weights are for 1000 classes" in (
+        published.note
+    )
+    assert published.classes is None
+    assert published.preprocessing["resize"] == 256
+    assert len(published.digest) == 64
+
+
+def test_auxiliary_heads_are_left_out_where_the_network_has_none(googlenet) -> None:
+    _, published = create_with("googlenet_bn", googlenet)
+    assert "not used: aux1, aux2" in published.note
+    # torchvision's network rescales its input itself.
+    assert (published.preprocessing["mean"], published.preprocessing["std"]) == ([0.5] * 3,) * 2
+    with_heads, published = create_with("googlenet_bn", googlenet, auxiliary=True)
+    assert "not used" not in published.note
+    state = renamed(
+        torch.nn.Module.state_dict(with_heads), ORIGINS["googlenet_bn", "torchvision"].rules
+    )
+    assert {name for name in state if name.startswith("aux")}
+
+
+def test_as_many_classes_as_the_weights_have(tmp_path) -> None:
+    save_file(create("resnet20", classes=7).state_dict(), tmp_path / "own.safetensors")
+    network, published = create_with("resnet20", tmp_path / "own.safetensors")
+    assert network.fc.out_features == 7
+    assert (published.preprocessing, published.classes, published.note) == (None, None, "")
+
+
+def test_a_file_of_another_network_names_the_one_that_it_fits(resnet18, tmp_path) -> None:
+    with pytest.raises(WeightsError, match=r"another network: .*shapes are those of resnet18$"):
+        load(create("resnet34"), "resnet34", resnet18, classes=1000)
+    save_file(create("resnet32").state_dict(), tmp_path / "own.safetensors")
+    with pytest.raises(WeightsError) as caught:
+        create_with("resnet20", tmp_path / "own.safetensors")
+    assert re.search(
+        r"72 unexpected \(stage1\.3\..*shapes are those of .*resnet32", str(caught.value)
+    )
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_weights_of_another_convention_name_the_variant_that_takes_them(name: str) -> None:
+    other, convention = OTHERS[name]
+    for source in ("torchvision", "timm"):
+        if (other, source) in ORIGINS and (name, source) not in ORIGINS:
+            with pytest.raises(WeightsError, match=f"{other} takes them") as caught:
+                find(name, source)
+            assert convention in str(caught.value)
+
+
+def test_a_file_of_another_convention_is_told_by_its_names(tmp_path, monkeypatch) -> None:
+    """resnet50 and its later form have the same shapes under our names."""
+    with torch.device("meta"):
+        names = torchvision.models.resnet50(weights=None).state_dict()
+    state = {name: torch.zeros(1) for name in names}
+    save_file(state, tmp_path / "resnet50.safetensors")
+    with pytest.raises(WeightsError, match="resnet50_v1_5 takes them"):
+        find("resnet50", tmp_path / "resnet50.safetensors")
+
+
+def test_a_source_without_the_network_names_another(offline) -> None:
+    with pytest.raises(WeightsError, match="torchvision has none that equal it"):
+        find("lenet", "torchvision")
+    with pytest.raises(WeightsError, match=r"timm has none .*; --weights torchvision has"):
+        find("googlenet_bn", "timm")
+    with pytest.raises(WeightsError, match=r"is no source.*did you mean 'torchvision'\?"):
+        find("resnet18", "torchvison")
+    with pytest.raises(NetworkError, match="not in the catalogue"):
+        find("resnet19", "torchvision")
+
+
+@pytest.mark.parametrize("key", ORIGINS, ids="-".join)
+def test_without_a_network_the_file_and_its_place_are_named(offline, key) -> None:
+    name, source = key
+    if source == "timm":
+        pytest.importorskip("timm")
+    with pytest.raises(WeightsError) as caught:
+        find(name, source)
+    text = str(caught.value)
+    assert "cannot be fetched (Name or service not known)" in text
+    assert f" into {offline}, or give its path to --weights" in text
+    assert "\n" not in text
+    stem = ORIGINS[key].name.partition(".")[0]
+    assert source in text
+    assert stem in text
+    if source == "torchvision":
+        assert ".pth" in text
+
+
+# One for each set of rules: what shares them differs in numbers alone.
+DISTINCT = list({origin.rules: key for key, origin in reversed(ORIGINS.items())}.values())
+
+
+@pytest.mark.parametrize("key", DISTINCT, ids="-".join)
+def test_every_origin_has_the_names_and_shapes_of_our_network(key) -> None:
+    name, source = key
+    origin = ORIGINS[key]
+    with weightless():
+        ours = create(name).state_dict()
+        if source == "torchvision":
+            build = getattr(torchvision.models, origin.name)
+            options = {"init_weights": False} if origin.transform_input else {}
+            theirs = build(weights=None, **options).state_dict()
+        else:
+            theirs = pytest.importorskip("timm").create_model(origin.name).state_dict()
+    found = renamed(theirs, origin.rules)
+    heads = re.compile(origin.heads or r"(?!)")
+    assert [n for n in ours.keys() ^ found.keys() if not heads.match(n)] == []
+    assert [n for n in ours.keys() & found.keys() if found[n].shape != ours[n].shape] == []
