@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from striate.console import counting
 from striate.errors import Interrupted, StriateError
-from striate.measuring import evaluate_own, own_data, samples, threads
+from striate.measuring import evaluate_own, own_data, samples
 
 if TYPE_CHECKING:
     from torch import nn
@@ -85,6 +85,7 @@ def check(
     duplicates, class imbalance, sizes, channel statistics. Nothing is changed.
     """
     from striate.data.check import check as look
+    from striate.data.scan import threads
 
     with counting("checking images", wanted=progress) as count:
         return look(data, seed=seed, workers=max(threads(workers), 1), progress=count)
@@ -233,6 +234,7 @@ def evaluate(
     if data is None:
         own = own_data(opened, workers=workers, progress=progress)
         return evaluate_own(opened, own, workers=workers, progress=progress)
+    from striate.data.scan import threads
     from striate.data.sources import open_labelled
     from striate.evaluation.metrics import measure
     from striate.evaluation.predict import probabilities
@@ -274,6 +276,7 @@ def predict(
     images: a file, a folder (with all below it), a glob, or several of them.
     top: how many classes an image.
     """
+    from striate.data.scan import threads
     from striate.data.sources import open_images
     from striate.evaluation.predict import predict_files
     from striate.runs.run import Run

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING
 
 from striate.console import counting
@@ -23,11 +22,6 @@ SAMPLED = 16
 LARGEST_SAMPLE = 512
 
 
-def threads(workers: int | None) -> int:
-    """Threads that prepare images: as told, else one a processor, at most four."""
-    return min(os.cpu_count() or 1, 4) if workers is None else workers
-
-
 def own_data(run: Run, *, workers: int | None, progress: bool = False) -> Data:
     """The images that `run` was made with, after checking that they are still the same.
 
@@ -36,6 +30,7 @@ def own_data(run: Run, *, workers: int | None, progress: bool = False) -> Data:
     DataError: they are gone or cannot be read.
     RunError: they are not what they were.
     """
+    from striate.data.scan import threads
     from striate.data.sources import open_data
 
     origin = run.config.data
@@ -67,6 +62,7 @@ def evaluate_own(
     import torch
 
     from striate.data.check import summary
+    from striate.data.scan import threads
     from striate.evaluation.metrics import measure
     from striate.evaluation.predict import probabilities
     from striate.report.build import write_report

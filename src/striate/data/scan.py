@@ -16,6 +16,7 @@ import numpy as np
 from striate.data.decode import SUFFIXES, ImageError, decode_with_format, read_file
 from striate.data.images import SMALL, Array, has_no_colour
 from striate.data.preprocessing import resize, with_channels
+from striate.errors import StriateError
 
 Progress = Callable[[int, int], None]
 """Called with the number of images done and of all, now and then, on the caller's thread."""
@@ -111,6 +112,20 @@ def thumbnail(pixels: Array) -> tuple[Array, tuple[float, float, float]]:
     mean = small.reshape(-1, small.shape[2]).mean(axis=0)
     red, green, blue = (float(mean[c % len(mean)]) for c in range(3))
     return with_channels(small, 1)[:, :, 0], (red, green, blue)
+
+
+def threads(workers: int | None) -> int:
+    """Threads that prepare images: as told, else one a processor, at most four.
+
+    Raises
+    ------
+    StriateError: less than none.
+    """
+    if workers is None:
+        return min(os.cpu_count() or 1, 4)
+    if workers < 0:
+        raise StriateError(f"--workers {workers}", "must be 0 or more", "")
+    return workers
 
 
 def over_threads(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +11,7 @@ from torch import nn
 
 from striate.console import counting
 from striate.data.loader import Loader
+from striate.data.scan import threads
 from striate.data.sources import Data, open_data
 from striate.data.statistics import channel_statistics
 from striate.errors import StriateError
@@ -40,7 +40,7 @@ def open_images_of(data: str, *, seed: int, options: Options, place: Place) -> D
             seed=seed,
             val_fraction=options.val_fraction,
             skip_bad=options.skip_bad,
-            workers=max(worker_threads(options), 1),
+            workers=max(threads(options.workers), 1),
             progress=progress,
         )
     if place.group.leads:
@@ -49,15 +49,6 @@ def open_images_of(data: str, *, seed: int, options: Options, place: Place) -> D
         for text in (*found.notes, *skipped):
             (place.watcher or Silent()).note(text)
     return found
-
-
-def worker_threads(options: Options) -> int:
-    """Threads that prepare images: as told, else one a processor, at most four."""
-    if options.workers is None:
-        return min(os.cpu_count() or 1, 4)
-    if options.workers < 0:
-        raise StriateError(f"--workers {options.workers}", "must be 0 or more", "")
-    return options.workers
 
 
 def build(
@@ -87,7 +78,7 @@ def make_training(
         raise StriateError(
             "--tensorboard", "TensorBoard is not installed", "pip install 'striate[tensorboard]'"
         )
-    train, validation = _loaders(run, data, recipe, worker_threads(options), place.group)
+    train, validation = _loaders(run, data, recipe, threads(options.workers), place.group)
     weights = None
     if recipe.loss.class_weights == "balanced":
         weights = balanced_weights(data.train.labels, len(data.classes))

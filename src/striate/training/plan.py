@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from striate.data.preprocessing import Preprocessing
+from striate.data.scan import threads
 from striate.data.sources import Data
 from striate.data.statistics import Statistics, channel_statistics
 from striate.errors import RunError, StriateError
@@ -28,7 +29,6 @@ from striate.training.assemble import (
     make_training,
     open_board,
     open_images_of,
-    worker_threads,
 )
 from striate.training.distributed import Group
 from striate.training.loop import Training
@@ -123,7 +123,7 @@ def _plan_new(options: Options, place: Place) -> Planned:
         device=device.type,
         threads=torch.get_num_threads(),
         world=group.world,
-        workers=worker_threads(options),
+        workers=threads(options.workers),
         command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         versions=_versions(),
