@@ -24,9 +24,12 @@ QUALITY = 62
 _TILES = ((60, 56), (200, 40), (1200, 28))
 _LEAST_TILE = 16
 
+#: The picture itself is shown, and what renames values shows nothing new.
+_BARE = PLUMBING | {"input"}
 
-class _Watch(Tape):
-    """Keeps a sheet of every feature map in the moment that it is made, before it is overwritten."""
+
+class _Watch(Tape):  # type: ignore[no-untyped-call] # TorchDispatchMode is not typed
+    """Keeps a sheet of every feature map in the moment that it is made, before it changes."""
 
     def __init__(self, network: nn.Module, parameters: Mapping[str, Tensor], tile: int) -> None:
         super().__init__(network, parameters)
@@ -35,7 +38,7 @@ class _Watch(Tape):
 
     def _add(self, value: Tensor, entry: Entry) -> int:
         index = super()._add(value, entry)
-        if value.dim() == 4 and min(value.shape[2:]) > 1 and entry.operator not in PLUMBING:
+        if entry.operator not in _BARE and value.dim() == 4 and min(value.shape[2:]) > 1:
             maps = value[0].detach().float().numpy()
             if np.isfinite(maps).all():
                 self.sheets[index] = _sheet(maps, self._tile)
@@ -55,7 +58,6 @@ def activations(network: nn.Module, graph: Graph, image: Tensor) -> dict[int, di
     before = [(module, module.training) for module in network.modules()]
     network.eval()
     try:
-        # Not through Tensor.__torch_dispatch__ alone: the shapes must be those of the graph.
         with torch.no_grad(), watch.following_modules(), watch:
             network(watch.add_input(image))
     finally:

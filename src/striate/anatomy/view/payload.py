@@ -7,6 +7,7 @@ Keys are short because there is one of each for every operator::
           f receptive field, gates left aside: [jump, low, high] for height and width, with
             [jump, null, null] where it sees everything; null where it sees nothing of the picture,
           e whether gates (squeeze-and-excitation) let it see everything nevertheless,
+          w what lies under its kernel, dilation included: [height, width]; null without a kernel,
           x arithmetic: [what, rule, with numbers, result]
     tree: an index into ops, or {n name, l label, k class, p parameters, c children}
 """
@@ -17,12 +18,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from striate.anatomy.arithmetic import arithmetic
+from striate.anatomy.formulas import span
 from striate.anatomy.geometry import Number
 from striate.anatomy.operators import PLUMBING
 from striate.anatomy.receptive_field import Field, receptive_fields
 from striate.anatomy.record import Graph, Node
 from striate.anatomy.rules import macs
 from striate.anatomy.view.tree import Group, Item, Leaf, tree
+
+#: Operators whose receptive field grows by their kernel.
+_WINDOWED = {"convolution", "max pool", "average pool"}
 
 #: Groups are opened at first as long as no more nodes than this are to be seen.
 FIRST_NODES = 26
@@ -62,6 +67,7 @@ def payload(
                 "b": node.bytes,
                 "f": _field(fields[node.index]),
                 "e": _everything(gated[node.index]) and not _everything(fields[node.index]),
+                "w": _span(node),
                 "x": _arithmetic(graph, node),
             }
             for node in shown
@@ -137,7 +143,7 @@ def _first_open(root: Group) -> list[str]:
     level = [item for item in root.items if isinstance(item, Group)]
     while level:
         visible += sum(len(group.items) - 1 for group in level)
-        if visible > (FIRST_NODES if len(opened) or len(root.items) > 6 else 2 * FIRST_NODES):
+        if visible > (FIRST_NODES if opened or len(root.items) > 6 else 2 * FIRST_NODES):
             break
         opened += [group.name for group in level]
         level = [item for group in level for item in group.items if isinstance(item, Group)]
@@ -180,6 +186,15 @@ def _window(node: Node) -> str:
     groups = node.attributes.get("groups", 1)
     deep = "depthwise " if groups > 1 and node.attributes.get("fan_in") == 1 else ""
     return f"{'×'.join(map(str, kernel))} {deep}{node.operator}"
+
+
+def _span(node: Node) -> list[int] | None:
+    """Height and width of what lies under a kernel of two axes."""
+    given = node.attributes
+    if node.operator not in _WINDOWED or len(given["kernel"]) != 2:
+        return None
+    dilation = given.get("dilation", (1, 1))
+    return [span(kernel, step) for kernel, step in zip(given["kernel"], dilation, strict=True)]
 
 
 def _by(values: Sequence[Any]) -> str:

@@ -12,7 +12,7 @@ from PIL import Image
 
 Pixels = NDArray[np.uint8]
 
-#: Sky at the top and at the horizon, the sun, and hills from far to near: shares of red, green, blue.
+#: Red, green and blue of the sky (top, horizon), the sun, and the hills from far to near.
 _SKY = ((0.16, 0.35, 0.50), (0.98, 0.80, 0.58))
 _SUN = (1.0, 0.93, 0.74)
 _HILLS = ((0.55, 0.60, 0.60), (0.31, 0.47, 0.51), (0.16, 0.33, 0.38), (0.07, 0.19, 0.24))

@@ -25,21 +25,21 @@ def totals(graph: Graph) -> Mapping[str, Total]:
     seen = found.convolutional_receptive_field
     training = found.training_memory.total
     return {
-        "MACs": Total(number=found.macs, text=human_count(found.macs), note="for one image"),
+        "MACs": Total(number=found.macs, text=human_count(found.macs), note="an image"),
         "Parameters": Total(
             number=found.parameters, text=human_count(found.parameters), note=_idle(found)
         ),
         "Feature maps": Total(
             number=found.memory,
             text=human_bytes(found.memory),
-            note=f"to train one image {human_bytes(training)}",
+            note=f"{human_bytes(training)} in training",
         ),
         "Receptive field": Total(
             number=0.0 if seen is None else float(max(seen)),
             text="–" if seen is None else by(tuple(f"{float(side):g}" for side in seen)),
-            note=f"of {by(found.input[1:])} pixels" if len(found.input) == 3 else "",
+            note=f"of {by(found.input[1:])}" if len(found.input) == 3 else "",
         ),
-        "Depth": Total(number=found.depth, text=str(found.depth), note="layers with weights"),
+        "Depth": Total(number=found.depth, text=str(found.depth), note="weight layers"),
     }
 
 
@@ -48,4 +48,4 @@ def _idle(found: Totals) -> str:
     if found.stored == found.parameters:
         return "all in use"
     names = ", ".join(found.unused[:3]) + (", …" if len(found.unused) > 3 else "")
-    return f"of {human_count(found.stored)} stored, {names} idle"
+    return f"of {human_count(found.stored)}; {names} idle"

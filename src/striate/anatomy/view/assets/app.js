@@ -11,6 +11,7 @@ class App {
     this.detail = new Detail(this);
     document.getElementById("panes").prepend(...this.panes.map((pane) => pane.element));
     document.getElementById("side").prepend(this.detail.head, this.sight.element, this.detail.body);
+    for (const bar of document.querySelectorAll("[data-share]")) bar.style.width = `${100 * bar.dataset.share}%`;
     this.#controls();
     this.#recall();
     for (const pane of this.panes) {

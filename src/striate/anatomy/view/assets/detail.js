@@ -20,7 +20,7 @@ class Detail {
     const about = item.children ? `${item.kind}, ${item.last - item.first + 1} operators` : op.d;
     this.head.replaceChildren(crumbs, title, make("p", "about", about));
     this.body.replaceChildren(
-      ...[this.#channels(item), this.#costs(item), item.children ? this.#dearest(item) : this.#arithmetic(op), this.#ways(item)].filter(Boolean),
+      ...[this.#channels(item), this.#costs(item), item.children ? this.#dearest(item) : this.#arithmetic(network, op), this.#ways(item)].filter(Boolean),
     );
   }
 
@@ -67,7 +67,7 @@ class Detail {
     if (sheet.complete && sheet.naturalWidth) fill();
     else sheet.addEventListener("load", fill, { once: true });
     const all = network.ops[item.out].s[0];
-    const note = thumb.channels.length < all ? `the ${thumb.channels.length} strongest of ${grouped(all)} channels` : `${grouped(all)} channels`;
+    const note = thumb.channels.length < all ? `${thumb.channels.length} of ${grouped(all)} channels, those that vary most` : `${grouped(all)} channels`;
     return make("section", "", make("h3", "", "Activations ", make("span", "", note)), list);
   }
 
@@ -97,7 +97,7 @@ class Detail {
   }
 
   #dearest(item) {
-    const { metric } = this.app;
+    const metric = this.app.metric === "field" ? "macs" : this.app.metric;
     const { of, text, title } = METRICS[metric];
     const inside_ = item.children.filter((child) => of(child)).sort((a, b) => of(b) - of(a)).slice(0, 6);
     if (!inside_.length) return null;
@@ -105,13 +105,32 @@ class Detail {
     return make("section", "", make("h3", "", "Most inside ", make("span", "", `by ${title.toLowerCase().replace("macs", "MACs")}`)), make("ol", "dearest", ...rows));
   }
 
-  #arithmetic(op) {
-    if (!op.x.length) return null;
-    const steps = op.x.map(([what, rule, filled, value]) => {
-      const sum = filled && filled !== value ? make("p", "", `${filled} = `, make("b", "", value)) : make("p", "", make("b", "", value));
-      return make("div", "step", make("h4", "", what), sum, make("p", "rule", rule));
+  #arithmetic(network, op) {
+    const lines = [...op.x, ...this.#growth(network, op)];
+    if (!lines.length) return null;
+    const steps = lines.map(([what, rule, filled, value]) => {
+      const sum = make("p", "", filled && filled !== value ? `${filled} = ` : null, make("b", "", value));
+      return make("div", "step", make("h4", "", what), make("div", "", sum, make("p", "rule", rule)));
     });
     return make("section", "", make("h3", "", "Arithmetic"), ...steps);
+  }
+
+  // How the receptive field grows from what the operator reads, a line an axis or one for both.
+  #growth(network, op) {
+    const [source] = op.in;
+    const before = op.in.length === 1 && network.ops[source].f;
+    if (!before || !op.f || !op.w) return [];
+    const sized = ([, low, high]) => (low === null ? null : high - low + 1);
+    const lines = ["height", "width"].map((axis, at) => {
+      const [small, large, jump] = [sized(before[at]), sized(op.f[at]), before[at][0]];
+      if (small === null || large === null) return null;
+      const rest = op.w[at] > 1 ? ` + ${op.w[at] - 1}·${jump}` : "";
+      const whole = large === small + (op.w[at] - 1) * jump;
+      return [`receptive field, ${axis}`, "r + (k − 1)·j", whole ? `${small}${rest}` : "", String(large)];
+    });
+    if (lines.includes(null)) return [];
+    const [height, width] = lines;
+    return height[2] === width[2] && height[3] === width[3] ? [["receptive field", ...height.slice(1)]] : lines;
   }
 
   #ways(item) {

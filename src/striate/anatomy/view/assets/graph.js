@@ -119,7 +119,7 @@ class Pane {
       make("span", "value"),
     );
     const thumb = this.network.data.thumbs[item.out];
-    if (thumb && !item.children && !SLIM.has(item.kind)) {
+    if (thumb && (item.children || !SLIM.has(item.kind))) {
       const picture = make("i", "thumb");
       picture.style.backgroundImage = `url(${thumb.src})`;
       picture.style.backgroundSize = `${100 * thumb.across}% auto`;
@@ -235,7 +235,7 @@ class Pane {
   fit(least = 0) {
     const { width, height } = this.size();
     const { width: w, height: h } = this.layout;
-    const [top, foot, side] = [28, 28, 34];
+    const [top, foot, side] = [this.app.networks.length > 1 ? 46 : 28, 28, 34];
     this.scale = clamp(Math.min((width - 2 * side - 24) / w, (height - top - foot) / h, 1.15), Math.max(least, 0.01), 1.15);
     this.x = (width - w * this.scale) / 2;
     this.y = Math.max(top, (height - foot + top - h * this.scale) / 2);

@@ -182,6 +182,7 @@ class Sight {
     size.id = "seen-size";
     const words = [`Row ${cell[0]}, column ${cell[1]} sees `, size, " pixels: ", make("span", "nobreak", `rows ${dots(top, bottom)}`), ", ", make("span", "nobreak", `columns ${dots(left, right)}`)];
     if (h < rows || w < columns) words.push(h > 0 && w > 0 ? `; ${sides(h, w)} of them lie in the picture, the rest is padding` : "; all of it padding");
+    if (network.ops[op].e) words.push(". Gates on the way there come from the whole picture");
     return [...words, "."];
   }
 
