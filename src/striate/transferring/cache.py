@@ -21,6 +21,7 @@ import json
 import os
 import shutil
 import struct
+import sys
 import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,10 +37,8 @@ from numpy.typing import NDArray
 from striate.errors import StriateError
 from striate.runs.files import sha256, shown, write_atomically
 
-try:
+if sys.platform != "win32":
     import fcntl
-except ImportError:  # there is none on Windows
-    fcntl = None  # type: ignore[assignment]
 
 ABOUT = "about.json"
 SUFFIX = ".features"
@@ -133,7 +132,7 @@ class Shelf:
             write_atomically(self.path / ABOUT, json.dumps(self.about, indent=1).encode())
         name = f"{time.time_ns():x}-{os.getpid()}-{os.urandom(4).hex()}{SUFFIX}"
         segment = (self.path / name).open("xb", buffering=0)
-        if fcntl is not None:
+        if sys.platform != "win32":
             with suppress(OSError):  # some network file systems know no locks
                 fcntl.flock(segment, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return segment
@@ -170,7 +169,7 @@ class Found:
             ]
             if wanted.isdisjoint(digests):
                 continue
-            if zlib.crc32(content) != checksum:
+            if zlib.crc32(content.data) != checksum:
                 sound = False
                 continue
             self.width = width
@@ -233,13 +232,12 @@ def _blocks(file: Path) -> Iterator[tuple[int, int, NDArray[np.uint8] | None, in
 
 def _being_written(file: Path) -> bool:
     """Whether a living process holds the segment."""
-    if fcntl is None:
-        return False
-    try:
-        with file.open("rb") as handle:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError as error:
-        return error.errno in (errno.EWOULDBLOCK, errno.EACCES)
+    if sys.platform != "win32":
+        try:
+            with file.open("rb") as handle:
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError as error:
+            return error.errno in (errno.EWOULDBLOCK, errno.EACCES)
     return False
 
 
