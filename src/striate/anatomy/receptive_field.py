@@ -52,6 +52,7 @@ class Axis:
 
 
 Field = tuple[Axis, Axis]
+Places = tuple[Place | None, ...]
 Window = tuple[tuple[Positions, Positions], tuple[Positions, Positions]]
 
 
@@ -67,14 +68,14 @@ class Step:
 
 def receptive_fields(graph: Graph, *, gates: bool = True) -> tuple[Field | None, ...]:
     """Give each node's receptive field, (height, width); None for a node that sees no pixel."""
-    return _fields(graph, places(graph, gates=gates))
+    return fields_of(graph, places(graph, gates=gates))
 
 
-def last_feature_map(graph: Graph) -> int | None:
+def last_feature_map(graph: Graph, laid: Places | None = None) -> int | None:
     """Give the last node before the output whose positions still lie over the image."""
     if not graph.outputs:
         return None
-    laid = places(graph)
+    laid = laid or places(graph)
     ancestors = {graph.outputs[0]}
     for node in reversed(graph.nodes[: graph.outputs[0] + 1]):
         if node.index in ancestors:
@@ -85,7 +86,8 @@ def last_feature_map(graph: Graph) -> int | None:
     return None
 
 
-def _fields(graph: Graph, laid: tuple[Place | None, ...]) -> tuple[Field | None, ...]:
+def fields_of(graph: Graph, laid: Places) -> tuple[Field | None, ...]:
+    """Give `receptive_fields` from the places of all nodes."""
     found: list[Field | None] = []
     size = extent(graph)
     for place in laid:
@@ -121,7 +123,7 @@ def recursion(graph: Graph, index: int, axis: int = 0) -> tuple[Step, ...]:
     `receptive_fields`, wherever no two branches of different reach meet off-centre.
     """
     laid = places(graph)
-    fields = _fields(graph, laid)
+    fields = fields_of(graph, laid)
     steps: list[Step] = []
     size: Number = 1
     while index != IMAGE:

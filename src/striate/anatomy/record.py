@@ -19,6 +19,8 @@ from striate.anatomy.operators import PLUMBING
 from striate.anatomy.tape import Entry, Tape, Unrecordable
 from striate.errors import NetworkError, StriateError
 
+Modules = Mapping[str, nn.Module]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Node:
@@ -65,12 +67,13 @@ def record(network: nn.Module, *inputs: Tensor, name: str = "", training: bool =
     """
     network = getattr(network, "_orig_mod", network)  # what torch.compile wrapped
     title = name or type(network).__name__
+    modules = dict(network.named_modules())
     stored = _meta_tensors(network, title)
     moved = any(value is not stored[key] for key, value in _named_tensors(network))
-    tape = Tape(network, {key: stored[key] for key, _ in network.named_parameters()})
+    tape = Tape(modules, {key: stored[key] for key, _ in network.named_parameters()})
     arguments = [tape.add_input(torch.empty_like(value, device="meta")) for value in inputs]
     try:
-        with _mode(network, training), torch.no_grad(), tape.following_modules(), tape:
+        with _mode(modules, training), torch.no_grad(), tape.following_modules(), tape:
             if moved:
                 output = torch.func.functional_call(network, stored, tuple(arguments))
             else:
@@ -79,8 +82,8 @@ def record(network: nn.Module, *inputs: Tensor, name: str = "", training: bool =
     except StriateError:
         raise
     except Exception as error:
-        raise _explain(error, tape, title, network, inputs) from error
-    return _finish(tape, network, title, inputs, outputs)
+        raise _explain(error, tape, title, modules, inputs) from error
+    return _finish(tape, network, modules, title, inputs, outputs)
 
 
 def _named_tensors(network: nn.Module) -> Iterator[tuple[str, Tensor]]:
@@ -109,9 +112,9 @@ def _meta_tensors(network: nn.Module, title: str) -> dict[str, Tensor]:
 
 
 @contextmanager
-def _mode(network: nn.Module, training: bool) -> Iterator[None]:
+def _mode(modules: Modules, training: bool) -> Iterator[None]:
     """Put all modules in one mode, and each back in its own afterwards."""
-    before = [(module, module.training) for module in network.modules()]
+    before = [(module, module.training) for module in modules.values()]
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)  # it would hide attention's layers in one call
     try:
@@ -125,10 +128,10 @@ def _mode(network: nn.Module, training: bool) -> Iterator[None]:
 
 
 def _explain(
-    error: Exception, tape: Tape, title: str, network: nn.Module, inputs: tuple[Tensor, ...]
+    error: Exception, tape: Tape, title: str, modules: Modules, inputs: tuple[Tensor, ...]
 ) -> NetworkError:
-    kinds = {path: type(module).__name__ for path, module in network.named_modules()}
-    where = f"{title}, layer '{tape.failed}' ({kinds[tape.failed]})" if tape.failed else title
+    kind = type(modules[tape.failed or ""]).__name__
+    where = f"{title}, layer '{tape.failed}' ({kind})" if tape.failed else title
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     reason = lines[0].rstrip(".") if lines else type(error).__name__
     if isinstance(error, Unrecordable) or "meta tensor" in reason or "'Meta' backend" in reason:
@@ -143,14 +146,14 @@ def _explain(
     )
 
 
-def _finish(
+def _finish(  # noqa: PLR0917 - all that the forward left
     tape: Tape,
     network: nn.Module,
+    modules: Modules,
     title: str,
     inputs: tuple[Tensor, ...],
     outputs: tuple[int, ...],
 ) -> Graph:
-    modules = dict(network.named_modules())
     kinds = {path: type(module).__name__ for path, module in modules.items()}
     names = _name(tape.entries, {path for path, module in modules.items() if not module._modules})
     nodes = tuple(

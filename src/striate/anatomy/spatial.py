@@ -37,6 +37,7 @@ class Place:
     dims: tuple[Dim, ...]
     links: tuple[tuple[Link, ...], tuple[Link, ...]]  # for height and width; several at a join
     counts: tuple[int, int]  # positions along each axis; 1 where it has none left
+    gated: bool = False  # some input weighs the whole map
 
 
 def axes_of(dim: Dim) -> list[int]:
@@ -141,7 +142,8 @@ class Sketch:
             return
         dims: list[Dim] = [((PLAIN, 1),)] * missing + self.dims
         for index, size in enumerate(shape):
-            have = prod(n for _, n in dims[index])
+            dim = dims[index]
+            have = dim[0][1] if len(dim) == 1 else prod(n for _, n in dim)
             if have != size:  # an axis of one that is stretched
                 dims[index] = ((PLAIN, size),)
         self.dims = dims
@@ -158,19 +160,25 @@ def join(sketches: Iterable[Sketch], shape: Sequence[int], *, gates: bool) -> Pl
         return None
     for part in parts:
         part.fit(shape)
+    if len(parts) == 1:
+        only = parts[0]
+        links = (only.link(0),), (only.link(1),)
+        return Place(tuple(only.dims), links, (only.counts[0], only.counts[1]))
     lead = max(parts, key=lambda part: sum(bool(axes_of(dim)) for dim in part.dims))
+    dims = list(lead.dims)
     for part in parts:
         for index, dim in enumerate(part.dims):
-            if axes_of(dim) and dim != lead.dims[index]:
+            if dim != lead.dims[index] and axes_of(dim):
                 part.mix(index)
-    dims, links, counts = list(lead.dims), [], []
     for part in parts:
         for index, dim in enumerate(part.dims):
             if axes_of(dim) and not axes_of(dims[index]):
                 dims[index] = dim
+    both, counts = [], []
     for axis in (0, 1):
         count = max(part.counts[axis] for part in parts)
         kept = [part for part in parts if gates or part.counts[axis] == count]
-        links.append(tuple(dict.fromkeys(part.link(axis) for part in kept)))
+        both.append(tuple(dict.fromkeys(part.link(axis) for part in kept)))
         counts.append(count)
-    return Place(tuple(dims), (links[0], links[1]), (counts[0], counts[1]))
+    gated = any(part.counts != counts for part in parts)
+    return Place(tuple(dims), (both[0], both[1]), (counts[0], counts[1]), gated)

@@ -7,10 +7,17 @@ from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from typing import Any
 
+from striate.anatomy.follow import places
 from striate.anatomy.geometry import Number
 from striate.anatomy.memory import TrainingMemory, forward_memory, training_memory
 from striate.anatomy.operators import PLUMBING
-from striate.anatomy.receptive_field import Field, last_feature_map, receptive_fields
+from striate.anatomy.receptive_field import (
+    Field,
+    Places,
+    fields_of,
+    last_feature_map,
+    receptive_fields,
+)
 from striate.anatomy.record import Graph, Node
 from striate.anatomy.rules import macs, operations, products
 
@@ -90,7 +97,8 @@ def table(graph: Graph, *, depth: int | None = None) -> Table:
     ``depth=1`` gives a row for each of the network's own parts, ``depth=2`` for theirs, and so on;
     operators that a module above that depth runs itself keep rows of their own.
     """
-    fields = receptive_fields(graph)
+    laid = places(graph)
+    fields = fields_of(graph, laid)
     total = sum(macs(node, graph) for node in graph.nodes)
     counted: set[str] = set()
     rows = [
@@ -98,7 +106,7 @@ def table(graph: Graph, *, depth: int | None = None) -> Table:
         for node in graph.nodes
         if node.operator != "input" and (node.operator not in PLUMBING or node.parameters)
     ]
-    totals = _totals(graph, fields, rows, total)
+    totals = _totals(graph, laid, fields, rows, total)
     if depth is not None:
         rows = _grouped(rows, graph, depth)
     first = graph.inputs[0] if graph.inputs else ()
@@ -206,11 +214,17 @@ def _merged(path: str, rows: list[Row], graph: Graph) -> Row:
 
 
 def _totals(
-    graph: Graph, fields: tuple[Field | None, ...], rows: Iterable[Row], total: int
+    graph: Graph,
+    laid: Places,
+    fields: tuple[Field | None, ...],
+    rows: Iterable[Row],
+    total: int,
 ) -> Totals:
-    last = last_feature_map(graph)
+    last = last_feature_map(graph, laid)
     seen, jump = shown(None if last is None else fields[last])
-    local, _ = shown(None if last is None else receptive_fields(graph, gates=False)[last])
+    local = seen
+    if last is not None and any(place is not None and place.gated for place in laid[: last + 1]):
+        local, _ = shown(receptive_fields(graph, gates=False)[last])
     return Totals(
         parameters=sum(graph.parameters[name] for name in graph.used),
         stored=sum(graph.parameters.values()),

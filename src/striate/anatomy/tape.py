@@ -64,12 +64,12 @@ class Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]
     that no identity is used twice. Meta tensors weigh nothing.
     """
 
-    def __init__(self, network: nn.Module, parameters: Mapping[str, Tensor]) -> None:
+    def __init__(self, modules: Mapping[str, nn.Module], parameters: Mapping[str, Tensor]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.entries: list[Entry] = []
         self.used: set[str] = set()
         self.failed: str | None = None  # the innermost module that raised
-        self.paths = {id(module): path for path, module in network.named_modules()}
+        self.paths = {id(module): path for path, module in modules.items()}
         self._origins: dict[int, Origin] = {}
         self._memories: dict[int, Memory] = {}
         self._alive: list[Any] = []
