@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from striate.console import counting
-from striate.errors import RunError
+from striate.errors import Interrupted, RunError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from striate.data.sources import Data
     from striate.evaluation.metrics import Evaluation
     from striate.runs.run import Run
+    from striate.transferring.result import TransferResult
+    from striate.transferring.transfer import Transfer
 
 #: A few validation images, kept in the run so that an export can be verified wherever the run is.
 SAMPLES = "samples.safetensors"
@@ -34,6 +36,12 @@ def own_data(run: Run, *, workers: int | None, progress: bool = False) -> Data:
     from striate.data.sources import open_data
 
     origin = run.config.data
+    if not origin.origin:
+        raise RunError(
+            str(run.path),
+            "has no images of its own",
+            "give the images to evaluate on: striate evaluate RUN DATA",
+        )
     with counting("checking images", wanted=progress) as count:
         data = open_data(
             origin.origin,
@@ -53,11 +61,17 @@ def own_data(run: Run, *, workers: int | None, progress: bool = False) -> Data:
 
 
 def evaluate_own(
-    run: Run, data: Data, *, workers: int | None, progress: bool = False
+    run: Run,
+    data: Data,
+    *,
+    workers: int | None,
+    progress: bool = False,
+    found: NDArray[np.float32] | None = None,
 ) -> Evaluation:
     """Measure `run` on the test images of `data`, or the validation images where there are none.
 
-    The figures are kept in the run, and its report is made anew.
+    The figures are kept in the run, and its report is made anew. `found` are the probabilities of
+    these images, (images, classes), where they are known already.
     """
     import torch
 
@@ -69,14 +83,15 @@ def evaluate_own(
     from striate.runs import run as names
     from striate.runs.files import write_atomically
 
-    # Sums in another order end in other last digits: the run's own number of threads repeats them.
-    torch.set_num_threads(run.config.threads)
-    network = run.network()
     images = data.val if data.test is None else data.test
-    with counting("evaluating images", wanted=progress) as count:
-        found = probabilities(
-            network, images, run.preprocessing, workers=threads(workers), progress=count
-        )
+    if found is None:
+        # Sums in another order end in other last digits: the run's own threads repeat them.
+        torch.set_num_threads(run.config.threads)
+        network = run.network()
+        with counting("evaluating images", wanted=progress) as count:
+            found = probabilities(
+                network, images, run.preprocessing, workers=threads(workers), progress=count
+            )
     evaluation = measure(found, images.labels, run.classes)
     write_atomically(
         run.path / names.EVALUATION, json.dumps(evaluation.to_json(), indent=1).encode()
@@ -123,3 +138,31 @@ def samples(run: Run) -> list[NDArray[np.uint8]]:
             str(path), "is missing or damaged", f"make it anew: striate evaluate {run.path}"
         ) from error
     return [with_channels(kept[name], run.preprocessing.channels) for name in sorted(kept)]
+
+
+def finish_transfer(
+    made: Transfer, *, export: bool, workers: int | None, progress: bool = False
+) -> TransferResult:
+    """Evaluate, report and, where wanted, export a run that `striate.transferring` has written.
+
+    Where the backbone was frozen, the figures come from the features that were computed already.
+    """
+    from striate.deploy.export import export_run
+    from striate.transferring.result import TransferResult
+
+    run = made.run
+    try:
+        evaluation = evaluate_own(
+            run, made.data, workers=workers, progress=progress, found=made.probabilities
+        )
+    except KeyboardInterrupt as stop:
+        raise Interrupted(
+            f"in the final evaluation; the run is whole: striate evaluate {run.path}"
+        ) from stop
+    file = None
+    if export:
+        try:
+            file = export_run(run, run.path / f"{run.config.stem}.onnx", samples(run)).file
+        except KeyboardInterrupt as stop:
+            raise Interrupted(f"while exporting; go on with: striate export {run.path}") from stop
+    return TransferResult.of(made, evaluation, file)

@@ -35,6 +35,7 @@ class Options:
     checkpoint_minutes: float = 5.0
     val_fraction: float = 0.2
     variant: tuple[tuple[str, bool | int | float | str], ...] = ()
+    weights: str | None = None
     progress: bool = False
 
 

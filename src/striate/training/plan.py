@@ -39,6 +39,7 @@ from striate.training.precision import (
     count_macs,
     processor_threads,
 )
+from striate.training.pretrained import preprocessing_from, record, start_from
 from striate.training.progress import Watcher
 from striate.training.recipe import Input, Recipe, load_recipe
 from striate.training.resume import plan_resumed, resumed_run
@@ -81,7 +82,7 @@ def _plan_new(options: Options, place: Place) -> Planned:
     if options.data is None or options.net is None:
         raise StriateError("train", "needs DATA and --net", "e.g. striate train digits --net lenet")
     known = entry(options.net)
-    out = group.share(_choose_out(options) if group.leads else Path())
+    out = group.share(choose_out(options.data, options.out, options.net) if group.leads else Path())
     seed = options.seed or 0
     if not 0 <= seed < 2**63:
         raise StriateError(f"--seed {seed}", "must lie between 0 and 2^63 - 1", "")
@@ -101,10 +102,17 @@ def _plan_new(options: Options, place: Place) -> Planned:
         seed=seed,
         variant=variant,
     )
+    published = None
+    if options.weights is not None:
+        published = start_from(
+            options.weights, network, known.name, classes=len(data.classes), place=place
+        )
     recipe = _choose_recipe(options, known, network, images=len(data.train), grey=grey)
     _check_batch(recipe, data, network, group)
-    statistics = channel_statistics(data.train, in_channels)
-    preprocessing = _preprocessing(recipe.preprocessing, known, options.size, statistics)
+    preprocessing = preprocessing_from(published, options.size) if published else None
+    if preprocessing is None:
+        statistics = channel_statistics(data.train, in_channels)
+        preprocessing = _preprocessing(recipe.preprocessing, known, options.size, statistics)
     # One forward without numbers: a size that the network cannot take is found out here.
     count_macs(network, preprocessing.input_size)
     precision = choose_precision(
@@ -116,8 +124,9 @@ def _plan_new(options: Options, place: Place) -> Planned:
         in_channels=in_channels,
         preprocessing=preprocessing,
         recipe=recipe.to_dict(),
-        data=_origin(data, options.val_fraction),
+        data=origin_of(data, options.val_fraction),
         variant=variant,
+        weights=record(published, str(options.weights)) if published else {},
         seed=seed,
         precision=precision,
         device=device.type,
@@ -126,7 +135,7 @@ def _plan_new(options: Options, place: Place) -> Planned:
         workers=threads(options.workers),
         command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         started=datetime.now(UTC).isoformat(timespec="seconds"),
-        versions=_versions(),
+        versions=versions(),
     )
     run = Run(out, config)
     training = make_training(run, network, data, recipe, options=options, place=place)
@@ -164,10 +173,13 @@ def has_batch_norm(network: nn.Module) -> bool:
     return any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in network.modules())
 
 
-def _choose_out(options: Options) -> Path:
-    """The folder for a new run: never one that holds a run already, nor one among the images."""
-    out = _free_name(options) if options.out is None else options.out.expanduser().resolve()
-    images = Path(str(options.data)).expanduser().resolve()
+def choose_out(data: str, wanted: Path | None, network: str) -> Path:
+    """The folder for a new run: never one that holds a run already, nor one among the images.
+
+    Where none is `wanted` it is called after `network` and `data`.
+    """
+    out = _free_name(data, network) if wanted is None else wanted.expanduser().resolve()
+    images = Path(data).expanduser().resolve()
     if images.is_dir() and out.is_relative_to(images):
         raise RunError(
             str(out), "lies in the folder of the images", "choose another --out, outside it"
@@ -179,9 +191,9 @@ def _choose_out(options: Options) -> Path:
     return out
 
 
-def _free_name(options: Options) -> Path:
-    stem = re.sub(r"[^\w.-]+", "-", Path(str(options.data)).resolve().name).strip("-") or "data"
-    base = Path("runs").resolve() / f"{options.net}-{stem}"
+def _free_name(data: str, network: str) -> Path:
+    stem = re.sub(r"[^\w.-]+", "-", Path(data).resolve().name).strip("-") or "data"
+    base = Path("runs").resolve() / f"{network}-{stem}"
     out, number = base, 2
     while out.exists():
         out, number = base.with_name(f"{base.name}-{number}"), number + 1
@@ -231,7 +243,8 @@ def _preprocessing(
     )
 
 
-def _origin(data: Data, val_fraction: float) -> DataOrigin:
+def origin_of(data: Data, val_fraction: float) -> DataOrigin:
+    """Which images `data` holds, as a run writes it down."""
     return DataOrigin(
         origin=data.origin,
         fingerprint=data.fingerprint,
@@ -244,7 +257,8 @@ def _origin(data: Data, val_fraction: float) -> DataOrigin:
     )
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """What the run is made with, for ``run.toml``."""
     packages = ("striate", "torch", "torchvision", "numpy", "pillow")
     found = {package: version(package) for package in packages}
     return {"python": platform.python_version(), **found, "machine": platform.platform()}

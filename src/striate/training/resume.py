@@ -13,10 +13,12 @@ from striate.data.sources import Data
 from striate.errors import RunError, StriateError
 from striate.runs import run as names
 from striate.runs.config import RunConfig
+from striate.runs.networks import make_network
 from striate.runs.run import Run, is_run_folder
-from striate.training.assemble import build, make_training, open_board, open_images_of
+from striate.training.assemble import make_training, open_board, open_images_of
 from striate.training.loop import Training
 from striate.training.options import Options, Place
+from striate.training.pretrained import resolved_source, start_again
 from striate.training.recipe import Recipe, load_recipe
 from striate.zoo.catalogue import entry
 
@@ -48,6 +50,18 @@ def plan_resumed(path: Path, options: Options, place: Place) -> tuple[Run, Train
     group = place.group
     run = Run.open(path)
     config = run.config
+    if config.transfer.get("freeze") == "all":
+        raise RunError(
+            str(run.path),
+            "was transferred with its backbone frozen: nothing in it is left to train",
+            "transfer anew with --freeze none, or a number of stages",
+        )
+    if not config.recipe:
+        raise RunError(
+            str(run.path),
+            "was never trained: it was made of weights as they are",
+            "train with --weights in another --out",
+        )
     recipe = Recipe.from_dict(config.recipe, f"{run.path / names.CONFIG} [recipe]")
     _refuse_changes(options, run, recipe, place)
     if group.world != config.world:
@@ -75,15 +89,13 @@ def plan_resumed(path: Path, options: Options, place: Place) -> tuple[Run, Train
             "restore them, or train anew",
         )
     torch.set_num_threads(config.threads)
-    network = build(
-        config.network,
-        classes=len(config.classes),
-        in_channels=config.in_channels,
-        seed=config.seed,
-        variant=config.variant,
-    )
+    torch.manual_seed(config.seed)
+    network = make_network(config)
+    begun = (run.path / names.STATE).exists() or (run.path / names.WEIGHTS).exists()
+    if not begun:
+        start_again(run, network, place)
     training = make_training(run, network, data, recipe, options=options, place=place)
-    if (run.path / names.STATE).exists() or (run.path / names.WEIGHTS).exists():
+    if begun:
         training.resume()
     if moved and group.leads:
         # The images have moved: what comes after training must find them too.
@@ -111,6 +123,10 @@ def _refuse_changes(options: Options, run: Run, recipe: Recipe, place: Place) ->
         "recipe": (options.recipe and _recipe_name(options.recipe, config), recipe.name),
         "auxiliary-weights": (options.auxiliary_weights, recipe.loss.auxiliary_weights),
         "variant": (dict(options.variant) or None, dict(config.variant)),
+        "weights": (
+            options.weights and resolved_source(options.weights),
+            config.weights.get("source"),
+        ),
         "out": (out, run.path),
     }
     for flag, (given, kept) in settled.items():
@@ -124,6 +140,8 @@ def _refuse_changes(options: Options, run: Run, recipe: Recipe, place: Place) ->
 
 def _recipe_name(asked: str, config: RunConfig) -> str:
     """The name of the recipe that `asked` stands for with the network of the run."""
+    if config.transfer:
+        return asked
     family = entry(config.network).family
     found = load_recipe(
         asked, network=config.network, family=family, normalised=True, grey=False, small=False

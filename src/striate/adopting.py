@@ -1,0 +1,178 @@
+"""A run without training: of published weights, so that every command works on them."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from striate.errors import RunError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import nn
+
+    from striate.data.preprocessing import Preprocessing
+    from striate.runs.config import RunConfig
+    from striate.runs.run import Run
+    from striate.zoo.weights import Published
+
+#: Photographs that come with scikit-learn, and parts of them as (left, top, right, bottom) of 1:
+#: what an exported file is proved on where a run has seen no images.
+PHOTOGRAPHS = ("china.jpg", "flower.jpg")
+PARTS = ((0, 0, 1, 1), (0, 0, 0.5, 1), (0.4, 0.2, 1, 0.9), (0.25, 0, 0.75, 0.6))
+
+
+def adopt(
+    name: str,
+    out: str | Path,
+    *,
+    weights: str | Path | None = None,
+    classes: int | None = None,
+    seed: int = 0,
+    variant: Mapping[str, Any] | None = None,
+) -> Run:
+    """Make a run in `out` of the network called `name`, as it is, without training it.
+
+    Parameters
+    ----------
+    name: a network of the catalogue.
+    weights: ``torchvision``, ``timm`` or a file's path; None for random ones.
+    classes: how many the network tells apart; as many as the weights do if None. With another
+        number all but the classifier is kept.
+    seed: decides the weights that start anew.
+    variant: the network's named variants.
+
+    Raises
+    ------
+    RunError: `out` holds a run already, or cannot be written.
+    StriateError: network, variant or weights are at fault.
+    """
+    import torch
+
+    from striate.runs import run as names
+    from striate.runs.files import make_folder
+    from striate.runs.run import Run, is_run_folder
+    from striate.runs.weights import write_weights
+    from striate.training.pretrained import record
+    from striate.zoo.create import create
+    from striate.zoo.weights import create_with
+
+    folder = Path(out).expanduser().resolve()
+    if is_run_folder(folder):
+        raise RunError(str(folder), "holds a run already", "choose another --out")
+    torch.manual_seed(seed)
+    options, published = dict(variant or {}), None
+    if weights is None:
+        network = create(name, classes=classes, **options)
+    else:
+        network, published = create_with(name, str(weights), classes=classes, **options)
+    config = _config(name, network, published, seed=seed, variant=options)
+    if published:
+        config = replace(config, weights=record(published, str(weights)))
+    run = Run(folder, config)
+    make_folder(folder)
+    _write_samples(folder)
+    write_weights(
+        folder / names.WEIGHTS, network.state_dict(), identity=run.config.identity, epoch=0
+    )
+    # Last: what holds a run.toml is a run.
+    run.config.write(folder / names.CONFIG)
+    return run
+
+
+def _config(
+    name: str,
+    network: nn.Module,
+    published: Published | None,
+    *,
+    seed: int,
+    variant: dict[str, Any],
+) -> RunConfig:
+    from striate.runs.config import DataOrigin, RunConfig
+    from striate.training.plan import versions
+    from striate.training.pretrained import preprocessing_from
+    from striate.zoo.catalogue import entry
+
+    known = entry(name)
+    own = preprocessing_from(published, None) if published else None
+    return RunConfig(
+        network=name,
+        classes=(published and published.classes) or _numbered(network, known.input),
+        in_channels=known.input[0],
+        preprocessing=own or _usual(known.input),
+        recipe={},
+        # No images of its own.
+        data=DataOrigin(
+            origin="",
+            fingerprint="",
+            val_fraction=0.2,
+            train_images=0,
+            val_images=0,
+            test_images=0,
+            held_out="",
+        ),
+        variant=variant,
+        seed=seed,
+        precision="float32",
+        device="cpu",
+        threads=1,
+        command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        versions=versions(),
+    )
+
+
+def _numbered(network: nn.Module, size: tuple[int, int, int]) -> tuple[str, ...]:
+    """Numbers for names of classes, as many as the network has outputs."""
+    import torch
+
+    with torch.inference_mode():
+        outputs = network.eval()(torch.zeros(1, *size)).shape[1]
+    return tuple(str(number) for number in range(outputs))
+
+
+def _usual(size: tuple[int, int, int]) -> Preprocessing:
+    """Centre crop, ImageNet's mean and deviation: what most weights that do not say it expect."""
+    from striate.data.preprocessing import Preprocessing
+    from striate.training.plan import IMAGENET_MEAN, IMAGENET_STD
+
+    channels, height, width = size
+    side = max(height, width)
+    return Preprocessing(
+        resize=round(side * 256 / 224) if side > 64 else side,
+        height=height,
+        width=width,
+        channels=channels,
+        mean=IMAGENET_MEAN if channels == 3 else (0.5,),
+        std=IMAGENET_STD if channels == 3 else (0.5,),
+    )
+
+
+def _write_samples(folder: Path) -> None:
+    """Keep parts of photographs in the run, so that its export can be proved on real images."""
+    from importlib.resources import as_file, files
+
+    import numpy as np
+    from PIL import Image
+    from safetensors.numpy import save
+
+    from striate.measuring import LARGEST_SAMPLE, SAMPLES
+    from striate.runs.files import write_atomically
+
+    kept: dict[str, NDArray[np.uint8]] = {}
+    for photograph in PHOTOGRAPHS:
+        with as_file(files("sklearn.datasets.images") / photograph) as path:
+            picture = Image.open(path).convert("RGB")
+        for part in PARTS:
+            sides = picture.size * 2
+            box = tuple(round(share * side) for share, side in zip(part, sides, strict=True))
+            piece = picture.crop(box)  # type: ignore[arg-type]
+            piece.thumbnail((LARGEST_SAMPLE, LARGEST_SAMPLE))
+            kept[f"{len(kept):02}"] = np.asarray(piece)
+    write_atomically(folder / SAMPLES, save(kept))

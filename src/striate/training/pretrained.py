@@ -1,0 +1,87 @@
+"""Training that starts from published weights instead of random ones."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from striate.data.preprocessing import Preprocessing
+from striate.errors import RunError
+from striate.runs.config import RunConfig
+from striate.runs.run import Run
+from striate.training.options import Place
+from striate.training.progress import Silent
+from striate.zoo.weights import SOURCES, Published, load
+
+
+def resolved_source(weights: str) -> str:
+    """A library's name, or the resolved path of a file: what can be found again from anywhere."""
+    return weights if weights in SOURCES else str(Path(weights).expanduser().resolve())
+
+
+def start_from(
+    weights: str, network: nn.Module, name: str, *, classes: int, place: Place
+) -> Published:
+    """Give `network`, the catalogue's called `name`, published weights, and tell what was kept.
+
+    Raises
+    ------
+    WeightsError: see `striate.zoo.weights.load`.
+    """
+    # What has to be downloaded is fetched by one process; the others find it there.
+    if not place.group.leads:
+        place.group.wait()
+    published = load(network, name, weights, classes=classes)
+    if place.group.leads:
+        place.group.wait()
+        watcher = place.watcher or Silent()
+        watcher.note(": ".join(part for part in (published.name, published.note) if part))
+    return published
+
+
+def preprocessing_from(published: Published, size: int | None) -> Preprocessing | None:
+    """The pre-processing that the weights were trained for, at `size` pixels if that is given.
+
+    None where nobody knows it.
+    """
+    if published.preprocessing is None:
+        return None
+    own = Preprocessing.from_dict(published.preprocessing)
+    if size is None:
+        return own
+    return replace(own, resize=round(own.resize * size / own.height), height=size, width=size)
+
+
+def record(published: Published, weights: str) -> dict[str, Any]:
+    """What ``run.toml`` says about the weights that a run started from."""
+    return {
+        "source": resolved_source(weights),
+        "name": published.name,
+        "digest": published.digest,
+        "note": published.note,
+    }
+
+
+def start_again(run: Run, network: nn.Module, place: Place) -> None:
+    """Give `network` the weights that `run` started from, which was killed before it kept any.
+
+    Raises
+    ------
+    WeightsError: they cannot be had any more.
+    RunError: they are not what they were.
+    """
+    config: RunConfig = run.config
+    if not config.weights:
+        return
+    classes = len(config.classes)
+    source = config.weights["source"]
+    published = start_from(source, network, config.network, classes=classes, place=place)
+    if published.digest != config.weights["digest"]:
+        raise RunError(
+            str(run.path),
+            f"started from other weights than those now in {published.name}",
+            "restore them, or train anew",
+        )
