@@ -157,7 +157,7 @@ RECIPE_TABLES = st.fixed_dictionaries(
         "epochs": st.integers(1, 2**62),
         "least_steps": st.integers(0, 1000),
         "optimiser": st.fixed_dictionaries(
-            {"name": st.sampled_from(["sgd", "adam", "adamw", "rmsprop"])},
+            {"name": st.sampled_from(["sgd", "adam", "adamw", "rmsprop", "adadelta"])},
             optional={
                 "rate": _numbers(0, 10, exclude_min=True),
                 "betas": st.tuples(SHARES, SHARES),

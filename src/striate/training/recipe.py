@@ -27,7 +27,7 @@ OVERLAYS = ("without_normalisation", "small", "grey")
 class Optimiser:
     """``[optimiser]``: which update rule, and how strongly weights decay."""
 
-    name: Literal["sgd", "adam", "adamw", "rmsprop"] = "sgd"
+    name: Literal["sgd", "adam", "adamw", "rmsprop", "adadelta"] = "sgd"
     rate: float = 0.1
     """The peak learning rate, for the recipe's own batch size."""
     momentum: float = 0.9
@@ -36,7 +36,7 @@ class Optimiser:
     betas: tuple[float, float] = (0.9, 0.999)
     """Of adam and adamw."""
     alpha: float = 0.99
-    """Of rmsprop: how slowly the mean of squared gradients moves."""
+    """Of rmsprop and adadelta: how slowly the mean of squared gradients moves."""
     eps: float = 1e-8
     weight_decay: float = 0.0
     decay_norms: bool = True
@@ -300,7 +300,7 @@ def load_recipe(
 
     Parameters
     ----------
-    name: ``modern``, ``classic`` or the path of a TOML file.
+    name: ``modern``, ``classic``, ``fine_tuning`` (for transfers) or the path of a TOML file.
     network, family: whose paper ``classic`` follows.
     normalised: whether the network has batch norm. A recipe's ``[without_normalisation]`` table is
         laid over the rest where it has none, since such networks take other rates.
@@ -369,8 +369,8 @@ def _take_overlays(table: dict[str, Any], where: str) -> dict[str, dict[str, Any
 
 
 def _find(name: str, network: str, family: str) -> Path:
-    if name == "modern":
-        return RECIPES / "modern.toml"
+    if name in ("modern", "fine_tuning"):
+        return RECIPES / f"{name}.toml"
     if name == "classic":
         for stem in (network, family):
             if (path := RECIPES / "classic" / f"{stem}.toml").exists():
