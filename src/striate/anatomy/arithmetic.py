@@ -14,6 +14,7 @@ from striate.anatomy.formulas import (
     convolution_macs,
     convolution_parameters,
     enlarged,
+    joined,
     linear_parameters,
     memory,
     times,
@@ -42,21 +43,11 @@ def sizes(node: Node, graph: Graph) -> tuple[Line, ...]:
     reader = _SIZES.get(node.operator)
     if reader is None or not node.inputs:
         return ()
-    return tuple(_joined(reader(node, _source(node, graph), graph)))
+    return tuple(joined(reader(node, _source(node, graph), graph)))
 
 
 def _source(node: Node, graph: Graph) -> Node:
     return graph.nodes[node.inputs[0]]
-
-
-def _joined(lines: list[Line]) -> list[Line]:
-    """Lines of axes that say the same are one line."""
-    if len(lines) < 2 or len({(line.filled, line.value) for line in lines}) > 1:
-        return lines
-    names = [line.what for line in lines]
-    what = " and ".join([", ".join(names[:-1]), names[-1]])
-    first = lines[0]
-    return [Line(what=what, rule=first.rule, filled=first.filled, value=first.value)]
 
 
 def _axes(node: Node) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ from striate.anatomy.formulas import (
     by,
     convolution_macs,
     convolution_parameters,
+    joined,
     linear_parameters,
     memory,
     span,
@@ -290,7 +291,7 @@ def _windowed(layer: _Layer, shape: tuple[int, int, int], field_: Pair, jump: Pa
     sees = tuple(
         r + (span(k, d) - 1) * j for r, k, d, j in zip(field_, kernel, dilation, jump, strict=True)
     )
-    lines = [*sizes]
+    lines = joined(sizes)
     parameters = macs = 0
     if convolves:
         groups = layer.options.get("g", (1, 1))[0]
@@ -322,13 +323,13 @@ def _windowed(layer: _Layer, shape: tuple[int, int, int], field_: Pair, jump: Pa
 def _sees(field_: Pair, kernel: Pair, dilation: Pair, jump: Pair) -> Line:
     """The forward rule r + d·(k − 1)·j, an axis or both at once."""
     axes = [
-        (f"{r} + {k - 1}·{j}" if d == 1 else f"{r} + {d}·{k - 1}·{j}", r + d * (k - 1) * j)
+        (f"{r} + {'' if d == 1 else f'{d}·'}({k} − 1)·{j}", r + d * (k - 1) * j)
         for r, k, d, j in zip(field_, kernel, dilation, jump, strict=True)
     ]
     same = axes[0] == axes[1]
     return Line(
         what="receptive field",
-        rule="r + d·(k − 1)·j",
+        rule="r + (k − 1)·j" if dilation == (1, 1) else "r + d·(k − 1)·j",
         filled=axes[0][0] if same else f"{axes[0][0]} high, {axes[1][0]} wide",
         value=by((axes[0][1], axes[1][1])),
     )

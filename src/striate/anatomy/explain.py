@@ -161,7 +161,7 @@ def explain(graph: Graph, layer: str, *, at: tuple[int, int] | None = None) -> E
         receptive_field=None if field is None else (field[0].size, field[1].size),
         jump=None if field is None else (field[0].jump, field[1].jump),
         everything=field is not None and field[0].everything and field[1].everything,
-        forward=_forward(node, graph, fields) if alone else (),
+        forward=forward_rule(node, graph, fields) if alone else (),
         backward=(_backward(graph, node, 0), _backward(graph, node, 1)),
         sights=() if field is None else _sights(graph, node, field, at),
         parts=() if alone else tuple((each.name, each.operator) for each in part),
@@ -208,7 +208,7 @@ def _summed(part: list[Node], graph: Graph) -> tuple[Line, ...]:
     return tuple(found)
 
 
-def _forward(node: Node, graph: Graph, fields: tuple[Field | None, ...]) -> tuple[Line, ...]:
+def forward_rule(node: Node, graph: Graph, fields: tuple[Field | None, ...]) -> tuple[Line, ...]:
     """The receptive field and the jump from those of what the node reads."""
     field = fields[node.index]
     if field is None or not node.inputs or node.operator == "input":

@@ -176,6 +176,16 @@ def convolution_macs(
     )
 
 
+def joined(lines: list[Line]) -> list[Line]:
+    """Lines of several axes that say the same become one: ``height and width``."""
+    if len(lines) < 2 or len({(line.filled, line.value) for line in lines}) > 1:
+        return lines
+    names = [line.what for line in lines]
+    what = " and ".join([", ".join(names[:-1]), names[-1]])
+    first = lines[0]
+    return [Line(what=what, rule=first.rule, filled=first.filled, value=first.value)]
+
+
 def memory(shape: tuple[int, ...], size: int = PER_VALUE) -> Line:
     """c·h·w values of `size` bytes."""
     return Line(

@@ -283,7 +283,7 @@ def input_shapes(
 
 def _stated(spec: str, network: nn.Module, source: Source) -> tuple[Shape, ...]:
     if source == "timm":
-        return (tuple(network.default_cfg["input_size"]),)  # type: ignore[index,arg-type]
+        return (tuple(network.default_cfg["input_size"]),)  # type: ignore[index]
     stated: Any = getattr(network, "input_size", None)
     if stated is None or source == "torchvision":
         return ()

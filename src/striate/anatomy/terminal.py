@@ -1,0 +1,327 @@
+"""Tables, explanations and comparisons on a terminal, from 80 columns up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table as Grid
+from rich.text import Text
+
+from striate.anatomy.chains import Chain, ratio
+from striate.anatomy.compare import Comparison, Part
+from striate.anatomy.explain import Explanation, Sight
+from striate.anatomy.formulas import Line, by, human_bytes, human_count
+from striate.anatomy.table import Table
+from striate.anatomy.text import HEADINGS, cells, geometry, pair, totals
+
+EIGHTHS = " ▏▎▍▌▋▊▉"
+#: From so many columns on, counts are given to the last digit.
+WIDE = 132
+#: Steps of a recursion that are shown: so many at the image's end, and so many at the output's.
+ENDS = 5
+
+
+#: Parts of a module that are named.
+SHOWN = 8
+
+
+def bar(share: float, width: int) -> str:
+    """`share` of `width` cells, to an eighth of a cell; something for whatever is not nothing."""
+    eighths = max(round(share * width * 8), 1 if share > 0 else 0)
+    return "█" * (eighths // 8) + EIGHTHS[eighths % 8].strip()
+
+
+def shorten(name: str, width: int) -> str:
+    """The end of a dotted name is what tells layers apart."""
+    return name if len(name) <= width else "…" + name[-(width - 1) :]
+
+
+def show_table(table: Table, console: Console) -> None:
+    """Rows, then totals; below 132 columns counts are rounded, below 100 one column is left out."""
+    width = console.width
+    exact, narrow = width >= WIDE, width < 100
+    rows = [list(cells(row, exact=exact, short=not exact)) for row in table.rows]
+    heads = list(HEADINGS)
+    if not exact:
+        heads[4] = "Params"
+    if narrow:  # the kernel beside the operator, one column less
+        for row, source in zip(rows, table.rows, strict=True):
+            row[1] = f"{_brief(row[1])} {geometry(source)}".strip()
+        rows = [row[:3] + row[4:] for row in rows]
+        del heads[3]
+    for row in rows:
+        row[0] = _printable(row[0])
+    widths = [max(len(cell) for cell in column) for column in zip(heads, *rows, strict=False)]
+    if narrow:
+        widths[1] = min(widths[1], 16)
+    gap = 1 if narrow else 2
+    spare = width - sum(widths[1:]) - gap * len(widths)
+    widths[0] = max(min(widths[0], spare - 5), 8)
+    share = max(min(spare - widths[0], 18), 4)
+    figures = 2 if narrow else 3
+    grid = Grid(box=SIMPLE_HEAD, padding=(0, gap - 1, 0, 0), show_edge=False, pad_edge=False)
+    for at, head in enumerate(heads):
+        last = at == len(heads) - 1
+        grid.add_column(
+            head,
+            justify="right" if figures < at and not last else "left",
+            no_wrap=True,
+            overflow="ellipsis",
+            width=share if last else widths[at],
+        )
+    for row, source in zip(rows, table.rows, strict=True):
+        drawn = _share(source.share, share) if source.macs else Text()
+        style = "" if source.parameters or source.macs else "dim"
+        grid.add_row(
+            Text(shorten(row[0], widths[0])), *(Text(cell) for cell in row[1:]), drawn, style=style
+        )
+    console.print(Text(f"{_printable(table.network)}   input {by(table.input)}", style="bold"))
+    console.print(grid)
+    _pairs(totals(table), console)
+
+
+def _share(value: float, width: int) -> Text:
+    if width < 8:
+        return Text(f"{value:4.0%}")
+    number = f"{value:.0%}" if value >= 0.0995 else f"{value:.1%}"
+    return Text(f"{number:>4} ") + Text(bar(value, width - 5), style="cyan")
+
+
+def _brief(operator: str) -> str:
+    words = {"transposed conv": "tconv", "batch norm": "bn", "global avg pool": "gap"}
+    return words.get(operator, operator)
+
+
+def _printable(text: str) -> str:
+    return "".join(each if each.isprintable() else "�" for each in text)
+
+
+def _pairs(pairs: Sequence[tuple[str, str]], console: Console) -> None:
+    grid = Grid.grid(padding=(0, 2, 0, 0))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column()
+    for name, text in pairs:
+        grid.add_row(name, Text(_printable(text)))
+    console.print()
+    console.print(grid)
+
+
+def show_explanation(found: Explanation, console: Console) -> None:
+    """The layer, its arithmetic, what it sees from both ends, and from where."""
+    title = Text(_printable(found.layer), style="bold")
+    console.print(
+        title + Text(f"   {found.operator}, in {found.kind} of {_printable(found.network)}")
+    )
+    for name, shape in found.inputs[:8]:
+        console.print(Text(f"  reads {_printable(name)}, {by(shape)}", style="dim"))
+    console.print(Text(f"  gives {by(found.output)}", style="dim"))
+    if found.parts:
+        names = ", ".join(name for name, _ in found.parts[:SHOWN])
+        more = f" and {len(found.parts) - SHOWN} more" if len(found.parts) > SHOWN else ""
+        console.print(Text(f"  made of {_printable(names)}{more}", style="dim"))
+    console.print()
+    _lines(found.lines, console)
+    if found.receptive_field is None:
+        console.print("It sees no pixel of the image.")
+        return
+    _heading("Receptive field, forward: from what it reads", console)
+    shown = found.forward or (_seen(found),)
+    _lines(shown, console)
+    _recursions(found, console)
+    if found.sights:
+        _heading("What one position sees", console)
+        rows, columns = (_window(sight) for sight in found.sights)
+        where = ",".join(str(sight.position) for sight in found.sights)
+        console.print(f"position {where} sees rows {rows}")
+        console.print(f"{'':{len(where) + 14}} columns {columns}")
+
+
+def _seen(found: Explanation) -> Line:
+    return Line(what="receptive field", rule="", filled="", value=pair(found.receptive_field))
+
+
+def _window(sight: Sight) -> str:
+    low, high = sight.clipped
+    text = f"{low} to {high} of 0 to {sight.image - 1}"
+    beyond = []
+    if sight.first < 0:
+        beyond.append(f"{sight.first} to -1")
+    if sight.last >= sight.image:
+        beyond.append(f"{sight.image} to {sight.last}")
+    return text + (f"; {' and '.join(beyond)} would lie outside" if beyond else "")
+
+
+def _heading(text: str, console: Console) -> None:
+    console.print()
+    console.print(Text(text, style="bold"))
+
+
+def _lines(lines: Sequence[Line], console: Console, *, rules: bool = True) -> None:
+    """Name, rule, numbers and value; the rules, then long numbers, give way on narrow screens."""
+    rows = []
+    for line in lines:
+        value = f"{line.value:,}" if isinstance(line.value, int) else line.value
+        if line.what.startswith("memory") and isinstance(line.value, int):
+            value = f"{value} bytes"
+        filled = "" if line.filled in {value, str(line.value)} else line.filled
+        rows.append([_printable(line.what), line.rule if rules else "", filled, value])
+    widths = [max(len(row[at]) for row in rows) for at in range(4)] if rows else []
+    if sum(widths) + 8 > console.width:
+        rows = [[what, "", filled, value] for what, _, filled, value in rows]
+        spare = console.width - widths[0] - widths[3] - 6
+        rows = [[w, r, f if len(f) <= spare else "", value] for w, r, f, value in rows]
+    grid = Grid.grid(padding=(0, 1, 0, 0))
+    for style in ("", "dim", "", "dim", ""):
+        grid.add_column(style=style, no_wrap=True)
+    grid.columns[-1].justify = "right"
+    for what, rule, filled, value in rows:
+        grid.add_row(what, f" {rule}  " if rule else " ", filled, "=" if filled else "", value)
+    console.print(grid)
+
+
+def _recursions(found: Explanation, console: Console) -> None:
+    height, width = found.backward
+    same = [(w.kernel, w.stride, w.size) for w in height] == [
+        (w.kernel, w.stride, w.size) for w in width
+    ]
+    for axis, ways in (("", height),) if same else ((", height", height), (", width", width)):
+        if not ways:
+            continue
+        _heading(
+            f"Receptive field, backward{axis}: from 1 at the output, r = (r − 1)·s + k", console
+        )
+        _lines(_ends([way.line for way in ways]), console, rules=False)
+
+
+def _ends(lines: list[Line]) -> list[Line]:
+    if len(lines) <= 2 * ENDS + 1:
+        return lines
+    left = len(lines) - 2 * ENDS
+    between = Line(what=f"… {left} more", rule="", filled="", value="(all with --json)")
+    return [*lines[:ENDS], between, *lines[-ENDS:]]
+
+
+def show_chains(chains: Sequence[Chain], console: Console) -> None:
+    """Each chain layer by layer with its arithmetic, then all against the first."""
+    for chain in chains:
+        console.print(Text(_printable(chain.text), style="bold"))
+        for step in chain.steps:
+            if len(chain.steps) > 1:
+                console.print(
+                    Text(f"  {step.text}: {step.operator} to {by(step.output)}", style="dim")
+                )
+            _lines(step.lines, console)
+        console.print()
+    grid = Grid(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
+    for head in ("Chain", "Output", "Parameters", "MACs", "Memory", "Field"):
+        grid.add_column(head, justify="left" if head == "Chain" else "right")
+    for chain in chains:
+        grid.add_row(
+            Text(_printable(chain.text)),
+            by(chain.output),
+            f"{chain.parameters:,}",
+            f"{chain.macs:,}",
+            human_bytes(chain.memory),
+            by(chain.receptive_field),
+        )
+    console.print(grid)
+    first = chains[0]
+    for chain in chains[1:]:
+        if len(chains) > 2:
+            console.print(Text(_printable(chain.text), style="dim"))
+        for what in ("parameters", "macs"):
+            before, after = getattr(first, what), getattr(chain, what)
+            name = "MACs" if what == "macs" else what
+            share = f" ({after / before:.1%} of the first)" if before else ""
+            console.print(f"{name}: {ratio(before, after)}{share}")
+        if chain.receptive_field != first.receptive_field:
+            fields = f"{by(chain.receptive_field)} against {by(first.receptive_field)}"
+            console.print(f"they do not see alike: {fields}")
+        if chain.output != first.output:
+            console.print(
+                f"they do not give the same: {by(chain.output)} against {by(first.output)}"
+            )
+
+
+def show_comparison(found: Comparison, console: Console) -> None:
+    """A column a network where there is room for them, a row a network otherwise."""
+    members, facts = found.members, _facts(found)
+    names = [_printable(member.name) for member in members]
+    grid = Grid(box=SIMPLE_HEAD, padding=0, show_edge=False, pad_edge=False)
+    broad = sum(
+        2 + max(len(name), *(len(values[at]) for _, values in facts))
+        for at, name in enumerate(names)
+    )
+    if broad + 12 <= console.width:
+        grid = Grid(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
+        grid.add_column("")
+        for name in names:
+            grid.add_column(name, justify="right", no_wrap=True)
+        for fact, values in facts:
+            grid.add_row(fact, *values)
+    else:
+        rest = sum(1 + max(len(value) for value in (fact, *values)) for fact, values in facts)
+        grid.add_column("")
+        for fact, _ in facts:
+            grid.add_column(fact, justify="right", no_wrap=True)
+        for at, name in enumerate(names):
+            short = shorten(name, max(console.width - rest - 1, 12))
+            grid.add_row(short, *(values[at] for _, values in facts))
+    console.print(grid)
+    _heading("Where the MACs sit", console)
+    sits = Grid.grid(padding=(0, 2, 0, 0))
+    for member in members:
+        for parts in (member.operators, member.stages):
+            name = _printable(member.name) if parts is member.operators else ""
+            sits.add_row(Text(shorten(name, 24), style="bold"), Text(_printable(_dearest(parts))))
+    console.print(sits)
+    sources = [
+        f"{member.name}: {member.figure.crops}, {member.figure.source}"
+        for member in members
+        if member.figure is not None
+    ]
+    if sources:
+        console.print()
+        console.print(
+            Text(f"Errors on {found.data}, as published. {'; '.join(sources)}", style="dim")
+        )
+
+
+def _facts(found: Comparison) -> list[tuple[str, list[str]]]:
+    """Names of facts, each with a value a network; those that no network has are left out."""
+    rows = [member.table.totals for member in found.members]
+    facts = [
+        ("Input", [by(t.input[-2:]) for t in rows]),
+        ("Params", [human_count(t.parameters) for t in rows]),
+        ("MACs", [human_count(t.macs) for t in rows]),
+        ("Memory", [human_bytes(t.memory) for t in rows]),
+        ("Train", [human_bytes(t.training_memory.total) for t in rows]),
+        ("Depth", [str(t.depth) for t in rows]),
+        ("Field", [pair(t.convolutional_receptive_field) for t in rows]),
+    ]
+    if any(t.stored != t.parameters for t in rows):
+        facts.insert(2, ("Stored", [human_count(t.stored) for t in rows]))
+    if any(member.milliseconds is not None for member in found.members):
+        facts.append(
+            ("Forward", [f"{member.milliseconds or 0:,.1f} ms" for member in found.members])
+        )
+    if found.data:
+        errors = [
+            "–" if member.error is None else f"{100 * member.error:.2f} %"
+            for member in found.members
+        ]
+        facts.append(("Top-1" if found.measure == "top1" else "Top-5", errors))
+    return facts
+
+
+def _dearest(parts: Sequence[Part]) -> str:
+    """The parts that take most of the MACs, the dearest first."""
+    dear = sorted((part for part in parts if part.macs > 0.005), key=lambda part: -part.macs)
+    return ", ".join(f"{part.name} {part.macs:.0%}" for part in dear[:5])
+
+
+def console() -> Console:
+    """Where tables go: text as it is, whatever it looks like."""
+    return Console(markup=False, highlight=False, emoji=False)

@@ -1,0 +1,46 @@
+"""``striate compare``: networks side by side."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from striate.cli.table import NETWORK_HELP
+
+
+def compare(
+    networks: Annotated[
+        list[str], typer.Argument(help=f"Each: {NETWORK_HELP}", show_default=False)
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", help="Draw published accuracy against MACs into this SVG file."
+        ),
+    ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(help="Of the image: 224, or HEIGHTxWIDTH; each network's own if absent."),
+    ] = None,
+    timed: Annotated[
+        bool, typer.Option("--time", help="Measure a forward of one image on this machine.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Compare parameters, MACs, memory, depth, receptive field, and where the cost sits."""
+    from striate import inspecting
+
+    if output is not None:
+        inspecting.check_picture(output)
+    found = inspecting.compare(networks, size=inspecting.read_size(size), timed=timed)
+    if output is not None:
+        inspecting.write_picture(found, output)
+    if as_json:
+        print(json.dumps(found.to_json(), indent=1))
+        return
+    from striate.anatomy.terminal import console, show_comparison
+
+    show_comparison(found, console())

@@ -1,0 +1,65 @@
+"""``striate explain``: the arithmetic of one layer, or of layers that are only thought of."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from striate.cli.table import NETWORK_HELP
+
+
+def explain(
+    network: Annotated[str | None, typer.Argument(help=NETWORK_HELP, show_default=False)] = None,
+    layer: Annotated[
+        str | None, typer.Argument(help="A layer or module, as `striate table` calls it.")
+    ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(help="ROW,COLUMN of the output position whose pixels are shown; its centre."),
+    ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(help="Of the image: 224, or HEIGHTxWIDTH; the network's own if absent."),
+    ] = None,
+    conv: Annotated[
+        list[str] | None,
+        typer.Option(
+            help='Layers of no network, such as "1x1 128->32, 5x5 32->256 @100x100"; give it again '
+            "to compare. s2 stride, p1 padding, d2 dilation, g4 groups, nobias; also max 3x3, "
+            "avg 2x2, gap, flatten 7x7x512 -> 10, linear 84->10.",
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Show the arithmetic of a layer with its numbers: size, costs, and what it sees."""
+    from striate import inspecting
+    from striate.errors import StriateError
+
+    if conv:
+        if network is not None:
+            raise StriateError("--conv", "asks about no network", f"leave {network} out")
+        chains = inspecting.what_if(conv)
+        if as_json:
+            print(json.dumps([chain.to_json() for chain in chains], indent=1))
+            return
+        from striate.anatomy.terminal import console, show_chains
+
+        show_chains(chains, console())
+        return
+    if network is None or layer is None:
+        raise StriateError(
+            "explain",
+            "needs a network and one of its layers" if network is None else "needs a layer",
+            f"see `striate table {network or 'NETWORK'} --depth 0`, or ask with --conv",
+        )
+    found = inspecting.explain(
+        network, layer, at=inspecting.read_position(at), size=inspecting.read_size(size)
+    )
+    if as_json:
+        print(json.dumps(found.to_json(), indent=1))
+        return
+    from striate.anatomy.terminal import console, show_explanation
+
+    show_explanation(found, console())

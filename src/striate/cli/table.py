@@ -1,0 +1,58 @@
+"""``striate table``: what a network is made of, layer by layer."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+#: What a command that looks at a network takes for one.
+NETWORK_HELP = (
+    "A name (see `striate list`), torchvision:NAME, timm:NAME, FILE.py:CLASS, "
+    "PACKAGE.MODULE:NAME, or a run's folder."
+)
+
+
+def table(
+    network: Annotated[str, typer.Argument(help=NETWORK_HELP, show_default=False)],
+    size: Annotated[
+        str | None,
+        typer.Option(help="Of the image: 224, or HEIGHTxWIDTH; the network's own if absent."),
+    ] = None,
+    depth: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Group operators by module, so many levels deep; 0 for every operator. If absent: "
+            "as deep as 60 rows allow; every operator with --json and --csv.",
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print a Markdown table.")
+    ] = False,
+) -> None:
+    """Show each layer's size, parameters, MACs, memory and receptive field."""
+    from striate import inspecting
+    from striate.errors import StriateError
+
+    if as_json + as_csv + as_markdown > 1:
+        raise StriateError("--json, --csv, --markdown", "exclude one another", "give one of them")
+    pixels = inspecting.read_size(size)
+    if depth is None and not (as_json or as_csv):
+        found = inspecting.readable_table(network, size=pixels)
+    else:
+        found = inspecting.table(network, size=pixels, depth=depth)
+    if as_json:
+        print(json.dumps(found.to_json(), indent=1))
+        return
+    from striate.anatomy.text import to_csv, to_markdown
+
+    if as_csv or as_markdown:
+        print((to_csv if as_csv else to_markdown)(found), end="")
+        return
+    from striate.anatomy.terminal import console, show_table
+
+    show_table(found, console())

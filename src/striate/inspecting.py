@@ -1,0 +1,255 @@
+"""A network looked at: the work behind ``table``, ``explain``, ``compare`` and ``view``."""
+
+from __future__ import annotations
+
+import re
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from striate.errors import NetworkError
+from striate.zoo.catalogue import entries
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from striate.anatomy.chains import Chain
+    from striate.anatomy.compare import Comparison
+    from striate.anatomy.explain import Explanation
+    from striate.anatomy.record import Graph
+    from striate.anatomy.table import Table
+    from striate.zoo.resolve import Resolved
+
+Size = int | tuple[int, int]
+
+#: Rows that a terminal shows with pleasure; `sensible_depth` folds modules until no more are left.
+ROWS = 60
+#: A forward is measured so often, or for so long (seconds), whichever comes first; at least thrice.
+FORWARDS, SECONDS = 15, 4.0
+
+
+def open_network(
+    network: str | Path | nn.Module, *, device: str = "meta", size: Size | None = None
+) -> Resolved:
+    """Give the network that `network` names, or is.
+
+    Parameters
+    ----------
+    network: a name, prefix, file or module as in `striate.zoo.resolve`; a run's folder; a module.
+    device: ``meta`` for shapes alone. ``cpu`` gives a run's trained weights, and fresh ones
+        elsewhere; a module stays as it is.
+    size: height and width of the image; the network's own (a run's: what it was trained on) if
+        None.
+
+    Raises
+    ------
+    NetworkError, RunError: there is nothing of that name, or it cannot be opened.
+    """
+    from striate.zoo.resolve import Resolved, input_shapes, resolve
+
+    if not isinstance(network, (str, Path)):
+        name = type(network).__name__
+        shapes = input_shapes(name, network, "module", size)
+        return Resolved(name=name, network=network, inputs=shapes, source="module")
+    if _names_a_run(network):
+        return _open_run(Path(network), device, size)
+    return resolve(str(network), device=device, size=size)
+
+
+def _names_a_run(network: str | Path) -> bool:
+    """A path is a run's, unless it is a Python file; a bare word is, where such a folder is.
+
+    The catalogue's names come first: ``./lenet`` is the folder beside them.
+    """
+    if isinstance(network, Path):
+        return network.suffix != ".py"
+    if ":" in network or network.endswith(".py") or network in {each.name for each in entries()}:
+        return False
+    return "/" in network or network in {".", ".."} or Path(network).is_dir()
+
+
+def _open_run(folder: Path, device: str, size: Size | None) -> Resolved:
+    from striate.runs.run import Run
+    from striate.zoo.resolve import Resolved, input_shapes, resolve
+
+    run = Run.open(folder)
+    prepared = run.preprocessing
+    shape = (prepared.channels, prepared.height, prepared.width)
+    name = f"{run.config.network} of {run.path.name}"
+    if device == "meta":
+        made = resolve(
+            run.config.network,
+            classes=len(run.classes),
+            in_channels=run.config.in_channels,
+            **run.config.variant,
+        ).network
+    else:
+        made = run.network().to(device)
+    inputs = (shape,) if size is None else input_shapes(name, made, "run", size)
+    return Resolved(name=name, network=made, inputs=inputs, source="run")
+
+
+def read_size(text: str | None) -> Size | None:
+    """``224``, or ``200x320`` (height, width).
+
+    Raises
+    ------
+    NetworkError: it is neither.
+    """
+    return None if text is None else _numbers(text, "x", "--size", "224, or HEIGHTxWIDTH")
+
+
+def read_position(text: str | None) -> tuple[int, int] | None:
+    """``ROW,COLUMN``.
+
+    Raises
+    ------
+    NetworkError: it is not.
+    """
+    if text is None:
+        return None
+    found = _numbers(text, ",", "--at", "ROW,COLUMN, both from 0")
+    return found if isinstance(found, tuple) else (found, found)
+
+
+def _numbers(text: str, between: str, option: str, wanted: str) -> Size:
+    parts = text.lower().replace("×", "x").split(between)
+    if len(parts) > 2 or not all(re.fullmatch(r" *[0-9]{1,6} *", part) for part in parts):
+        raise NetworkError(f"{option} {text}", "is not understood", f"give {wanted}")
+    values = [int(part) for part in parts]
+    return values[0] if len(values) == 1 else (values[0], values[1])
+
+
+def record_network(resolved: Resolved) -> Graph:
+    """One forward of it on meta tensors, as a graph."""
+    import torch
+
+    from striate.anatomy.record import record
+
+    images = [torch.empty(1, *shape, device="meta") for shape in resolved.inputs]
+    return record(resolved.network, *images, name=resolved.name)
+
+
+def table(
+    network: str | Path | nn.Module, *, size: Size | None = None, depth: int | None = None
+) -> Table:
+    """What a network is made of and costs, in rows and totals.
+
+    `depth` groups operators by module, that many levels down; None gives every operator.
+    """
+    from striate.anatomy.table import table as tabulate
+
+    if depth is not None and depth < 0:
+        raise NetworkError(f"--depth {depth}", "must be 0 (every operator) or more", "")
+    return tabulate(record_network(open_network(network, size=size)), depth=depth or None)
+
+
+def readable_table(network: str | Path | nn.Module, *, size: Size | None = None) -> Table:
+    """`table`, as deep as a page allows: the deepest grouping of at most 60 rows."""
+    from striate.anatomy.table import table as tabulate
+
+    graph = record_network(open_network(network, size=size))
+    depth = max((path.count(".") + 1 for path in graph.modules if path), default=0)
+    found = tabulate(graph, depth=depth)  # what one innermost module does is one row
+    while len(found.rows) > ROWS and depth > 1:
+        depth -= 1
+        found = tabulate(graph, depth=depth)
+    return found
+
+
+def explain(
+    network: str | Path | nn.Module,
+    layer: str,
+    *,
+    at: tuple[int, int] | None = None,
+    size: Size | None = None,
+) -> Explanation:
+    """The arithmetic of one layer, and what the output position `at` (its centre) sees."""
+    from striate.anatomy.explain import explain as elucidate
+
+    return elucidate(record_network(open_network(network, size=size)), layer, at=at)
+
+
+def what_if(chains: Sequence[str]) -> tuple[Chain, ...]:
+    """The arithmetic of layers that belong to no network; see `striate.anatomy.chains`."""
+    from striate.anatomy.chains import chains as reckon
+
+    return reckon(chains)
+
+
+def compare(
+    networks: Sequence[str | Path | nn.Module], *, size: Size | None = None, timed: bool = False
+) -> Comparison:
+    """Networks side by side; `timed` runs each with fresh weights (a run: its own) on one image."""
+    from striate.anatomy.compare import Comparison, member
+    from striate.zoo.published import comparable
+
+    if not networks:
+        raise NetworkError("compare", "needs a network", "striate compare vgg16 resnet50")
+    members = []
+    for each in networks:
+        found = member(record_network(open_network(each, size=size)))
+        if timed:
+            found = replace(found, milliseconds=_forward_time(each, size))
+        members.append(found)
+    data, measure, figures = comparable(tuple(one.name for one in members))
+    return Comparison(
+        members=tuple(
+            replace(one, error=getattr(figures[one.name], measure), figure=figures[one.name])
+            if one.name in figures
+            else one
+            for one in members
+        ),
+        data=data,
+        measure=measure,
+    )
+
+
+def _forward_time(network: str | Path | nn.Module, size: Size | None) -> float:
+    """Median milliseconds of a forward of one image on the CPU, after two that warm up."""
+    import torch
+
+    found = open_network(network, device="cpu", size=size)
+    images = [torch.rand(1, *shape) for shape in found.inputs]
+    before = [(each, each.training) for each in found.network.modules()]
+    found.network.eval()
+    times: list[float] = []
+    try:
+        with torch.inference_mode():
+            for _ in range(2):
+                found.network(*images)
+            while len(times) < 3 or (len(times) < FORWARDS and sum(times) < SECONDS):
+                began = time.perf_counter()
+                found.network(*images)
+                times.append(time.perf_counter() - began)
+    finally:
+        for module, mode in before:
+            module.training = mode
+    return 1000 * statistics.median(times)
+
+
+def check_picture(path: Path) -> None:
+    """Refuse a picture that cannot be written, before any work.
+
+    Raises
+    ------
+    NetworkError: it is no SVG file, or its folder does not exist.
+    """
+    target = path.expanduser().resolve()
+    if target.suffix.lower() != ".svg":
+        raise NetworkError(str(target), "pictures are SVG files", f"give {target.stem}.svg")
+    if not target.parent.is_dir() or target.is_dir():
+        raise NetworkError(str(target), "cannot be written there", "give a file in a folder")
+
+
+def write_picture(found: Comparison, path: Path) -> None:
+    """Draw published accuracy against MACs into the SVG file at `path`."""
+    from striate.anatomy.draw import draw
+
+    check_picture(path)
+    known = {each.name: each.family for each in entries()}
+    families = [known.get(one.name, one.name).partition("_")[0] for one in found.members]
+    path.expanduser().resolve().write_text(draw(found, families), encoding="utf-8")
