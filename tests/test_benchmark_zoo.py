@@ -15,7 +15,8 @@ SCRIPT = Path(__file__).parents[1] / "benchmarks" / "zoo.py"
 @pytest.mark.slow
 def test_both_sides_take_turns(tmp_path: Path) -> None:
     found = tmp_path / "found.json"
-    options = "--networks resnet18 googlenet_bn --pairs 2 --batch 2 --size 64 --seconds 0".split()
+    options = ["--networks", "resnet18", "googlenet_bn", "--pairs", "2", "--batch", "2"]
+    options += ["--size", "64", "--seconds", "0"]
     done = subprocess.run(
         [sys.executable, str(SCRIPT), *options, "--json", str(found)],
         capture_output=True,
