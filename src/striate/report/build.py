@@ -22,6 +22,7 @@ from striate.report.health import Health, health
 from striate.report.inputs import ReportInputs
 from striate.report.pictures import behind_cells, surest_mistakes
 from striate.report.svg import Scale, element
+from striate.report.transfer import transfer_section
 from striate.report.words import count, percent
 from striate.runs.files import write_atomically
 
@@ -65,12 +66,14 @@ def render(inputs: ReportInputs) -> str:
     shown = matrix(inputs.evaluation)
     found = health(inputs)
     drawn = _curves(inputs)
+    moved = transfer_section(inputs)
     style, script = _asset("report.css"), _asset("report.js")
     return (
         _templates()
         .get_template("report.html")
         .render(
             page=_page(inputs, shown, drawn, found),
+            transfer=moved,
             style=Markup(style),
             style_hash=_hash(style),
             script=Markup(script),
@@ -87,7 +90,7 @@ def render(inputs: ReportInputs) -> str:
             data=sections.data_section(inputs),
             recipe=sections.recipe_section(inputs),
             environment=sections.environment_section(inputs),
-            charts=_hovers(drawn, found),
+            charts=_hovers(drawn, found) | (moved.hovers if moved else {}),
             cells={
                 "cells": behind_cells(inputs, shown.cells),
                 "classes": list(inputs.evaluation.classes),
@@ -128,6 +131,7 @@ def _page(
     evaluation = inputs.evaluation
     anchors = [
         ("result", "Result"),
+        ("transfer", "Transfer") if inputs.transfer else None,
         ("learning", "Learning") if drawn else None,
         ("confusion", "Confusion"),
         ("mistakes", "Mistakes"),

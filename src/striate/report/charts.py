@@ -68,6 +68,8 @@ class Axes:
     """A horizontal line to compare with, and its name."""
     level_name: str = ""
     ticks: Sequence[float] = field(default_factory=tuple)
+    x_ticks: Sequence[tuple[int, str]] = ()
+    """What is written below which x; about six whole numbers by default."""
 
 
 def line_chart(series: Sequence[Series], axes: Axes) -> Chart:
@@ -145,8 +147,8 @@ def _grid(axes: Axes, across: Scale, up: Scale) -> Markup:
         y = up(value)
         parts.append(element("line", x1=LEFT, x2=RIGHT, y1=y, y2=y, class_="grid"))
         parts.append(element("text", words, x=LEFT - 7, y=y + 3.5, class_="tick end"))
-    for step in whole_steps(axes.x[0], axes.x[-1]):
-        parts.append(element("text", str(step), x=across(step), y=BOTTOM + 15, class_="tick mid"))
+    for step, words in axes.x_ticks or [(x, str(x)) for x in whole_steps(axes.x[0], axes.x[-1])]:
+        parts.append(element("text", words, x=across(step), y=BOTTOM + 15, class_="tick mid"))
     middle = (LEFT + RIGHT) / 2
     parts.append(element("text", axes.x_title, x=middle, y=HEIGHT - 2, class_="tick mid"))
     if axes.level is not None:

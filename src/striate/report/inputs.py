@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from striate.data.preprocessing import Preprocessing
 from striate.evaluation.metrics import Evaluation
+from striate.runs.run import TRANSFER, read_json
 
 if TYPE_CHECKING:
     from striate.data.sources import Data
+    from striate.runs.config import RunConfig
     from striate.runs.run import Run
 
 
@@ -79,6 +81,10 @@ class ReportInputs:
     started: str = ""
     workers: int = 0
     versions: Mapping[str, str] = field(default_factory=dict)
+    transfer: Mapping[str, Any] | None = None
+    """What a transfer wrote down of itself; None for networks trained from scratch."""
+    train: Pictures | None = None
+    """The training images, where some of them are shown."""
 
     @property
     def data_name(self) -> str:
@@ -105,14 +111,12 @@ class ReportInputs:
         check: Mapping[str, Any] | None,
     ) -> ReportInputs:
         """Gather from a run what the page shows of it."""
-        from striate.zoo.catalogue import entry
-
         config = run.config
-        known = entry(config.network)
+        title, reference = _known_as(config)
         return cls(
             network=config.network,
-            title=known.title,
-            reference=f"{known.paper}, {known.year}",
+            title=title,
+            reference=reference,
             evaluation=evaluation,
             probabilities=probabilities,
             images=data.val if data.test is None else data.test,
@@ -137,4 +141,17 @@ class ReportInputs:
             started=config.started,
             workers=config.workers,
             versions=config.versions,
+            transfer=read_json(run.path / TRANSFER) if config.transfer else None,
+            train=data.train if config.transfer else None,
         )
+
+
+def _known_as(config: RunConfig) -> tuple[str, str]:
+    """The network in words, and its paper with its year."""
+    from striate.zoo.catalogue import entries
+
+    known = next((each for each in entries() if each.name == config.network), None)
+    if known is None:
+        return f"{config.network} with a new head", "A network of another library"
+    title = f"{known.title} with a new head" if config.transfer else known.title
+    return title, f"{known.paper}, {known.year}"

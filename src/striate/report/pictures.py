@@ -27,10 +27,13 @@ _PIXEL_ART = 64
 """Images up to this size are kept as they are, since shrinking or JPEG would blur them."""
 
 
-def picture(inputs: ReportInputs, index: int, side: int) -> str:
-    """Image `index` as a ``data:`` address, its longer side at most `side`."""
+def picture(inputs: ReportInputs, index: int, side: int, images: Pictures | None = None) -> str:
+    """Image `index` as a ``data:`` address, its longer side at most `side`.
+
+    It is one of those that were evaluated, unless other `images` are given.
+    """
     channels: Any = inputs.preprocessing.channels
-    pixels = inputs.preprocessing.fit_image(inputs.images.read(index, channels))
+    pixels = inputs.preprocessing.fit_image((images or inputs.images).read(index, channels))
     image = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
     small = max(image.size) <= _PIXEL_ART
     if not small:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from striate.report import transfer
 from striate.report.confusion import MOST_CLASSES
 from striate.report.findings import findings
 from striate.report.inputs import ReportInputs
@@ -33,6 +34,8 @@ def sentence(inputs: ReportInputs) -> str:
 
 def caveat(inputs: ReportInputs) -> str:
     """Whether these images had a say in which weights were kept."""
+    if inputs.transfer is not None:
+        return transfer.caveat(inputs, inputs.transfer)
     if inputs.chosen_here:
         return (
             f"The weights kept are those of epoch {inputs.weights_epoch}, chosen because they did "
@@ -47,6 +50,8 @@ def caveat(inputs: ReportInputs) -> str:
 
 def lead(inputs: ReportInputs) -> str:
     """What was trained, on how much, with what."""
+    if inputs.transfer is not None:
+        return transfer.lead(inputs, inputs.transfer)
     trained = int(inputs.counts["train"].sum()) if "train" in inputs.counts else 0
     epochs = inputs.epochs
     lasted = f" for {plural(int(epochs[-1]['epoch']), 'epoch')}" if epochs else ""

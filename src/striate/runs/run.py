@@ -22,6 +22,7 @@ METRICS = "metrics.jsonl"
 TIMING = "timing.jsonl"
 EVALUATION = "evaluation.json"
 REPORT = "report.html"
+TRANSFER = "transfer.json"
 
 
 class Run:

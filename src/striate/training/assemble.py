@@ -17,6 +17,7 @@ from striate.data.statistics import channel_statistics
 from striate.errors import StriateError
 from striate.runs.run import Run
 from striate.training.distributed import Group
+from striate.training.freezing import Freezing
 from striate.training.loop import Setup, Training
 from striate.training.losses import Criterion, balanced_weights
 from striate.training.options import Options, Place
@@ -24,6 +25,7 @@ from striate.training.progress import Silent
 from striate.training.recipe import Recipe
 from striate.training.tensorboard import Board
 from striate.zoo.create import create
+from striate.zoo.transferred import Transferred
 
 
 def open_images_of(data: str, *, seed: int, options: Options, place: Place) -> Data:
@@ -97,6 +99,11 @@ def make_training(
         group=place.group,
         watcher=(place.watcher if place.group.leads else None) or Silent(),
         checkpoint_seconds=60 * options.checkpoint_minutes,
+        freezing=(
+            Freezing.of(network, run.preprocessing.input_size, run.config.transfer)
+            if isinstance(network, Transferred)
+            else None
+        ),
     )
     return Training(setup)
 

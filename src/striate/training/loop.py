@@ -30,6 +30,7 @@ from striate.training import checkpoint
 from striate.training.averaging import AveragedNetwork
 from striate.training.checkpoint import Best, State
 from striate.training.distributed import Group
+from striate.training.freezing import Freezing
 from striate.training.health import Health, first_not_finite
 from striate.training.losses import Criterion
 from striate.training.optimisers import make_optimiser, set_rate
@@ -63,6 +64,8 @@ class Setup:
     watcher: Watcher = field(default_factory=Silent)
     checkpoint_seconds: float = 300.0
     board: Board | None = None
+    freezing: Freezing | None = None
+    """Which parts of a transferred network train; None for all of any other."""
 
 
 class Training:
@@ -75,7 +78,9 @@ class Training:
         self.batch = min(self.recipe.batch_size, len(setup.train.images))
         # Channels last is the layout that convolutions are fastest in, on processors and elsewhere.
         self.network = setup.network.to(setup.device).to(memory_format=torch.channels_last)
-        self.optimiser = make_optimiser(self.network, self.recipe.optimiser)
+        freezing = setup.freezing
+        factors = None if freezing is None else freezing.factors(self.network)
+        self.optimiser = make_optimiser(self.network, self.recipe.optimiser, factors)
         self.schedule = RateSchedule(
             self.recipe.schedule, self.recipe.optimiser, self.recipe.epochs, self.steps
         )
@@ -138,6 +143,8 @@ class Training:
     def _train_epoch(self, stop: StopSignal) -> None:
         state, steps = self.state, self.steps
         self.network.train()
+        if self.setup.freezing is not None:
+            self.setup.freezing.apply(self.network, state.epoch)
         if state.sums is None:
             heads = len(self.setup.criterion.auxiliary_weights)
             state.sums = self._zeros(3 + heads)
@@ -152,7 +159,7 @@ class Training:
             state.seconds = earlier + now - began
             if now - shown >= SHOWN_EVERY:
                 shown = now
-                rate = self.optimiser.param_groups[0]["lr"]
+                rate = self.optimiser.param_groups[-1]["lr"]
                 loss = float(state.sums[0]) / state.step
                 self.setup.watcher.step(state.epoch, state.step, loss, rate)
             # A checkpoint holds no gradients, so it waits for the update that uses them up.
@@ -225,7 +232,7 @@ class Training:
 
     def _fail(self, inputs: Tensor, step: int, value: float) -> None:
         where = first_not_finite(self.network, inputs)
-        rate = self.optimiser.param_groups[0]["lr"]
+        rate = self.optimiser.param_groups[-1]["lr"]
         raise self._diverged(
             f"epoch {self.state.epoch + 1}, step {step + 1}",
             f"the loss is not finite ({value}): {where}, at a learning rate of {rate:.3g}",
@@ -353,6 +360,20 @@ class Training:
             )
         write_atomically(path / names.METRICS, _lines(state.history))
         write_atomically(path / names.TIMING, _lines(state.timing))
+
+    def start_from_here(self) -> None:
+        """Judge and keep the weights that the network has before its first step.
+
+        A network that has learned something may be at its best as it is, and a run that is killed
+        before its first checkpoint has to go on from there.
+        """
+        checkpoint.clear(self.setup.path, fresh=True)
+        found = self.validate()
+        self.schedule.observe(found["top1"])
+        self._judge(found)
+        self._save_checkpoint()
+        self._write_results(better=True)
+        self.resumed = True
 
     def resume(self) -> None:
         """Take over the last checkpoint of this run.

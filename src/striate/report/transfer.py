@@ -1,0 +1,426 @@
+"""What the page says of a transferred network: heads, their borders, and what more would give."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+from markupsafe import Markup
+
+from striate.report.charts import (
+    BOTTOM,
+    HEIGHT,
+    LEFT,
+    RIGHT,
+    TOP,
+    WIDTH,
+    Axes,
+    Chart,
+    Series,
+    line_chart,
+)
+from striate.report.inputs import ReportInputs
+from striate.report.pictures import LARGE, picture
+from striate.report.svg import Scale, element, whole_steps
+from striate.report.words import THIN, count, figure, percent, plural, power
+
+TITLES = {"softmax": "softmax regression", "svm": "linear SVM", "svm-rbf": "Gaussian SVM"}
+_STYLES = {"softmax": "val", "svm": "train", "svm-rbf": "aux2"}
+_PICTURED = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A head in the table that compares them."""
+
+    name: str
+    accuracy: float
+    deviation: float
+    hold: str
+    """How strongly it is held back, in words."""
+    chosen: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vector:
+    """A support vector as a picture."""
+
+    source: str
+    name: str
+    file: str
+    true: str
+    margin: str
+    wrong: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransferSection:
+    """What the page shows of a transfer."""
+
+    sentence: str
+    heads: Sequence[Row]
+    heads_sentence: str
+    strengths: Chart | None
+    margins: Markup | None
+    margins_sentence: str
+    vectors: Sequence[Vector]
+    by_images: Chart | None
+    by_images_sentence: str
+    by_stages: Chart | None
+    by_stages_sentence: str
+
+    @property
+    def hovers(self) -> dict[str, Any]:
+        """What a pointer on its charts reads off, by the charts' keys."""
+        charts = {
+            "strengths": self.strengths,
+            "by-images": self.by_images,
+            "by-stages": self.by_stages,
+        }
+        return {key: chart.hover for key, chart in charts.items() if chart}
+
+
+def transfer_section(inputs: ReportInputs) -> TransferSection | None:
+    """The section, or None for a run that was not transferred."""
+    story = inputs.transfer
+    if story is None:
+        return None
+    head, curve = story["head"], story.get("curve", {})
+    margins = head["margins"]
+    by_images, by_stages = curve.get("images"), curve.get("stages")
+    return TransferSection(
+        sentence=_sentence(story),
+        heads=_rows(story),
+        heads_sentence=_heads_sentence(inputs, story),
+        strengths=_strengths(story),
+        margins=_histogram(margins) if margins else None,
+        margins_sentence=_margins_sentence(inputs, margins) if margins else "",
+        vectors=_vectors(inputs, margins) if margins else (),
+        by_images=_by_images(by_images, inputs) if by_images else None,
+        by_images_sentence=_by_images_sentence(by_images, head["kind"]) if by_images else "",
+        by_stages=_by_stages(by_stages) if by_stages else None,
+        by_stages_sentence=_by_stages_sentence(by_stages) if by_stages else "",
+    )
+
+
+def lead(inputs: ReportInputs, story: Mapping[str, Any]) -> str:
+    """What was carried over, and onto how much."""
+    images = int(inputs.counts["train"].sum()) if "train" in inputs.counts else 0
+    size = inputs.preprocessing
+    onto = (
+        f"{plural(images, 'image')} of {plural(len(inputs.evaluation.classes), 'class', 'classes')}"
+        f", at {size.width} × {size.height} pixels"
+    )
+    title = TITLES[story["head"]["kind"]]
+    if story["freeze"] == "all":
+        return f"A frozen backbone, {story['backbone']}, with a {title} fitted to {onto}."
+    epochs = inputs.epochs
+    lasted = f" for {plural(int(epochs[-1]['epoch']), 'epoch')}" if epochs else ""
+    return f"A backbone, {story['backbone']}, with a {title}, trained further{lasted} on {onto}."
+
+
+def caveat(inputs: ReportInputs, story: Mapping[str, Any]) -> str:
+    """Whether these images had a say in what was kept."""
+    if story["freeze"] == "all":
+        said = (
+            "The head was fitted to the training images, and how strongly it is held back was "
+            "chosen by cross-validation among them: these images had no say in it."
+        )
+        if "bfloat16" in story["engine"]:
+            said += (
+                " Their features were computed in bfloat16; evaluated anew in float32, a figure "
+                "may differ by an image or two."
+            )
+        return said
+    kept = (
+        f"those of epoch {inputs.weights_epoch}"
+        if inputs.weights_epoch
+        else "those from before the first epoch, the backbone as it came with the fitted head"
+    )
+    if inputs.chosen_here:
+        return (
+            f"The weights kept are {kept}, chosen because they did best on these very images, so "
+            "the figure flatters a little."
+        )
+    return f"The weights kept are {kept}, chosen on the validation images."
+
+
+def _sentence(story: Mapping[str, Any]) -> str:
+    stages = story["stages"]
+    held = {
+        "all": f"All {count(len(stages))} stages stayed as they came",
+        "none": f"All {count(len(stages))} stages were trained further",
+    }.get(story["freeze"])
+    if held is None:
+        held = f"The first {story['freeze']} of {count(len(stages))} stages stayed as they came"
+    views = story["views"]
+    seen = f" Each image was seen in {views} views." if views > 1 else ""
+    return f"The backbone’s weights come from {story['origin']}. {held}.{seen}"
+
+
+# --- heads ------------------------------------------------------------------------------------
+
+
+def _rows(story: Mapping[str, Any]) -> list[Row]:
+    chosen = story["head"]["kind"]
+    return [
+        Row(
+            name=TITLES[each["kind"]],
+            accuracy=each["chosen"]["accuracy"],
+            deviation=each["chosen"]["deviation"],
+            hold=_hold(each["chosen"]),
+            chosen=each["kind"] == chosen,
+        )
+        for each in story["compared"]
+    ]
+
+
+def _hold(trial: Mapping[str, Any]) -> str:
+    said = f"C = {figure(trial['strength'], 2)}"
+    return said if trial["width"] is None else f"{said}, γ = {figure(trial['width'], 2)}"
+
+
+def _heads_sentence(inputs: ReportInputs, story: Mapping[str, Any]) -> str:
+    head = story["head"]
+    title = TITLES[head["kind"]]
+    if not head["folds"]:
+        return (
+            f"The {title} was fitted to one image a class: nothing could be held out, so that its "
+            f"strength (C = {figure(head['chosen']['strength'], 2)}) was not chosen."
+        )
+    said = (
+        f"In cross-validation over {plural(head['folds'], 'fold')} of the training images the "
+        f"{title} named {percent(head['chosen']['accuracy'])} rightly with {_hold(head['chosen'])}."
+    )
+    if story["compared"]:
+        said += (
+            f" Each kind of head was tried likewise on the same "
+            f"{plural(story['compared_images'], 'training image')}."
+        )
+    return said
+
+
+def _strengths(story: Mapping[str, Any]) -> Chart | None:
+    """Accuracy in cross-validation over C, a line a head (and width)."""
+    head = story["head"]
+    lines: dict[float | None, dict[int, float]] = {}
+    for trial in head["trials"]:
+        at = round(4 * math.log10(trial["strength"]))
+        lines.setdefault(trial["width"], {})[at] = trial["accuracy"]
+    xs = sorted({at for line in lines.values() for at in line})
+    if len(xs) < 2:
+        return None
+    styles = ("val", "train", "aux2")
+    series = [
+        Series(
+            name="accuracy" if width is None else f"γ = {figure(width, 2)}",
+            style=styles[number % 3],
+            values=[line.get(x) for x in xs],
+        )
+        for number, (width, line) in enumerate(lines.items())
+    ]
+    decades = whole_steps(math.ceil(xs[0] / 4), math.floor(xs[-1] / 4))
+    axes = Axes(
+        label="Cross-validated accuracy over the strength C",
+        x=xs,
+        x_names=[f"C = {figure(10 ** (x / 4), 2)}" for x in xs],
+        x_title="C: the smaller, the more the head is held back",
+        x_ticks=[(4 * each, power(10.0**each)) for each in decades],
+        show=percent,
+        tick=lambda v: f"{100 * v:.0f}{THIN}%",
+        mark=round(4 * math.log10(head["chosen"]["strength"])),
+        mark_name="chosen",
+        **_range([v for line in lines.values() for v in line.values()]),
+    )
+    return line_chart(series, axes)
+
+
+def _range(shares: Sequence[float]) -> dict[str, Any]:
+    """Ends and ticks of an axis of shares that shows their differences."""
+    low, high = min(shares), max(shares)
+    step = next(s for s in (0.01, 0.02, 0.05, 0.1, 0.2) if (high - low) / s <= 6 or s == 0.2)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    last = max(last, first + 1)
+    ticks = [round(i * step, 3) for i in range(first, last + 1)]
+    return {"low": ticks[0], "high": ticks[-1], "ticks": ticks}
+
+
+# --- margins ----------------------------------------------------------------------------------
+
+
+def _histogram(margins: Mapping[str, Any]) -> Markup:
+    """Training images by their distance from their class's border."""
+    edges, counts = margins["edges"], margins["counts"]
+    held = [i for i, images in enumerate(counts) if images]
+    first = min([edges.index(-1.0), *held[:1]])
+    last = max([edges.index(2.0), *(i + 1 for i in held[-1:])])
+    across = Scale(low=edges[first], high=edges[last], start=LEFT, end=RIGHT)
+    up = Scale(low=0, high=max(counts), start=BOTTOM, end=TOP)
+    parts = []
+    for value in whole_steps(0, max(counts), 4):
+        y = up(value)
+        parts.append(element("line", x1=LEFT, x2=RIGHT, y1=y, y2=y, class_="grid"))
+        parts.append(element("text", count(value), x=LEFT - 7, y=y + 3.5, class_="tick end"))
+    for low, high, images in zip(
+        edges[first:last], edges[first + 1 :], counts[first:last], strict=False
+    ):
+        side = "wrong" if high <= 0 else "within" if high <= 1 else "beyond"
+        parts.append(
+            element(
+                "rect",
+                element("title", f"{low:g} to {high:g}: {plural(images, 'image')}"),
+                x=across(low) + 0.6,
+                y=up(images),
+                width=across(high) - across(low) - 1.2,
+                height=BOTTOM - up(images),
+                class_=f"margin {side}",
+            )
+        )
+    for value, words in ((0.0, "border"), (1.0, "margin")):
+        x = across(value)
+        parts.append(element("line", x1=x, x2=x, y1=TOP, y2=BOTTOM, class_="mark"))
+        parts.append(element("text", words, x=x, y=TOP - 3, class_="note mid"))
+    for step in whole_steps(math.ceil(edges[first]), math.floor(edges[last])):
+        label = f"{step}".replace("-", "−")
+        parts.append(element("text", label, x=across(step), y=BOTTOM + 15, class_="tick mid"))
+    title = "score of the image’s own class"
+    parts.append(element("text", title, x=(LEFT + RIGHT) / 2, y=HEIGHT - 2, class_="tick mid"))
+    return element(
+        "svg",
+        *parts,
+        viewBox=f"0 0 {WIDTH} {HEIGHT}",
+        role="img",
+        aria_label="Training images by their margin",
+        class_="chart",
+    )
+
+
+def _margins_sentence(inputs: ReportInputs, margins: Mapping[str, Any]) -> str:
+    images = sum(margins["counts"])
+    return (
+        f"{plural(margins['vectors'], 'training image')} of {count(images)} "
+        f"({percent(margins['vectors'] / images, 0)}) are support vectors: the borders between the "
+        "classes hang on them alone, and would be the same without all others. "
+        f"{count(margins['within'])} lie within the margin and {count(margins['wrong'])} on the "
+        "wrong side of their class’s border."
+    )
+
+
+def _vectors(inputs: ReportInputs, margins: Mapping[str, Any]) -> list[Vector]:
+    """The support vectors nearest to the wrong side or furthest into it."""
+    images = inputs.train
+    if images is None:
+        return []
+    return [
+        Vector(
+            source=picture(inputs, index, LARGE, images),
+            name=str(images.names[index]),
+            file=PurePath(images.names[index]).name,
+            true=inputs.evaluation.classes[int(images.labels[index])],
+            margin=f"{margin:.2f}".replace("-", "−"),
+            wrong=margin < 0,
+        )
+        for index, margin in margins["hardest"][:_PICTURED]
+    ]
+
+
+# --- curves -----------------------------------------------------------------------------------
+
+
+def _by_images(points: Sequence[Mapping[str, Any]], inputs: ReportInputs) -> Chart:
+    xs = [round(100 * math.log10(point["images"])) for point in points]
+    kinds = [kind for kind in TITLES if any(kind in point["accuracy"] for point in points)]
+    series = [
+        Series(
+            name=TITLES[kind],
+            style=_STYLES[kind],
+            values=[point["accuracy"].get(kind) for point in points],
+        )
+        for kind in kinds
+    ]
+    shares = [share for point in points for share in point["accuracy"].values()]
+    # Ticks that would run into one another are left out; the ends stay.
+    ticks: list[tuple[int, str]] = []
+    for x, point in zip(xs, points, strict=True):
+        if not ticks or x - ticks[-1][0] > (xs[-1] - xs[0]) / 12:
+            ticks.append((x, count(point["images"])))
+    axes = Axes(
+        label="Accuracy by training images a class",
+        x=xs,
+        x_names=[f"{count(point['images'])} a class" for point in points],
+        x_title="training images a class",
+        x_ticks=ticks,
+        show=percent,
+        tick=lambda v: f"{100 * v:.0f}{THIN}%",
+        **_range(shares),
+    )
+    return line_chart(series, axes)
+
+
+def _by_images_sentence(points: Sequence[Mapping[str, Any]], kind: str) -> str:
+    held = [
+        (point["images"], point["accuracy"][kind]) for point in points if kind in point["accuracy"]
+    ]
+    first, last = held[0], held[-1]
+    said = (
+        f"With {plural(first[0], 'image')} a class the {TITLES[kind]} names {percent(first[1])} "
+        f"rightly, with all there are {percent(last[1])}."
+    )
+    if len(held) > 1:
+        gain = last[1] - held[-2][1]
+        more = (
+            "more images would still help"
+            if gain > 0.01
+            else "more images of the same sort would hardly help"
+        )
+        said += (
+            f" The last step, from {count(held[-2][0])} to {count(last[0])}, gave "
+            f"{100 * gain:+.1f} points: {more}.".replace("+-", "−").replace("-", "−")
+        )
+    return said
+
+
+def _by_stages(found: Mapping[str, Any]) -> Chart:
+    styles = ("train", "val", "aux2")
+    series = [
+        Series(
+            name=f"{count(line['images'])} images a class",
+            style=styles[number % 3],
+            values=line["accuracy"],
+        )
+        for number, line in enumerate(found["curves"])
+    ]
+    frozen = found["frozen"]
+    axes = Axes(
+        label="Accuracy by frozen stages",
+        x=frozen,
+        x_names=[
+            f"{plural(each, 'stage')} frozen" if each < frozen[-1] else "all frozen"
+            for each in frozen
+        ],
+        x_title="frozen stages, from the input",
+        x_ticks=[(each, str(each) if each < frozen[-1] else "all") for each in frozen],
+        show=percent,
+        tick=lambda v: f"{100 * v:.0f}{THIN}%",
+        **_range([share for line in found["curves"] for share in line["accuracy"]]),
+    )
+    return line_chart(series, axes)
+
+
+def _by_stages_sentence(found: Mapping[str, Any]) -> str:
+    said = []
+    for line in found["curves"]:
+        best = max(range(len(line["accuracy"])), key=line["accuracy"].__getitem__)
+        where = (
+            "with all stages frozen"
+            if best == len(found["frozen"]) - 1
+            else f"with {plural(found['frozen'][best], 'stage')} frozen"
+        )
+        said.append(f"with {count(line['images'])} images a class {where}")
+    return (
+        f"Best {' and '.join(said)}. Each point was trained for {found['epochs']} epochs and "
+        f"judged on {plural(found['judged'], 'image')}: look at the tendency, not at single points."
+    )

@@ -1,0 +1,120 @@
+"""Which parts of a transferred network train, and how fast.
+
+The lower a stage, the more general what it has learned, and the less it should be moved: the first
+stages stay as they are, those above them train at rates that fall from the head downwards, and may
+be thawed one after the other from above (Howard and Ruder 2018, arXiv 1801.06146, Sec. 3.2, 3.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from striate.anatomy.record import record
+from striate.anatomy.stages import Stage, stages
+from striate.errors import StriateError
+from striate.zoo.transferred import Transferred
+
+#: How much slower a stage trains than the one above it; the head's own rate is the recipe's. Our
+#: choice: Howard and Ruder's 1 / 2.6 is for the few layers of their network.
+SLOWER = 0.7
+
+
+@dataclass(frozen=True, kw_only=True)
+class Freezing:
+    """What of a transferred network stays as it is in each epoch.
+
+    Attributes
+    ----------
+    stages: of the backbone, from its input upwards, by paths within the transferred network.
+    frozen: so many of the first stages never train.
+    every: epochs after which one more stage begins to train, from the highest downwards; 0 trains
+        all from the first epoch on.
+    """
+
+    stages: tuple[Stage, ...]
+    frozen: int
+    every: int = 0
+
+    @classmethod
+    def of(
+        cls, network: Transferred, shape: tuple[int, ...], transfer: Mapping[str, Any]
+    ) -> Freezing:
+        """What `transfer` (a run's table) says of `network`, whose images are `shape` (C, H, W)."""
+        return cls(
+            stages=stages_of(network, shape),
+            frozen=0 if transfer["freeze"] == "none" else int(transfer["freeze"]),
+            every=transfer["unfreeze_every"],
+        )
+
+    def resting(self, epoch: int) -> int:
+        """How many of the first stages do not train in `epoch`, counted from 0."""
+        if not self.every:
+            return self.frozen
+        return max(self.frozen, len(self.stages) - epoch // self.every)
+
+    def apply(self, network: nn.Module, epoch: int) -> None:
+        """Let `network`, in training mode, train what trains in `epoch`, and nothing else.
+
+        A frozen stage is put into evaluation mode too. Its batch norms would otherwise normalise
+        with each batch and move their running statistics towards the new images, though no weight
+        of theirs trains: the stage would not stay what it was.
+        """
+        resting = self.resting(epoch)
+        for name, parameter in network.named_parameters():
+            parameter.requires_grad_(requires_grad=self._stage(name) >= resting)
+        for stage in self.stages[:resting]:
+            for path in stage.modules:
+                network.get_submodule(path).eval()
+
+    def factors(self, network: nn.Module) -> dict[str, float]:
+        """The factor on the learning rate of every parameter that trains in some epoch."""
+        top = len(self.stages)
+        return {
+            name: SLOWER ** (top - self._stage(name))
+            for name, _ in network.named_parameters()
+            if self._stage(name) >= self.frozen
+        }
+
+    def _stage(self, parameter: str) -> int:
+        """The stage of a parameter: that many stages are below it. The head is above all."""
+        for number, stage in enumerate(self.stages):
+            if stage.holds(parameter):
+                return number
+        # What stands in no stage belongs to the network as a whole, such as a table of positions.
+        return len(self.stages) if parameter.startswith("head.") else 0
+
+
+def stages_of(network: Transferred, shape: tuple[int, ...]) -> tuple[Stage, ...]:
+    """The stages of the backbone of `network` by their paths within it; images are (C, H, W)."""
+    graph = record(network.backbone, torch.empty(1, *shape, device="meta"))
+    return tuple(
+        Stage(
+            name=each.name.removeprefix("network."),
+            modules=tuple(f"backbone.{path}" for path in each.modules),
+            layers=each.layers,
+        )
+        for each in stages(graph)
+    )
+
+
+def check_freeze(freeze: str, found: tuple[Stage, ...]) -> None:
+    """Refuse a number of frozen stages that the network does not have.
+
+    Raises
+    ------
+    StriateError: neither ``all`` nor ``none`` nor a number below that of the stages, all of which
+        are listed.
+    """
+    if freeze in ("all", "none") or (freeze.isdecimal() and int(freeze) < len(found)):
+        return
+    listed = ", ".join(f"{number} {stage.name}" for number, stage in enumerate(found, start=1))
+    raise StriateError(
+        f"--freeze {freeze}",
+        f"must be all, none, or a number below the network's {len(found)} stages ({listed})",
+        "all trains the head alone",
+    )

@@ -1,0 +1,100 @@
+"""What a transfer ended with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from striate.evaluation.metrics import Evaluation
+from striate.transferring.transfer import Transfer
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransferResult:
+    """What a transfer ended with.
+
+    `top1`, `top5`, `loss` are those of the whole network on the held-out images. Where the backbone
+    was frozen, its features were computed by `engine`; evaluating the run anew uses float32.
+    """
+
+    run: Path
+    network: str
+    head: str
+    freeze: str
+    views: int
+    strength: float
+    """scikit-learn's C that cross-validation chose."""
+    validated: float | None
+    """Accuracy of that head in cross-validation; None where nothing could be held out."""
+    images: int
+    top1: float
+    top5: float
+    loss: float
+    interval: tuple[float, float]
+    engine: str
+    features_computed: int
+    features_found: int
+    features_seconds: float
+    """Without the engine's start."""
+    images_per_second: float | None
+    """Of the features that were computed; None where all were on disk."""
+    head_seconds: float
+    report: Path
+    export: Path | None
+
+    @classmethod
+    def of(cls, made: Transfer, evaluation: Evaluation, export: Path | None) -> TransferResult:
+        """The result of the transfer `made`."""
+        timing, config = made.timing, made.run.config
+        rate = timing.computed / timing.seconds if timing.computed and timing.seconds else None
+        return cls(
+            run=made.run.path,
+            network=config.network,
+            head=made.head.kind,
+            freeze=config.transfer["freeze"],
+            views=config.transfer["views"],
+            strength=made.head.chosen.strength,
+            validated=made.head.chosen.accuracy if made.head.folds else None,
+            images=evaluation.images,
+            top1=evaluation.top1,
+            top5=evaluation.top5,
+            loss=evaluation.loss,
+            interval=evaluation.interval,
+            engine=timing.engine,
+            features_computed=timing.computed,
+            features_found=timing.found,
+            features_seconds=round(timing.seconds, 3),
+            images_per_second=None if rate is None else round(rate, 1),
+            head_seconds=round(timing.head_seconds, 3),
+            report=made.run.path / "report.html",
+            export=export,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; paths as strings."""
+        return {
+            key: str(value) if isinstance(value, Path) else value
+            for key, value in vars(self).items()
+        }
+
+    def summary(self) -> str:
+        """A few lines for people."""
+        low, high = self.interval
+        rate = (
+            f"{self.features_found:,} features from the cache"
+            if self.images_per_second is None
+            else f"{self.features_computed:,} features in {self.features_seconds:.1f} s "
+            f"({self.images_per_second:,.0f} images/s, {self.engine})"
+        )
+        lines = [
+            f"top-1 {100 * self.top1:.2f} % (95 % interval {100 * low:.2f} to {100 * high:.2f}), "
+            f"top-5 {100 * self.top5:.2f} %, on {self.images:,} images",
+            f"{rate}, head '{self.head}' fitted in {self.head_seconds:.1f} s (C = "
+            f"{self.strength:.3g})",
+            f"run     {self.run}",
+            f"report  {self.report}",
+        ]
+        if self.export is not None:
+            lines.append(f"export  {self.export}")
+        return "\n".join(lines)

@@ -1,0 +1,412 @@
+"""From images and a backbone to a run: features, a head, and training on where it is asked for."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from striate.console import counting
+from striate.data.images import ImageSet
+from striate.data.scan import threads
+from striate.data.sources import Data
+from striate.errors import Interrupted, StriateError
+from striate.runs import run as names
+from striate.runs.config import RunConfig
+from striate.runs.files import make_folder, write_atomically
+from striate.runs.run import Run
+from striate.runs.weights import write_weights
+from striate.training import checkpoint
+from striate.training.assemble import make_training, open_images_of
+from striate.training.distributed import Group
+from striate.training.freezing import check_freeze, stages_of
+from striate.training.options import Options, Place
+from striate.training.plan import choose_out, origin_of, versions
+from striate.training.precision import choose_device, choose_precision, processor_threads
+from striate.training.progress import Silent, Watcher
+from striate.training.recipe import Recipe, load_recipe
+from striate.transferring.backbone import Backbone, open_backbone
+from striate.transferring.curve import by_images, by_stages
+from striate.transferring.features import features
+from striate.transferring.heads import FittedHead, Penalty, fit_head
+from striate.zoo.heads import HEADS, sizes_of
+from striate.zoo.transferred import Transferred
+
+#: Heads are compared on so many training images at most: that tells them apart, and costs seconds.
+COMPARED = 1_000
+
+FROZEN_REFERENCE = (
+    "Donahue et al. 2014, 'DeCAF' (arXiv 1310.1531); Razavian et al. 2014 (arXiv 1403.6382)"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransferOptions:
+    """What a person may decide about a transfer."""
+
+    data: str
+    backbone: str | Path
+    weights: str | Path | None = None
+    head: str = "softmax"
+    penalty: Penalty = "l2"
+    freeze: str = "all"
+    """``all``, ``none``, or how many of the first stages stay as they are."""
+    views: int = 1
+    epochs: int | None = None
+    batch_size: int | None = None
+    unfreeze_every: int = 0
+    """Epochs between thawing one stage and the next below; 0 thaws all at once."""
+    out: Path | None = None
+    seed: int = 0
+    engine: str = "auto"
+    cache: Path | None = None
+    workers: int | None = None
+    val_fraction: float = 0.2
+    skip_bad: bool = False
+    curve: bool = False
+    progress: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """Where the time of a transfer went."""
+
+    engine: str
+    computed: int
+    """Features that were computed; the others were on disk."""
+    found: int
+    seconds: float
+    """That computing took."""
+    start_seconds: float
+    """That the engine took to start."""
+    head_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transfer:
+    """A run that is written down, but for its evaluation and report."""
+
+    run: Run
+    data: Data
+    head: FittedHead
+    timing: Timing
+    probabilities: NDArray[np.float32] | None
+    """Of the held-out images, from their features; None where the backbone was trained on."""
+
+
+def transfer(options: TransferOptions, watcher: Watcher | None = None) -> Transfer:
+    """Carry `options.backbone` over to other images, and write the run.
+
+    Raises
+    ------
+    StriateError: options, images, backbone or weights are at fault; nothing has been written.
+    Interrupted: Ctrl-C. The features computed so far are kept; what was trained on, too.
+    """
+    work = _Work(options, watcher or Silent())
+    try:
+        return work.carry_over()
+    except KeyboardInterrupt as stop:
+        raise Interrupted(
+            "before the run was written; run the same command again, it goes on from the features "
+            "that were computed"
+        ) from stop
+
+
+class _Work:
+    """One transfer, step by step."""
+
+    def __init__(self, options: TransferOptions, watcher: Watcher) -> None:
+        self.options, self.watcher = options, watcher
+        self._refuse()
+        self.place = Place(device=choose_device("auto"), group=Group(), watcher=watcher)
+        self.training_options = Options(
+            val_fraction=options.val_fraction,
+            skip_bad=options.skip_bad,
+            workers=options.workers,
+            progress=options.progress,
+        )
+
+    def _refuse(self) -> None:
+        """Say at once what no image and no network could make good."""
+        options = self.options
+        if not 0 < options.val_fraction < 1:
+            what = f"--val-fraction {options.val_fraction}"
+            raise StriateError(what, "must lie between 0 and 1", "e.g. 0.2")
+        if options.freeze not in ("all", "none") and not options.freeze.isdecimal():
+            raise StriateError(
+                f"--freeze {options.freeze}", "must be all, none, or a number of stages"
+            )
+        trained = {
+            "--epochs": options.epochs,
+            "--batch-size": options.batch_size,
+            "--unfreeze-every": options.unfreeze_every or None,
+        }
+        for flag, value in trained.items():
+            if value is not None and options.freeze == "all":
+                raise StriateError(
+                    f"{flag} {value}",
+                    "has no meaning where the backbone is frozen: its head is fitted, not trained",
+                    "add --freeze none, or a number of stages",
+                )
+
+    def carry_over(self) -> Transfer:
+        options = self.options
+        label = re.sub(r"[^\w.-]+", "-", Path(str(options.backbone)).name.rpartition(":")[2])
+        out = choose_out(options.data, options.out, label)
+        torch.set_num_threads(processor_threads(1))
+        backbone = open_backbone(options.backbone, options.weights)
+        shape = backbone.preprocessing.input_size
+        data = open_images_of(
+            options.data, seed=options.seed, options=self.training_options, place=self.place
+        )
+        self._note_single(data)
+        stages = stages_of(Transferred(backbone.network, torch.nn.Identity()), shape)
+        check_freeze(options.freeze, stages)
+        make_folder(out)
+        held = data.val if data.test is None else data.test
+        timing, of_train, of_held = self._features(backbone, data.train, held)
+        fitted = self._fit(options.head, of_train, data.train.labels, data.classes)
+        timing = replace(timing, head_seconds=fitted.seconds)
+        network = Transferred(backbone.network, fitted.head).eval()
+        story: dict[str, Any] = {
+            "backbone": backbone.name,
+            "origin": backbone.origin,
+            "engine": timing.engine,
+            "views": options.views,
+            "freeze": options.freeze,
+            "stages": [stage.name for stage in stages],
+            "head": fitted.to_json(),
+            **self._compare(fitted, of_train[:, :1], data),
+        }
+        run = Run(out, self._config(backbone, fitted, data, timing))
+        if options.curve:
+            story["curve"] = {
+                "images": by_images(
+                    kind=options.head,
+                    penalty=options.penalty,
+                    of_train=of_train,
+                    data=data,
+                    of_held=of_held,
+                    held=held,
+                    seed=options.seed,
+                ),
+                "stages": by_stages(
+                    run,
+                    network,
+                    stages=len(stages),
+                    data=data,
+                    of_train=of_train,
+                    place=self.place,
+                    workers=options.workers,
+                ),
+            }
+        checkpoint.clear(out, fresh=True)
+        write_atomically(out / names.TRANSFER, json.dumps(story, indent=1).encode())
+        probabilities: NDArray[np.float32] | None = None
+        if options.freeze == "all":
+            with torch.inference_mode():
+                answers = [fitted.head(torch.from_numpy(part)) for part in _parts(of_held)]
+            probabilities = torch.cat(answers).softmax(1).numpy()
+            identity = run.config.identity
+            write_weights(out / names.WEIGHTS, network.state_dict(), identity=identity, epoch=0)
+            run.config.write(out / names.CONFIG)
+        else:
+            self._train_on(run, network, data)
+        return Transfer(run=run, data=data, head=fitted, timing=timing, probabilities=probabilities)
+
+    def _note_single(self, data: Data) -> None:
+        counts = data.train.counts
+        single = [data.classes[i] for i in np.flatnonzero(counts == 1)]
+        if single and len(single) < len(data.classes):
+            self.watcher.note(f"one image to train on, never held out: {', '.join(single)}")
+        elif single:
+            self.watcher.note(
+                "every class has one image to train on: nothing can be held out, so that the "
+                "head's strength is not chosen but taken as it usually is"
+            )
+
+    # --- features and heads --------------------------------------------------------------------
+
+    def _features(
+        self, backbone: Backbone, train: ImageSet, held: ImageSet
+    ) -> tuple[Timing, NDArray[np.float32], NDArray[np.float32]]:
+        """Timing and features of both, (images, views, D) and (images, D)."""
+        options = self.options
+        workers = max(threads(options.workers), 1)
+        # One set, so that the engine starts once.
+        both = _together(train, held)
+        with counting("computing features", wanted=options.progress) as count:
+            given: dict[str, Any] = {
+                "seed": options.seed,
+                "engine": options.engine,
+                "cache_dir": options.cache,
+                "workers": workers,
+                "progress": count,
+            }
+            found = features(backbone, both, **given)
+            of_train, of_held = found.values[0, : len(train), None], found.values[0, len(train) :]
+            every = [found]
+            if options.views > 1:
+                every.append(features(backbone, train, views=options.views, **given))
+                of_train = every[1].values.transpose(1, 0, 2)
+        for note in dict.fromkeys(note for each in every for note in each.notes):
+            self.watcher.note(note)
+        timing = Timing(
+            engine=found.engine,
+            computed=sum(each.computed for each in every),
+            found=found.found if len(every) == 1 else every[1].found,
+            seconds=sum(each.seconds for each in every),
+            start_seconds=sum(each.start_seconds for each in every),
+            head_seconds=0.0,
+        )
+        return timing, of_train, of_held
+
+    def _fit(
+        self,
+        kind: str,
+        rows: NDArray[np.float32],
+        labels: NDArray[np.int64],
+        classes: Sequence[str],
+    ) -> FittedHead:
+        penalty: Penalty = self.options.penalty if kind == self.options.head else "l2"
+        return fit_head(kind, rows, labels, classes, penalty=penalty, seed=self.options.seed)
+
+    def _compare(self, fitted: FittedHead, rows: NDArray[np.float32], data: Data) -> dict[str, Any]:
+        """Every kind of head on the same training images: as many as tell them apart."""
+        labels = data.train.labels
+        chosen = some(labels, COMPARED, self.options.seed)
+        whole = len(chosen) == len(labels) and self.options.views == 1
+        compared = []
+        if (np.bincount(labels) >= 2).all():
+            for kind in HEADS:
+                one = fitted
+                if not (whole and kind == fitted.kind):
+                    one = self._fit(kind, rows[chosen], labels[chosen], data.classes)
+                compared.append(one.to_json())
+        return {"compared": compared, "compared_images": len(chosen)}
+
+    # --- the run -------------------------------------------------------------------------------
+
+    def _config(
+        self, backbone: Backbone, fitted: FittedHead, data: Data, timing: Timing
+    ) -> RunConfig:
+        options = self.options
+        frozen = options.freeze == "all"
+        network = Transferred(backbone.network, fitted.head)
+        shape = backbone.preprocessing.input_size
+        device = torch.device("cpu") if frozen else self.place.device
+        recipe = _frozen_recipe(fitted) if frozen else self._recipe(backbone, data).to_dict()
+        precision = timing.engine.rpartition(" ")[2]
+        if not frozen:
+            precision = choose_precision("auto", network, shape, device)
+        return RunConfig(
+            network=backbone.spec,
+            classes=data.classes,
+            in_channels=shape[0],
+            preprocessing=backbone.preprocessing,
+            recipe=recipe,
+            data=origin_of(data, options.val_fraction),
+            transfer={
+                "spec": backbone.spec,
+                "options": dict(backbone.options),
+                "classifier": backbone.network.classifier,
+                "weights": backbone.weights_digest,
+                "origin": backbone.origin,
+                "freeze": options.freeze,
+                "unfreeze_every": options.unfreeze_every,
+                "views": options.views,
+                "head": sizes_of(fitted.head),
+            },
+            seed=options.seed,
+            precision=precision,
+            device=device.type,
+            threads=torch.get_num_threads(),
+            workers=threads(options.workers),
+            command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+            started=datetime.now(UTC).isoformat(timespec="seconds"),
+            versions=versions(),
+        )
+
+    def _recipe(self, backbone: Backbone, data: Data) -> Recipe:
+        recipe = load_recipe(
+            "fine_tuning",
+            network=backbone.spec,
+            family="",
+            normalised=True,
+            grey=data.train.is_grey,
+            small=max(backbone.preprocessing.input_size[1:]) <= 64,
+        )
+        if self.options.batch_size is None:
+            recipe = recipe.fitted_to(len(data.train))
+        return recipe.with_changes(epochs=self.options.epochs, batch_size=self.options.batch_size)
+
+    def _train_on(self, run: Run, network: Transferred, data: Data) -> None:
+        """Train what is not frozen, from the fitted head; the run can be resumed like any other."""
+        recipe = Recipe.from_dict(run.config.recipe, "fine_tuning.toml")
+        training = make_training(
+            run, network, data, recipe, options=self.training_options, place=self.place
+        )
+        run.config.write(run.path / names.CONFIG)
+        training.start_from_here()
+        training.run()
+
+
+def _frozen_recipe(fitted: FittedHead) -> dict[str, Any]:
+    """What stands for a recipe where nothing was trained step by step."""
+    head: dict[str, Any] = {
+        "kind": fitted.kind,
+        "penalty": fitted.penalty,
+        "strength": fitted.chosen.strength,
+        "folds": fitted.folds,
+    }
+    if fitted.chosen.width is not None:
+        head["width"] = fitted.chosen.width
+    return {"name": "frozen_backbone", "reference": FROZEN_REFERENCE, "head": head}
+
+
+def some(labels: NDArray[np.int64], most: int, seed: int) -> NDArray[np.int64]:
+    """About `most` images, rising, of every class its share and at least two."""
+    if len(labels) <= most:
+        return np.arange(len(labels))
+    random = np.random.default_rng(seed)
+    kept = []
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        share = max(round(most * len(members) / len(labels)), 2)
+        kept.append(random.permutation(members)[:share])
+    return np.sort(np.concatenate(kept))
+
+
+def _together(one: ImageSet, other: ImageSet) -> ImageSet:
+    """The images of both, for something that looks at them one by one."""
+    pixels = None
+    if one.pixels is not None and other.pixels is not None:
+        pixels = [*one.pixels, *other.pixels]
+    paths = None
+    if one.paths is not None and other.paths is not None:
+        paths = [*one.paths, *other.paths]
+    return ImageSet(
+        classes=one.classes,
+        labels=np.concatenate([one.labels, other.labels]),
+        names=[*one.names, *other.names],
+        digests=[*one.digests, *other.digests],
+        sizes=np.concatenate([one.sizes, other.sizes]),
+        grey=np.concatenate([one.grey, other.grey]),
+        paths=paths,
+        pixels=pixels,
+    )
+
+
+def _parts(rows: NDArray[np.float32], size: int = 1024) -> list[NDArray[np.float32]]:
+    """`rows` in parts that a kernel with many support vectors has room for."""
+    return [np.ascontiguousarray(rows[at : at + size]) for at in range(0, len(rows), size)]
