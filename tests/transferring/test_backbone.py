@@ -1,0 +1,161 @@
+"""What a person names becomes a network with weights, a pre-processing and no classifier."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from striate.errors import NetworkError, RunError, StriateError, WeightsError
+from striate.runs.weights import digest
+from striate.transferring import backbone as module
+from striate.transferring.backbone import Backbone, behead, open_backbone
+from striate.zoo.create import create
+from striate.zoo.resolve import resolve
+from striate.zoo.transferred import Headless
+
+TIMM = "timm:mobilenetv3_small_050"
+
+
+def weights_of(network: nn.Module, path: Path) -> Path:
+    save_file({key: value.contiguous() for key, value in network.state_dict().items()}, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def timm_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights for `TIMM`, random, without the counters of batches."""
+    pytest.importorskip("timm")
+    torch.manual_seed(3)
+    state = resolve(TIMM, device="cpu").network.state_dict()
+    kept = {key: value for key, value in state.items() if "num_batches" not in key}
+    path = tmp_path_factory.mktemp("weights") / "timm.safetensors"
+    save_file(kept, path)
+    return path
+
+
+def test_timm_with_a_file(timm_file: Path) -> None:
+    found = open_backbone(TIMM, timm_file)
+    assert found.preprocessing.to_dict() == {
+        "fit": "crop",
+        "resize": 256,
+        "height": 224,
+        "width": 224,
+        "channels": 3,
+        "fill": 0,
+        "interpolation": "bicubic",
+        "mean": [0.485, 0.456, 0.406],
+        "std": [0.229, 0.224, 0.225],
+    }
+    assert found.network.classifier == "classifier"
+    assert (found.spec, found.options, found.origin) == (TIMM, {}, str(timm_file))
+    assert found.classes is not None
+    assert len(found.classes) == 1000
+    assert not found.network.training
+    again = Headless(resolve(found.spec, device="cpu").network, found.network.classifier).eval()
+    again.load_state_dict(found.network.state_dict())
+    x = torch.randn(1, 3, 32, 32)
+    with torch.inference_mode():
+        assert torch.equal(again(x), found.network(x))
+    assert digest(again.state_dict()) == found.weights_digest
+
+
+def test_torchvision_with_a_file(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    file = weights_of(
+        resolve("torchvision:squeezenet1_1", device="cpu", classes=7).network, tmp_path / "w"
+    )
+    found = open_backbone("torchvision:squeezenet1_1", str(file))
+    assert found.network.classifier == "classifier.1"
+    assert found.classes is None  # seven that nobody names
+    assert found.preprocessing.interpolation == "bilinear"
+    assert found.preprocessing.resize == 256
+
+
+def test_ours_with_torchvisions_weights(tmp_path: Path) -> None:
+    file = weights_of(resolve("torchvision:resnet18", device="cpu").network, tmp_path / "w")
+    found = open_backbone("resnet18", file)
+    assert (found.network.classifier, found.options) == ("fc", {"classes": 1000})
+    assert found.preprocessing.mean == (0.485, 0.456, 0.406)
+    assert found.classes is not None
+
+
+def test_weights_that_nobody_declared_anything_about(tmp_path: Path) -> None:
+    file = weights_of(create("resnet20"), tmp_path / "w")
+    with pytest.raises(WeightsError, match=r"nobody says what images .* folder of the run"):
+        open_backbone("resnet20", file)
+
+
+@pytest.mark.parametrize(
+    ("spec", "weights", "kind", "message"),
+    [
+        ("resnet18", None, WeightsError, "give --weights torchvision or --weights FILE"),
+        ("timm:resnet18", None, WeightsError, "has learned nothing.*give --weights timm or"),
+        ("timm:resnet18", "torchvision", WeightsError, "cannot take torchvision's weights"),
+        ("resnet19", None, NetworkError, "not in the catalogue; did you mean"),
+        ("efficientnet_lite0", None, NetworkError, "timm:efficientnet_lite0 is timm's"),
+        ("torchvision:resnet19", "torchvision", NetworkError, "did you mean 'resnet18'"),
+        ("torch.nn:Identity", "timm", NetworkError, "says nothing of its weights"),
+        ("no/such/run", None, RunError, "there is no such run"),
+        ("torchvision:alexnet", "missing.pth", WeightsError, r"missing\.pth: cannot be read"),
+    ],
+)
+def test_what_cannot_be_opened(
+    spec: str, weights: str | None, kind: type[StriateError], message: str
+) -> None:
+    if "timm" in spec:
+        pytest.importorskip("timm")
+    with pytest.raises(kind, match=message):
+        open_backbone(spec, weights)
+
+
+def test_weights_of_another_network(timm_file: Path) -> None:
+    with pytest.raises(WeightsError, match=r"timm\.safetensors: are of another network: \d+ miss"):
+        open_backbone("torchvision:squeezenet1_1", timm_file)
+
+
+def test_a_run(run: Any) -> None:
+    found = open_backbone(run.path)
+    assert open_backbone(str(run.path)).weights_digest == found.weights_digest
+    assert found.preprocessing == run.preprocessing
+    assert found.classes == run.classes
+    assert found.spec == run.config.network
+    again = resolve(found.spec, device="cpu", **found.options).network
+    Headless(again, found.network.classifier).load_state_dict(found.network.state_dict())
+    with pytest.raises(WeightsError, match="a run has its own weights; leave it out"):
+        open_backbone(run.path, "timm")
+
+
+def test_the_digest_is_that_of_the_trunk(tmp_path: Path) -> None:
+    network = resolve("torchvision:squeezenet1_1", device="cpu").network
+    digests = []
+    for bias in (0.0, 1.0):
+        with torch.no_grad():
+            network.get_submodule("classifier.1").bias.fill_(bias)  # type: ignore[operator, union-attr]
+        file = weights_of(network, tmp_path / f"{bias}")
+        digests.append(open_backbone("torchvision:squeezenet1_1", file).weights_digest)
+    assert digests[0] == digests[1]
+
+
+def test_a_network_without_a_classifier() -> None:
+    trunk = nn.Sequential(nn.Conv2d(3, 8, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    with pytest.raises(NetworkError, match=r"layer '0'"):
+        behead("trunk", trunk, (3, 8, 8))
+    with pytest.raises(NetworkError, match="no convolution or linear layer"):
+        behead("nothing", nn.Sequential(nn.Flatten()), (3, 8, 8))
+
+
+def test_real_weights() -> None:
+    folder = os.environ.get("STRIATE_TEST_WEIGHTS")
+    if not folder:
+        pytest.skip("STRIATE_TEST_WEIGHTS names no folder with efficientnet_lite0_timm.safetensors")
+    pytest.importorskip("timm")
+    file = Path(folder) / "efficientnet_lite0_timm.safetensors"
+    found: Backbone = module.open_backbone("timm:efficientnet_lite0", file)
+    with torch.inference_mode():
+        assert found.network(torch.zeros(1, 3, 64, 64)).shape == (1, 1280)
