@@ -13,7 +13,8 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from striate.zoo.catalogue import FILE
 from striate.zoo.create import NETWORKS, create
@@ -153,6 +154,23 @@ def count_parameters(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
 
+class MacCounter(TorchDispatchMode):
+    """Sums the multiply-accumulates of every convolution and matrix product that runs inside."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.macs: int = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        output = func(*args, **(kwargs or {}))
+        count = flop_registry.get(func.overloadpacket)
+        if count is not None:
+            self.macs += count(*args, **(kwargs or {}), out_val=output) // 2
+        return output
+
+
 def count_macs(network: nn.Module, image: torch.Tensor) -> int:
     """Count multiply-accumulates of convolution and linear layers for `image` (1, C, H, W)."""
     absent = 0
@@ -165,13 +183,13 @@ def count_macs(network: nn.Module, image: torch.Tensor) -> int:
 
     hooks = [layer.register_forward_hook(leave_out) for layer in network.modules()]
     try:
-        with FlopCounterMode(display=False) as counter:
+        with torch.no_grad(), MacCounter() as counter:
             network.eval()(image)
     finally:
         for hook in hooks:
             hook.remove()
-    flops: int = counter.get_total_flops()
-    return flops // 2 - absent
+    macs: int = counter.macs
+    return macs - absent
 
 
 def describe(name: str) -> dict[str, Any]:

@@ -1,0 +1,94 @@
+"""Checkpointing changes memory and nothing else; the thousand-layer networks take a step."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+import striate
+
+STEP = """
+import resource, sys, torch
+import torch.nn.functional as F
+import striate
+
+name, checkpointing = sys.argv[1], sys.argv[2] == "True"
+torch.manual_seed(0)
+network = striate.create(name, checkpointing=checkpointing)
+optimiser = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9)
+images, labels = torch.randn(16, 3, 32, 32), torch.arange(16) % 10
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+loss = F.cross_entropy(network(images), labels)
+loss.backward()
+optimiser.step()
+after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(before // 1024, after // 1024, loss.item())
+"""
+
+
+def one_step(checkpointing: bool, **variant: object) -> dict[str, torch.Tensor]:
+    """Everything that one training step leaves behind."""
+    torch.manual_seed(0)
+    network = striate.create(checkpointing=checkpointing, classes=4, **variant).train()
+    images, labels = torch.randn(4, 3, 16, 16), torch.arange(4)
+    loss = F.cross_entropy(network(images), labels)
+    loss.backward()
+    left = {"loss": loss.detach()}
+    left |= {f"{key}.grad": value.grad for key, value in network.named_parameters()}
+    return left | dict(network.named_buffers())
+
+
+@pytest.mark.parametrize(
+    "variant",
+    [
+        {"name": "resnet32"},
+        {"name": "resnet20", "attention": "cbam"},
+        {"name": "preact_resnet110"},
+        {"name": "plain20"},
+    ],
+    ids=lambda variant: variant["name"],
+)
+def test_a_step_leaves_the_same_bits_behind(variant: dict) -> None:
+    plain, checkpointed = one_step(False, **variant), one_step(True, **variant)
+    assert plain.keys() == checkpointed.keys()
+    for key, value in plain.items():
+        assert torch.equal(value, checkpointed[key]), key
+        assert not key.endswith("num_batches_tracked") or value == 1
+
+
+def test_the_blocks_run_twice_in_training_and_once_otherwise() -> None:
+    network = striate.create("resnet20", checkpointing=True)
+    runs = []
+    network.stage2[1].register_forward_pre_hook(lambda *_: runs.append(1))
+    images = torch.randn(2, 3, 16, 16)
+    network(images).sum().backward()
+    assert len(runs) == 2
+    with torch.no_grad():
+        network(images)
+    assert len(runs) == 3
+
+
+def test_the_state_is_that_of_a_network_without() -> None:
+    with torch.device("meta"):
+        networks = [striate.create("resnet20", checkpointing=choice) for choice in (False, True)]
+    first, second = (list(network.state_dict()) for network in networks)
+    assert first == second
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "megabytes"), [("resnet1202", (2700, 1500)), ("preact_resnet1001", (3700, 1300))]
+)
+def test_a_thousand_layers_take_a_step_in_the_memory_that_the_documentation_states(
+    name: str, megabytes: tuple[int, int]
+) -> None:
+    losses = []
+    for checkpointing, most in zip((False, True), megabytes, strict=True):
+        command = [sys.executable, "-c", STEP, name, str(checkpointing)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        _, after, loss = done.stdout.split()
+        losses.append(loss)
+        assert int(after) < most
+    assert losses[0] == losses[1]

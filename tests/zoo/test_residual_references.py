@@ -1,0 +1,108 @@
+"""Where timm has a residual network, its (random) weights give its outputs to 1e-5."""
+
+from functools import partial
+
+import pytest
+import timm
+import torch
+from timm.layers import BatchNormAct2d, create_conv2d
+from timm.layers.cbam import CbamModule
+from timm.models.resnetv2 import ResNetV2
+from torch import Tensor, nn
+
+from striate.zoo.create import create
+from striate.zoo.mapping import ORIGINS, RESNET, SE_RESNET, Rules, renamed
+
+LEGACY: Rules = (
+    (r"^layer0\.", ""),
+    (r"\.se_module\.", ".attention."),
+    (r"^last_linear\.", "fc."),
+    *RESNET,
+)
+CBAM: Rules = (*SE_RESNET, (r"\.spatial\.conv\.(conv|bn)\.", r".spatial.\1."))
+PREACT: Rules = (
+    (r"^stem\.conv\.", "conv1."),
+    (r"^stages\.0\.blocks\.0\.norm1\.", "bn1."),
+    *((rf"^stages\.{at}\.blocks\.", f"conv{at + 2}_x.") for at in range(4)),
+    (r"\.norm(\d)\.", r".bn\1."),
+    (r"^norm\.", "bn."),
+    (r"\.downsample\.conv\.", ".shortcut."),
+    (r"^head\.fc\.", "fc."),
+)
+
+
+def legacy_seresnet50() -> nn.Module:
+    """Hu's network as timm keeps it, with the pool of the residual networks' own paper."""
+    reference = timm.create_model("legacy_seresnet50")
+    reference.pool0 = nn.MaxPool2d(3, stride=2, padding=1)
+    return reference
+
+
+def resnetv2_200() -> nn.Module:
+    """Its first batch norm is after the max pool, ours before: alike for scales above 0."""
+    return ResNetV2([3, 24, 36, 3], conv_layer=create_conv2d, norm_layer=BatchNormAct2d)
+
+
+def timm_model(name: str, **options: object):
+    return lambda: timm.create_model(name, **options)
+
+
+cbam = partial(CbamModule, mlp_bias=True)
+CASES = [
+    *(
+        (
+            name,
+            timm_model(ORIGINS[name, "timm"].name.partition(".")[0]),
+            ORIGINS[name, "timm"].rules,
+        )
+        for name in (
+            "hrnet_w18",
+            "hrnet_w32",
+            "hrnet_w48",
+            "darknet53_timm",
+            "cspdarknet53_timm",
+            "se_resnet50_v1_5",
+        )
+    ),
+    ("se_resnet50", legacy_seresnet50, LEGACY),
+    ("cbam_resnet50", timm_model("resnet50", block_args={"attn_layer": cbam}), CBAM),
+    ("preact_resnet200", resnetv2_200, PREACT),
+]
+
+
+def filled(reference: nn.Module) -> nn.Module:
+    """Give a network without memory weights, and statistics that would show a wrong constant."""
+    reference.to_empty(device="cpu")
+    with torch.no_grad():
+        for module in reference.modules():
+            for key, value in module.named_buffers(recurse=False):
+                value.copy_(torch.rand(value.shape) + 0.5 if key == "running_var" else 0)
+            for value in module.parameters(recurse=False):
+                if value.dim() == 1:
+                    value.uniform_(0.5, 1.5)
+                else:
+                    bound = (6.0 / value[0].numel()) ** 0.5
+                    pattern = torch.empty(4093).uniform_(-bound, bound)  # a prime: rows differ
+                    repeats = -(-value.numel() // pattern.numel())
+                    value.copy_(pattern.repeat(repeats)[: value.numel()].view_as(value))
+    return reference.eval()
+
+
+def assert_same(ours: Tensor, theirs: Tensor) -> None:
+    assert float(theirs.std()) > 0
+    torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5 * float(theirs.abs().max()))
+
+
+@pytest.mark.parametrize(("name", "make", "rules"), CASES, ids=[case[0] for case in CASES])
+@torch.inference_mode()
+def test_equals_timm(name: str, make, rules: Rules) -> None:
+    torch.manual_seed(0)
+    with torch.device("meta"):
+        reference = make()
+        network = create(name).eval()
+    weights = renamed(filled(reference).state_dict(), rules)
+    own = network.state_dict()
+    weights = {key: value.view(own[key].shape) for key, value in weights.items()}
+    network.load_state_dict(weights, assign=True)
+    images = torch.randn(2, 3, 64, 64)
+    assert_same(network(images), reference(images))
