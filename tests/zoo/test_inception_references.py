@@ -1,0 +1,99 @@
+"""Where torchvision or timm has the same network, its (random) weights give its outputs to 1e-5."""
+
+import pytest
+import timm
+import torch
+import torchvision
+from torch import Tensor, nn
+
+from striate.zoo.create import create
+from striate.zoo.layers import TrainingOutput
+from striate.zoo.mapping import ORIGINS, renamed
+
+
+def filled(reference: nn.Module) -> nn.Module:
+    """Give weights and statistics that would show a wrong epsilon or order, quickly.
+
+    The references are made on meta: their own start takes longer than everything else here.
+    """
+    torch.manual_seed(0)
+    reference.to_empty(device="cpu")
+    pattern = torch.randn(4093)  # a prime: rows differ
+    for module in reference.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            nn.init.normal_(module.bias, std=0.2)
+            nn.init.normal_(module.running_mean, std=0.2)
+            nn.init.uniform_(module.running_var, 0.5, 1.5)
+            nn.init.zeros_(module.num_batches_tracked)
+        elif isinstance(module, nn.Conv2d | nn.Linear):
+            weight = module.weight.detach()
+            values = pattern.repeat(-(-weight.numel() // len(pattern)))[: weight.numel()]
+            weight.copy_(values.view_as(weight) * (2.0 / weight[0].numel()) ** 0.5)
+            if module.bias is not None:
+                nn.init.normal_(module.bias, std=0.1)
+    return reference
+
+
+def pair(name: str, source: str) -> tuple[nn.Module, nn.Module]:
+    """Give our network and the reference, with the same weights and without dropout."""
+    origin = ORIGINS[name, source]
+    with torch.device("meta"):
+        if source == "torchvision":
+            build = getattr(torchvision.models, origin.name)
+            reference = build(weights=None, init_weights=False, dropout=0.0)
+        else:
+            reference = timm.create_model(origin.name.partition(".")[0], pretrained=False)
+        options = {"auxiliary": False} if (name, source) == ("inception_v3", "timm") else {}
+        network = create(name, dropout=0.0, **options)
+    weights = renamed(filled(reference).state_dict(), origin.rules)
+    copies = {key: value.clone() for key, value in weights.items()}
+    network.load_state_dict(copies, assign=True)
+    return network, reference
+
+
+def assert_same(ours: Tensor, theirs: Tensor) -> None:
+    tolerance = 1e-5 * float(theirs.detach().abs().max())
+    torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=tolerance)
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "size"),
+    [
+        ("inception_v3", "torchvision", 80),
+        ("inception_v3", "timm", 80),
+        ("inception_v4", "timm", 80),
+        ("inception_resnet_v2", "timm", 80),
+        ("xception_timm", "timm", 90),
+    ],
+)
+@torch.inference_mode()
+def test_equals_the_reference(name: str, source: str, size: int) -> None:
+    network, reference = pair(name, source)
+    images = torch.randn(2, 3, size, size)
+    theirs = reference.eval()(images)
+    assert theirs.std() > 1e-3
+    assert_same(network.eval()(images), theirs)
+
+
+@torch.no_grad()
+def test_inception_v3_equals_torchvision_in_training() -> None:
+    """At the least size at which torchvision's auxiliary head works; ours is the same above it."""
+    network, reference = pair("inception_v3", "torchvision")
+    images = torch.randn(2, 3, 299, 299)
+    ours, theirs = network.train()(images), reference.train()(images)
+    assert isinstance(ours, TrainingOutput)
+    assert_same(ours.logits, theirs.logits)
+    assert_same(ours.auxiliary[0], theirs.aux_logits)
+    assert_same(network.aux.conv1.bn.running_var, reference.AuxLogits.conv0.bn.running_var)
+
+
+@torch.inference_mode()
+def test_the_releases_own_conventions_are_variants() -> None:
+    """TF-slim leaves padding out of v3's averages; Keras pads Xception's even grids at the end."""
+    network, reference = pair("inception_v3", "torchvision")
+    release = create("inception_v3", count_padding=False).eval()
+    release.load_state_dict(network.state_dict())
+    images = torch.randn(1, 3, 96, 96)
+    difference = (release(images) - reference.eval()(images)).abs().max()
+    assert 1e-4 < difference / reference(images).abs().max() < 1
