@@ -165,7 +165,7 @@ def test_eight_images_are_learnt_by_heart(name: str, size: int) -> None:
         pytest.param("se_inception", 32, "export", marks=pytest.mark.slow),
         pytest.param("inception_resnet_v1", 75, "script", marks=pytest.mark.slow),
         pytest.param("inception_v3", 75, "export", marks=pytest.mark.slow),
-        pytest.param("inception_resnet_v2", 75, "export", marks=pytest.mark.slow),
+        pytest.param("inception_resnet_v1", 75, "export", marks=pytest.mark.slow),
     ],
 )
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")

@@ -89,8 +89,8 @@ def test_inception_v3_equals_torchvision_in_training() -> None:
 
 
 @torch.inference_mode()
-def test_the_releases_own_conventions_are_variants() -> None:
-    """TF-slim leaves padding out of v3's averages; Keras pads Xception's even grids at the end."""
+def test_leaving_padding_out_of_the_averages_of_v3_is_a_variant() -> None:
+    """As TF-slim does: the same weights, another answer at the borders."""
     network, reference = pair("inception_v3", "torchvision")
     release = create("inception_v3", count_padding=False).eval()
     release.load_state_dict(network.state_dict())
