@@ -9,7 +9,6 @@ import torch
 
 from striate.anatomy.geometry import (
     Listed,
-    Mirrored,
     Reach,
     Repeat,
     Single,
@@ -277,7 +276,7 @@ def _roll(node: Node, sketches: list[Sketch], shapes: Shapes) -> None:
     for shift, dim in zip(node.attributes["shifts"], node.attributes["dims"], strict=False):
         size = node.shape[dim]
         at = tuple((q - shift) % size for q in range(size))
-        sketches[0].through(dim, Mirrored(size, size, padding=shift, places=at))
+        sketches[0].through(dim, Listed(size, size, 1, at, at))
 
 
 def _flip(node: Node, sketches: list[Sketch], shapes: Shapes) -> None:

@@ -205,7 +205,7 @@ def reflected(given: int, made: int, before: int, mode: str) -> Reach:
 
 @dataclass(frozen=True)
 class Mirrored(Window):
-    """Padding or rolling: a shift in the interior, `places` when each position counts."""
+    """Padding with the map's own values: a shift in the interior, `places` for each position."""
 
     places: tuple[int, ...] = ()
 

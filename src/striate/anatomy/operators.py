@@ -69,6 +69,7 @@ NAMES = {
     "div": "divide",
     "cat": "concatenate",
     "constant_pad_nd": "pad",
+    **{f"{kind}_pad{n}d": "pad" for kind in ("reflection", "replication") for n in (1, 2, 3)},
     "native_dropout": "dropout",
     "pixel_shuffle": "pixel shuffle",
     "pixel_unshuffle": "pixel unshuffle",
@@ -85,8 +86,6 @@ NAMES = {
     "lift_fresh": "alias",
     "amax": "maximum over axes",
     "amin": "minimum over axes",
-    "upsample_nearest2d": "upsample",
-    "upsample_bilinear2d": "upsample",
     "channel_shuffle": "channel shuffle",
     "native_channel_shuffle": "channel shuffle",
 }

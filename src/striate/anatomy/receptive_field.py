@@ -5,6 +5,8 @@
 branches meet, the least low and the greatest high count; where their jumps differ, the widest
 branch's jump is kept and the window widened until it holds every branch at every position.
 `windows` gives the same for each position by itself, clipped to what exists: what gradients find.
+(Borders are the one place where the two differ in kind: positions in mirrored padding see pixels
+inside the image, where the rule of the interior looks beyond it.)
 
 After global pooling, flattening or attention a position sees what the whole map before it saw,
 clipped to the image; where that is the whole image, `Axis.everything` is set. Gates as those of
@@ -17,6 +19,7 @@ constants.)
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil, floor
 
 import numpy as np
 
@@ -41,14 +44,15 @@ class Axis:
     everything: bool = False
 
     @property
-    def size(self) -> Number:
-        """The receptive field in pixels, which may be larger than the image."""
-        return self.high - self.low + 1
+    def size(self) -> int:
+        """The receptive field in whole pixels, which may be larger than the image."""
+        phases = self.jump.denominator  # where the jump is a fraction, positions differ
+        return max(high - low + 1 for low, high in map(self.window, range(phases)))
 
-    def window(self, position: int) -> tuple[Number, Number]:
+    def window(self, position: int) -> tuple[int, int]:
         """Give the first and the last pixel that `position` sees, not clipped to the image."""
         shift = 0 if self.everything else position * self.jump
-        return self.low + shift, self.high + shift
+        return ceil(self.low + shift), floor(self.high + shift)
 
 
 Field = tuple[Axis, Axis]

@@ -6,6 +6,7 @@ shapes alone, and each ATen operator that reads something of the input becomes a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -134,7 +135,7 @@ def _explain(
     where = f"{title}, layer '{tape.failed}' ({kind})" if tape.failed else title
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     reason = lines[0].rstrip(".") if lines else type(error).__name__
-    if isinstance(error, Unrecordable) or "meta tensor" in reason or "'Meta' backend" in reason:
+    if isinstance(error, Unrecordable) or re.search(r"\bmeta\b", reason, re.IGNORECASE):
         return NetworkError(
             where,
             f"its forward depends on values, not on shapes alone: {reason}",

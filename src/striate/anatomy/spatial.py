@@ -126,6 +126,9 @@ class Sketch:
                 need = 1
             dims.append(tuple(taken) or ((PLAIN, 1),))
         self.dims = dims
+        for index, dim in enumerate(dims):
+            if len(dim) > 1 and dim[0][0] != PLAIN and len(axes_of(dim)) == 1:
+                self.alone(index)  # windows put together again: each position repeats its window's
         return None
 
     def lose(self, shape: Sequence[int]) -> None:

@@ -155,6 +155,8 @@ class Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if not nodes and not (parameters and traits.costly):
             self._note_constant(traits, output, frozenset(parameters), tensors)
             return output
+        if traits.name == "aten.copy_.default" and self._origin_is_node(args[1]):
+            nodes = nodes[-1:]  # what was there is overwritten
         known = [self._origin_is_node(value) for value in tensors]
         operator, attributes = describe(traits, args, kwargs, output, known)
         if noise and operator == "multiply":
@@ -210,6 +212,10 @@ class Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _run(self, func: Any, traits: Traits, args: Any, kwargs: Any, tensors: list[Tensor]) -> Any:
         if traits.value_wanted and tensors and tensors[0].is_meta:
             raise Unrecordable(traits.value_wanted)
+        if traits.base == "index" and any(
+            value.dtype == torch.bool and value.is_meta for value in tensors[1:]
+        ):
+            raise Unrecordable("positions are chosen by value")
         if any(value.is_meta for value in tensors) and not all(value.is_meta for value in tensors):
             # A constant made on the CPU inside the forward. What is written into it has no values:
             # the constant keeps its own, and its origin says that it holds something of the input.

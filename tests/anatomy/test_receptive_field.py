@@ -1,0 +1,206 @@
+"""Receptive fields against gradients, published figures and the papers' recursion."""
+
+from __future__ import annotations
+
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from striate.anatomy.receptive_field import (
+    last_feature_map,
+    receptive_fields,
+    recursion,
+    windows,
+)
+from striate.anatomy.record import Graph, record
+from striate.zoo.create import create
+
+sys.path.insert(0, str(Path(__file__).parent))
+from random_networks import ROUGH, STEP, RandomNetwork, Spec, seen
+
+SIZE = st.tuples(st.integers(6, 17), st.integers(6, 17))
+QUIET = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def graph_of(name: str) -> Graph:
+    with torch.device("meta"):
+        network = create(name)
+        return record(network, torch.empty(1, *network.input_size), name=name)
+
+
+def check(steps: list[Spec], size: tuple[int, int], *, exact: bool) -> None:
+    network = RandomNetwork(steps)
+    graph = record(network, torch.empty(1, 1, *size))
+    field = receptive_fields(graph)[graph.outputs[0]]
+    window = windows(graph)[graph.outputs[0]]
+    assert field is not None
+    assert window is not None
+    for axis in (0, 1):
+        first, last = window[axis]
+        truth = seen(network, size, axis)
+        found = [(int(a), int(b)) if a <= b else None for a, b in zip(first, last, strict=True)]
+        assert found == truth
+        mirrored = any(step[0] == "border" for step in steps)
+        for position, pixels in enumerate(truth):
+            low, high = field[axis].window(position)
+            if pixels is None or mirrored:
+                continue
+            assert low <= pixels[0]
+            assert pixels[1] <= high
+            if exact and low >= 0 and high < size[axis]:
+                assert (low, high) == pixels
+
+
+@settings(QUIET, max_examples=40)
+@given(st.lists(STEP, min_size=1, max_size=5), SIZE)
+def test_the_rule_finds_what_gradients_find(steps: list[Spec], size: tuple[int, int]) -> None:
+    check(steps, size, exact=True)
+
+
+@settings(QUIET, max_examples=40)
+@given(st.lists(st.one_of(STEP, ROUGH), min_size=1, max_size=5), SIZE)
+def test_resampled_branches_are_bounded_and_their_windows_exact(
+    steps: list[Spec], size: tuple[int, int]
+) -> None:
+    check(steps, size, exact=False)
+
+
+# Araujo, Norris, Sim: Computing Receptive Fields of Convolutional Neural Networks, Distill 2019.
+@pytest.mark.parametrize(
+    ("name", "pixels"),
+    [
+        ("alexnet_owt", 195),
+        ("vgg16", 212),
+        ("resnet50", 483),
+        ("resnet101", 1027),
+        ("resnet152", 1507),
+        ("inception_v2", 699),
+        ("inception_v3", 1311),
+        ("inception_v4", 2071),
+        ("inception_resnet_v2", 3039),
+    ],
+)
+def test_published_figures_hold(name: str, pixels: int) -> None:
+    graph = graph_of(name)
+    last = last_feature_map(graph)
+    assert last is not None
+    field = receptive_fields(graph)[last]
+    assert field is not None
+    assert (field[0].size, field[1].size) == (pixels, pixels)
+    assert field[0].jump == 32
+    assert recursion(graph, last)[-1].size == pixels
+
+
+def test_the_recursion_of_a_chain_is_the_papers() -> None:
+    network = nn.Sequential(nn.Conv2d(1, 1, 5), nn.MaxPool2d(2), nn.Conv2d(1, 1, 3, dilation=2))
+    steps = recursion(record(network, torch.empty(1, 1, 32, 32)), 3)
+    # 1 -> (1 - 1)·1 + 5 = 5 -> (5 - 1)·2 + 2 = 10 -> (10 - 1)·1 + 5 = 14
+    assert [(step.kernel, step.stride, step.size) for step in steps if step.node] == [
+        (5, 1, 5),
+        (2, 2, 10),
+        (5, 1, 14),
+    ]
+
+
+def fields(network: nn.Module, *shapes: tuple[int, ...]) -> tuple[Graph, list]:
+    graph = record(network, *(torch.empty(shape) for shape in shapes))
+    return graph, list(receptive_fields(graph))
+
+
+class Lambda(nn.Module):
+    def __init__(self, function) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, *x: Tensor) -> Tensor:
+        return self.function(*x)
+
+
+def test_max_pooling_sees_what_average_pooling_sees() -> None:
+    shape = (1, 1, 13, 9)
+    for ceil in (False, True):
+        pools = (
+            nn.MaxPool2d(3, 2, 1, ceil_mode=ceil),
+            nn.AvgPool2d(3, 2, 1, ceil_mode=ceil),
+        )
+        first, second = (fields(pool, shape)[1][-1] for pool in pools)
+        assert first == second
+
+
+def test_global_pooling_sees_what_the_map_saw_and_no_more() -> None:
+    _, found = fields(nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1)), (1, 3, 8, 9))
+    height, width = found[-1]
+    assert (height.size, width.size, height.jump) == (8, 9, 0)
+    assert height.everything
+    # Stride 3 with a kernel of 2 leaves the last of 9 pixels unseen.
+    network = nn.Sequential(nn.Conv2d(3, 4, 2, stride=3), nn.Flatten(), nn.Linear(4 * 9, 2))
+    _, found = fields(network, (1, 3, 9, 9))
+    assert (found[-1][0].low, found[-1][0].high, found[-1][0].everything) == (0, 7, False)
+
+
+def test_gates_see_everything_and_can_be_left_aside() -> None:
+    network = create("se_resnet50")
+    graph = record(network, torch.empty(1, 3, 224, 224))
+    last = last_feature_map(graph)
+    assert last is not None
+    gated, local = receptive_fields(graph)[last], receptive_fields(graph, gates=False)[last]
+    assert gated is not None
+    assert local is not None
+    assert (gated[0].size, gated[0].everything, gated[0].jump) == (224, True, 32)
+    assert (local[0].size, local[0].everything) == (483, False)
+
+
+def test_group_normalisation_mixes_positions_and_layer_norm_of_channels_does_not() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.GroupNorm(2, 4))
+    assert fields(network, (1, 3, 9, 9))[1][-1][0].everything
+    pointwise = Lambda(lambda x: torch.layer_norm(x.permute(0, 2, 3, 1), (3,)))
+    assert fields(pointwise, (1, 3, 9, 9))[1][-1][0].size == 1
+
+
+def test_tokens_keep_their_place_until_attention() -> None:
+    def forward(x: Tensor) -> Tensor:
+        tokens = x.flatten(2).transpose(1, 2)
+        return tokens.transpose(1, 2).reshape(1, 4, 3, 5)
+
+    network = nn.Sequential(nn.Conv2d(3, 4, 4, stride=4), Lambda(forward))
+    field = fields(network, (1, 3, 12, 20))[1][-1]
+    assert [(axis.jump, axis.low, axis.high) for axis in field] == [(4, 0, 3), (4, 0, 3)]
+
+
+def test_windows_of_a_transformer_are_windows() -> None:
+    def attend(x: Tensor) -> Tensor:
+        windows = x.view(1, 2, 4, 6, 2, 3).permute(0, 2, 4, 3, 5, 1).reshape(8, 18, 2)
+        mixed = nn.functional.softmax(windows @ windows.transpose(1, 2), -1) @ windows
+        return mixed.view(1, 4, 2, 6, 3, 2).permute(0, 5, 1, 3, 2, 4).reshape(1, 2, 24, 6)
+
+    field = fields(Lambda(attend), (1, 2, 24, 6))[1][-1]
+    # A window is 6 by 3; the rule bounds where in it a position lies.
+    assert [axis.jump for axis in field] == [1, 1]
+    assert [axis.size for axis in field] == [11, 5]
+
+
+def test_what_cannot_be_followed_sees_everything() -> None:
+    _, found = fields(Lambda(lambda x: x.sort(2).values), (1, 3, 6, 7))
+    assert all(axis.everything for axis in found[-1])
+
+
+def test_a_second_input_of_another_size_is_laid_over_the_first() -> None:
+    network = Lambda(lambda a, b: a + nn.functional.interpolate(b, scale_factor=2))
+    _, found = fields(network, (1, 3, 8, 8), (1, 3, 4, 4))
+    assert (found[1][0].jump, found[1][0].size) == (2, 2)
+    assert found[-1][0].jump == 1
+    assert found[-1][0].low <= -1 + Fraction(0)
+    _, found = fields(Lambda(lambda a, b: a + b[:, :, None, None]), (1, 3, 8, 8), (1, 3))
+    assert found[1] is None
+    assert found[-1][0].size == 1
+
+
+def test_lists_of_shapes_without_an_image_see_nothing() -> None:
+    _, found = fields(nn.Linear(4, 2), (1, 4))
+    assert found == [None, None]
