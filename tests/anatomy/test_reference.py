@@ -104,7 +104,7 @@ MORE_TIMM = (
     "resnest14d",
     "resnetv2_50",
     "rexnet_100",
-    "sknet" + "resnet18",
+    "skresnet18",
     "tresnet_m",
     "twins_pcpvt_small",
     "visformer_tiny",
