@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from striate.anatomy.explain import Explanation
     from striate.anatomy.record import Graph
     from striate.anatomy.table import Table
+    from striate.data.preprocessing import Preprocessing
     from striate.zoo.resolve import Resolved
 
 Size = int | tuple[int, int]
@@ -253,3 +254,50 @@ def write_picture(found: Comparison, path: Path) -> None:
     known = {each.name: each.family for each in entries()}
     families = [known.get(one.name, one.name).partition("_")[0] for one in found.members]
     path.expanduser().resolve().write_text(draw(found, families), encoding="utf-8")
+
+
+def view(
+    network: str | Path | nn.Module,
+    output: Path | None = None,
+    *,
+    image: Path | None = None,
+    against: str | Path | nn.Module | None = None,
+    size: Size | None = None,
+) -> Path:
+    """Write a page on which a network can be explored; returns its path.
+
+    A run's page, and that of a module whose weights are in memory, shows what it answers to the
+    picture. `output` is the network's name with ``.html``, in the working directory, if None.
+    """
+    from striate.anatomy.view.build import write_view
+    from striate.data.decode import decode
+
+    found = open_network(network, size=size)
+    photo = None if image is None else decode(image)
+    other = None if against is None else record_network(open_network(against, size=size))
+    trained, preprocess = found.network, None
+    if found.source == "run":
+        trained = open_network(network, device="cpu", size=size).network
+        preprocess = _preprocessing(Path(str(network)), found.input)
+    given = not isinstance(network, (str, Path))
+    in_memory = given and all(value.device.type == "cpu" for value in trained.parameters())
+    return write_view(
+        output or Path(re.sub(r"[^\w.-]+", "-", found.name).strip("-") + ".html"),
+        record_network(found),
+        photo=photo,
+        photo_name="" if image is None else image.name,
+        network=trained if in_memory or found.source == "run" else None,
+        preprocess=preprocess,
+        against=other,
+    )
+
+
+def _preprocessing(folder: Path, shape: tuple[int, ...]) -> Preprocessing:
+    """What a run was trained with, for an input of `shape` where another size was asked for."""
+    from striate.runs.run import Run
+
+    stored = Run.open(folder).preprocessing
+    if stored.input_size == shape:
+        return stored
+    resize = max(shape[1:]) if stored.fit == "crop" else min(shape[1:])
+    return replace(stored, resize=resize, height=shape[1], width=shape[2])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -28,11 +27,11 @@ _LEAST_TILE = 16
 _BARE = PLUMBING | {"input"}
 
 
-class _Watch(Tape):  # type: ignore[no-untyped-call] # TorchDispatchMode is not typed
+class _Watch(Tape):  # type: ignore[no-untyped-call]
     """Keeps a sheet of every feature map in the moment that it is made, before it changes."""
 
-    def __init__(self, network: nn.Module, parameters: Mapping[str, Tensor], tile: int) -> None:
-        super().__init__(network, parameters)
+    def __init__(self, network: nn.Module, tile: int) -> None:
+        super().__init__(dict(network.named_modules()), dict(network.named_parameters()))
         self.sheets: dict[int, dict[str, Any]] = {}
         self._tile = tile
 
@@ -54,7 +53,7 @@ def activations(network: nn.Module, graph: Graph, image: Tensor) -> dict[int, di
     """
     count = sum(len(node.shape) == 4 for node in graph.nodes)
     tile = next((side for most, side in _TILES if count <= most), _LEAST_TILE)
-    watch = _Watch(network, dict(network.named_parameters()), tile)
+    watch = _Watch(network, tile)
     before = [(module, module.training) for module in network.modules()]
     network.eval()
     try:

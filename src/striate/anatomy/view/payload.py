@@ -6,6 +6,7 @@ Keys are short because there is one of each for every operator::
           reads, s shape (without the batch axis), m MACs, p parameters, b bytes of its output,
           f receptive field, gates left aside: [jump, low, high] for height and width, with
             [jump, null, null] where it sees everything; null where it sees nothing of the picture,
+          z its [height, width] in pixels; null where f is,
           e whether gates (squeeze-and-excitation) let it see everything nevertheless,
           w what lies under its kernel, dilation included: [height, width]; null without a kernel,
           x arithmetic: [what, rule, with numbers, result]
@@ -66,6 +67,7 @@ def payload(
                 "p": sum(graph.parameters[name] for name in node.parameters),
                 "b": node.bytes,
                 "f": _field(fields[node.index]),
+                "z": _sizes(fields[node.index]),
                 "e": _everything(gated[node.index]) and not _everything(fields[node.index]),
                 "w": _span(node),
                 "x": _arithmetic(graph, node),
@@ -115,12 +117,16 @@ def _field(axes: Field | None) -> list[list[float | None]] | None:
     ]
 
 
+def _sizes(axes: Field | None) -> list[int] | None:
+    return None if axes is None else [axis.size for axis in axes]
+
+
 def _everything(axes: Field | None) -> bool:
     return axes is not None and all(axis.everything for axis in axes)
 
 
 def _plain(value: Number) -> float:
-    return int(value) if value == int(value) else round(float(value), 6)
+    return int(value) if value == int(value) else round(float(value), 9)
 
 
 def _branch(item: Item, graph: Graph, place: Mapping[int, int]) -> Any:

@@ -279,16 +279,11 @@ class App {
   // Paper shows every pane whole, as large as its width allows.
   #print(before) {
     for (const pane of this.panes) {
-      if (before) {
-        const scale = Math.min(680 / pane.layout.width, 940 / pane.layout.height, 1);
-        pane.kept = [pane.x, pane.y, pane.scale];
-        pane.world.style.transform = `scale(${scale})`;
-        pane.element.style.height = `${pane.layout.height * scale + 40}px`;
-      } else {
-        pane.element.style.height = "";
-        [pane.x, pane.y, pane.scale] = pane.kept;
-        pane.move();
-      }
+      const scale = Math.min(680 / pane.layout.width, 940 / pane.layout.height, 1);
+      pane.printed = before;
+      pane.element.style.height = before ? `${pane.layout.height * scale + 50}px` : "";
+      if (before) pane.world.style.transform = `translate(10px, 36px) scale(${scale})`;
+      else pane.move();
     }
   }
 }

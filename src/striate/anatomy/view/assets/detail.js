@@ -120,10 +120,9 @@ class Detail {
     const [source] = op.in;
     const before = op.in.length === 1 && network.ops[source].f;
     if (!before || !op.f || !op.w) return [];
-    const sized = ([, low, high]) => (low === null ? null : high - low + 1);
     const lines = ["height", "width"].map((axis, at) => {
-      const [small, large, jump] = [sized(before[at]), sized(op.f[at]), before[at][0]];
-      if (small === null || large === null) return null;
+      if (before[at][1] === null || op.f[at][1] === null) return null;
+      const [small, large, jump] = [network.ops[source].z[at], op.z[at], before[at][0]];
       const rest = op.w[at] > 1 ? ` + ${op.w[at] - 1}·${jump}` : "";
       const whole = large === small + (op.w[at] - 1) * jump;
       return [`receptive field, ${axis}`, "r + (k − 1)·j", whole ? `${small}${rest}` : "", String(large)];

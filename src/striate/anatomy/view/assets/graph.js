@@ -206,6 +206,7 @@ class Pane {
   // The viewport.
 
   move() {
+    if (this.printed) return;
     const { width, height } = this.size();
     const room = 80;
     this.x = clamp(this.x, room - this.layout.width * this.scale, width - room);

@@ -86,7 +86,7 @@ class Network {
 
   // [height, width] of what one position of an operator's output sees, in pixels.
   seen(op) {
-    return this.ops[op].f.map(([, low, high], axis) => (low === null ? this.data.size[axis] : high - low + 1));
+    return this.ops[op].z;
   }
 
   // Whether an operator's output is a grid of positions that see different places.

@@ -111,7 +111,7 @@ class Sight {
     const [rows, columns] = network.ops[op].f.map(([jump, low, high], axis) => {
       if (low === null) return [0, network.data.size[axis] - 1];
       const shift = (cell[axis] ?? 0) * jump;
-      return [Math.floor(low + shift + 1e-6), Math.ceil(high + shift - 1e-6)];
+      return [Math.ceil(low + shift - 1e-6), Math.floor(high + shift + 1e-6)];
     });
     return { top: rows[0], bottom: rows[1], left: columns[0], right: columns[1] };
   }

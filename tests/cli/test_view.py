@@ -1,0 +1,43 @@
+"""``striate view`` and what it calls."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from striate import inspecting
+from striate.cli.view import view
+from striate.errors import StriateError
+
+
+def test_it_writes_a_page_named_after_the_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    view("lenet")
+    assert capsys.readouterr().out == f"{tmp_path / 'lenet.html'}\n"
+    page = (tmp_path / "lenet.html").read_text("utf-8")
+    assert "no trained weights were given" in page
+    view("torchvision:alexnet", tmp_path / "two.html", against="lenet", size=None)
+    assert "torchvision:alexnet against lenet" in (tmp_path / "two.html").read_text("utf-8")
+
+
+def test_a_photograph_and_a_module_with_weights(tmp_path: Path, photographs: Path) -> None:
+    image = next(photographs.rglob("*.jpg"))
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
+    before = network[0].weight.detach().clone()
+    path = inspecting.view(network, tmp_path / "own.html", image=image, size=(20, 30))
+    page = path.read_text("utf-8")
+    assert image.name in page
+    assert '"across":4' in page, "activations"
+    assert torch.equal(network[0].weight, before)
+
+
+def test_files_that_are_not_there(tmp_path: Path) -> None:
+    with pytest.raises(StriateError, match=r"absent\.jpg: cannot be read"):
+        inspecting.view("lenet", tmp_path / "a.html", image=tmp_path / "absent.jpg")
+    with pytest.raises(StriateError, match=r"no/a\.html: cannot be written"):
+        inspecting.view("lenet", tmp_path / "no" / "a.html")
