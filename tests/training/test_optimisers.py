@@ -1,0 +1,41 @@
+"""From a recipe's optimiser to PyTorch's: the class and its constants."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from striate.training.optimisers import make_optimiser
+from striate.training.recipe import Optimiser, load_recipe
+
+
+@pytest.mark.parametrize(
+    ("spec", "kind", "wanted"),
+    [
+        (Optimiser(momentum=0.8), "SGD", {"momentum": 0.8, "nesterov": False, "lr": 0.1}),
+        (Optimiser(name="adam", betas=(0.8, 0.9)), "Adam", {"betas": (0.8, 0.9)}),
+        (Optimiser(name="adamw", eps=1e-3), "AdamW", {"eps": 1e-3}),
+        (Optimiser(name="rmsprop", alpha=0.7), "RMSprop", {"alpha": 0.7}),
+        (Optimiser(name="adadelta", alpha=0.7), "Adadelta", {"rho": 0.7}),
+    ],
+)
+def test_the_constants_arrive(spec: Optimiser, kind: str, wanted: dict) -> None:
+    made = make_optimiser(torch.nn.Linear(2, 2), spec)
+    assert type(made).__name__ == kind
+    assert {key: made.defaults[key] for key in wanted} == wanted
+
+
+def test_the_mnist_example_is_trained_as_in_the_example() -> None:
+    recipe = load_recipe(
+        "classic",
+        network="mnist_example",
+        family="mnist_example",
+        normalised=False,
+        grey=True,
+        small=True,
+    )
+    made = make_optimiser(torch.nn.Linear(2, 2), recipe.optimiser)
+    example = torch.optim.Adadelta([torch.nn.Parameter(torch.ones(1))], lr=1.0)
+    assert {key: made.defaults[key] for key in ("lr", "rho", "eps", "weight_decay")} == {
+        key: example.defaults[key] for key in ("lr", "rho", "eps", "weight_decay")
+    }
