@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
-from sklearn.svm import SVC, LinearSVC
+from sklearn.svm import SVC, LinearSVC, l1_min_c
 
 from striate.errors import StriateError, nearest
 from striate.transferring.validation import Floats, Labels, Samples, Searched, Trial, better, search
@@ -29,7 +29,8 @@ Penalty = Literal["l2", "l1"]
 # scikit-learn's C, from the strongest hold to the weakest. Standardised features of a wide
 # embedding separate almost anything, so that the best is far below scikit-learn's default of 1.
 STRENGTHS = 10.0 ** np.arange(-4.0, 2.1, 0.5)
-L1_STRENGTHS = 10.0 ** np.arange(-3.0, 1.1, 0.5)
+#: Likewise, in units of the strength at which the first feature is let in.
+L1_STRENGTHS = 10.0 ** np.arange(0.5, 3.1, 0.5)
 LINEAR_STRENGTHS = 10.0 ** np.arange(-5.0, 0.6, 0.5)
 GAUSSIAN_STRENGTHS = (1.0, 10.0, 100.0)
 #: Widths of the Gaussian kernel, in units of 1 / features: squared distances between standardised
@@ -168,7 +169,9 @@ def _refuse(
 
 
 def _fit_softmax(samples: Samples, penalty: Penalty, seed: int) -> FittedHead:
-    strengths = STRENGTHS if penalty == "l2" else L1_STRENGTHS
+    strengths = STRENGTHS
+    if penalty == "l1":
+        strengths = L1_STRENGTHS * l1_min_c(samples.rows, samples.labels, loss="log")
     if samples.folds:
         # One estimator a fold goes along the whole path, each strength starting from the last.
         paths = [_regression(penalty, seed, tolerance=1e-3) for _ in samples.folds]

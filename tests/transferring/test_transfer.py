@@ -1,0 +1,241 @@
+"""From images and a backbone to a run that every command takes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import striate
+from striate.data.preprocessing import Preprocessing
+from striate.deploy.export import export_run
+from striate.errors import Interrupted, NetworkError, RunError, StriateError
+from striate.measuring import finish_transfer, samples
+from striate.runs.config import DataOrigin, RunConfig
+from striate.runs.run import CONFIG, WEIGHTS, Run
+from striate.runs.weights import write_weights
+from striate.transferring import transfer as module
+from striate.transferring.result import TransferResult
+from striate.transferring.transfer import TransferOptions, some, transfer
+from striate.zoo.create import create
+from striate.zoo.transferred import Transferred
+
+Carry = Callable[..., TransferResult]
+
+
+def make_source(folder: Path) -> Path:
+    """A run of ResNet-20 whose weights are chance: enough to tell colours apart."""
+    folder.mkdir()
+    config = RunConfig(
+        network="resnet20",
+        classes=("this", "that", "other", "more"),
+        in_channels=3,
+        preprocessing=Preprocessing(
+            resize=32, height=32, width=32, mean=(0.5,) * 3, std=(0.25,) * 3
+        ),
+        recipe={"name": "modern"},
+        data=DataOrigin(
+            origin="elsewhere",
+            fingerprint="0",
+            val_fraction=0.2,
+            train_images=8,
+            val_images=2,
+            test_images=0,
+            held_out="split",
+        ),
+        seed=0,
+        precision="float32",
+        device="cpu",
+        threads=1,
+    )
+    config.write(folder / CONFIG)
+    torch.manual_seed(0)
+    weights = create("resnet20", classes=4, in_channels=3).state_dict()
+    write_weights(folder / WEIGHTS, weights, identity=config.identity, epoch=1)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_source(tmp_path_factory.mktemp("sources") / "source")
+
+
+@pytest.fixture(scope="module")
+def carry(photographs: Path, source: Path, tmp_path_factory: pytest.TempPathFactory) -> Carry:
+    """Transfers onto the photographs, with features kept between the tests."""
+    cache = tmp_path_factory.mktemp("features")
+
+    def run(out: Path, **choices: Any) -> TransferResult:
+        given: dict[str, Any] = {"data": str(photographs), "backbone": source, "workers": 1}
+        given |= {"engine": "torch float32", "cache": cache, "out": out}
+        return finish_transfer(
+            transfer(TransferOptions(**(given | choices))), export=False, workers=1
+        )
+
+    return run
+
+
+def test_the_result_is_a_run(carry: Carry, tmp_path: Path, photographs: Path) -> None:
+    result = carry(tmp_path / "run", head="svm-rbf")
+    assert result.top1 > 0.9
+    run = Run.open(result.run)
+    network = run.network()
+    assert isinstance(network, Transferred)
+    assert run.config.network == "resnet20"
+    assert run.config.stem == "resnet20"
+    # Its figures come from features in float32, hence evaluating it anew repeats them.
+    again = striate.evaluate(run.path, workers=1)
+    assert again.loss == pytest.approx(result.loss, abs=1e-4)
+    assert again.top1 == result.top1
+    found = striate.predict(run.path, photographs / "red", workers=1)
+    assert len(found) == 12
+    assert json.dumps(result.to_json())
+    assert "C =" in result.summary()
+    page = result.report.read_text(encoding="utf-8")
+    assert "Support vectors" in page
+    assert "Gaussian SVM" in page
+    story = json.loads((run.path / "transfer.json").read_text())
+    assert [each["kind"] for each in story["compared"]] == ["softmax", "svm", "svm-rbf"]
+    assert story["head"]["chosen"]["strength"] == result.strength
+
+
+def test_the_second_run_reads_and_a_run_is_a_backbone(carry: Carry, tmp_path: Path) -> None:
+    carry(tmp_path / "one", head="softmax")
+    second = carry(tmp_path / "two", head="svm", views=1)
+    assert (second.features_computed, second.images_per_second) == (0, None)
+    # Of a transferred run, the backbone counts: the same weights, hence the same features.
+    third = carry(tmp_path / "three", backbone=tmp_path / "two")
+    assert third.validated is not None
+    assert Run.open(third.run).network() is not None
+    with pytest.raises(RunError, match="holds a run already"):
+        carry(tmp_path / "one")
+
+
+def test_views(carry: Carry, tmp_path: Path) -> None:
+    result = carry(tmp_path / "run", views=2, head="svm")
+    assert result.views == 2
+    assert result.features_computed >= 1
+    assert "2 views" in result.report.read_text(encoding="utf-8")
+
+
+def test_weights_of_another_head_are_not_taken(carry: Carry, tmp_path: Path) -> None:
+    run = carry(tmp_path / "run").run
+    text = (run / CONFIG).read_text()
+    (run / CONFIG).write_text(text.replace('kind = "softmax"\nfeatures', 'kind = "svm"\nfeatures'))
+    with pytest.raises(RunError, match="altered or replaced"):
+        Run.open(run).network()
+    (run / CONFIG).write_text(text.replace("[transfer.head]", "[transfer.heads]"))
+    with pytest.raises(RunError, match="transfer names no head"):
+        Run.open(run)
+
+
+def test_one_image_a_class_and_a_class_that_is_not_held_out(
+    carry: Carry, tmp_path: Path, photographs: Path
+) -> None:
+    few = tmp_path / "few"
+    for split, count in (("train", 1), ("val", 2)):
+        for name in ("red", "green", "blue"):
+            if (split, name) == ("val", "blue"):
+                continue
+            (few / split / name).mkdir(parents=True)
+            for image in sorted((photographs / name).iterdir())[4 * (split == "val") :][:count]:
+                shutil.copy(image, few / split / name)
+    notes: list[str] = []
+
+    class Listening(module.Silent):
+        def note(self, text: str) -> None:
+            notes.append(text)
+
+    options = TransferOptions(
+        data=str(few),
+        backbone=tmp_path / "source",
+        out=tmp_path / "run",
+        engine="torch float32",
+        workers=1,
+    )
+    make_source(tmp_path / "source")
+    made = transfer(options, Listening())
+    assert any("nothing can be held out" in note for note in notes)
+    assert any("no image is held out of: blue" in note for note in notes)
+    result = finish_transfer(made, export=False, workers=1)
+    assert result.validated is None
+    page = result.report.read_text(encoding="utf-8")
+    assert "one image a class" in page
+    with pytest.raises(StriateError, match="one image to train on"):
+        transfer(TransferOptions(**{**vars(options), "head": "svm", "out": tmp_path / "other"}))
+
+
+@pytest.mark.parametrize(
+    ("choices", "said"),
+    [
+        ({"freeze": "half"}, "--freeze half: must be all, none, or a number of stages"),
+        ({"freeze": "9"}, r"below the network's \d+ stages \(1 conv"),
+        ({"epochs": 3}, "--epochs 3: has no meaning where the backbone is frozen"),
+        ({"val_fraction": 1.5}, "--val-fraction 1.5"),
+        ({"head": "knn"}, "--head knn: there is no such head"),
+        ({"weights": "timm"}, "a run has its own weights"),
+    ],
+)
+def test_what_cannot_be_meant(
+    choices: dict[str, Any], said: str, carry: Carry, tmp_path: Path
+) -> None:
+    with pytest.raises(StriateError, match=said):
+        carry(tmp_path / "run", **choices)
+    assert not (tmp_path / "run" / CONFIG).exists()
+
+
+def test_a_backbone_that_there_is_not(carry: Carry, tmp_path: Path) -> None:
+    with pytest.raises(NetworkError, match="did you mean"):
+        carry(tmp_path / "run", backbone="resnet18x", weights="torchvision")
+
+
+def test_an_interrupted_transfer_goes_on_from_its_features(
+    carry: Carry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "fit_head", stop)
+        with pytest.raises(Interrupted, match="run the same command again"):
+            carry(tmp_path / "run", seed=4)
+    assert not (tmp_path / "run" / CONFIG).exists()
+    assert carry(tmp_path / "run", seed=4).features_computed == 0
+
+
+def test_some_images_of_every_class() -> None:
+    labels = np.repeat([0, 1, 2], [1, 100, 900])
+    chosen = some(labels, 100, seed=0)
+    assert np.bincount(labels[chosen]).tolist() == [1, 10, 90]
+    assert (np.diff(chosen) > 0).all()
+    assert len(some(labels, 1001, seed=0)) == 1001
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("head", ["softmax", "svm", "svm-rbf"])
+def test_the_export_holds_backbone_and_head(carry: Carry, tmp_path: Path, head: str) -> None:
+    run = Run.open(carry(tmp_path / "run", head=head).run)
+    report = export_run(run, run.path / "whole.onnx", samples(run))
+    assert report.verified.onnxruntime < 1e-4
+    assert report.verified.openvino < 1e-4
+
+
+@pytest.mark.slow
+def test_curves(carry: Carry, tmp_path: Path) -> None:
+    result = carry(tmp_path / "run", head="svm", curve=True)
+    story = json.loads((result.run / "transfer.json").read_text())
+    points = story["curve"]["images"]
+    assert [point["images"] for point in points][:3] == [1, 2, 5]
+    assert set(points[0]["accuracy"]) == {"softmax"}
+    assert set(points[1]["accuracy"]) == {"softmax", "svm", "svm-rbf"}
+    stages = story["curve"]["stages"]
+    assert stages["frozen"][0] == 0
+    assert len(stages["curves"][0]["accuracy"]) == len(stages["frozen"])
+    page = result.report.read_text(encoding="utf-8")
+    assert "What more would give" in page
