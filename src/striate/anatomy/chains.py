@@ -72,6 +72,11 @@ class Step:
     jump: Pair
     lines: tuple[Line, ...]
 
+    def to_json(self) -> dict[str, Any]:
+        """The layer as a JSON object."""
+        plain = {key: value for key, value in vars(self).items() if key not in {"text", "lines"}}
+        return {"layer": self.text, **plain, "arithmetic": [line.to_json() for line in self.lines]}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Chain:
@@ -116,20 +121,7 @@ class Chain:
             "macs": self.macs,
             "memory": self.memory,
             "receptive_field": list(self.receptive_field),
-            "layers": [
-                {
-                    "layer": step.text,
-                    "operator": step.operator,
-                    "output": list(step.output),
-                    "parameters": step.parameters,
-                    "macs": step.macs,
-                    "memory": step.memory,
-                    "receptive_field": list(step.receptive_field),
-                    "jump": list(step.jump),
-                    "arithmetic": [line.to_json() for line in step.lines],
-                }
-                for step in self.steps
-            ],
+            "layers": [step.to_json() for step in self.steps],
         }
 
 

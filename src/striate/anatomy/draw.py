@@ -146,7 +146,7 @@ def _log_range(values: Sequence[float]) -> tuple[float, float]:
     return low - room, high + room
 
 
-def _rate_range(values: Sequence[float]) -> tuple[float, float, int]:
+def _rate_range(values: Sequence[float]) -> tuple[int, int, int]:
     span = max(values) - min(values)
     step = 5 if span > 12 else 2 if span > 4 else 1
     low = math.floor(min(values) / step - 0.35) * step
@@ -246,7 +246,7 @@ def place(points: Sequence[Point]) -> list[Label]:
     placed: dict[int, Label] = {}
     for at in order:
         choices = list(_around(points[at]))
-        placed[at] = min(choices, key=lambda label: _cost(label, points, at, list(placed.values())))
+        placed[at] = min(choices, key=lambda label: _cost(label, points, at, placed))
     return [placed[at] for at in range(len(points))]
 
 

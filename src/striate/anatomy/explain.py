@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from math import ceil, floor
 from typing import Any
 
 from striate.anatomy.arithmetic import arithmetic
@@ -294,14 +295,7 @@ def _sights(
     found = []
     for axis, position, pixels in zip(field, where, image, strict=True):
         low, high = axis.window(position)
-        found.append(
-            Sight(
-                position=position,
-                first=-(-low // 1) if low % 1 else int(low),
-                last=int(high // 1),
-                image=pixels,
-            )
-        )
+        found.append(Sight(position=position, first=ceil(low), last=floor(high), image=pixels))
     return tuple(found)
 
 

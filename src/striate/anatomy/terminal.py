@@ -132,25 +132,28 @@ def show_explanation(found: Explanation, console: Console) -> None:
     _recursions(found, console)
     if found.sights:
         _heading("What one position sees", console)
-        rows, columns = (_window(sight) for sight in found.sights)
         where = ",".join(str(sight.position) for sight in found.sights)
-        console.print(f"position {where} sees rows {rows}")
-        console.print(f"{'':{len(where) + 14}} columns {columns}")
+        grid = Grid.grid(padding=(0, 2, 0, 0))
+        for name, sight in zip(("rows", "columns"), found.sights, strict=True):
+            first = f"position {where} sees" if name == "rows" else ""
+            grid.add_row(first, name, *_window(sight))
+        console.print(grid)
 
 
 def _seen(found: Explanation) -> Line:
     return Line(what="receptive field", rule="", filled="", value=pair(found.receptive_field))
 
 
-def _window(sight: Sight) -> str:
+def _window(sight: Sight) -> tuple[str, str]:
+    """The pixels of the image, and those that it would take beyond its edges."""
     low, high = sight.clipped
-    text = f"{low} to {high} of 0 to {sight.image - 1}"
     beyond = []
     if sight.first < 0:
         beyond.append(f"{sight.first} to -1")
     if sight.last >= sight.image:
         beyond.append(f"{sight.image} to {sight.last}")
-    return text + (f"; {' and '.join(beyond)} would lie outside" if beyond else "")
+    outside = f"{' and '.join(beyond)} lie outside" if beyond else ""
+    return f"{low} to {high} of 0 to {sight.image - 1}", outside
 
 
 def _heading(text: str, console: Console) -> None:

@@ -1,0 +1,77 @@
+"""``table``, ``explain`` and ``compare`` as commands."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from striate.cli import compare, explain, table
+from striate.errors import StriateError
+
+app = typer.Typer()
+for command in (table.table, explain.explain, compare.compare):
+    app.command()(command)
+
+
+def run(*arguments: str) -> str:
+    done = CliRunner().invoke(app, list(arguments), env={"COLUMNS": "100"})
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def test_table() -> None:
+    assert json.loads(run("table", "lenet", "--json"))["totals"]["parameters"] == 61_706
+    assert run("table", "lenet", "--csv").splitlines()[1].startswith("conv1,convolution,Conv2d")
+    assert run("table", "lenet", "--markdown").splitlines()[1].startswith("| :-- |")
+    shown = run("table", "resnet18", "--size", "64x96", "--depth", "1")
+    assert "3×64×96" in shown
+    assert len(shown.splitlines()) < 24
+    many = run("table", "resnet18", "--depth", "0")
+    assert "conv5_x.1.bn2" in many
+
+
+def test_explain() -> None:
+    shown = run("explain", "lenet", "conv2", "--at", "0,0")
+    assert "(5·5·6 + 1)·16" in shown
+    assert "position 0,0 sees  rows     0 to 13 of 0 to 31" in shown
+    assert json.loads(run("explain", "lenet", "conv2", "--json"))["receptive_field"] == [14, 14]
+    asked = ["--conv", "5x5 128->256 @100", "--conv", "1x1 128->32, 5x5 32->256"]
+    assert "3.92 times fewer" in run("explain", *asked)
+    assert [each["macs"] for each in json.loads(run("explain", *asked, "--json"))] == [
+        8_192_000_000,
+        2_088_960_000,
+    ]
+
+
+def test_compare(tmp_path: Path) -> None:
+    picture = tmp_path / "two.svg"
+    shown = run("compare", "lenet", "alexnet", "-o", str(picture))
+    assert "61 M" in shown
+    assert picture.read_text("utf-8").startswith("<svg")
+    plain = json.loads(run("compare", "lenet", "--time", "--json"))
+    assert plain["networks"][0]["milliseconds"] > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("table", "lenett"), "did you mean 'lenet'"),
+        (("table", "lenet", "--json", "--csv"), "exclude one another"),
+        (("table", "lenet", "--size", "big"), "--size big: is not understood"),
+        (("explain", "lenet"), "needs a layer; see `striate table lenet"),
+        (("explain",), "needs a network"),
+        (("explain", "lenet", "conv9"), "did you mean 'conv"),
+        (("explain", "lenet", "conv1", "--at", "99,0"), "has 28 rows"),
+        (("explain", "lenet", "--conv", "3x3 1->1"), "asks about no network"),
+        (("compare", "lenet", "-o", "x.png"), "pictures are SVG files"),
+    ],
+)
+def test_faults_are_ours_to_word(arguments: tuple[str, ...], message: str) -> None:
+    with pytest.raises(StriateError, match=message):
+        run(*arguments)
