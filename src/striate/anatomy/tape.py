@@ -78,6 +78,11 @@ class Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]
         for name, value in parameters.items():
             self._remember(value, Origin(-1, frozenset((name,))))
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Keep PyTorch from loading its compiler, seconds of work, to say that it is not used."""
+        return False
+
     # -- what the network is given, and what it gives ------------------------------------------
 
     def add_input(self, value: Tensor) -> Tensor:
@@ -222,7 +227,7 @@ class Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if traits.in_place and not args[0].is_meta:
                 return args[0]
             args, kwargs = _on_meta(args), {key: _on_meta(value) for key, value in kwargs.items()}
-        elif tensors and tensors[0].is_meta:
+        elif tensors and tensors[0].is_meta and not kwargs:
             shortcut = shape_of_output(traits, args)
             if shortcut is not None:
                 return shortcut
