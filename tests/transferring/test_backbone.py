@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from striate.data.preprocessing import Preprocessing
 from striate.errors import NetworkError, RunError, StriateError, WeightsError
-from striate.runs.weights import digest
+from striate.runs.config import DataOrigin, RunConfig
+from striate.runs.run import Run
+from striate.runs.weights import digest, write_weights
 from striate.transferring import backbone as module
 from striate.transferring.backbone import Backbone, behead, open_backbone
 from striate.zoo.create import create
@@ -91,6 +93,39 @@ def test_weights_that_nobody_declared_anything_about(tmp_path: Path) -> None:
         open_backbone("resnet20", file)
 
 
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """A run whose weights are random."""
+    pixels = Preprocessing(resize=32, height=32, width=32, mean=(0.5,) * 3, std=(0.25,) * 3)
+    origin = DataOrigin(
+        origin="digits",
+        fingerprint="ab" * 32,
+        val_fraction=0.2,
+        train_images=8,
+        val_images=2,
+        test_images=0,
+        held_out="split",
+    )
+    config = RunConfig(
+        network="googlenet_bn",
+        classes=("a", "b", "c"),
+        in_channels=3,
+        variant={"auxiliary": True},
+        preprocessing=pixels,
+        recipe={},
+        data=origin,
+        seed=0,
+        precision="float32",
+        device="cpu",
+        threads=1,
+    )
+    config.write(tmp_path / "run.toml")
+    network = create("googlenet_bn", classes=3, auxiliary=True)
+    path = tmp_path / "model.safetensors"
+    write_weights(path, network.state_dict(), identity=config.identity, epoch=1)
+    return Run.open(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("spec", "weights", "kind", "message"),
     [
@@ -119,7 +154,7 @@ def test_weights_of_another_network(timm_file: Path) -> None:
         open_backbone("torchvision:squeezenet1_1", timm_file)
 
 
-def test_a_run(run: Any) -> None:
+def test_a_run(run: Run) -> None:
     found = open_backbone(run.path)
     assert open_backbone(str(run.path)).weights_digest == found.weights_digest
     assert found.preprocessing == run.preprocessing
@@ -143,9 +178,12 @@ def test_the_digest_is_that_of_the_trunk(tmp_path: Path) -> None:
 
 
 def test_a_network_without_a_classifier() -> None:
-    trunk = nn.Sequential(nn.Conv2d(3, 8, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    with pytest.raises(NetworkError, match=r"layer '0'"):
+    trunk = nn.Sequential(nn.Conv2d(3, 8, 1), nn.Conv2d(8, 8, 3), nn.Flatten())
+    with pytest.raises(NetworkError, match=r"layer '1'"):
         behead("trunk", trunk, (3, 8, 8))
+    joined = nn.Sequential(nn.Conv2d(3, 8, 1), nn.Flatten())
+    with pytest.raises(NetworkError, match=r"'0': is the last .* gives 8 values, not .* 512 out"):
+        behead("joined", joined, (3, 8, 8))
     with pytest.raises(NetworkError, match="no convolution or linear layer"):
         behead("nothing", nn.Sequential(nn.Flatten()), (3, 8, 8))
 
@@ -159,3 +197,6 @@ def test_real_weights() -> None:
     found: Backbone = module.open_backbone("timm:efficientnet_lite0", file)
     with torch.inference_mode():
         assert found.network(torch.zeros(1, 3, 64, 64)).shape == (1, 1280)
+    # The library declares ImageNet's mean and deviation; the weights know better.
+    assert found.preprocessing.mean == found.preprocessing.std == (0.5, 0.5, 0.5)
+    assert "fit mean 0.5, deviation 0.5, which are used" in found.note

@@ -51,9 +51,7 @@ def compute(backbone: Backbone, images: ImageSet, **options: Any) -> FeatureSet:
         ("openvino bfloat16", 0.05),
     ],
 )
-def test_engines_agree(
-    backbone: Backbone, images: ImageSet, engine: str, share: float
-) -> None:
+def test_engines_agree(backbone: Backbone, images: ImageSet, engine: str, share: float) -> None:
     if "openvino" in engine:
         pytest.importorskip("openvino")
     found = features(backbone, images, engine=engine, workers=2)

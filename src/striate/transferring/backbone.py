@@ -19,11 +19,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from striate.anatomy.record import Graph, record
+from striate.anatomy.embedding import find_embedding
+from striate.anatomy.record import record
 from striate.data.preprocessing import Preprocessing
 from striate.errors import NetworkError, StriateError, WeightsError
 from striate.runs.run import Run, is_run_folder
 from striate.runs.weights import digest
+from striate.transferring.normalisation import contradicted
 from striate.zoo.mapping import ORIGINS, Origin, Source
 from striate.zoo.resolve import PREFIXES, resolve
 from striate.zoo.transferred import Headless, Transferred
@@ -33,8 +35,6 @@ from striate.zoo.weights import create_with, fetch, imagenet_classes, preprocess
 # torchvision's weights for these were trained on images from -1 to 1, which its networks make of
 # what its transforms give, but only if told so; the pre-processing can do it as well.
 _TRANSFORMING = ("googlenet", "inception_v3")
-
-_CLASSIFYING = ("linear", "convolution", "matrix product")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +52,7 @@ class Backbone:
     classes: what it told apart; None where nobody knows.
     weights_digest: SHA-256 over the names, types, shapes and values of its weights.
     origin: where the weights come from, for people.
+    note: what a person should know, or an empty string.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Backbone:
     classes: tuple[str, ...] | None
     weights_digest: str
     origin: str
+    note: str = ""
 
 
 def open_backbone(spec: str | Path, weights: str | Path | None = None) -> Backbone:
@@ -144,6 +146,7 @@ def _open_catalogue(name: str, weights: str | Path | None) -> Backbone:
         classes=published.classes,
         weights_digest=digest(headless.state_dict()),
         origin=published.name,
+        note=published.note,
     )
 
 
@@ -171,14 +174,23 @@ def _open_library(spec: str, library: Source, name: str, weights: str | Path | N
         what=label,
         remedy=f"{spec} takes other weights",
     )
+    fitting = None if weights == library else contradicted(headless, preprocessing)
+    note = ""
+    if fitting is not None:
+        note = (
+            f"{label}: its batch norm statistics contradict the normalisation that {library} "
+            f"declares for {name} and fit mean {_few(fitting.mean)}, deviation "
+            f"{_few(fitting.std)}, which are used"
+        )
     return Backbone(
         name=spec,
         spec=spec,
         network=headless,
-        preprocessing=preprocessing,
+        preprocessing=fitting or preprocessing,
         classes=imagenet_classes() if rows == {1000} else None,
         weights_digest=digest(headless.state_dict()),
         origin=label,
+        note=note,
     )
 
 
@@ -189,6 +201,13 @@ def _weightless(spec: str, libraries: Sequence[str], why: str = "") -> WeightsEr
         f"backbone '{spec}'",
         why or "has learned nothing without weights",
         f"give {' or '.join(given)}, or name a run's folder",
+    )
+
+
+def _few(values: Sequence[float]) -> str:
+    """``0.5`` for three equal numbers, ``(0.485, 0.456, 0.406)`` for others."""
+    return (
+        f"{values[0]:g}" if len(set(values)) == 1 else f"({', '.join(map('{:g}'.format, values))})"
     )
 
 
@@ -216,43 +235,14 @@ def behead(name: str, network: nn.Module, input_size: tuple[int, int, int]) -> H
     """
     with torch.device("meta"):
         graph = record(network, torch.empty(1, *input_size), name=name)
-    try:
-        path = find_classifier(graph)
-    except NetworkError:
-        if not type(network).__module__.startswith("striate.zoo."):
-            raise
-        path = ""  # LeNet-5's distances to prototypes: it knows its embedding all the same
-    return Headless(network, path).eval()
-
-
-def find_classifier(graph: Graph) -> str:
-    """The path of the layer that makes the classes: the last linear one or convolution.
-
-    What follows it may be anything without weights: activations, pooling, a softmax.
-
-    Raises
-    ------
-    NetworkError: that layer gives another number of values than the network, or is no module.
-    """
-    nodes = graph.nodes
-    waiting, seen = set(graph.outputs[:1]), set[int]()
-    while waiting:
-        index = max(waiting)
-        waiting.remove(index)
-        seen.add(index)
-        node = nodes[index]
-        if node.parameters and node.operator in _CLASSIFYING:
-            break
-        waiting.update(set(node.inputs) - seen)
-    else:
-        raise NetworkError(f"backbone '{graph.network}'", "has no layer that makes classes")
-    outputs = nodes[graph.outputs[0]].shape[-1]
-    axis = 1 if len(node.shape) == 4 else -1
-    if node.shape[axis] != outputs or not node.module:
+    layer = find_embedding(graph).layer
+    headless = Headless(network, layer).eval()
+    outputs = graph.nodes[graph.outputs[0]].shape[-1]
+    if headless.outputs not in (0, outputs):
         raise NetworkError(
-            f"backbone '{graph.network}', layer '{node.name}'",
-            f"is the last with weights and gives {node.shape[axis]:,} values, not the network's "
+            f"backbone '{name}', layer '{layer}'",
+            f"is the last with weights and gives {headless.outputs:,} values, not the network's "
             f"{outputs:,} outputs",
             "its classifier cannot be told apart; choose another backbone",
         )
-    return node.module
+    return headless
