@@ -414,13 +414,11 @@ def _by_stages_sentence(found: Mapping[str, Any]) -> str:
     said = []
     for line in found["curves"]:
         best = max(range(len(line["accuracy"])), key=line["accuracy"].__getitem__)
-        where = (
-            "with all stages frozen"
-            if best == len(found["frozen"]) - 1
-            else f"with {plural(found['frozen'][best], 'stage')} frozen"
-        )
-        said.append(f"with {count(line['images'])} images a class {where}")
+        last = best == len(found["frozen"]) - 1
+        where = "all stages" if last else plural(found["frozen"][best], "stage")
+        said.append(f"of {count(line['images'])} images a class, with {where} frozen")
     return (
-        f"Best {' and '.join(said)}. Each point was trained for {found['epochs']} epochs and "
-        f"judged on {plural(found['judged'], 'image')}: look at the tendency, not at single points."
+        f"Training made the most {', and '.join(said)}. Each point was trained for "
+        f"{found['epochs']} epochs and judged on {plural(found['judged'], 'image')}: look at the "
+        "tendency, not at single points."
     )
