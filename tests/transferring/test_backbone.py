@@ -129,8 +129,13 @@ def run(tmp_path: Path) -> Run:
 @pytest.mark.parametrize(
     ("spec", "weights", "kind", "message"),
     [
-        ("resnet18", None, WeightsError, "give --weights torchvision or --weights FILE"),
-        ("timm:resnet18", None, WeightsError, "has learned nothing.*give --weights timm or"),
+        ("resnet18", None, WeightsError, "give --weights torchvision.* or a file, or"),
+        (
+            "timm:resnet18",
+            None,
+            WeightsError,
+            "has learned nothing.*give --weights timm or a file, or",
+        ),
         ("timm:resnet18", "torchvision", WeightsError, "cannot take torchvision's weights"),
         ("resnet19", None, NetworkError, "not in the catalogue; did you mean"),
         ("efficientnet_lite0", None, NetworkError, "timm:efficientnet_lite0 is timm's"),

@@ -110,18 +110,21 @@ def _open_run(path: Path, weights: str | Path | None) -> Backbone:
     if weights is not None:
         raise WeightsError(f"--weights {weights}", "a run has its own weights", "leave it out")
     network, config = run.network(), run.config
+    spec: str = config.network
+    options = {
+        "classes": len(run.classes),
+        "in_channels": config.in_channels,
+        **config.variant,
+    }
     if isinstance(network, Transferred):
         headless = network.backbone
+        spec, options = config.transfer["spec"], config.transfer["options"]
     else:
-        headless = behead(config.network, network, run.preprocessing.input_size)
+        headless = behead(spec, network, run.preprocessing.input_size)
     return Backbone(
         name=str(run.path),
-        spec=config.network,
-        options={
-            "classes": len(run.classes),
-            "in_channels": config.in_channels,
-            **config.variant,
-        },
+        spec=spec,
+        options=options,
         network=headless,
         preprocessing=run.preprocessing,
         classes=run.classes,
@@ -196,11 +199,11 @@ def _open_library(spec: str, library: Source, name: str, weights: str | Path | N
 
 def _weightless(spec: str, libraries: Sequence[str], why: str = "") -> WeightsError:
     """The error for a backbone without weights, which says where there are some."""
-    given = [f"--weights {library}" for library in libraries] + ["--weights FILE"]
+    sources = ", ".join(libraries) + " or a file" if libraries else "FILE"
     return WeightsError(
         f"backbone '{spec}'",
         why or "has learned nothing without weights",
-        f"give {' or '.join(given)}, or name a run's folder",
+        f"give --weights {sources}, or name a run's folder",
     )
 
 

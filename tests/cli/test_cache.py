@@ -1,0 +1,73 @@
+"""The command that shows and prunes what is kept on disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from striate.cli.cache import cache
+from striate.transferring.cache import ABOUT, Shelf
+
+
+@pytest.fixture
+def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The features of one backbone, last used forty days ago."""
+    monkeypatch.setenv("STRIATE_CACHE", str(tmp_path))
+    about = {"backbone": "[red]net", "engine": "torch float32", "view": "as evaluated"}
+    kept = Shelf(tmp_path, {"weights": "ab"}, about)
+    kept.add([f"{number:032x}" for number in range(3)], np.zeros((3, 5), np.float32))
+    kept.close()
+    then = time.time() - 40 * 86_400
+    os.utime(kept.path / ABOUT, (then, then))
+    return kept.path
+
+
+def test_it_shows_what_is_there(shelf: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cache()
+    shown = capsys.readouterr().out
+    assert str(shelf.parents[1]) in shown.replace("\n", "")
+    assert "[red]net" in shown
+    assert shelf.exists()
+
+
+def test_json(shelf: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cache(as_json=True)
+    document = json.loads(capsys.readouterr().out)
+    (kept,) = document["kept"]
+    assert (kept["backbone"], kept["images"], kept["width"]) == ("[red]net", 3, 5)
+    assert kept["path"] == str(shelf)
+    assert document["bytes"] == kept["bytes"] == 64 + 3 * (16 + 4 * 5)
+    assert document["removed"] == []
+
+
+@pytest.mark.parametrize(
+    ("options", "gone"),
+    [
+        ({"prune": True}, True),
+        ({"older_than": 39.0}, True),
+        ({"older_than": 41.0}, False),
+        ({"prune": True, "older_than": 41.0}, False),
+        ({"everything": True}, True),
+    ],
+)
+def test_it_removes_what_is_old(
+    shelf: Path,
+    capsys: pytest.CaptureFixture[str],
+    options: dict[str, bool | float],
+    gone: bool,
+) -> None:
+    cache(**options, as_json=True)  # type: ignore[arg-type]
+    document = json.loads(capsys.readouterr().out)
+    assert len(document["removed"]) == gone
+    assert shelf.exists() != gone
+
+
+def test_nothing_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STRIATE_CACHE", str(tmp_path / "none"))
+    cache(prune=True)
+    assert not (tmp_path / "none").exists()
