@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from striate.anatomy.receptive_field import receptive_fields
 from striate.anatomy.record import Graph, record
 from striate.anatomy.rules import macs
+from striate.anatomy.table import table
 from striate.anatomy.view.activations import CHANNELS, activations
 from striate.anatomy.view.build import render, write_view
 from striate.anatomy.view.payload import payload
@@ -116,6 +117,12 @@ def test_the_page_knows_what_python_knows(graph: Graph, known: dict[str, Any]) -
     lines = {what: (filled, value) for what, _, filled, value in by_name["stem"]["x"]}
     assert lines["parameters"] == ("(3·3·3 + 1)·4", "112")
     assert lines["MACs"] == ("3·3·3·4·16·16", "27\u202f648")
+
+
+def test_what_is_shown_adds_up_to_the_totals(graph: Graph, known: dict[str, Any]) -> None:
+    totals = table(graph).totals
+    assert sum(op["m"] for op in known["ops"]) == totals.macs
+    assert sum(op["b"] for op in known["ops"]) == totals.memory
 
 
 def test_shared_parameters_count_once_in_a_group(known: dict[str, Any]) -> None:

@@ -65,7 +65,7 @@ def payload(
                 "s": list(node.shape[1:]),
                 "m": macs(node, graph),
                 "p": sum(graph.parameters[name] for name in node.parameters),
-                "b": node.bytes,
+                "b": node.bytes if node.aten else 0,  # inputs are given, not made
                 "f": _field(fields[node.index]),
                 "z": _sizes(fields[node.index]),
                 "e": _everything(gated[node.index]) and not _everything(fields[node.index]),

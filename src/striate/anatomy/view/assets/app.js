@@ -42,9 +42,7 @@ class App {
     network.ops.forEach((op, index) => {
       if (network.isGrid(index) && Math.max(...network.seen(index)) < Math.max(...network.data.size) * 0.6) best = index;
     });
-    let item = network.leaves[best];
-    for (let group = item.parent; group; group = group.parent) if (!group.open) item = group;
-    return item;
+    return network.shown(network.leaves[best]);
   }
 
   choose(item, { cell, reveal = false } = {}) {
@@ -61,9 +59,7 @@ class App {
   // After groups of a pane were opened or closed: paint, and stay with what is chosen.
   refresh(pane) {
     pane.paint();
-    let item = this.selected.network === pane.network ? this.selected : null;
-    while (item?.parent && !pane.layout.boxes.has(item)) item = item.parent;
-    if (item?.parent) pane.show(item);
+    if (this.selected.network === pane.network) pane.show(pane.network.shown(this.selected));
     this.remember();
   }
 
@@ -208,9 +204,7 @@ class App {
 
   #walk(key) {
     const pane = this.panes[this.selected.network.number];
-    let from = this.selected;
-    while (!pane.layout.boxes.has(from)) from = from.parent;
-    const next = pane.neighbour(from, key);
+    const next = pane.neighbour(pane.network.shown(this.selected), key);
     if (!next) return;
     this.choose(next, { reveal: true });
     this.focus(next);
@@ -273,7 +267,7 @@ class App {
   #recallAndDraw() {
     this.#recall();
     this.panes.forEach((pane) => pane.draw());
-    this.choose(this.selected, { cell: this.askedCell, reveal: true });
+    this.choose(this.selected.network.shown(this.selected), { cell: this.askedCell, reveal: true });
   }
 
   // Paper shows every pane whole, as large as its width allows.

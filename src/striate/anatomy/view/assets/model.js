@@ -128,9 +128,11 @@ class Network {
     }
   }
 
-  // Items that can be seen now, from the input on.
-  visible(item = this.root) {
-    return item.children.flatMap((child) => (child.open ? [child, ...this.visible(child)] : [child]));
+  // The item, or the closed group that it is hidden in.
+  shown(item) {
+    let found = item;
+    for (let group = item.parent; group; group = group.parent) if (!group.open) found = group;
+    return found;
   }
 
   // Open every group around an item, so that it can be seen.
@@ -160,7 +162,7 @@ const luminance = (rgb) => {
   const linear = rgb.map((v) => (v / 255 <= 0.04045 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4));
   return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
 };
-const inkOn = (rgb) => (luminance(rgb) > 0.19 ? "#14181e" : "#ffffff");
+const inkOn = (rgb) => (luminance(rgb) > 0.19 ? "#0b0e12" : "#ffffff");
 
 const DECADES = 4;
 
