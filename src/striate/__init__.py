@@ -17,12 +17,18 @@ if TYPE_CHECKING:
     from striate.api import (
         catalogue,
         check,
+        compare,
         create,
+        create_run,
         evaluate,
+        explain,
         export,
         open_run,
         predict,
+        table,
         train,
+        view,
+        what_if,
     )
     from striate.errors import StriateError
 
@@ -30,12 +36,18 @@ __all__ = [
     "StriateError",
     "catalogue",
     "check",
+    "compare",
     "create",
+    "create_run",
     "evaluate",
+    "explain",
     "export",
     "open_run",
     "predict",
+    "table",
     "train",
+    "view",
+    "what_if",
 ]
 
 

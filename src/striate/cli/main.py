@@ -11,7 +11,20 @@ from typing import Annotated, ParamSpec
 
 import typer
 
-from striate.cli import check, evaluate, export, predict, train
+from striate.cli import (
+    cache,
+    check,
+    compare,
+    create,
+    evaluate,
+    explain,
+    export,
+    predict,
+    table,
+    train,
+    transfer,
+    view,
+)
 from striate.cli import list as list_
 from striate.errors import Interrupted, StriateError
 
@@ -49,11 +62,18 @@ app = typer.Typer(
 )
 for command in (
     list_.list_networks,
+    table.table,
+    explain.explain,
+    compare.compare,
+    view.view,
     check.check,
     train.train,
+    transfer.transfer,
+    create.create,
     evaluate.evaluate,
     predict.predict,
     export.export,
+    cache.cache,
 ):
     app.command(name=command.__name__.removesuffix("_networks"))(_guarded(command))
 

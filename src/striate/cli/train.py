@@ -61,6 +61,12 @@ def train(
         list[str] | None,
         typer.Option(help="A choice that the network offers, such as auxiliary=true; repeatable."),
     ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            help="Start from published weights: torchvision, timm, or a file (.safetensors, .pth)."
+        ),
+    ] = None,
     checkpoint_minutes: Annotated[
         float, typer.Option(min=0, help="Between two checkpoints within an epoch.")
     ] = 5.0,
@@ -89,6 +95,7 @@ def train(
         skip_bad=skip_bad,
         val_fraction=val_fraction,
         variant=parse_variant(variant or []),
+        weights=weights,
         resume=resume,
         tensorboard=tensorboard,
         checkpoint_minutes=checkpoint_minutes,

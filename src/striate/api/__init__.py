@@ -1,0 +1,37 @@
+"""The public functions, which the commands, notebooks and experiments call.
+
+Each does what the command of the same name does and returns what that prints. All raise
+`striate.StriateError` where the caller's input is at fault.
+"""
+
+from __future__ import annotations
+
+from striate.api.networks import (
+    catalogue,
+    compare,
+    create,
+    create_run,
+    explain,
+    table,
+    view,
+    what_if,
+)
+from striate.api.training import check, train
+from striate.api.using import evaluate, export, open_run, predict
+
+__all__ = [
+    "catalogue",
+    "check",
+    "compare",
+    "create",
+    "create_run",
+    "evaluate",
+    "explain",
+    "export",
+    "open_run",
+    "predict",
+    "table",
+    "train",
+    "view",
+    "what_if",
+]

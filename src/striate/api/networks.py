@@ -1,0 +1,192 @@
+"""Networks: the list of them, making one, and looking at any."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from striate.anatomy.chains import Chain
+    from striate.anatomy.compare import Comparison
+    from striate.anatomy.explain import Explanation
+    from striate.anatomy.table import Table
+    from striate.runs.run import Run
+    from striate.zoo.catalogue import Entry
+
+
+def catalogue() -> tuple[Entry, ...]:
+    """Every network: name, family, title, paper, year, input (C, H, W), parameters, MACs.
+
+    Read from a data file that the tests keep true, so that it needs no torch.
+    """
+    from striate.zoo.catalogue import entries
+
+    return entries()
+
+
+def create(
+    name: str,
+    classes: int | None = None,
+    in_channels: int | None = None,
+    *,
+    weights: str | Path | None = None,
+    **variant: Any,
+) -> nn.Module:
+    """The network called `name`, freshly initialised as its paper does, or with known weights.
+
+    Parameters
+    ----------
+    name: one of `catalogue`.
+    classes: outputs; None for the paper's own number, or as many as `weights` have.
+    in_channels: 1 for grey images, 3 for colour; None for the paper's own.
+    weights: ``torchvision``, ``timm`` or a .safetensors or .pth file, instead of random ones; with
+        another number of classes all but the classifier is taken.
+    variant: the network's named variants, such as ``auxiliary=True`` for ``googlenet_bn``.
+
+    Returns
+    -------
+    A module whose ``forward`` takes (N, C, H, W) and returns logits (N, classes); networks with
+    auxiliary heads return ``TrainingOutput(logits, auxiliary)`` in training mode. ``features``
+    gives the last feature map and ``embed`` the vector that the classifier sees.
+    """
+    if weights is not None:
+        from striate.zoo.weights import create_with
+
+        return create_with(name, weights, classes=classes, in_channels=in_channels, **variant)[0]
+    from striate.zoo.create import create as make
+
+    return make(name, classes=classes, in_channels=in_channels, **variant)
+
+
+def create_run(
+    name: str,
+    out: str | Path,
+    *,
+    weights: str | Path | None = None,
+    classes: int | None = None,
+    seed: int = 0,
+    variant: Mapping[str, Any] | None = None,
+) -> Run:
+    """A run of a network as it is, without training, so that every command works on it.
+
+    Parameters
+    ----------
+    name: one of `catalogue`.
+    out: the run's folder; it must not hold a run.
+    weights: ``torchvision``, ``timm`` or a file; random ones if None. Pre-processing and class
+        names come with them where anybody knows them.
+    classes: as many as the weights have if None; with another number the classifier starts anew.
+    seed: decides what starts anew.
+    variant: the network's named variants.
+
+    Raises
+    ------
+    StriateError: the weights cannot be had, are damaged or those of another network.
+    """
+    from striate.adopting import adopt
+
+    return adopt(name, out, weights=weights, classes=classes, seed=seed, variant=variant)
+
+
+def table(
+    network: str | Path | nn.Module,
+    *,
+    size: int | tuple[int, int] | None = None,
+    depth: int | None = None,
+) -> Table:
+    """What a network is made of and costs: rows of layers, and totals.
+
+    Parameters
+    ----------
+    network: a name of `catalogue`, ``torchvision:NAME``, ``timm:NAME``, ``FILE.py:CLASS``,
+        ``PACKAGE.MODULE:NAME``, a run's folder, or a module. No weight is allocated for it.
+    size: of the image, in pixels; the network's own if None.
+    depth: group operators by module, so many levels down; None for every operator.
+
+    Returns
+    -------
+    ``rows`` and ``totals``: sizes (C, H, W), parameters, multiply-accumulates, bytes, receptive
+    fields and jumps (height, width). ``to_json()`` gives them as plain values.
+    """
+    from striate import inspecting
+
+    return inspecting.table(network, size=size, depth=depth)
+
+
+def explain(
+    network: str | Path | nn.Module,
+    layer: str,
+    *,
+    at: tuple[int, int] | None = None,
+    size: int | tuple[int, int] | None = None,
+) -> Explanation:
+    """The arithmetic of one layer with its numbers filled in.
+
+    Parameters
+    ----------
+    network, size: as for `table`.
+    layer: a name of `table`.
+    at: (row, column) of the output position whose pixels are shown; the centre if None.
+    """
+    from striate import inspecting
+
+    return inspecting.explain(network, layer, at=at, size=size)
+
+
+def what_if(*chains: str) -> tuple[Chain, ...]:
+    """The arithmetic of layers that belong to no network, side by side.
+
+    >>> striate.what_if("5x5 128->256 @100x100", "1x1 128->32, 5x5 32->256 @100x100")
+    """
+    from striate import inspecting
+
+    return inspecting.what_if(chains)
+
+
+def compare(
+    networks: Sequence[str | Path | nn.Module],
+    *,
+    size: int | tuple[int, int] | None = None,
+    timed: bool = False,
+) -> Comparison:
+    """Networks side by side: parameters, MACs, memory, depth, receptive field, published error.
+
+    Parameters
+    ----------
+    networks, size: each as for `table`.
+    timed: run each on one image on this machine, and give the median milliseconds.
+    """
+    from striate import inspecting
+
+    return inspecting.compare(networks, size=size, timed=timed)
+
+
+def view(
+    network: str | Path | nn.Module,
+    output: str | Path | None = None,
+    *,
+    image: str | Path | None = None,
+    against: str | Path | nn.Module | None = None,
+    size: int | tuple[int, int] | None = None,
+) -> Path:
+    """Write one HTML file in which a network can be explored; returns its path.
+
+    Parameters
+    ----------
+    network, size: as for `table`. A run's answers to the image are shown too.
+    output: the file; the network's name with ``.html`` if None.
+    image: a photograph to look at; a picture of its own if None.
+    against: a second network, shown beside the first.
+    """
+    from striate import inspecting
+
+    return inspecting.view(
+        network,
+        None if output is None else Path(output),
+        image=None if image is None else Path(image),
+        against=against,
+        size=size,
+    )
