@@ -69,6 +69,8 @@ CASES = [
     ("preact_resnet200", resnetv2_200, PREACT),
 ]
 
+WIDE = ("hrnet_w32", "hrnet_w48")  # as hrnet_w18, with other widths
+
 
 def filled(reference: nn.Module) -> nn.Module:
     """Give a network without memory weights, and statistics that would show a wrong constant."""
@@ -93,7 +95,13 @@ def assert_same(ours: Tensor, theirs: Tensor) -> None:
     torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5 * float(theirs.abs().max()))
 
 
-@pytest.mark.parametrize(("name", "make", "rules"), CASES, ids=[case[0] for case in CASES])
+@pytest.mark.parametrize(
+    ("name", "make", "rules"),
+    [
+        pytest.param(*case, id=case[0], marks=[pytest.mark.slow] * (case[0] in WIDE))
+        for case in CASES
+    ],
+)
 @torch.inference_mode()
 def test_equals_timm(name: str, make, rules: Rules) -> None:
     torch.manual_seed(0)

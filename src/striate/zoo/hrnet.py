@@ -52,8 +52,8 @@ def unit(
 def fusion(source: int, target: int, width: int) -> nn.Module:
     """Make the way from branch `source` to branch `target` (Fig. 3).
 
-    Downwards 3×3 convolutions with stride 2, ReLU between them; upwards a 1×1, after which the
-    module enlarges the map; none to itself.
+    Downwards 3×3 convolutions with stride 2, ReLU between them; upwards a 1×1, after which `Fusion`
+    enlarges the map; none to itself.
     """
     inputs, outputs = width * 2**source, width * 2**target
     if source == target:
@@ -62,6 +62,25 @@ def fusion(source: int, target: int, width: int) -> nn.Module:
         return unit(inputs, outputs, 1, relu=False)
     steps = [unit(inputs, inputs, 3, 2) for _ in range(target - source - 1)]
     return nn.Sequential(*steps, unit(inputs, outputs, 3, 2, relu=False))
+
+
+class Fusion(nn.Module):
+    """The sum of what all branches say to one (Fig. 3), then ReLU."""
+
+    def __init__(self, count: int, target: int, width: int) -> None:
+        super().__init__()
+        self.target = target
+        self.paths = nn.ModuleList(fusion(source, target, width) for source in range(count))
+
+    def forward(self, maps: list[Tensor]) -> Tensor:
+        """Map the branches' maps to one of the target's shape."""
+        total = own = maps[self.target]  # the first term replaces it
+        for source, path in enumerate(self.paths):
+            term = path(maps[source])
+            if source > self.target:
+                term = F.interpolate(term, size=own.shape[2:], mode="nearest")
+            total = term if source == 0 else total + term
+        return F.relu(total, inplace=True)
 
 
 class ExchangeModule(nn.Module):
@@ -73,24 +92,12 @@ class ExchangeModule(nn.Module):
         self.branches = nn.ModuleList(
             nn.Sequential(*(BasicBlock(each, each, 1, Form()) for _ in range(4))) for each in widths
         )
-        self.fusions = nn.ModuleList(
-            nn.ModuleList(fusion(source, target, width) for source in range(count))
-            for target in range(count)
-        )
+        self.fusions = nn.ModuleList(Fusion(count, target, width) for target in range(count))
 
     def forward(self, maps: list[Tensor]) -> list[Tensor]:
         """Map the branches' maps to as many of the same shapes."""
         seen = [branch(maps[index]) for index, branch in enumerate(self.branches)]
-        fused = []
-        for target, row in enumerate(self.fusions):
-            total = seen[target]  # replaced by the first term
-            for source, path in enumerate(row):  # type: ignore[arg-type, var-annotated]
-                term = path(seen[source])
-                if source > target:
-                    term = F.interpolate(term, size=seen[target].shape[2:], mode="nearest")
-                total = term if source == 0 else total + term
-            fused.append(F.relu(total, inplace=True))
-        return fused
+        return [fuse(seen) for fuse in self.fusions]
 
 
 class Transition(nn.Module):

@@ -169,7 +169,7 @@ HRNET: Rules = (
     (r"^transition1\.0\.", "transition1.paths.0."),
     *((rf"^transition{at}\.{at}\.0\.", f"transition{at}.new.") for at in (1, 2, 3)),
     (r"^(stage[234])\.(\d)\.", r"\1.steps.\2."),
-    (r"\.fuse_layers\.", ".fusions."),
+    (r"\.fuse_layers\.(\d)\.", r".fusions.\1.paths."),
     (r"^incre_modules\.(\d)\.0\.", r"head.raised.\1."),
     (r"^downsamp_modules\.", "head.down."),
     (r"^final_layer\.", "head.last."),
