@@ -23,19 +23,14 @@ class Pane {
     this.world.append(this.edges);
     this.map = make("canvas", "map");
     this.map.setAttribute("aria-hidden", "true");
-    this.element = make("div", "pane", this.world, this.map, this.#title(), this.#buttons());
+    const title = make("p", "pane-title", make("b", "", network.data.name), make("span", "", network.data.input));
+    this.element = make("div", "pane", this.world, this.map, title, this.#buttons());
     this.#listen();
-  }
-
-  #title() {
-    return make("p", "pane-title", make("b", "", this.network.data.name), make("span", "", this.network.data.input));
   }
 
   #buttons() {
     const button = (text, title, act) => {
-      const element = make("button", "tool", text);
-      element.type = "button";
-      element.title = title;
+      const element = Object.assign(make("button", "tool", text), { type: "button", title });
       element.setAttribute("aria-label", title);
       element.addEventListener("click", act);
       return element;
@@ -364,9 +359,8 @@ class Pane {
 
   #drag(pointers, event, dx, dy) {
     if (pointers.size === 2) {
-      const [a, b] = [...pointers.values()];
-      const other = a.pointerId === event.pointerId ? b : a;
-      const own = a.pointerId === event.pointerId ? a : b;
+      const own = pointers.get(event.pointerId);
+      const other = [...pointers.values()].find((each) => each !== own);
       const box = this.element.getBoundingClientRect();
       const before = Math.hypot(own.clientX - other.clientX, own.clientY - other.clientY);
       const after = Math.hypot(event.clientX - other.clientX, event.clientY - other.clientY);
