@@ -11,7 +11,6 @@ properties of cortical cells, J. Opt. Soc. Am. A 4(12)).
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import Any
 
@@ -45,7 +44,7 @@ def contradicted(network: nn.Module, declared: Preprocessing) -> Preprocessing |
     if given is None or abs(given) < _CONTRADICTED:
         return None
     others = [replace(declared, mean=mean, std=std) for mean, std in (IMAGENET, HALF)]
-    gaps = [abs(_gap(network, other, images) or math.inf) for other in others]
+    gaps = [abs(_gap(network, other, images) or 0.0) for other in others]  # none is None now
     best = int(np.argmin(gaps))
     return others[best] if gaps[best] < abs(given) - _BETTER else None
 
@@ -54,9 +53,9 @@ def _gap(network: nn.Module, preprocessing: Preprocessing, images: Tensor) -> fl
     """Logarithm of the variance that the first batch norm sees over the one it was trained with."""
     found: list[float] = []
 
-    def look(layer: nn.Module, inputs: Any) -> None:
+    def look(layer: Any, inputs: Any) -> None:
         if not found and isinstance(layer.running_var, Tensor):
-            seen = inputs[0].var((0, 2, 3)) / (layer.running_var + 1e-5)
+            seen = inputs[0].var((0, 2, 3)) / (layer.running_var + layer.eps)
             found.append(float(seen.clamp_min(1e-12).log().median()))
 
     layers = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
