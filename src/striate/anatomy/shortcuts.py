@@ -101,7 +101,7 @@ def _pointwise(left: Any, right: Any) -> Tensor | None:
     if left.dtype != right.dtype or not (left.is_contiguous() and right.is_contiguous()):
         return None
     try:
-        shape = torch.broadcast_shapes(left.shape, right.shape)
+        shape = torch.broadcast_shapes(left.shape, right.shape)  # type: ignore[no-untyped-call]
     except RuntimeError:
         return None
     return torch.empty(shape, dtype=left.dtype, device="meta")
