@@ -39,8 +39,10 @@ demo: $(READY)  ## train on scikit-learn's digits, report, export, predict: a mi
 	@echo
 	@echo "Open $(DEMO)/run/report.html in a browser; $(DEMO)/digits.onnx runs in any ONNX engine."
 
+# Two processes of one thread each: processes whose threads wait for each other starve on few cores.
 test: $(READY)  ## every test, with coverage
-	$(BIN)/python -m pytest --cov=striate --cov-report=term:skip-covered
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile \
+	    --cov=striate --cov-report=term:skip-covered
 
 quick: $(READY)  ## the tests that take no more than a few seconds each
 	$(BIN)/python -m pytest -m 'not slow and not browser and not exhaustive'
@@ -58,8 +60,11 @@ format: $(READY)  ## let ruff put the code in shape
 	$(BIN)/ruff check --fix $(SITE)
 	$(BIN)/ruff format $(SITE)
 
-bench: $(READY)  ## training speed beside the loop of the PyTorch tutorial
+bench: $(READY)  ## speed beside what people use today: training, anatomy, networks
+	$(BIN)/python -m pip install -qq -c constraints.txt -e '.[bench]' --no-build-isolation
 	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/anatomy.py
+	$(BIN)/python benchmarks/zoo.py
 
 clean:  ## remove .venv, the demo and every cache
 	rm -rf $(VENV) $(DEMO) build dist htmlcov .coverage
