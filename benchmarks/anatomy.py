@@ -14,13 +14,15 @@ Striate's table against torchinfo's summary, fvcore's `FlopCountAnalysis` and pt
 - **answers**: multiply-accumulates of convolutions and linear layers, and parameters that the
   forward reads, of small networks whose true counts are worked out by hand in `anatomy_cases.py`.
   A tool that counts something else as well is asked for its convolutions and linear layers alone
-  where it can tell them apart.
+  where it can tell them apart. Some count the addition of a bias as one more, which is a custom
+  and no mistake: such answers are marked ``b`` and added up apart.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import platform
 import resource
 import statistics
@@ -182,6 +184,20 @@ def in_a_process(tool: str, name: str, size: int, repeats: int) -> dict[str, Any
 # --------------------------------------------------------------------------------------- answers
 
 
+def bias_additions(case: Any) -> int:
+    """A value of the output each, of convolutions and linear layers that have a bias."""
+    import torch
+
+    from striate.anatomy.record import record
+
+    graph = record(case.build(), *(torch.empty(shape, device="meta") for shape in case.inputs))
+    return sum(
+        math.prod(node.shape)
+        for node in graph.nodes
+        if node.attributes.get("bias") or (node.operator == "linear" and len(node.parameters) > 1)
+    )
+
+
 def answers() -> list[dict[str, Any]]:
     """What each tool says of each case, beside the truth; networks live on the CPU here."""
     import torch
@@ -204,6 +220,7 @@ def answers() -> list[dict[str, Any]]:
                 "case": case.name,
                 "why": case.why,
                 "macs": case.macs,
+                "with_biases": case.macs + bias_additions(case),
                 "parameters": case.parameters,
                 "said": said,
             }
@@ -251,10 +268,19 @@ def show_answers(rows: list[dict[str, Any]]) -> None:
         for tool in TOOLS:
             macs = row["said"][tool][0]
             text = f"{macs:,}" if isinstance(macs, int) else str(macs)
-            cells.append(f"{text + (' ✓' if right(row, tool, 0) else ' ✗'):>22}")
+            mark = "✓" if right(row, tool, 0) else "b" if macs == row["with_biases"] else "✗"
+            cells.append(f"{text} {mark}".rjust(22))
         print(f"{row['case']:<24} {row['macs']:>10,}", *cells)
     totals = [f"{sum(right(row, tool, 0) for row in rows)} of {len(rows)}" for tool in TOOLS]
     print(f"{'right':<24} {'':>10}", *(f"{each:>22}" for each in totals))
+    wider = [
+        f"{sum(row['said'][tool][0] in (row['macs'], row['with_biases']) for row in rows)}"
+        for tool in TOOLS
+    ]
+    print(
+        f"{'right, or with biases':<24} {'':>10}",
+        *(f"{each} of {len(rows)}".rjust(22) for each in wider),
+    )
     counted = [
         f"{sum(right(row, tool, 1) for row in rows)} of {len(rows)}" if tool != "fvcore" else "–"
         for tool in TOOLS
