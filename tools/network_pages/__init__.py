@@ -1,0 +1,6 @@
+"""What `tools/networks.py` writes its pages with.
+
+`counted.py` counts a network, `picture.py` draws it, `page.py` writes its page out of these and out
+of what docstrings, published figures, recipes and `notes.toml` say; `timeline.py` draws all of them
+and `index.py` lists them. `drawing.py` has the lines and letters of both pictures.
+"""
