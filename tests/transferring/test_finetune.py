@@ -16,8 +16,9 @@ from striate.measuring import finish_transfer
 from striate.runs.run import STATE, WEIGHTS, Run
 from striate.training import loop
 from striate.training.freezing import SLOWER, Freezing, stages_of
+from striate.transferring.options import TransferOptions
 from striate.transferring.result import TransferResult
-from striate.transferring.transfer import TransferOptions, transfer
+from striate.transferring.transfer import transfer
 from striate.zoo.create import create
 from striate.zoo.heads import make_head
 from striate.zoo.transferred import Headless, Transferred

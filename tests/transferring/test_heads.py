@@ -13,7 +13,8 @@ from sklearn.svm import SVC, LinearSVC
 
 from striate.errors import NetworkError, StriateError
 from striate.transferring import heads
-from striate.transferring.heads import fit_head, platt
+from striate.transferring.filling import platt
+from striate.transferring.heads import fit_head
 from striate.transferring.validation import Samples, Trial, better, search
 from striate.zoo.heads import LinearSVMHead, RBFSVMHead, make_head, sizes_of
 

@@ -21,8 +21,9 @@ from striate.runs.config import DataOrigin, RunConfig
 from striate.runs.run import CONFIG, WEIGHTS, Run
 from striate.runs.weights import write_weights
 from striate.transferring import transfer as module
+from striate.transferring.options import TransferOptions
 from striate.transferring.result import TransferResult
-from striate.transferring.transfer import TransferOptions, some, transfer
+from striate.transferring.transfer import some, transfer
 from striate.zoo.create import create
 from striate.zoo.transferred import Transferred
 
@@ -190,6 +191,14 @@ def test_what_cannot_be_meant(
     assert not (tmp_path / "run" / CONFIG).exists()
 
 
+def test_what_an_export_needs_is_missed_at_once(
+    carry: Carry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    with pytest.raises(StriateError, match="or add --no-export"):
+        carry(tmp_path / "run")
+
+
 def test_a_backbone_that_there_is_not(carry: Carry, tmp_path: Path) -> None:
     with pytest.raises(NetworkError, match="did you mean"):
         carry(tmp_path / "run", backbone="resnet18x", weights="torchvision")
@@ -221,6 +230,8 @@ def test_some_images_of_every_class() -> None:
 @pytest.mark.parametrize("head", ["softmax", "svm", "svm-rbf"])
 def test_the_export_holds_backbone_and_head(carry: Carry, tmp_path: Path, head: str) -> None:
     run = Run.open(carry(tmp_path / "run", head=head).run)
+    quick = export_run(run, run.path / "whole.onnx", samples(run), capture="trace")
+    assert quick.verified.onnxruntime < 1e-4
     report = export_run(run, run.path / "whole.onnx", samples(run))
     assert report.verified.onnxruntime < 1e-4
     assert report.verified.openvino < 1e-4

@@ -25,10 +25,16 @@ from striate.report.charts import (
 from striate.report.inputs import ReportInputs
 from striate.report.pictures import LARGE, picture
 from striate.report.svg import Scale, element, whole_steps
+from striate.report.transfer_curves import (
+    TITLES,
+    by_images_sentence,
+    by_stages_sentence,
+    images_chart,
+    share_range,
+    stages_chart,
+)
 from striate.report.words import THIN, count, figure, percent, plural, power
 
-TITLES = {"softmax": "softmax regression", "svm": "linear SVM", "svm-rbf": "Gaussian SVM"}
-_STYLES = {"softmax": "val", "svm": "train", "svm-rbf": "aux2"}
 _PICTURED = 12
 
 
@@ -99,10 +105,10 @@ def transfer_section(inputs: ReportInputs) -> TransferSection | None:
         margins=_histogram(margins) if margins else None,
         margins_sentence=_margins_sentence(inputs, margins) if margins else "",
         vectors=_vectors(inputs, margins) if margins else (),
-        by_images=_by_images(by_images, inputs) if by_images else None,
-        by_images_sentence=_by_images_sentence(by_images, head["kind"]) if by_images else "",
-        by_stages=_by_stages(by_stages) if by_stages else None,
-        by_stages_sentence=_by_stages_sentence(by_stages) if by_stages else "",
+        by_images=images_chart(by_images) if by_images else None,
+        by_images_sentence=by_images_sentence(by_images, head["kind"]) if by_images else "",
+        by_stages=stages_chart(by_stages) if by_stages else None,
+        by_stages_sentence=by_stages_sentence(by_stages) if by_stages else "",
     )
 
 
@@ -158,7 +164,8 @@ def _sentence(story: Mapping[str, Any]) -> str:
         held = f"The first {story['freeze']} of {count(len(stages))} stages stayed as they came"
     views = story["views"]
     seen = f" Each image was seen in {views} views." if views > 1 else ""
-    return f"The backbone’s weights come from {story['origin']}. {held}.{seen}"
+    note = f" Note: {story['note']}." if story.get("note") else ""
+    return f"The backbone’s weights come from {story['origin']}. {held}.{seen}{note}"
 
 
 # --- heads ------------------------------------------------------------------------------------
@@ -233,19 +240,9 @@ def _strengths(story: Mapping[str, Any]) -> Chart | None:
         tick=lambda v: f"{100 * v:.0f}{THIN}%",
         mark=round(4 * math.log10(head["chosen"]["strength"])),
         mark_name="chosen",
-        **_range([v for line in lines.values() for v in line.values()]),
+        **share_range([v for line in lines.values() for v in line.values()]),
     )
     return line_chart(series, axes)
-
-
-def _range(shares: Sequence[float]) -> dict[str, Any]:
-    """Ends and ticks of an axis of shares that shows their differences."""
-    low, high = min(shares), max(shares)
-    step = next(s for s in (0.01, 0.02, 0.05, 0.1, 0.2) if (high - low) / s <= 6 or s == 0.2)
-    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    last = max(last, first + 1)
-    ticks = [round(i * step, 3) for i in range(first, last + 1)]
-    return {"low": ticks[0], "high": ticks[-1], "ticks": ticks}
 
 
 # --- margins ----------------------------------------------------------------------------------
@@ -260,10 +257,10 @@ def _histogram(margins: Mapping[str, Any]) -> Markup:
     across = Scale(low=edges[first], high=edges[last], start=LEFT, end=RIGHT)
     up = Scale(low=0, high=max(counts), start=BOTTOM, end=TOP)
     parts = []
-    for value in whole_steps(0, max(counts), 4):
-        y = up(value)
+    for images in whole_steps(0, max(counts), 4):
+        y = up(images)
         parts.append(element("line", x1=LEFT, x2=RIGHT, y1=y, y2=y, class_="grid"))
-        parts.append(element("text", count(value), x=LEFT - 7, y=y + 3.5, class_="tick end"))
+        parts.append(element("text", count(images), x=LEFT - 7, y=y + 3.5, class_="tick end"))
     for low, high, images in zip(
         edges[first:last], edges[first + 1 :], counts[first:last], strict=False
     ):
@@ -325,100 +322,3 @@ def _vectors(inputs: ReportInputs, margins: Mapping[str, Any]) -> list[Vector]:
         )
         for index, margin in margins["hardest"][:_PICTURED]
     ]
-
-
-# --- curves -----------------------------------------------------------------------------------
-
-
-def _by_images(points: Sequence[Mapping[str, Any]], inputs: ReportInputs) -> Chart:
-    xs = [round(100 * math.log10(point["images"])) for point in points]
-    kinds = [kind for kind in TITLES if any(kind in point["accuracy"] for point in points)]
-    series = [
-        Series(
-            name=TITLES[kind],
-            style=_STYLES[kind],
-            values=[point["accuracy"].get(kind) for point in points],
-        )
-        for kind in kinds
-    ]
-    shares = [share for point in points for share in point["accuracy"].values()]
-    # Ticks that would run into one another are left out; the ends stay.
-    ticks: list[tuple[int, str]] = []
-    for x, point in zip(xs, points, strict=True):
-        if not ticks or x - ticks[-1][0] > (xs[-1] - xs[0]) / 12:
-            ticks.append((x, count(point["images"])))
-    axes = Axes(
-        label="Accuracy by training images a class",
-        x=xs,
-        x_names=[f"{count(point['images'])} a class" for point in points],
-        x_title="training images a class",
-        x_ticks=ticks,
-        show=percent,
-        tick=lambda v: f"{100 * v:.0f}{THIN}%",
-        **_range(shares),
-    )
-    return line_chart(series, axes)
-
-
-def _by_images_sentence(points: Sequence[Mapping[str, Any]], kind: str) -> str:
-    held = [
-        (point["images"], point["accuracy"][kind]) for point in points if kind in point["accuracy"]
-    ]
-    first, last = held[0], held[-1]
-    said = (
-        f"With {plural(first[0], 'image')} a class the {TITLES[kind]} names {percent(first[1])} "
-        f"rightly, with all there are {percent(last[1])}."
-    )
-    if len(held) > 1:
-        gain = last[1] - held[-2][1]
-        more = (
-            "more images would still help"
-            if gain > 0.01
-            else "more images of the same sort would hardly help"
-        )
-        said += (
-            f" The last step, from {count(held[-2][0])} to {count(last[0])}, gave "
-            f"{100 * gain:+.1f} points: {more}.".replace("+-", "−").replace("-", "−")
-        )
-    return said
-
-
-def _by_stages(found: Mapping[str, Any]) -> Chart:
-    styles = ("train", "val", "aux2")
-    series = [
-        Series(
-            name=f"{count(line['images'])} images a class",
-            style=styles[number % 3],
-            values=line["accuracy"],
-        )
-        for number, line in enumerate(found["curves"])
-    ]
-    frozen = found["frozen"]
-    axes = Axes(
-        label="Accuracy by frozen stages",
-        x=frozen,
-        x_names=[
-            f"{plural(each, 'stage')} frozen" if each < frozen[-1] else "all frozen"
-            for each in frozen
-        ],
-        x_title="frozen stages, from the input",
-        x_ticks=[(each, str(each) if each < frozen[-1] else "all") for each in frozen],
-        show=percent,
-        tick=lambda v: f"{100 * v:.0f}{THIN}%",
-        **_range([share for line in found["curves"] for share in line["accuracy"]]),
-    )
-    return line_chart(series, axes)
-
-
-def _by_stages_sentence(found: Mapping[str, Any]) -> str:
-    said = []
-    for line in found["curves"]:
-        best = max(range(len(line["accuracy"])), key=line["accuracy"].__getitem__)
-        last = best == len(found["frozen"]) - 1
-        where = "all stages" if last else plural(found["frozen"][best], "stage")
-        said.append(f"of {count(line['images'])} images a class, with {where} frozen")
-    return (
-        f"Training made the most {', and '.join(said)}. Each point was trained for "
-        f"{found['epochs']} epochs and judged on {plural(found['judged'], 'image')}: look at the "
-        "tendency, not at single points."
-    )

@@ -18,11 +18,12 @@ from striate.errors import StriateError
 from striate.runs.run import Run
 from striate.training.distributed import Group
 from striate.training.freezing import Freezing
-from striate.training.loop import Setup, Training
+from striate.training.loop import Training
 from striate.training.losses import Criterion, balanced_weights
 from striate.training.options import Options, Place
 from striate.training.progress import Silent
 from striate.training.recipe import Recipe
+from striate.training.setup import Setup
 from striate.training.tensorboard import Board
 from striate.zoo.create import create
 from striate.zoo.transferred import Transferred

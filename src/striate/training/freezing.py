@@ -66,7 +66,7 @@ class Freezing:
         """
         resting = self.resting(epoch)
         for name, parameter in network.named_parameters():
-            parameter.requires_grad_(requires_grad=self._stage(name) >= resting)
+            parameter.requires_grad = self._stage(name) >= resting
         for stage in self.stages[:resting]:
             for path in stage.modules:
                 network.get_submodule(path).eval()

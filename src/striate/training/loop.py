@@ -12,15 +12,13 @@ import json
 import math
 import time
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from striate.data.loader import Batch, Loader
+from striate.data.loader import Batch
 from striate.data.random import DROPOUT, uniforms
 from striate.errors import Interrupted, RunError, TrainingError
 from striate.runs import run as names
@@ -29,43 +27,16 @@ from striate.runs.weights import digest, read_stamp, write_weights
 from striate.training import checkpoint
 from striate.training.averaging import AveragedNetwork
 from striate.training.checkpoint import Best, State
-from striate.training.distributed import Group
-from striate.training.freezing import Freezing
 from striate.training.health import Health, first_not_finite
-from striate.training.losses import Criterion
 from striate.training.optimisers import make_optimiser, set_rate
-from striate.training.progress import Silent, Watcher
-from striate.training.recipe import Recipe
 from striate.training.schedules import RateSchedule
+from striate.training.setup import Setup
 from striate.training.signals import StopSignal
-from striate.training.tensorboard import Board
 
 #: How often a person is shown new figures, in seconds.
 SHOWN_EVERY = 0.25
 #: What a process may wish after an update; several processes do what the highest wish says.
 NOTHING, CHECKPOINT, STOP = range(3)
-
-
-@dataclass(kw_only=True)
-class Setup:
-    """Everything that a training needs, made by `striate.training.plan`."""
-
-    path: Path
-    identity: str
-    recipe: Recipe
-    network: nn.Module
-    train: Loader
-    validation: Loader
-    criterion: Criterion
-    seed: int
-    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
-    precision: str = "float32"
-    group: Group = field(default_factory=Group)
-    watcher: Watcher = field(default_factory=Silent)
-    checkpoint_seconds: float = 300.0
-    board: Board | None = None
-    freezing: Freezing | None = None
-    """Which parts of a transferred network train; None for all of any other."""
 
 
 class Training:

@@ -140,7 +140,7 @@ def by_stages(
     held = data.val
     judged = of_each_class(held.labels, max(MOST_JUDGED // len(data.classes), 1), run.config.seed)
     frozen = sorted({0, stages // 3, 2 * stages // 3, stages - 1})
-    curves = []
+    curves: list[dict[str, Any]] = []
     for wanted in STAGE_STEPS:
         chosen = of_each_class(data.train.labels, wanted, run.config.seed)
         if curves and not (curves[-1]["rows"] < len(chosen) <= MOST_TRAINED):

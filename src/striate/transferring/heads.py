@@ -14,13 +14,18 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC, LinearSVC, l1_min_c
 
 from striate.errors import StriateError, nearest
+from striate.transferring.filling import (
+    copy_into,
+    fill_linear,
+    fill_sigmoids,
+    fill_standardise,
+)
 from striate.transferring.validation import Floats, Labels, Samples, Searched, Trial, better, search
 from striate.zoo.heads import HEADS, Head, LinearSVMHead, RBFSVMHead, SoftmaxHead
 
@@ -191,8 +196,8 @@ def _fit_softmax(samples: Samples, penalty: Penalty, seed: int) -> FittedHead:
     final.C = chosen.strength
     final.fit(samples.rows, samples.labels)
     head = SoftmaxHead(samples.rows.shape[1], samples.classes)
-    _standardise(head, samples)
-    _linear(head, final.coef_, final.intercept_)
+    fill_standardise(head, samples)
+    fill_linear(head, final.coef_, final.intercept_)
     return FittedHead(
         kind="softmax",
         penalty=penalty,
@@ -226,7 +231,7 @@ def _fit_linear(samples: Samples, seed: int) -> FittedHead:
     kernel = rows @ rows.T
     found = search(samples, LINEAR_STRENGTHS, _judge(samples, kernel), by="accuracy")
     used, intercepts = _duals(kernel, samples, found.best.strength)
-    return _linear_machine(samples, found, used.T @ rows, intercepts, used.any(1))
+    return _linear_machine(samples, found, used.T @ rows, intercepts, (used != 0).any(1))
 
 
 def _fit_descent(samples: Samples, seed: int) -> FittedHead:
@@ -246,17 +251,17 @@ def _fit_descent(samples: Samples, seed: int) -> FittedHead:
     scores = _both(final.decision_function(samples.rows))
     # Rows on the margin or within have a part in the loss: they hold up the border.
     own = samples.labels[:, None] == np.arange(samples.classes)
-    within = (np.where(own, scores, -scores) < 1).any(1)
+    within: NDArray[np.bool_] = np.any(np.where(own, scores, -scores) < 1, axis=1)
     return _linear_machine(samples, found, final.coef_, final.intercept_, within)
 
 
 def _linear_machine(
-    samples: Samples, found: Searched, weights: Floats, offsets: Floats, vectors: Floats
+    samples: Samples, found: Searched, weights: Floats, offsets: Floats, vectors: NDArray[np.bool_]
 ) -> FittedHead:
     head = LinearSVMHead(samples.rows.shape[1], samples.classes)
-    _standardise(head, samples)
-    _linear(head, weights, offsets)
-    _calibrate(head, found)
+    fill_standardise(head, samples)
+    fill_linear(head, weights, offsets)
+    fill_sigmoids(head, found)
     scores = (
         samples.rows @ head.linear.weight.detach().numpy().T + head.linear.bias.detach().numpy()
     )
@@ -291,14 +296,14 @@ def _fit_gaussian(samples: Samples) -> FittedHead:
     assert found.best.width is not None
     kernel = np.exp(-found.best.width * distances)
     used, intercepts = _duals(kernel, samples, found.best.strength)
-    kept = np.flatnonzero(used.any(1))
+    kept = np.flatnonzero((used != 0).any(1))
     head = RBFSVMHead(rows.shape[1], samples.classes, len(kept))
-    _standardise(head, samples)
-    _copy(head.support, samples.rows[kept])
-    _copy(head.width, np.array(found.best.width))
-    _copy(head.linear.weight, used[kept].T)
-    _copy(head.linear.bias, intercepts)
-    _calibrate(head, found)
+    fill_standardise(head, samples)
+    copy_into(head.support, samples.rows[kept])
+    copy_into(head.width, np.array(found.best.width))
+    copy_into(head.linear.weight, used[kept].T)
+    copy_into(head.linear.bias, intercepts)
+    fill_sigmoids(head, found)
     return FittedHead(
         kind="svm-rbf",
         penalty="l2",
@@ -306,7 +311,7 @@ def _fit_gaussian(samples: Samples) -> FittedHead:
         folds=len(samples.folds),
         trials=tuple(trial for one in searches for trial in one.trials),
         chosen=found.best,
-        margins=_margins(samples, kernel @ used + intercepts, used.any(1)),
+        margins=_margins(samples, kernel @ used + intercepts, (used != 0).any(1)),
     )
 
 
@@ -372,53 +377,3 @@ def _margins(samples: Samples, scores: Floats, supporting: NDArray[np.bool_]) ->
         vectors=len(held),
         hardest=tuple((int(i), round(float(own[i]), 4)) for i in hardest),
     )
-
-
-# --- into modules -----------------------------------------------------------------------------
-
-
-def _standardise(head: Head, samples: Samples) -> None:
-    _copy(head.standardise.mean, samples.mean)
-    _copy(head.standardise.deviation, samples.deviation)
-
-
-def _linear(head: SoftmaxHead | LinearSVMHead, weights: Floats, offsets: Floats) -> None:
-    """Take over scikit-learn's coefficients; for two classes it has those of the second alone."""
-    if len(weights) == 1:
-        # Halves, so that the softmax of the two is the sigmoid of their difference; a machine's
-        # score is the same for both but for its sign.
-        part = 1.0 if isinstance(head, LinearSVMHead) else 0.5
-        weights = np.concatenate([-part * weights, part * weights])
-        offsets = np.concatenate([-part * offsets, part * offsets])
-    _copy(head.linear.weight, weights)
-    _copy(head.linear.bias, offsets)
-
-
-def _calibrate(head: LinearSVMHead | RBFSVMHead, found: Searched) -> None:
-    """Fit a sigmoid for each class to the scores of images that were held out."""
-    pairs = [
-        platt(found.scores[:, number], found.labels == number)
-        for number in range(found.scores.shape[1])
-    ]
-    _copy(head.calibrate.slope, np.array([slope for slope, _ in pairs]))
-    _copy(head.calibrate.offset, np.array([offset for _, offset in pairs]))
-
-
-def platt(scores: Floats, positive: NDArray[np.bool_]) -> tuple[float, float]:
-    """(a, b) of ``1 / (1 + exp(a · score + b))``, the likeliest for held-out `scores`.
-
-    Platt 1999, Sec. 2.2: the targets are not 0 and 1 but 1 / (N₋ + 2) and (N₊ + 1) / (N₊ + 2), so
-    that scores which separate the classes do not lead to certainty.
-    """
-    yes = int(positive.sum())
-    target = np.where(positive, (yes + 1) / (yes + 2), 1 / (len(scores) - yes + 2))
-    twice = np.concatenate([scores, scores])[:, None].astype(np.float64)
-    answers = np.repeat([1, 0], len(scores))
-    weights = np.concatenate([target, 1 - target])
-    fitted = LogisticRegression(C=np.inf, tol=1e-8, max_iter=1000).fit(twice, answers, weights)
-    return -float(fitted.coef_[0, 0]), -float(fitted.intercept_[0])
-
-
-def _copy(into: torch.Tensor, values: Floats) -> None:
-    with torch.no_grad():
-        into.copy_(torch.from_numpy(np.asarray(values)).reshape(into.shape))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from striate.evaluation.metrics import Evaluation
-from striate.transferring.transfer import Transfer
+from striate.transferring.options import Transfer
 
 
 @dataclass(frozen=True, kw_only=True)

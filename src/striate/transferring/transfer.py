@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ from striate.transferring.backbone import Backbone, open_backbone
 from striate.transferring.curve import by_images, by_stages
 from striate.transferring.features import features
 from striate.transferring.heads import FittedHead, Penalty, fit_head
+from striate.transferring.options import Timing, Transfer, TransferOptions
 from striate.zoo.heads import HEADS, sizes_of
 from striate.zoo.transferred import Transferred
 
@@ -48,60 +50,6 @@ COMPARED = 1_000
 FROZEN_REFERENCE = (
     "Donahue et al. 2014, 'DeCAF' (arXiv 1310.1531); Razavian et al. 2014 (arXiv 1403.6382)"
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class TransferOptions:
-    """What a person may decide about a transfer."""
-
-    data: str
-    backbone: str | Path
-    weights: str | Path | None = None
-    head: str = "softmax"
-    penalty: Penalty = "l2"
-    freeze: str = "all"
-    """``all``, ``none``, or how many of the first stages stay as they are."""
-    views: int = 1
-    epochs: int | None = None
-    batch_size: int | None = None
-    unfreeze_every: int = 0
-    """Epochs between thawing one stage and the next below; 0 thaws all at once."""
-    out: Path | None = None
-    seed: int = 0
-    engine: str = "auto"
-    cache: Path | None = None
-    workers: int | None = None
-    val_fraction: float = 0.2
-    skip_bad: bool = False
-    curve: bool = False
-    progress: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Timing:
-    """Where the time of a transfer went."""
-
-    engine: str
-    computed: int
-    """Features that were computed; the others were on disk."""
-    found: int
-    seconds: float
-    """That computing took."""
-    start_seconds: float
-    """That the engine took to start."""
-    head_seconds: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Transfer:
-    """A run that is written down, but for its evaluation and report."""
-
-    run: Run
-    data: Data
-    head: FittedHead
-    timing: Timing
-    probabilities: NDArray[np.float32] | None
-    """Of the held-out images, from their features; None where the backbone was trained on."""
 
 
 def transfer(options: TransferOptions, watcher: Watcher | None = None) -> Transfer:
@@ -146,6 +94,13 @@ class _Work:
             raise StriateError(
                 f"--freeze {options.freeze}", "must be all, none, or a number of stages"
             )
+        for package in ("onnx", "onnxruntime", "openvino") if options.export else ():
+            if importlib.util.find_spec(package) is None:
+                raise StriateError(
+                    f"the package {package}",
+                    "is needed to export the run and is not installed",
+                    "pip install 'striate[export]', or add --no-export",
+                )
         trained = {
             "--epochs": options.epochs,
             "--batch-size": options.batch_size,
@@ -165,6 +120,8 @@ class _Work:
         out = choose_out(options.data, options.out, label)
         torch.set_num_threads(processor_threads(1))
         backbone = open_backbone(options.backbone, options.weights)
+        if backbone.note:
+            self.watcher.note(backbone.note)
         shape = backbone.preprocessing.input_size
         data = open_images_of(
             options.data, seed=options.seed, options=self.training_options, place=self.place
@@ -181,6 +138,7 @@ class _Work:
         story: dict[str, Any] = {
             "backbone": backbone.name,
             "origin": backbone.origin,
+            "note": backbone.note,
             "engine": timing.engine,
             "views": options.views,
             "freeze": options.freeze,

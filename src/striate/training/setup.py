@@ -1,0 +1,39 @@
+"""What a training is given, by those who planned it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from striate.data.loader import Loader
+from striate.training.distributed import Group
+from striate.training.freezing import Freezing
+from striate.training.losses import Criterion
+from striate.training.progress import Silent, Watcher
+from striate.training.recipe import Recipe
+from striate.training.tensorboard import Board
+
+
+@dataclass(kw_only=True)
+class Setup:
+    """Everything that a training needs, made by `striate.training.plan`."""
+
+    path: Path
+    identity: str
+    recipe: Recipe
+    network: nn.Module
+    train: Loader
+    validation: Loader
+    criterion: Criterion
+    seed: int
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    precision: str = "float32"
+    group: Group = field(default_factory=Group)
+    watcher: Watcher = field(default_factory=Silent)
+    checkpoint_seconds: float = 300.0
+    board: Board | None = None
+    freezing: Freezing | None = None
+    """Which parts of a transferred network train; None for all of any other."""

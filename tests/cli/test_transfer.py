@@ -1,0 +1,65 @@
+"""What the command passes on and prints."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from striate import api
+from striate.cli.transfer import transfer
+from striate.transferring.result import TransferResult
+
+RESULT = TransferResult(
+    run=Path("/runs/flowers"),
+    network="timm:some_network",
+    head="svm",
+    freeze="all",
+    views=2,
+    strength=0.01,
+    validated=0.9,
+    images=100,
+    top1=0.91,
+    top5=1.0,
+    loss=0.3,
+    interval=(0.84, 0.95),
+    engine="openvino bfloat16",
+    features_computed=500,
+    features_found=0,
+    features_seconds=2.0,
+    images_per_second=250.0,
+    head_seconds=1.5,
+    report=Path("/runs/flowers/report.html"),
+    export=Path("/runs/flowers/some_network.onnx"),
+)
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_transfer(
+    as_json: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: dict[str, Any] = {}
+
+    def carry(data: str, **options: Any) -> TransferResult:
+        asked.update(options, data=data)
+        return RESULT
+
+    monkeypatch.setattr(api, "transfer", carry, raising=False)
+    transfer("flowers", "timm:some_network", head="svm", views=2, as_json=as_json)
+    lines = capsys.readouterr().out.splitlines()
+    assert json.loads(lines[-1])["top1"] == 0.91
+    assert json.loads(lines[-1])["export"] == "/runs/flowers/some_network.onnx"
+    assert (len(lines) == 1) == as_json
+    if not as_json:
+        assert "91.00 %" in lines[0]
+        assert "500 features in 2.0 s (250 images/s, openvino bfloat16)" in lines[1]
+    assert asked["data"] == "flowers"
+    assert (asked["backbone"], asked["head"], asked["freeze"]) == (
+        "timm:some_network",
+        "svm",
+        "all",
+    )
+    assert asked["export"]
+    assert asked["progress"]
