@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import tomllib
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from types import ModuleType
@@ -56,8 +57,6 @@ def test_the_page_of_all_names_them_and_what_is_left_out() -> None:
 
 def test_notes_name_networks_that_there_are() -> None:
     text = (ROOT / "tools" / "network_pages" / "notes.toml").read_text("utf-8")
-    import tomllib
-
     named = {name for row in tomllib.loads(text)["note"] for name in row["networks"]}
     assert named <= set(NAMES)
 

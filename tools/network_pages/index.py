@@ -21,10 +21,10 @@ notices when they are no longer true.
 
 ![Every network by year: published error, MACs, parameters](images/timeline.svg)
 
-One row a network, one colour a paper. Errors are for single networks, never for ensembles, with one crop
+One row a network; the colour changes with the paper. Errors are for single networks, never for ensembles, with one crop
 where such a figure exists; different crops and test sets do not compare. MACs are multiply-accumulates
 of convolution and dense layers for one image of the network's own size, on a logarithmic scale like the
-parameters.
+parameters, which include auxiliary heads.
 
 `striate list` prints the catalogue, and `striate compare` puts any of them side by side.
 """

@@ -31,9 +31,9 @@ def in_time() -> tuple[Entry, ...]:
     return tuple(sorted(entries(), key=lambda one: one.year))
 
 
-def per_cent(error: float | None, missing: str = "") -> str:
-    """``22.85 %``."""
-    return missing if error is None else f"{100 * error:.4g} %"
+def per_cent(error: float | None) -> str:
+    """``22.85 %``; nothing for None."""
+    return "" if error is None else f"{round(100 * error, 2):g} %"
 
 
 def page(entry: Entry, counted: Counted) -> str:
@@ -102,7 +102,7 @@ def _idea(entry: Entry, text: Sequence[str]) -> list[str]:
     own = (inspect.getdoc(NETWORKS[entry.name]) or "").split("\n\n")[0]
     parts = [f"**{own}**"]
     if entry.family in ("se_inception", "se_resnet", "cbam_resnet"):
-        parts += [*_paragraphs(attention)[1:], "The network that takes the block:"]
+        parts += [*_paragraphs(attention), "The network that takes the block:"]
     parts.append("\n".join(f"> {line}" for line in text[0].splitlines()))
     return parts + [one for one in text[1:] if not _is_departure(one)]
 
