@@ -17,12 +17,12 @@ from striate.anatomy.formulas import by, human_bytes, human_count
 from striate.zoo import attention
 from striate.zoo.catalogue import Entry, entries
 from striate.zoo.create import NETWORKS, SIZES
-from striate.zoo.mapping import ORIGINS, OTHERS
+from striate.zoo.mapping import ORIGINS, OTHERS, Source
 from striate.zoo.published import figures
 
 NOTES = Path(__file__).with_name("notes.toml")
 _DEPARTURE = re.compile(r"^Departures?:\s+")
-SOURCES = ("torchvision", "timm")
+SOURCES: tuple[Source, ...] = ("torchvision", "timm")
 
 
 @functools.cache
