@@ -16,6 +16,9 @@ from striate.zoo.catalogue import entries
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "networks"
 NAMES = [one.name for one in entries()]
+#: Thousands of layers take seconds to count.
+DEEP = ("resnet1202", "preact_resnet1001")
+EACH = [pytest.param(name, marks=pytest.mark.slow if name in DEEP else ()) for name in NAMES]
 AGAIN = "run python tools/networks.py"
 
 
@@ -31,7 +34,7 @@ def tool() -> ModuleType:
         return module
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EACH)
 def test_the_page_and_the_picture_are_current(tool: ModuleType, name: str) -> None:
     for path, text in tool.files_of(name).items():
         assert (FOLDER / path).read_text("utf-8") == text, AGAIN
