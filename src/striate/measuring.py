@@ -99,7 +99,7 @@ def evaluate_own(
         run.path / names.EVALUATION, json.dumps(evaluation.to_json(), indent=1).encode()
     )
     _keep_samples(run, data)
-    write_report(run, data, evaluation, found, summary(data))
+    write_report(run, data, evaluation, found, summary(data, statistics=not run.config.transfer))
     return evaluation
 
 

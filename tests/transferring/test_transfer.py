@@ -21,6 +21,7 @@ from striate.runs.config import DataOrigin, RunConfig
 from striate.runs.run import CONFIG, WEIGHTS, Run
 from striate.runs.weights import write_weights
 from striate.transferring import transfer as module
+from striate.transferring.heads import fit_head
 from striate.transferring.options import TransferOptions
 from striate.transferring.result import TransferResult
 from striate.transferring.transfer import some, transfer
@@ -116,6 +117,29 @@ def test_the_second_run_reads_and_a_run_is_a_backbone(carry: Carry, tmp_path: Pa
     assert Run.open(third.run).network() is not None
     with pytest.raises(RunError, match="holds a run already"):
         carry(tmp_path / "one")
+
+
+def test_heads_are_compared_once(
+    carry: Carry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "cache"
+    carry(tmp_path / "one", head="softmax", cache=cache)
+    kept = list((cache / "heads").iterdir())
+    assert len(kept) == 2  # the run's own head is fitted anyway
+    kept[0].write_bytes(b"{cut short")
+    fitted: list[str] = []
+
+    def counted(kind: str, *given: Any, **more: Any) -> Any:
+        fitted.append(kind)
+        return fit_head(kind, *given, **more)
+
+    monkeypatch.setattr(module, "fit_head", counted)
+    carry(tmp_path / "two", head="softmax", cache=cache)
+    assert len(fitted) == 2
+    one, two = (json.loads((tmp_path / n / "transfer.json").read_text()) for n in ("one", "two"))
+    assert [each["chosen"] for each in one["compared"]] == [
+        each["chosen"] for each in two["compared"]
+    ]
 
 
 def test_views(carry: Carry, tmp_path: Path) -> None:

@@ -167,10 +167,10 @@ def check(
     )
 
 
-def summary(data: Data) -> dict[str, Any]:
+def summary(data: Data, *, statistics: bool = True) -> dict[str, Any]:
     """What a report of a run says of its images: `Report.to_json` without near duplicates.
 
-    Costs no second look at the images but for the channel statistics.
+    Costs no second look at the images but for the channel statistics, which may be left out.
     """
     members = _members(data.splits)
     digests = [digest for images in data.splits.values() for digest in images.digests]
@@ -183,11 +183,13 @@ def summary(data: Data) -> dict[str, Any]:
         notes=data.notes,
         duplicates=_described("exact", exact_duplicates(digests), members),
         uncompared=len(digests),
-        **_figures(data.splits, data.held_out_name, 0),
+        **_figures(data.splits, data.held_out_name, 0, statistics=statistics),
     ).to_json()
 
 
-def _figures(splits: dict[str, ImageSet], held_out: str, workers: int) -> dict[str, Any]:
+def _figures(
+    splits: dict[str, ImageSet], held_out: str, workers: int, *, statistics: bool = True
+) -> dict[str, Any]:
     """The fields of a report that are counted and measured on the images themselves."""
     train = splits["train"]
     grey = all(images.is_grey for images in splits.values())
@@ -200,7 +202,7 @@ def _figures(splits: dict[str, ImageSet], held_out: str, workers: int) -> dict[s
         "sizes": _sizes(splits),
         "grey": int(sum(images.grey.sum() for images in splits.values())),
         "statistics": channel_statistics(train, 1 if grey else 3, workers=workers)
-        if len(train)
+        if len(train) and statistics
         else None,
     }
 

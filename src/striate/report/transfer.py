@@ -35,7 +35,7 @@ from striate.report.transfer_curves import (
 )
 from striate.report.words import THIN, count, figure, percent, plural, power
 
-_PICTURED = 12
+_PICTURED = 14  # two rows on a wide page
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +67,7 @@ class TransferSection:
     """What the page shows of a transfer."""
 
     sentence: str
+    note: str
     heads: Sequence[Row]
     heads_sentence: str
     strengths: Chart | None
@@ -99,6 +100,7 @@ def transfer_section(inputs: ReportInputs) -> TransferSection | None:
     by_images, by_stages = curve.get("images"), curve.get("stages")
     return TransferSection(
         sentence=_sentence(story),
+        note=story["note"],
         heads=_rows(story),
         heads_sentence=_heads_sentence(inputs, story),
         strengths=_strengths(story),
@@ -164,8 +166,7 @@ def _sentence(story: Mapping[str, Any]) -> str:
         held = f"The first {story['freeze']} of {count(len(stages))} stages stayed as they came"
     views = story["views"]
     seen = f" Each image was seen in {views} views." if views > 1 else ""
-    note = f" Note: {story['note']}." if story.get("note") else ""
-    return f"The backbone’s weights come from {story['origin']}. {held}.{seen}{note}"
+    return f"The backbone’s weights come from {story['origin']}. {held}.{seen}"
 
 
 # --- heads ------------------------------------------------------------------------------------

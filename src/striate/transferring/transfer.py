@@ -8,8 +8,10 @@ import re
 import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,7 @@ from striate.training.precision import choose_device, choose_precision, processo
 from striate.training.progress import Silent, Watcher
 from striate.training.recipe import Recipe, load_recipe
 from striate.transferring.backbone import Backbone, open_backbone
+from striate.transferring.cache import default_folder
 from striate.transferring.curve import by_images, by_stages
 from striate.transferring.features import features
 from striate.transferring.heads import FittedHead, Penalty, fit_head
@@ -247,11 +250,36 @@ class _Work:
         compared = []
         if (np.bincount(labels) >= 2).all():
             for kind in HEADS:
-                one = fitted
-                if not (whole and kind == fitted.kind):
-                    one = self._fit(kind, rows[chosen], labels[chosen], data.classes)
-                compared.append(one.to_json())
+                if whole and kind == fitted.kind:
+                    compared.append(fitted.to_json())
+                else:
+                    compared.append(self._tried(kind, rows[chosen], labels[chosen], data.classes))
         return {"compared": compared, "compared_images": len(chosen)}
+
+    def _tried(
+        self,
+        kind: str,
+        rows: NDArray[np.float32],
+        labels: NDArray[np.int64],
+        classes: Sequence[str],
+    ) -> dict[str, Any]:
+        """What came of a head of that kind, fitted now or when it was last compared."""
+        options = self.options
+        penalty = options.penalty if kind == options.head else "l2"
+        told = sha256()
+        told.update(f"{kind} {penalty} {options.seed} {rows.shape}".encode())
+        told.update(np.ascontiguousarray(rows).tobytes())
+        told.update(labels.tobytes())
+        folder = (options.cache or default_folder()) / "heads"
+        kept = folder / f"{told.hexdigest()[:32]}.json"
+        with suppress(OSError, ValueError):
+            known: dict[str, Any] = json.loads(kept.read_bytes())
+            return known
+        found = self._fit(kind, rows, labels, classes).to_json()
+        with suppress(OSError, StriateError):  # a full disk costs the next comparison, no more
+            folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(kept, json.dumps(found).encode())
+        return found
 
     # --- the run -------------------------------------------------------------------------------
 
