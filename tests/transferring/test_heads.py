@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -104,6 +106,19 @@ def test_a_kernel_machine_computes_what_its_vectors_say() -> None:
         )
     shares = sigmoid / sigmoid.sum(1, keepdims=True)
     assert answers(head, rows) == pytest.approx(shares, abs=1e-5)
+
+
+def test_large_coefficients_do_not_cost_digits() -> None:
+    torch.manual_seed(0)
+    head = RBFSVMHead(64, 3, 1500)
+    with torch.no_grad():
+        head.support.copy_(torch.randn(1500, 64))
+        head.width.fill_(0.25 / 64)
+        half = torch.rand(3, 750) * 10
+        head.linear.weight.copy_(torch.cat([half, -half], dim=1))  # as a machine's, they sum to 0
+        rows = torch.randn(50, 64)
+        exact = copy.deepcopy(head).double().scores(rows.double())
+        assert (head.scores(rows) - exact).abs().max() < 2e-4
 
 
 class _Score(ClassifierMixin, BaseEstimator):

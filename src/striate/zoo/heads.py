@@ -111,7 +111,10 @@ class RBFSVMHead(nn.Module):
         # |x - v|² = |x|² + |v|² - 2 x·v: one matrix product instead of a cube of differences.
         squares = x.square().sum(1, keepdim=True) + self.support.square().sum(1)
         distances = (squares - 2 * x @ self.support.t()).clamp(min=0)
-        scores: Tensor = self.linear(torch.exp(-self.width * distances))
+        kernel = torch.exp(-self.width * distances)
+        # A machine's coefficients sum to nothing, hence whatever is taken from all of a row alike
+        # leaves its score as it is; without, large terms cancel and take the last digits along.
+        scores: Tensor = self.linear(kernel - kernel.mean(1, keepdim=True))
         return scores
 
     def forward(self, embedding: Tensor) -> Tensor:
