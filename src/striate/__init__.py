@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         predict,
         table,
         train,
+        transfer,
         view,
         what_if,
     )
@@ -46,6 +47,7 @@ __all__ = [
     "predict",
     "table",
     "train",
+    "transfer",
     "view",
     "what_if",
 ]

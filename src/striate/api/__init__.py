@@ -17,6 +17,7 @@ from striate.api.networks import (
     what_if,
 )
 from striate.api.training import check, train
+from striate.api.transferring import transfer
 from striate.api.using import evaluate, export, open_run, predict
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "predict",
     "table",
     "train",
+    "transfer",
     "view",
     "what_if",
 ]

@@ -148,7 +148,7 @@ def export(
     from striate.runs.run import Run
 
     opened = Run.open(run)
-    target = Path(output) if output is not None else opened.path / f"{opened.config.network}.onnx"
+    target = Path(output) if output is not None else opened.path / f"{opened.config.stem}.onnx"
     return export_run(
         opened,
         target,
