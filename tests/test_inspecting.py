@@ -246,3 +246,27 @@ def test_small_marks() -> None:
     assert bar(1 / 32, 4) == "▏"
     assert bar(0, 4) == ""
     assert shorten("features.10.block", 8) == "….block"[:0] + "…0.block"
+
+
+class Chatty(nn.Conv2d):
+    def __init__(self) -> None:
+        super().__init__(3, 4, 3)
+        print("made")
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        print("run")
+        return super().forward(x)
+
+
+def test_what_a_network_prints_steps_aside(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inspecting.compare([Chatty()], size=8, timed=True)
+    (tmp_path / "net.py").write_text(
+        "from torch import nn\ndef net():\n    print('made')\n    return nn.ReLU()\n"
+    )
+    capsys.readouterr()
+    inspecting.compare([f"{tmp_path / 'net.py'}:net", Chatty()], size=8, timed=True)
+    shown = capsys.readouterr()
+    assert "run" in shown.err
+    assert shown.out == "made\n", "of our own making of Chatty alone"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import statistics
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -69,7 +71,7 @@ def _names_a_run(network: str | Path) -> bool:
         return network.suffix != ".py"
     if ":" in network or network.endswith(".py") or network in {each.name for each in entries()}:
         return False
-    return "/" in network or network in {".", ".."} or Path(network).is_dir()
+    return "/" in network or network in {".", ".."} or (network != "" and Path(network).is_dir())
 
 
 def _open_run(folder: Path, device: str, size: Size | None) -> Resolved:
@@ -131,7 +133,8 @@ def record_network(resolved: Resolved) -> Graph:
     from striate.anatomy.record import record
 
     images = [torch.empty(1, *shape, device="meta") for shape in resolved.inputs]
-    return record(resolved.network, *images, name=resolved.name)
+    with contextlib.redirect_stdout(sys.stderr):  # a forward may print; ours is the one document
+        return record(resolved.network, *images, name=resolved.name)
 
 
 def table(
@@ -219,7 +222,7 @@ def _forward_time(network: str | Path | nn.Module, size: Size | None) -> float:
     found.network.eval()
     times: list[float] = []
     try:
-        with torch.inference_mode():
+        with torch.inference_mode(), contextlib.redirect_stdout(sys.stderr):
             for _ in range(2):
                 found.network(*images)
             while len(times) < 3 or (len(times) < FORWARDS and sum(times) < SECONDS):
@@ -272,6 +275,10 @@ def view(
     from striate.anatomy.view.build import write_view
     from striate.data.decode import decode
 
+    if output is not None and output.suffix.lower() not in {".html", ".htm"}:
+        # Never write over a photograph, or the file that a network was read from.
+        why = "is no name for a page"
+        raise NetworkError(str(output.absolute()), why, f"give {output.stem}.html")
     found = open_network(network, size=size)
     photo = None if image is None else decode(image)
     other = None if against is None else record_network(open_network(against, size=size))

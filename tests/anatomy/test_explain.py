@@ -69,7 +69,9 @@ def odd() -> Graph:
         return record(Odd(), torch.empty(1, 4, 23, 31), name="odd")
 
 
-@pytest.mark.parametrize("spec", ["lenet5", "alexnet", "googlenet", "resnet50_v1_5", "odd"])
+@pytest.mark.parametrize(
+    "spec", ["lenet5", "alexnet", "googlenet", "resnet50_v1_5", "torchvision:vit_b_16", "odd"]
+)
 def test_formulas_come_to_what_was_recorded(spec: str, odd: Graph) -> None:
     graph = odd if spec == "odd" else graph_of(spec)
     explained = 0
@@ -86,7 +88,7 @@ def test_formulas_come_to_what_was_recorded(spec: str, odd: Graph) -> None:
                 assert line.value == node.shape[3], (node.name, line)
             if line.what in {"channels", "values"}:
                 assert line.value == node.shape[1], (node.name, line)
-    assert explained > len(graph.nodes)
+    assert explained > sum(node.bytes > 0 for node in graph.nodes)  # views have nothing to explain
 
 
 def test_every_layer_of_a_network_can_be_explained(odd: Graph) -> None:
@@ -127,6 +129,29 @@ def test_what_a_position_sees() -> None:
         explain(graph, "conv2", at=(10, 0))
 
 
+def test_axes_are_the_images_own() -> None:
+    line = nn.Sequential(nn.Conv1d(2, 4, 9, stride=4), nn.MaxPool1d(2))
+    found = explain(record(line, torch.empty(1, 2, 1000)), "0")
+    assert (found.receptive_field, found.jump) == ((1, 9), (1, 4))
+    assert [(one.position, one.clipped) for one in found.sights] == [(0, (0, 0)), (124, (496, 504))]
+    assert {each.what: each.filled for each in found.lines}["MACs"] == "9·2·4·248"
+
+    film = nn.Sequential(nn.Conv3d(1, 4, (5, 3, 1), stride=(1, 2, 1)))
+    found = explain(record(film, torch.empty(1, 1, 8, 33, 16)), "0", at=(15, 3))
+    assert [each.filled for each in found.forward[::2]] == ["1 + (3 − 1)·1", "1 + (1 − 1)·1"]
+    assert [one.clipped for one in found.sights] == [(30, 32), (3, 3)]
+    with pytest.raises(NetworkError, match="has 16 rows and 16 columns"):
+        explain(record(film, torch.empty(1, 1, 8, 33, 16)), "0", at=(16, 0))
+
+
+def test_positions_folded_into_the_batch_axis_count() -> None:
+    graph = graph_of("torchvision:vit_b_16")
+    found = explain(graph, "encoder.layers.encoder_layer_0.mlp.0")
+    assert found.output == (197, 3072)
+    module = explain(graph, "encoder.layers.encoder_layer_0.mlp")
+    assert module.inputs == (("encoder.layers.encoder_layer_0.ln_2", (197, 768)),)
+
+
 def test_numbers_of_the_textbook() -> None:
     lines = {line.what: line for line in explain(graph_of("lenet"), "conv2").lines}
     assert lines["parameters"].filled == "(5·5·6 + 1)·16"
@@ -156,3 +181,5 @@ def test_faults_are_named(odd: Graph) -> None:
         explain(odd, "poool")
     with pytest.raises(NetworkError, match="never run"):
         explain(odd, "never")
+    with pytest.raises(NetworkError, match="layer '' of odd: there is no such layer"):
+        explain(odd, "")

@@ -99,6 +99,15 @@ def node(page: Any, name: str) -> Any:
     return page.locator(f'.node[data-name="{name}"]')
 
 
+def until(page: Any, condition: str) -> None:
+    """Wait for a condition; Playwright's own waiting needs `eval`, which the page forbids."""
+    for _ in range(100):
+        if page.evaluate(condition):
+            return
+        page.wait_for_timeout(50)
+    pytest.fail(f"it never came to {condition}")
+
+
 def chosen(page: Any) -> str:
     return str(page.locator("#chosen").inner_text())
 
@@ -205,9 +214,7 @@ def test_the_address_brings_everything_back(view: Open) -> None:
     page.get_by_role("radio", name="Parameters").click()
     page.locator("#pad").focus()
     page.keyboard.press("ArrowRight")
-    page.wait_for_function(
-        "location.hash.includes('by=parameters') && /at=14,15/.test(location.hash)"
-    )
+    until(page, "location.hash.includes('by=parameters') && /at=14,15/.test(location.hash)")
     again = view(address=page.evaluate("location.hash"))
     assert chosen(again) == "concatenate"
     assert node(again, "inception_3b.concatenate").get_attribute("aria-selected") == "true"
@@ -239,7 +246,7 @@ def test_colours_follow_what_is_asked_and_the_theme(view: Open) -> None:
     assert page.locator('#metrics [aria-checked="true"]').inner_text() == "Memory"
     page.emulate_media(color_scheme="dark")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(19, 22, 27)"
-    page.wait_for_function(f"({fill})(document.querySelector('[data-name=fc]')) != '{colours[1]}'")
+    until(page, f"({fill})(document.querySelector('[data-name=fc]')) != '{colours[1]}'")
     page.locator("#theme").click()
     assert page.evaluate("document.documentElement.dataset.theme") == "light"
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(250, 249, 246)"
@@ -255,7 +262,7 @@ def test_two_networks_stand_side_by_side(view: Open) -> None:
     assert page.locator(".pane:visible").count() == 2
     page.locator('.pane >> nth=1 >> .node[data-name="conv3_x"]').click()
     assert page.locator(".crumbs").inner_text().startswith("resnet18")
-    page.wait_for_function("location.hash.includes('in=1')")
+    until(page, "location.hash.includes('in=1')")
     page.set_viewport_size({"width": 700, "height": 800})
     assert page.locator("#switch [aria-pressed=true]").inner_text() == "resnet18"
     page.locator("#switch button").first.click()
@@ -271,7 +278,7 @@ def test_hostile_names_are_text_and_nothing_overflows(view: Open, width: int) ->
     node(page, "0").click()
     assert page.locator(".channel").count() == 16
     values = "(e) => new Set(e.getContext('2d').getImageData(0, 0, e.width, e.height).data).size"
-    page.wait_for_function(f"({values})(document.querySelector('.channel canvas')) > 8")
+    until(page, f"({values})(document.querySelector('.channel canvas')) > 8")
     page.locator(".channel").nth(3).click()
     assert page.locator(".channel").nth(3).get_attribute("aria-pressed") == "true"
 

@@ -52,7 +52,7 @@ def test_explain() -> None:
 def test_compare(tmp_path: Path) -> None:
     picture = tmp_path / "two.svg"
     shown = run("compare", "lenet", "alexnet", "-o", str(picture))
-    assert "61 M" in shown
+    assert "61.0 M" in shown
     assert picture.read_text("utf-8").startswith("<svg")
     plain = json.loads(run("compare", "lenet", "--time", "--json"))
     assert plain["networks"][0]["milliseconds"] > 0
@@ -61,6 +61,7 @@ def test_compare(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (("table", ""), "network '': not in the catalogue"),
         (("table", "lenett"), "did you mean 'lenet'"),
         (("table", "lenet", "--json", "--csv"), "exclude one another"),
         (("table", "lenet", "--size", "big"), "--size big: is not understood"),

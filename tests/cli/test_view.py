@@ -41,3 +41,8 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
         inspecting.view("lenet", tmp_path / "a.html", image=tmp_path / "absent.jpg")
     with pytest.raises(StriateError, match=r"no/a\.html: cannot be written"):
         inspecting.view("lenet", tmp_path / "no" / "a.html")
+    own = tmp_path / "net.py"
+    own.write_text("mine")
+    with pytest.raises(StriateError, match=r"net\.py: is no name for a page; give net\.html"):
+        inspecting.view("lenet", own)
+    assert own.read_text() == "mine"

@@ -121,7 +121,7 @@ def _concatenated(node: Node, source: Node, graph: Graph) -> list[Line]:
 
 
 def _flattened(node: Node, source: Node, graph: Graph) -> list[Line]:
-    if len(node.shape) != 2 or len(source.shape) <= 2:
+    if node.shape != (source.shape[0], math.prod(source.shape[1:])) or len(source.shape) <= 2:
         return []
     return [Line(what="values", rule="c·h·w", filled=times(*source.shape[1:]), value=node.shape[1])]
 
@@ -215,7 +215,7 @@ def _macs(node: Node, graph: Graph) -> Line | None:
         line = Line(
             what="MACs",
             rule="c_in·values of the output",
-            filled=times(a["contracted"], *node.shape[1:]),
+            filled=times(a["contracted"], *node.output),
             value=a["contracted"] * math.prod(node.shape),
         )
     elif "fan_in" in a and node.inputs:
@@ -241,7 +241,7 @@ def _products(node: Node) -> Line | None:
         return None
     filled = ""
     if "contracted" in node.attributes:
-        filled = times(node.attributes["contracted"], *node.shape[1:])
+        filled = times(node.attributes["contracted"], *node.output)
     return Line(
         what="products of two activations",
         rule="length of the sums·values",
@@ -256,7 +256,7 @@ def _others(node: Node, graph: Graph) -> Line | None:
         return None
     values = math.prod(node.shape)
     each, rest = divmod(value, values)
-    shape = times(*node.shape[1:])
+    shape = times(*node.output)
     filled = f"{each}·{shape}" if not rest and each > 1 else (shape if not rest else "")
     return Line(
         what="other operations",
@@ -267,7 +267,7 @@ def _others(node: Node, graph: Graph) -> Line | None:
 
 
 def _memory(node: Node) -> Line:
-    shape = node.shape[1:]
+    shape = node.output
     if not node.bytes:
         return Line(what="memory of the output", rule="", filled="", value="none of its own")
     return memory(shape, max(node.bytes // max(math.prod(shape), 1), 1))

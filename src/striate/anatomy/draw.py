@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -164,7 +165,7 @@ def _grid(frame: Frame) -> str:
         for digit in (1, 2, 5):
             value = digit * 10.0**exponent
             if frame.low <= math.log10(value) <= frame.high:
-                x, text = frame.across(value), human_count(round(value))
+                x, text = frame.across(value), _tick(round(value))
                 parts.append(_line("rule", x, TOP, x, HEIGHT - BOTTOM))
                 parts.append(_text(x, HEIGHT - BOTTOM + 20, text, "soft", "middle"))
     parts.append(_line("axis", LEFT, HEIGHT - BOTTOM, WIDTH - RIGHT, HEIGHT - BOTTOM))
@@ -172,6 +173,11 @@ def _grid(frame: Frame) -> str:
     label = "multiply-accumulates for one image (logarithmic)"
     parts.append(_text(middle, HEIGHT - BOTTOM + 42, label, "soft", "middle"))
     return "".join(parts)
+
+
+def _tick(count: int) -> str:
+    """``5 G``, not ``5.00 G``: these numbers are round."""
+    return re.sub(r"\.0+(?= )", "", human_count(count))
 
 
 def _legend(most: int) -> str:
@@ -185,7 +191,7 @@ def _legend(most: int) -> str:
     ]
     for count in shown:
         radius = LARGEST * math.sqrt(count / most)
-        text = human_count(count)
+        text = _tick(count)
         width = len(text) * 12 * LETTER + 8
         x -= width
         parts.append(_text(x + 6, 52, text, "soft"))

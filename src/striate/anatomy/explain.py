@@ -9,12 +9,14 @@ from math import ceil, floor
 from typing import Any
 
 from striate.anatomy.arithmetic import arithmetic
+from striate.anatomy.follow import extent, places
 from striate.anatomy.formulas import Line, by
 from striate.anatomy.geometry import Number
 from striate.anatomy.operators import PLUMBING
-from striate.anatomy.receptive_field import Field, receptive_fields, recursion
+from striate.anatomy.receptive_field import Field, fields_of, recursion
 from striate.anatomy.record import Graph, Node
 from striate.anatomy.rules import macs, operations
+from striate.anatomy.spatial import Place
 from striate.errors import NetworkError, nearest
 
 MEETING = {"add", "subtract", "multiply", "divide", "concatenate", "maximum", "minimum"}
@@ -145,18 +147,18 @@ def explain(graph: Graph, layer: str, *, at: tuple[int, int] | None = None) -> E
     """
     part = _find(graph, layer)
     node = part[-1]
-    fields = receptive_fields(graph)
-    field = fields[node.index]
-    inside = {each.index for each in part}
-    read = sorted({index for each in part for index in each.inputs if index not in inside})
+    laid = places(graph)
+    fields = fields_of(graph, laid)
+    field, place = fields[node.index], laid[node.index]
+    read = (graph.nodes[index] for index in _reads(part, graph, layer))
     alone = len(part) == 1
     return Explanation(
         network=graph.network,
         layer=layer,
         operator=node.operator if alone else f"{len(part)} operators",
         kind=graph.modules.get(layer, node.kind),
-        inputs=tuple((graph.nodes[index].name, graph.nodes[index].shape[1:]) for index in read),
-        output=node.shape[1:],
+        inputs=tuple((each.name, each.output) for each in read),
+        output=node.output,
         attributes=node.attributes if alone else {},
         lines=arithmetic(node, graph) if alone else _summed(part, graph),
         receptive_field=None if field is None else (field[0].size, field[1].size),
@@ -164,7 +166,7 @@ def explain(graph: Graph, layer: str, *, at: tuple[int, int] | None = None) -> E
         everything=field is not None and field[0].everything and field[1].everything,
         forward=forward_rule(node, graph, fields) if alone else (),
         backward=(_backward(graph, node, 0), _backward(graph, node, 1)),
-        sights=() if field is None else _sights(graph, node, field, at),
+        sights=() if field is None or place is None else _sights(graph, node, field, place, at),
         parts=() if alone else tuple((each.name, each.operator) for each in part),
     )
 
@@ -174,19 +176,37 @@ def _find(graph: Graph, layer: str) -> list[Node]:
     for node in graph.nodes:
         if node.name == layer:
             return [node]
-    inside = [
-        node
-        for node in graph.nodes
-        if (node.module == layer or node.module.startswith(f"{layer}.")) and node.aten
-    ]
+    inside = [node for node in graph.nodes if layer and _runs_in(node, layer) and node.aten]
     counting = [node for node in inside if node.operator not in PLUMBING] or inside
     if counting:
         return counting
     what = f"layer '{layer}' of {graph.network}"
-    if layer in graph.modules:
+    if layer and layer in graph.modules:
         raise NetworkError(what, "is never run at prediction", "its parameters are stored only")
-    names = [node.name for node in graph.nodes] + [path for path in graph.modules if path]
+    names = {node.name for node in graph.nodes} | {path for path in graph.modules if path}
     raise NetworkError(what, "there is no such layer", nearest(layer, names))
+
+
+def _runs_in(node: Node, path: str) -> bool:
+    return node.module == path or node.module.startswith(f"{path}.")
+
+
+def _reads(part: list[Node], graph: Graph, layer: str) -> list[int]:
+    """The nodes outside that a layer reads; its own renaming of values is passed by."""
+    seen = {each.index for each in part}
+    queue = [index for each in part for index in each.inputs]
+    found = []
+    while queue:
+        index = queue.pop()
+        if index in seen:
+            continue
+        seen.add(index)
+        node = graph.nodes[index]
+        if node.operator in PLUMBING and _runs_in(node, layer):
+            queue.extend(node.inputs)
+        else:
+            found.append(index)
+    return sorted(found)
 
 
 def _summed(part: list[Node], graph: Graph) -> tuple[Line, ...]:
@@ -238,7 +258,7 @@ def _windowed(node: Node, field: Field, source: Field) -> tuple[Line, ...]:
     lines = []
     for axis, what in enumerate(("height", "width")):
         r, j = source[axis].size, source[axis].jump
-        k, s, d = a["kernel"][axis], a["stride"][axis], a.get("dilation", (1, 1))[axis]
+        k, s, d = (_along(a.get(key, ()), axis) for key in ("kernel", "stride", "dilation"))
         grown = f"{_shown(r)} + {f'{d}·' if d > 1 else ''}({k} − 1)·{_shown(j)}"
         if r + d * (k - 1) * j != field[axis].size:  # it sees all of the image along this axis
             grown = ""
@@ -267,6 +287,12 @@ def _windowed(node: Node, field: Field, source: Field) -> tuple[Line, ...]:
     )
 
 
+def _along(values: tuple[int, ...], axis: int) -> int:
+    """What holds along the image's height (0) or width (1), its last axes; 1 if it lacks that."""
+    at = len(values) - 2 + axis
+    return values[at] if at >= 0 else 1
+
+
 def _backward(graph: Graph, node: Node, axis: int) -> tuple[Way, ...]:
     return tuple(
         Way(
@@ -281,9 +307,9 @@ def _backward(graph: Graph, node: Node, axis: int) -> tuple[Way, ...]:
 
 
 def _sights(
-    graph: Graph, node: Node, field: Field, at: tuple[int, int] | None
+    graph: Graph, node: Node, field: Field, place: Place, at: tuple[int, int] | None
 ) -> tuple[Sight, ...]:
-    grid = node.shape[2:] if len(node.shape) == 4 else (1, 1)
+    grid = place.counts
     where = at or (grid[0] // 2, grid[1] // 2)
     if any(not 0 <= position < size for position, size in zip(where, grid, strict=True)):
         raise NetworkError(
@@ -291,9 +317,8 @@ def _sights(
             f"{node.name} has {grid[0]} rows and {grid[1]} columns, counted from 0",
             "give --at ROW,COLUMN inside them",
         )
-    image = graph.inputs[0][-2:]
     found = []
-    for axis, position, pixels in zip(field, where, image, strict=True):
+    for axis, position, pixels in zip(field, where, extent(graph), strict=True):
         low, high = axis.window(position)
         found.append(Sight(position=position, first=ceil(low), last=floor(high), image=pixels))
     return tuple(found)

@@ -167,7 +167,8 @@ def convolution_macs(
     if absent:
         each -= math.prod(kernel) * absent
         filled = f"({inner}·{outputs} − {times(*kernel, absent)})·{times(*grid)}"
-    sides = "h_in·w_in" if transposed else "h·w"
+    letter = {1: ("l",), 2: ("h", "w")}.get(len(grid), ("d", "h", "w"))
+    sides = "·".join(f"{side}_in" if transposed else side for side in letter)
     return Line(
         what="MACs",
         rule=f"{letters}·c_out·{sides}",
@@ -200,10 +201,10 @@ def human_bytes(count: int) -> str:
     """``3.2 MB``; powers of 1,000."""
     value = float(count)
     for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000 or unit == "GB":
+        if value < 999.5 or unit == "GB":
             break
         value /= 1000
-    return f"{count} B" if unit == "B" else f"{value:.3g} {unit}"
+    return f"{count} B" if unit == "B" else f"{_three_digits(value)} {unit}"
 
 
 def human_count(count: int) -> str:
@@ -213,7 +214,12 @@ def human_count(count: int) -> str:
         if value < 999.5 or unit == "T":
             break
         value /= 1000
-    return str(count) if unit == "" else f"{value:.3g} {unit}"
+    return str(count) if unit == "" else f"{_three_digits(value)} {unit}"
+
+
+def _three_digits(value: float) -> str:
+    """``7.00``, ``61.7``, ``138``: three digits that count; all before the point if more."""
+    return f"{value:,.0f}" if value >= 999.5 else f"{value:#.3g}".rstrip(".")
 
 
 def by(values: tuple[object, ...]) -> str:

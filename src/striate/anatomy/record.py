@@ -40,6 +40,11 @@ class Node:
     attributes: Mapping[str, Any]  # kernel, stride, padding, dilation, groups, dim, scale, …
     parameters: tuple[str, ...]  # names of the parameters that it reads
 
+    @property
+    def output(self) -> tuple[int, ...]:
+        """Its output's shape without the batch axis; whole where others were folded into that."""
+        return self.shape[1:] if self.shape[:1] == (1,) else self.shape
+
 
 @dataclass(frozen=True, kw_only=True)
 class Graph:

@@ -159,7 +159,7 @@ def _row(node: Node, graph: Graph, field: Field | None, counted: set[str], total
         operator=node.operator,
         kind=node.kind,
         module=node.module,
-        output=node.shape[1:],
+        output=node.output,
         kernel=a.get("kernel"),
         stride=a.get("stride"),
         padding=padding,

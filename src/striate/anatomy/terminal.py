@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
@@ -35,7 +36,11 @@ def bar(share: float, width: int) -> str:
 
 def shorten(name: str, width: int) -> str:
     """The end of a dotted name is what tells layers apart."""
-    return name if len(name) <= width else "…" + name[-(width - 1) :]
+    if cell_len(name) <= width:
+        return name
+    while cell_len(name) >= width:
+        name = name[1:]
+    return f"…{name}"
 
 
 def show_table(table: Table, console: Console) -> None:
@@ -53,7 +58,7 @@ def show_table(table: Table, console: Console) -> None:
         del heads[3]
     for row in rows:
         row[0] = _printable(row[0])
-    widths = [max(len(cell) for cell in column) for column in zip(heads, *rows, strict=False)]
+    widths = [max(map(cell_len, column)) for column in zip(heads, *rows, strict=False)]
     if narrow:
         widths[1] = min(widths[1], 16)
     gap = 1 if narrow else 2
@@ -149,10 +154,12 @@ def _window(sight: Sight) -> tuple[str, str]:
     low, high = sight.clipped
     beyond = []
     if sight.first < 0:
-        beyond.append(f"{sight.first} to -1")
+        beyond.append(range(sight.first, 0))
     if sight.last >= sight.image:
-        beyond.append(f"{sight.image} to {sight.last}")
-    outside = f"{' and '.join(beyond)} lie outside" if beyond else ""
+        beyond.append(range(sight.image, sight.last + 1))
+    named = [f"{each[0]} to {each[-1]}" if len(each) > 1 else f"{each[0]}" for each in beyond]
+    lie = "lies" if sum(map(len, beyond)) == 1 else "lie"
+    outside = f"{' and '.join(named)} {lie} outside" if beyond else ""
     return f"{low} to {high} of 0 to {sight.image - 1}", outside
 
 

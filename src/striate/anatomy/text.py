@@ -115,7 +115,7 @@ def _sees(table: Table) -> str:
     t = table.totals
     if t.receptive_field is None:
         return "its last feature map sees no image"
-    image = t.input[-2:]
+    image = t.input[-2:] if len(t.input) > 2 else (1, *t.input[-1:])
     seen = t.convolutional_receptive_field or t.receptive_field
     text = f"{by(tuple(map(number, seen)))} pixels at each position of the last feature map"
     if t.jump is not None and min(t.jump) > 0:

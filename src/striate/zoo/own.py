@@ -58,7 +58,7 @@ def load_module(name: str, attribute: str) -> Callable[..., Any]:
     ------
     NetworkError: there is no such module, it fails, or it has no such network.
     """
-    with _importable(Path.cwd()), _explained(f"module '{name}'"):
+    with _importable(Path.cwd()), _explained(name):
         try:
             module = importlib.import_module(name)
         except ModuleNotFoundError as error:
@@ -71,7 +71,7 @@ def load_module(name: str, attribute: str) -> Callable[..., Any]:
                 f"not found from {Path.cwd()}",
                 close if "did you mean" in close else "give FILE.py:CLASS or PACKAGE.MODULE:NAME",
             ) from error
-        return _maker(module, attribute, f"module '{name}'")
+        return _maker(module, attribute, name)
 
 
 def _maker(module: ModuleType, attribute: str, where: str) -> Callable[..., Any]:

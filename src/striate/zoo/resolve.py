@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -163,11 +164,14 @@ def _known_or_foreign(name: str) -> None:
 
 
 def _make(spec: str, make: Callable[[], Any], device: str, *, own: bool) -> nn.Module:
-    """Call `make` on `device`, or really where it reads the values of a tensor that has none."""
+    """Call `make` on `device`, or really where it reads the values of a tensor that has none.
+
+    What a constructor prints steps aside: standard output is the command's own.
+    """
     found: Any = None
     if device == "meta":
         try:
-            with weightless():
+            with weightless(), contextlib.redirect_stdout(sys.stderr):
                 found = make()
         except NetworkError:
             raise
@@ -175,7 +179,8 @@ def _make(spec: str, make: Callable[[], Any], device: str, *, own: bool) -> nn.M
             found = None
     if found is None:
         try:
-            with torch.device("cpu" if device == "meta" else device):
+            where = torch.device("cpu" if device == "meta" else device)
+            with where, contextlib.redirect_stdout(sys.stderr):
                 found = make()
         except NetworkError:
             raise

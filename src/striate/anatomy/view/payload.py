@@ -62,7 +62,7 @@ def payload(
                 "k": _in_short(node),
                 "d": _in_full(node),
                 "in": _reads(node, folded, place),
-                "s": list(node.shape[1:]),
+                "s": list(node.output),
                 "m": macs(node, graph),
                 "p": sum(graph.parameters[name] for name in node.parameters),
                 "b": node.bytes if node.aten else 0,  # inputs are given, not made
