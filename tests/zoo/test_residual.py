@@ -226,6 +226,7 @@ FORMS = {
     "cspdarknet": lambda: cspdarknet.cspdarknet53(activation="mish"),
     "hrnet": lambda: hrnet.HRNet(4),
 }
+LARGE = ("cbam", "cspdarknet", "darknet", "hrnet")
 
 
 @pytest.mark.usefixtures("narrow")
@@ -255,7 +256,7 @@ def test_the_start_follows_the_seed_and_is_he_initialisation(form: str) -> None:
 @pytest.mark.usefixtures("narrow")
 @pytest.mark.parametrize(
     "form",
-    [pytest.param(form, marks=[pytest.mark.slow] * (form == "hrnet")) for form in FORMS],
+    [pytest.param(form, marks=[pytest.mark.slow] * (form in LARGE)) for form in FORMS],
 )
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_captured_networks_take_any_batch(form: str) -> None:

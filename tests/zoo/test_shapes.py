@@ -1,4 +1,4 @@
-"""Parameters, multiply-accumulates, and the shapes that the comments in the code claim."""
+"""Parameters, multiply-accumulates, the shapes that the comments in the code claim, gradients."""
 
 import inspect
 import re
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from striate.zoo.catalogue import Entry, entries, entry
 from striate.zoo.create import NETWORKS, create
 from striate.zoo.generate import count_macs, count_parameters, describe
+from striate.zoo.resolve import weightless
 
 # Parameters (auxiliary heads included), multiply-accumulates of one image of the paper's size.
 COUNTS = {
@@ -107,9 +108,9 @@ STAGE = re.compile(r"self\.(\w+)\((?:.*)# (.*)$")
 
 
 def on_meta(name: str, **variant: object) -> tuple[nn.Module, Tensor]:
-    with torch.device("meta"):
+    with weightless():
         network = create(name, **variant).eval()
-        return network, torch.empty(1, *network.input_size)
+    return network, torch.empty(1, *network.input_size, device="meta")
 
 
 def read_shape(text: str, width: int) -> tuple:
@@ -160,7 +161,9 @@ DEEP = ("resnet1202", "preact_resnet1001")
 
 
 @pytest.mark.parametrize("name", [name for name in NETWORKS if name not in DEEP])
-def test_the_comments_tell_the_shape_after_every_stage(name: str) -> None:
+def test_the_comments_tell_every_stages_shape_and_the_graph_reaches_every_parameter(
+    name: str,
+) -> None:
     network, image = on_meta(name)
     claims = claimed_shapes(network, FORMS.get(name, ""))
     seen: dict[str, tuple] = {}
@@ -174,9 +177,12 @@ def test_the_comments_tell_the_shape_after_every_stage(name: str) -> None:
     for stage, module in network.named_children():
         if stage in claims or not isinstance(module, nn.Dropout | nn.BatchNorm2d):
             module.register_forward_hook(note(stage))
-    network(image)
+    network(image).sum().backward()
     assert len(seen) >= 6
     assert claims == seen
+    # Auxiliary heads speak in training only.
+    missed = [key for key, value in network.named_parameters() if value.grad is None]
+    assert [key for key in missed if not key.startswith("aux")] == []
 
 
 @pytest.mark.parametrize(

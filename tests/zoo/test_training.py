@@ -23,6 +23,7 @@ SMALL = {  # a network of each class at the least size that is quick
     "resnet50_v1_5": 64,
     "resnet20": 32,
 }
+LARGE = ("googlenet_bn", "resnet50")
 
 
 def images_for(network: nn.Module, size: int, count: int = 4) -> torch.Tensor:
@@ -101,7 +102,12 @@ def test_capture_copies_and_autocast_keep_the_outputs(name: str, size: int) -> N
 
 
 @pytest.mark.parametrize(
-    ("name", "size"), [(name, SMALL[name]) for name in SMALL if name != "resnet50_v1_5"]
+    ("name", "size"),
+    [
+        pytest.param(name, size, marks=[pytest.mark.slow] * (name in LARGE))
+        for name, size in SMALL.items()
+        if name != "resnet50_v1_5"
+    ],
 )
 @pytest.mark.parametrize("capture", ["script", "trace", "export"])
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 
 import pytest
 import torch
@@ -74,14 +75,22 @@ def damaged(folder, state) -> dict[str, str]:
     torch.save({"weights": Runs(), "x": torch.ones(1)}, folder / "code.pth")
     torch.save([torch.ones(1)], folder / "list.pth")
     torch.save({"epoch": 3}, folder / "none.pth")
+    (folder / "pickle.pkl").write_bytes(pickle.dumps({"weights": Runs()}))
+    torch.save(state | {"0.bias": torch.full((5,), torch.nan)}, folder / "broken.pth")
+    (folder / "run").mkdir()
+    (folder / "run" / "model.safetensors").touch()
     torch.jit.script(nn.Linear(2, 2)).save(folder / "program.pth")
     return found | {
         "holds Python code or objects (": "code.pth",
         "holds a list": "list.pth",
         "holds no tensors": "none.pth",
         "TorchScript program": "program.pth",
-        "cannot be read (No such file": "absent.pth",
+        "there is no such file; did you mean": "lists.pth",
+        "there is no such file; check the path": "absent.pth",
+        "is a Python pickle": "pickle.pkl",
+        "not finite (0.bias)": "broken.pth",
         "is a folder": ".",
+        "is a folder, not a weights file; give": "run",
     }
 
 

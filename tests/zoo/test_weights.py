@@ -1,5 +1,6 @@
 """Published weights: what goes with them, where they are looked for, whom they do not fit."""
 
+import os
 import re
 import urllib.error
 from pathlib import Path
@@ -101,6 +102,22 @@ def test_auxiliary_heads_are_left_out_where_the_network_has_none(googlenet) -> N
     assert {name for name in state if name.startswith("aux")}
 
 
+def test_auxiliary_heads_do_not_hide_which_network_a_file_is_of(googlenet) -> None:
+    with pytest.raises(WeightsError, match=r"shapes are those of googlenet_bn$"):
+        create_with("resnet18", googlenet)
+
+
+def test_images_of_other_channels_are_named(resnet18) -> None:
+    with pytest.raises(WeightsError, match=r"for images of 3 channels, not of 1$"):
+        create_with("resnet18", resnet18, in_channels=1, classes=5)
+
+
+def test_a_missing_file_names_the_nearest(resnet18, monkeypatch) -> None:
+    monkeypatch.chdir(resnet18.parent)
+    with pytest.raises(WeightsError, match=rf"did you mean {re.escape(str(resnet18))}\?"):
+        find("resnet18", "resnet18-f37072fd.pt")
+
+
 def test_as_many_classes_as_the_weights_have(tmp_path) -> None:
     save_file(create("resnet20", classes=7).state_dict(), tmp_path / "own.safetensors")
     network, published = create_with("resnet20", tmp_path / "own.safetensors")
@@ -159,7 +176,9 @@ def test_without_a_network_the_file_and_its_place_are_named(offline, key) -> Non
         find(name, source)
     text = str(caught.value)
     assert "cannot be fetched (Name or service not known)" in text
-    assert f" into {offline}, or give its path to --weights" in text
+    assert f" at {offline}{os.sep}" in text
+    assert "put https://" in text
+    assert "or give its path to --weights" in text
     assert "\n" not in text
     stem = ORIGINS[key].name.partition(".")[0]
     assert source in text

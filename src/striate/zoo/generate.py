@@ -19,6 +19,7 @@ from torch.utils.flop_counter import flop_registry
 from striate.zoo.catalogue import FILE
 from striate.zoo.create import NETWORKS, create
 from striate.zoo.lenet import TableConv2d
+from striate.zoo.resolve import weightless
 
 # The paper of each family and the year when it appeared.
 PAPERS = {
@@ -199,11 +200,10 @@ def describe(name: str) -> dict[str, Any]:
     while key not in PAPERS:  # resnet_v1_5 follows resnet's paper
         key = key.rpartition("_")[0]
     paper, year = PAPERS[key]
-    with torch.device("meta"):
+    with weightless():
         network = create(name)
-        size: tuple[int, int, int] = network.input_size  # type: ignore[assignment]
-        image = torch.empty(1, *size)
-        macs = count_macs(network, image)
+    size: tuple[int, int, int] = network.input_size  # type: ignore[assignment]
+    macs = count_macs(network, torch.empty(1, *size, device="meta"))
     return {
         "name": name,
         "family": family,

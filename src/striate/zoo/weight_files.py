@@ -6,6 +6,8 @@ with ``weights_only=True``.
 
 from __future__ import annotations
 
+import contextlib
+import difflib
 import json
 import pickle
 import re
@@ -24,6 +26,9 @@ from striate.errors import WeightsError
 # Under what names training scripts keep the weights among other things.
 _NESTS = ("state_dict", "model_state_dict", "model", "network", "weights")
 _SHOWN = 3
+
+# What a file that `torch.save` wrote before PyTorch 1.6 begins with, after the pickle's protocol.
+_TORCH = 0x1950A86A20F9469CFC6C.to_bytes(10, "little")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +83,7 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
     Raises
     ------
     WeightsError: there is no such file; it is empty, cut short, a web page, a git-lfs pointer, a
-        run's resume state, a program, or no weights at all.
+        run's resume state, a program, or no weights at all; a number in it is not finite.
     """
     file = Path(path).expanduser().resolve()
     try:
@@ -86,7 +91,16 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
         with file.open("rb") as handle:
             head = handle.read(512)
     except IsADirectoryError:
-        raise WeightsError(str(file), "is a folder, not a weights file", "name the file") from None
+        inside = file / "model.safetensors"
+        raise WeightsError(
+            str(file),
+            "is a folder, not a weights file",
+            f"give {inside}" if inside.is_file() else "name the file",
+        ) from None
+    except FileNotFoundError:
+        raise WeightsError(
+            str(file), "there is no such file", near(file) or "check the path"
+        ) from None
     except OSError as error:
         raise WeightsError(
             str(file), f"cannot be read ({error.strerror})", "check the path"
@@ -101,6 +115,17 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
         "is neither safetensors nor a PyTorch file",
         "give weights that end in .safetensors, .pth or .pt",
     )
+
+
+def near(file: Path) -> str:
+    """``did you mean PATH?`` for what lies where `file`, or its folder, is missing; or nothing."""
+    while file != file.parent and not file.parent.is_dir():
+        file = file.parent
+    with contextlib.suppress(OSError):
+        others = [other.name for other in file.parent.iterdir()]
+        for name in difflib.get_close_matches(file.name, others, n=1, cutoff=0.75):
+            return f"did you mean {file.parent / name}?"
+    return ""
 
 
 def _refuse_known(file: Path, head: bytes) -> None:
@@ -119,6 +144,10 @@ def _refuse_known(file: Path, head: bytes) -> None:
         head.startswith(b"striate\n"): (
             "is a run's resume state",
             "give the model.safetensors beside it",
+        ),
+        head.startswith(b"\x80") and _TORCH not in head: (
+            "is a Python pickle, which may hold code and is never run",
+            "save its tensors with torch.save, or as safetensors",
         ),
     }
     if True in found:
@@ -197,6 +226,10 @@ def _tensors(file: Path, content: Any) -> dict[str, Tensor]:
     found = {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
     if not found:
         raise WeightsError(str(file), "holds no tensors by name", "give a state_dict")
+    if broken := [n for n, v in found.items() if v.is_floating_point() and not v.isfinite().all()]:
+        raise WeightsError(
+            str(file), f"holds numbers that are not finite ({_few(broken)})", "use other weights"
+        )
     if all(name.startswith("module.") for name in found):
         found = {name.removeprefix("module."): value for name, value in found.items()}
     return found

@@ -8,6 +8,7 @@ trained for and the names of their classes. `mapping.py` says which networks equ
 from __future__ import annotations
 
 import hashlib
+import http.client
 import math
 import re
 from collections import Counter
@@ -25,9 +26,12 @@ from striate.zoo.catalogue import entries, entry
 from striate.zoo.create import create
 from striate.zoo.mapping import ORIGINS, OTHERS, Origin, Source, renamed
 from striate.zoo.resolve import weightless
-from striate.zoo.weight_files import Fitted, classes_in, fit, read_state_dict
+from striate.zoo.weight_files import Fitted, classes_in, fit, near, read_state_dict
 
 SOURCES: tuple[Source, ...] = ("torchvision", "timm")
+
+# Names of auxiliary heads, here and in both libraries.
+_HEADS = re.compile(r"aux", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +118,8 @@ def give(found: Found, network: nn.Module, classes: int | None) -> Published:
     try:
         kept = fit(found.state, network, classes, what=found.name, heads=found.heads)
     except WeightsError as error:
-        raise WeightsError(error.what, error.why, _suggestion(found.state)) from None
+        remedy = _other_channels(found.state, network) or _suggestion(found.state)
+        raise WeightsError(error.what, error.why, remedy) from None
     names = found.classes if not kept.classifier and len(found.classes or ()) == classes else None
     note = "; ".join(part for part in (*found.notes, kept.note) if part)
     return Published(
@@ -182,7 +187,7 @@ def _in_file(name: str, path: Path) -> Found:
         raise WeightsError(
             f"--weights {path}",
             f"is no source ({', '.join(SOURCES)}) and there is no file {file}",
-            nearest(str(path), SOURCES),
+            near(file) or nearest(str(path), SOURCES),
         )
     state = read_state_dict(file)
     found = Found(name=str(file), digest=_digest(file), state=state)
@@ -252,23 +257,37 @@ def _digest(file: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
+def _other_channels(state: Mapping[str, Tensor], network: nn.Module) -> str:
+    """Whether the first kernel in `state` is for images of other channels than the network's."""
+    name, ours = next((n, v.shape) for n, v in network.state_dict().items() if v.dim() == 4)
+    theirs = state[name].shape if name in state else ours
+    if theirs[1] == ours[1] or (theirs[:1], theirs[2:]) != (ours[:1], ours[2:]):
+        return ""
+    return f"they are for images of {theirs[1]} channels, not of {ours[1]}"
+
+
 def _suggestion(state: Mapping[str, Tensor]) -> str:
     """Which networks of the catalogue have the shapes in `state`, whatever their names."""
-    size = sum(v.numel() for n, v in state.items() if "running_" not in n and v.dim())
-    fitting = []
+    trained = {n: v.numel() for n, v in state.items() if "running_" not in n and v.dim()}
+    sizes = (sum(trained.values()), sum(n for name, n in trained.items() if not _HEADS.match(name)))
+    shapes, fitting = _shapes(state), []
     for one in entries():
-        if abs(one.parameters - size) > 0.1 * size:
+        if all(abs(one.parameters - size) > 0.1 * size for size in sizes):
             continue
         with weightless():
             network = create(one.name)
-        if _shapes(network.state_dict()) == _shapes(state):
+        if _shapes(network.state_dict()) == shapes:
             fitting.append(one.name)
     return f"their shapes are those of {' or '.join(fitting[:3])}" if fitting else ""
 
 
 def _shapes(state: Mapping[str, Tensor]) -> Counter[tuple[int, ...]]:
-    """How often each shape of a kernel occurs, without the outputs: classes may differ."""
-    return Counter(tuple(value.shape[1:]) for value in state.values() if value.dim() > 1)
+    """How often each shape of a kernel occurs, without the outputs: classes may differ.
+
+    Auxiliary heads, which a network may be created without, do not count.
+    """
+    kernels = (v for name, v in state.items() if v.dim() > 1 and not _HEADS.match(name))
+    return Counter(tuple(kernel.shape[1:]) for kernel in kernels)
 
 
 # --- libraries ---------------------------------------------------------------------------------
@@ -311,14 +330,12 @@ def _download(url: str, name: str, label: str) -> Path:
         torch.hub.download_url_to_file(
             url, str(target), hash_prefix=stamp[1] if stamp else None, progress=False
         )
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
-        fetched = url.rpartition("/")[2]
-        called = f"{fetched} as {name}" if fetched != name else name
         raise WeightsError(
             label,
             f"cannot be fetched ({reason})",
-            f"put {called} into {target.parent.resolve()}, or give its path to --weights",
+            f"put {url} at {target.resolve()}, or give its path to --weights",
         ) from None
     return target
 
