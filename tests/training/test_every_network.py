@@ -16,7 +16,7 @@ from striate.zoo.catalogue import Entry, entries
 # The smallest side at which a network's maps do not vanish and its batch norms, which need more
 # than one value a channel, can be trained on two images; the paper's where it is fixed.
 FIXED = {"lenet", "lenet5", "alexnet", "zfnet", "mnist_example"}
-SMALLEST = {"cifar": 32, "inception": 96, "xception": 96, "alexnet": 80, "nin": 64}
+SMALLEST = {"cifar": 32, "inception": 139, "xception": 96, "alexnet": 80, "nin": 64}
 USUAL = 64
 
 
