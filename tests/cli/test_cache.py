@@ -67,6 +67,24 @@ def test_it_removes_what_is_old(
     assert shelf.exists() != gone
 
 
+def test_small_files_are_shown_and_removed_as_well(
+    shelf: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = shelf.parents[1]
+    for kind in ("heads", "images"):
+        (root / kind).mkdir()
+        (root / kind / "ab.json").write_text("{}")
+    then = time.time() - 40 * 86_400
+    os.utime(root / "heads" / "ab.json", (then, then))
+    cache()
+    assert "1 sources of images found sound, 1 heads compared" in capsys.readouterr().out
+    cache(prune=True, as_json=True)
+    document = json.loads(capsys.readouterr().out)
+    assert document["images"] == {"files": 1, "bytes": 2}
+    assert document["heads"] == {"files": 0, "bytes": 0}
+    assert not (root / "heads" / "ab.json").exists()
+
+
 def test_nothing_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STRIATE_CACHE", str(tmp_path / "none"))
     cache(prune=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -63,9 +63,13 @@ def scan(
     *,
     workers: int = 0,
     thumbnails: bool = False,
+    known: Mapping[str, Record] | None = None,
     progress: Progress | None = None,
 ) -> list[Record | Problem]:
     """A record of each file that decodes to its end, a problem for each that does not.
+
+    `known` are records of sound images by their content hash: files with that content are read and
+    hashed, but not decoded again.
 
     `workers` threads share the work (0: one a processor, at most eight); the result does not
     depend on their number.
@@ -75,12 +79,15 @@ def scan(
         path, name = item
         try:
             data = read_file(path)
+            digest = digest_of(data)
+            if known and digest in known:
+                return known[digest]
             pixels, form = decode_with_format(data, name, None)
         except ImageError as error:
             return Problem(name, error.kind, _sentence(error))
         promised = SUFFIXES.get(path.suffix.lower(), form)
         misnamed = f"is {form}, not {promised} as its name says" if form != promised else ""
-        return measure(pixels, digest_of(data), thumbnails, misnamed)
+        return measure(pixels, digest, thumbnails, misnamed)
 
     return list(over_threads(examine, list(zip(paths, names, strict=True)), workers, progress))
 

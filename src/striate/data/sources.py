@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -16,7 +16,7 @@ import numpy as np
 
 from striate.data.folders import files_under, is_image_name, printable
 from striate.data.images import ImageSet
-from striate.data.scan import Problem, Progress
+from striate.data.scan import Problem, Progress, Record
 from striate.data.split import held_out
 from striate.data.survey import Look, Survey, survey
 from striate.errors import DataError, nearest
@@ -64,6 +64,7 @@ def open_data(
     skip_bad: bool = False,
     download: bool = True,
     workers: int = 0,
+    known: Mapping[str, Record] | None = None,
     progress: Progress | None = None,
 ) -> Data:
     """Find, verify and split images.
@@ -78,13 +79,15 @@ def open_data(
     skip_bad: go on without the files that cannot be used; they are listed in `Data.skipped`.
     download: fetch a named data set that is not in the cache.
     workers: threads; 0 for one a processor. The result does not depend on it.
+    known: records of images that need not be decoded again, by content hash.
     progress: called with the number of files done and of all.
 
     Raises DataError: no such place, one class only, a class without an image to train on, a class
     in val or test that train does not have, or files that cannot be used, each named with its
     reason.
     """
-    found = survey(data, Look(workers=workers, progress=progress, download=download))
+    look = Look(workers=workers, progress=progress, download=download, known=known)
+    found = survey(data, look)
     if found.problems and not skip_bad:
         raise _refusal(found)
     return arrange(found, seed=seed, val_fraction=val_fraction)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,12 +28,16 @@ from striate.errors import DataError
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """How to look: on how many threads, with thumbnails or not, and whom to tell of progress."""
+    """How to look: on how many threads, with thumbnails or not, and whom to tell of progress.
+
+    `known` are records of images that need not be decoded again; see `striate.data.scan.scan`.
+    """
 
     workers: int = 0
     thumbnails: bool = False
     progress: Progress | None = None
     download: bool = True
+    known: Mapping[str, Record] | None = None
 
 
 @dataclass
@@ -124,7 +128,12 @@ def _survey_named(name: str, look: Look) -> Survey:
 
 def _scan(paths: list[Path], names: list[str], look: Look) -> list[Record | Problem]:
     return scan(
-        paths, names, workers=look.workers, thumbnails=look.thumbnails, progress=look.progress
+        paths,
+        names,
+        workers=look.workers,
+        thumbnails=look.thumbnails,
+        known=look.known,
+        progress=look.progress,
     )
 
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from striate.console import counting
 from striate.data.loader import Loader
-from striate.data.scan import threads
+from striate.data.scan import Record, threads
 from striate.data.sources import Data, open_data
 from striate.data.statistics import channel_statistics
 from striate.errors import StriateError
@@ -29,10 +29,18 @@ from striate.zoo.create import create
 from striate.zoo.transferred import Transferred
 
 
-def open_images_of(data: str, *, seed: int, options: Options, place: Place) -> Data:
+def open_images_of(
+    data: str,
+    *,
+    seed: int,
+    options: Options,
+    place: Place,
+    known: Mapping[str, Record] | None = None,
+) -> Data:
     """The images that `data` names, as the options want them looked at.
 
-    What was passed over, or is otherwise worth knowing, is told to the watcher.
+    Those that are `known`, by content hash, are not decoded again. What was passed over, or is
+    otherwise worth knowing, is told to the watcher.
     """
     # A data set that has to be downloaded is fetched by one process; the others find it there.
     if not place.group.leads:
@@ -44,6 +52,7 @@ def open_images_of(data: str, *, seed: int, options: Options, place: Place) -> D
             val_fraction=options.val_fraction,
             skip_bad=options.skip_bad,
             workers=max(threads(options.workers), 1),
+            known=known,
             progress=progress,
         )
     if place.group.leads:

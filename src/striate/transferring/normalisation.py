@@ -49,24 +49,30 @@ def contradicted(network: nn.Module, declared: Preprocessing) -> Preprocessing |
     return others[best] if gaps[best] < abs(given) - _BETTER else None
 
 
+class _Seen(Exception):  # noqa: N818 - no error: it ends a forward that has shown enough
+    def __init__(self, gap: float) -> None:
+        self.gap = gap
+
+
 def _gap(network: nn.Module, preprocessing: Preprocessing, images: Tensor) -> float | None:
     """Logarithm of the variance that the first batch norm sees over the one it was trained with."""
-    found: list[float] = []
 
     def look(layer: Any, inputs: Any) -> None:
-        if not found and isinstance(layer.running_var, Tensor):
+        if isinstance(layer.running_var, Tensor):
             seen = inputs[0].var((0, 2, 3)) / (layer.running_var + layer.eps)
-            found.append(float(seen.clamp_min(1e-12).log().median()))
+            raise _Seen(float(seen.clamp_min(1e-12).log().median()))
 
     layers = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
     handles = [layer.register_forward_pre_hook(look) for layer in layers]
     try:
         with torch.inference_mode():
             network(preprocessing.normalise(images))
+    except _Seen as seen:
+        return seen.gap
     finally:
         for handle in handles:
             handle.remove()
-    return found[0] if found else None
+    return None
 
 
 def _photographs(height: int, width: int) -> Tensor:

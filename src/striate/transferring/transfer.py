@@ -8,10 +8,8 @@ import re
 import shlex
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +41,7 @@ from striate.transferring.cache import default_folder
 from striate.transferring.curve import by_images, by_stages
 from striate.transferring.features import features
 from striate.transferring.heads import FittedHead, Penalty, fit_head
+from striate.transferring.kept import compared, keep_seen, seen_in
 from striate.transferring.options import Timing, Transfer, TransferOptions
 from striate.zoo.heads import HEADS, sizes_of
 from striate.zoo.transferred import Transferred
@@ -126,13 +125,20 @@ class _Work:
         if backbone.note:
             self.watcher.note(backbone.note)
         shape = backbone.preprocessing.input_size
+        kept = options.cache or default_folder()
+        known = seen_in(kept, options.data)
         data = open_images_of(
-            options.data, seed=options.seed, options=self.training_options, place=self.place
+            options.data,
+            seed=options.seed,
+            options=self.training_options,
+            place=self.place,
+            known=known,
         )
         self._note_single(data)
         stages = stages_of(Transferred(backbone.network, torch.nn.Identity()), shape)
         check_freeze(options.freeze, stages)
         make_folder(out)
+        keep_seen(kept, options.data, data, known)
         held = data.val if data.test is None else data.test
         timing, of_train, of_held = self._features(backbone, data.train, held)
         fitted = self._fit(options.head, of_train, data.train.labels, data.classes)
@@ -247,14 +253,14 @@ class _Work:
         labels = data.train.labels
         chosen = some(labels, COMPARED, self.options.seed)
         whole = len(chosen) == len(labels) and self.options.views == 1
-        compared = []
+        tried = []
         if (np.bincount(labels) >= 2).all():
             for kind in HEADS:
                 if whole and kind == fitted.kind:
-                    compared.append(fitted.to_json())
+                    tried.append(fitted.to_json())
                 else:
-                    compared.append(self._tried(kind, rows[chosen], labels[chosen], data.classes))
-        return {"compared": compared, "compared_images": len(chosen)}
+                    tried.append(self._tried(kind, rows[chosen], labels[chosen], data.classes))
+        return {"compared": tried, "compared_images": len(chosen)}
 
     def _tried(
         self,
@@ -266,20 +272,13 @@ class _Work:
         """What came of a head of that kind, fitted now or when it was last compared."""
         options = self.options
         penalty = options.penalty if kind == options.head else "l2"
-        told = sha256()
-        told.update(f"{kind} {penalty} {options.seed} {rows.shape}".encode())
-        told.update(np.ascontiguousarray(rows).tobytes())
-        told.update(labels.tobytes())
-        folder = (options.cache or default_folder()) / "heads"
-        kept = folder / f"{told.hexdigest()[:32]}.json"
-        with suppress(OSError, ValueError):
-            known: dict[str, Any] = json.loads(kept.read_bytes())
-            return known
-        found = self._fit(kind, rows, labels, classes).to_json()
-        with suppress(OSError, StriateError):  # a full disk costs the next comparison, no more
-            folder.mkdir(parents=True, exist_ok=True)
-            write_atomically(kept, json.dumps(found).encode())
-        return found
+        return compared(
+            options.cache or default_folder(),
+            f"{kind} {penalty} {options.seed}",
+            rows,
+            labels,
+            lambda: self._fit(kind, rows, labels, classes).to_json(),
+        )
 
     # --- the run -------------------------------------------------------------------------------
 

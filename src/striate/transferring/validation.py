@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -18,6 +19,8 @@ Labels = NDArray[np.int64]
 MANY = 1_000
 #: Strengths in turn that may do worse than the best before no weaker hold is tried.
 _PATIENCE = 2
+#: Folds judged at a time. Each holds its own part of a kernel, which may be a gigabyte.
+_TOGETHER = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,8 +138,9 @@ def search(
 
     Parameters
     ----------
-    judge: called with a strength and the number of a fold; gives the scores (held, classes) of the
-        fold's held images. With ``by="loss"`` those are probabilities.
+    judge: called with a strength and the number of a fold, on threads, but never twice at once for
+        one fold; gives the scores (held, classes) of the fold's held images. With ``by="loss"``
+        those are probabilities.
     by: what decides. Of equals the strongest hold wins.
     width: goes into the trials.
     """
@@ -146,27 +150,29 @@ def search(
     best: Trial | None = None
     kept: Floats = np.empty(0)
     waited = 0
-    for strength in strengths:
-        parts = [judge(strength, number) for number in range(len(samples.folds))]
-        scores = np.concatenate(parts)
-        hits = [
-            float((part.argmax(1) == samples.labels[fold.held]).mean())
-            for part, fold in zip(parts, samples.folds, strict=True)
-        ]
-        trial = Trial(
-            strength=float(strength),
-            accuracy=float((scores.argmax(1) == labels).mean()),
-            deviation=float(np.std(hits)),
-            loss=negative_log_likelihood(scores, labels) if by == "loss" else None,
-            width=width,
-        )
-        trials.append(trial)
-        if best is None or better(trial, best):
-            best, kept, waited = trial, scores, 0
-        else:
-            waited += 1
-        if waited >= _PATIENCE:
-            break
+    with ThreadPoolExecutor(_TOGETHER, thread_name_prefix="striate-folds") as pool:
+        for strength in strengths:
+            numbers = range(len(samples.folds))
+            parts = list(pool.map(judge, [strength] * len(numbers), numbers))
+            scores = np.concatenate(parts)
+            hits = [
+                float((part.argmax(1) == samples.labels[fold.held]).mean())
+                for part, fold in zip(parts, samples.folds, strict=True)
+            ]
+            trial = Trial(
+                strength=float(strength),
+                accuracy=float((scores.argmax(1) == labels).mean()),
+                deviation=float(np.std(hits)),
+                loss=negative_log_likelihood(scores, labels) if by == "loss" else None,
+                width=width,
+            )
+            trials.append(trial)
+            if best is None or better(trial, best):
+                best, kept, waited = trial, scores, 0
+            else:
+                waited += 1
+            if waited >= _PATIENCE:
+                break
     assert best is not None
     return Searched(trials=tuple(trials), best=best, scores=kept, labels=labels)
 
