@@ -48,7 +48,7 @@ def features(given: dict[str, Any]) -> dict[str, Any]:
         datasets.ImageFolder(str(Path(given["data"]) / part), evaluation_transform(given))
         for part in ("train", "val")
     ]
-    loader = DataLoader(ConcatDataset(parts), batch_size=32, num_workers=WORKERS)
+    loader: DataLoader[Any] = DataLoader(ConcatDataset(parts), batch_size=32, num_workers=WORKERS)
     began = time.perf_counter()
     images = 0
     with torch.inference_mode():
@@ -62,7 +62,7 @@ def tutorial(given: dict[str, Any]) -> dict[str, Any]:
 
     Batches of 4, SGD at 0.001 with momentum 0.9, the rate divided by 10 every 7 epochs, random
     resized crops and flips; the clock runs from before the network is made to the end of the epoch
-    that reached the accuracy, or of the last one allowed.
+    that reached the accuracy, of the last one allowed, or of the seconds allowed.
     """
     began = time.perf_counter()
     network = backbone(given)
@@ -89,6 +89,8 @@ def tutorial(given: dict[str, Any]) -> dict[str, Any]:
     for _ in range(given["epochs"]):
         head.train()
         for inputs, labels in batches:
+            if time.perf_counter() - began > given["most_seconds"]:
+                break
             optimiser.zero_grad()
             with torch.no_grad():
                 embedding = network(inputs)

@@ -274,3 +274,13 @@ def test_curves(carry: Carry, tmp_path: Path) -> None:
     assert len(stages["curves"][0]["accuracy"]) == len(stages["frozen"])
     page = result.report.read_text(encoding="utf-8")
     assert "What more would give" in page
+
+
+@pytest.mark.parametrize("wrong", [{"head": "svn"}, {"head": "svm", "penalty": "l1"}])
+def test_a_head_that_cannot_be_is_refused_before_any_feature(
+    carry: Carry, tmp_path: Path, wrong: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "features", lambda *_, **__: pytest.fail("computed features"))
+    with pytest.raises(StriateError):
+        carry(tmp_path / "out", **wrong)
+    assert not (tmp_path / "out").exists()

@@ -126,7 +126,7 @@ def fit_head(
     """
     began = time.monotonic()
     views = features[:, None] if features.ndim == 2 else features
-    _refuse(kind, penalty, views, labels, classes)
+    check_head(kind, penalty, labels, classes, views=views.shape[1])
     samples = Samples.of(views, labels, len(classes), seed)
     with warnings.catch_warnings():
         # The first strengths of a path, and machines on the way to a fold's figure, may end early.
@@ -141,9 +141,10 @@ def fit_head(
     return replace(fitted, seconds=time.monotonic() - began)
 
 
-def _refuse(
-    kind: str, penalty: str, features: Floats, labels: Labels, classes: Sequence[str]
+def check_head(
+    kind: str, penalty: str, labels: Labels, classes: Sequence[str], *, views: int
 ) -> None:
+    """Raise what `fit_head` would, of a head that cannot be fitted, without any features."""
     if kind not in HEADS:
         raise StriateError(f"--head {kind}", "there is no such head", nearest(kind, HEADS))
     if penalty not in ("l1", "l2"):
@@ -161,10 +162,10 @@ def _refuse(
             "calibrated on images that it was not fitted to",
             "add an image of that class, or take --head softmax",
         )
-    if kind == "svm-rbf" and len(labels) * features.shape[1] > MOST_KERNEL_ROWS:
+    if kind == "svm-rbf" and len(labels) * views > MOST_KERNEL_ROWS:
         raise StriateError(
             "--head svm-rbf",
-            f"its kernel of {len(labels):,} images in {features.shape[1]} views does not fit into "
+            f"its kernel of {len(labels):,} images in {views} views does not fit into "
             f"memory (at most {MOST_KERNEL_ROWS:,} together)",
             "take --head svm or softmax",
         )

@@ -40,7 +40,7 @@ from striate.transferring.backbone import Backbone, open_backbone
 from striate.transferring.cache import default_folder
 from striate.transferring.curve import by_images, by_stages
 from striate.transferring.features import features
-from striate.transferring.heads import FittedHead, Penalty, fit_head
+from striate.transferring.heads import FittedHead, Penalty, check_head, fit_head
 from striate.transferring.kept import compared, keep_seen, seen_in
 from striate.transferring.options import Timing, Transfer, TransferOptions
 from striate.zoo.heads import HEADS, sizes_of
@@ -137,6 +137,8 @@ class _Work:
         self._note_single(data)
         stages = stages_of(Transferred(backbone.network, torch.nn.Identity()), shape)
         check_freeze(options.freeze, stages)
+        given = (options.head, options.penalty, data.train.labels, data.classes)
+        check_head(*given, views=options.views)
         make_folder(out)
         keep_seen(kept, options.data, data, known)
         held = data.val if data.test is None else data.test
@@ -256,10 +258,8 @@ class _Work:
         tried = []
         if (np.bincount(labels) >= 2).all():
             for kind in HEADS:
-                if whole and kind == fitted.kind:
-                    tried.append(fitted.to_json())
-                else:
-                    tried.append(self._tried(kind, rows[chosen], labels[chosen], data.classes))
+                known = fitted.to_json() if whole and kind == fitted.kind else None
+                tried.append(known or self._tried(kind, rows[chosen], labels[chosen], data.classes))
         return {"compared": tried, "compared_images": len(chosen)}
 
     def _tried(
