@@ -56,7 +56,7 @@ def test_a_run_does_not_go_on_from_other_weights(photographs, tmp_path, weights)
     with pytest.raises(RunError, match="started from other weights"):
         plan(options(photographs, tmp_path / "run", None, resume=True), group=Group())
     copy.unlink()
-    with pytest.raises(WeightsError, match="cannot be read"):
+    with pytest.raises(WeightsError, match="there is no such file"):
         plan(options(photographs, tmp_path / "run", None, resume=True), group=Group())
 
 
