@@ -20,6 +20,7 @@ from striate.measuring import finish_transfer, samples
 from striate.runs.config import DataOrigin, RunConfig
 from striate.runs.run import CONFIG, WEIGHTS, Run
 from striate.runs.weights import write_weights
+from striate.training.progress import Silent
 from striate.transferring import transfer as module
 from striate.transferring.heads import fit_head
 from striate.transferring.options import TransferOptions
@@ -173,7 +174,7 @@ def test_one_image_a_class_and_a_class_that_is_not_held_out(
                 shutil.copy(image, few / split / name)
     notes: list[str] = []
 
-    class Listening(module.Silent):
+    class Listening(Silent):
         def note(self, text: str) -> None:
             notes.append(text)
 
