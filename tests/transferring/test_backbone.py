@@ -142,7 +142,7 @@ def run(tmp_path: Path) -> Run:
         ("torchvision:resnet19", "torchvision", NetworkError, "did you mean 'resnet18'"),
         ("torch.nn:Identity", "timm", NetworkError, "says nothing of its weights"),
         ("no/such/run", None, RunError, "there is no such run"),
-        ("torchvision:alexnet", "missing.pth", WeightsError, r"missing\.pth: there is no such file"),
+        ("torchvision:alexnet", "missing.pth", WeightsError, r"missing\.pth: there is no"),
     ],
 )
 def test_what_cannot_be_opened(
