@@ -81,12 +81,18 @@ def test_their_preprocessing_is_taken_at_the_size_asked_for(
         resize=256, height=224, width=224, mean=(0.5,) * 3, std=(0.25,) * 3, interpolation="bicubic"
     )
     found = Found(name="x", digest="0", state=load_file(weights), preprocessing=own.to_dict())
-    monkeypatch.setattr("striate.zoo.weights.find", lambda *_: found)
+    monkeypatch.setattr("striate.training.pretrained.find", lambda *_: found)
     begun = plan(options(photographs, tmp_path / "run", weights), group=Group())
     taken = begun.run.preprocessing
     assert (taken.resize, taken.height, taken.interpolation) == (18, 16, "bicubic")
     assert (taken.mean, taken.std) == ((0.5,) * 3, (0.25,) * 3)
     assert Run.open(tmp_path / "run").preprocessing == taken
+
+
+def test_a_bad_file_is_known_before_the_images_are_read(tmp_path) -> None:
+    (tmp_path / "empty.pth").touch()
+    with pytest.raises(WeightsError, match="is empty"):
+        plan(options(tmp_path / "absent", tmp_path / "run", tmp_path / "empty.pth"), group=Group())
 
 
 def test_a_file_is_found_again_from_anywhere(tmp_path, monkeypatch) -> None:

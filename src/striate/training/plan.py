@@ -39,7 +39,7 @@ from striate.training.precision import (
     count_macs,
     processor_threads,
 )
-from striate.training.pretrained import preprocessing_from, record, start_from
+from striate.training.pretrained import find_weights, preprocessing_from, record, start_from
 from striate.training.progress import Watcher
 from striate.training.recipe import Input, Recipe, load_recipe
 from striate.training.resume import plan_resumed, resumed_run
@@ -90,6 +90,8 @@ def _plan_new(options: Options, place: Place) -> Planned:
         raise StriateError(
             f"--val-fraction {options.val_fraction}", "must lie between 0 and 1", "e.g. 0.2"
         )
+    # Before the images, which take minutes to read: what is wrong with a file is known at once.
+    weights = None if options.weights is None else find_weights(options.weights, known.name, place)
     data = open_images_of(options.data, seed=seed, options=options, place=place)
     grey = data.train.is_grey and data.val.is_grey
     in_channels = 1 if known.input[0] == 1 and grey else 3
@@ -103,10 +105,8 @@ def _plan_new(options: Options, place: Place) -> Planned:
         variant=variant,
     )
     published = None
-    if options.weights is not None:
-        published = start_from(
-            options.weights, network, known.name, classes=len(data.classes), place=place
-        )
+    if weights is not None:
+        published = start_from(weights, network, classes=len(data.classes), place=place)
     recipe = _choose_recipe(options, known, network, images=len(data.train), grey=grey)
     _check_batch(recipe, data, network, group)
     preprocessing = preprocessing_from(published, options.size) if published else None

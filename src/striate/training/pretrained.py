@@ -14,7 +14,7 @@ from striate.runs.config import RunConfig
 from striate.runs.run import Run
 from striate.training.options import Place
 from striate.training.progress import Silent
-from striate.zoo.weights import SOURCES, Published, load
+from striate.zoo.weights import SOURCES, Found, Published, find, give
 
 
 def resolved_source(weights: str) -> str:
@@ -22,21 +22,31 @@ def resolved_source(weights: str) -> str:
     return weights if weights in SOURCES else str(Path(weights).expanduser().resolve())
 
 
-def start_from(
-    weights: str, network: nn.Module, name: str, *, classes: int, place: Place
-) -> Published:
-    """Give `network`, the catalogue's called `name`, published weights, and tell what was kept.
+def find_weights(weights: str, name: str, place: Place) -> Found:
+    """Read the published weights of the catalogue's network called `name`.
 
     Raises
     ------
-    WeightsError: see `striate.zoo.weights.load`.
+    WeightsError: see `striate.zoo.weights.find`.
     """
     # What has to be downloaded is fetched by one process; the others find it there.
     if not place.group.leads:
         place.group.wait()
-    published = load(network, name, weights, classes=classes)
+    found = find(name, weights)
     if place.group.leads:
         place.group.wait()
+    return found
+
+
+def start_from(found: Found, network: nn.Module, *, classes: int, place: Place) -> Published:
+    """Give `network` the weights that were found, and tell what was kept.
+
+    Raises
+    ------
+    WeightsError: they are those of another network.
+    """
+    published = give(found, network, classes)
+    if place.group.leads:
         watcher = place.watcher or Silent()
         watcher.note(": ".join(part for part in (published.name, published.note) if part))
     return published
@@ -76,9 +86,8 @@ def start_again(run: Run, network: nn.Module, place: Place) -> None:
     config: RunConfig = run.config
     if not config.weights:
         return
-    classes = len(config.classes)
-    source = config.weights["source"]
-    published = start_from(source, network, config.network, classes=classes, place=place)
+    found = find_weights(config.weights["source"], config.network, place)
+    published = start_from(found, network, classes=len(config.classes), place=place)
     if published.digest != config.weights["digest"]:
         raise RunError(
             str(run.path),
