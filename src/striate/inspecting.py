@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from striate.errors import NetworkError
+from striate.errors import NetworkError, RunError, StriateError
 from striate.zoo.catalogue import entries
 
 if TYPE_CHECKING:
@@ -256,7 +256,7 @@ def write_picture(found: Comparison, path: Path) -> None:
     check_picture(path)
     known = {each.name: each.family for each in entries()}
     families = [known.get(one.name, one.name).partition("_")[0] for one in found.members]
-    path.expanduser().resolve().write_text(draw(found, families), encoding="utf-8")
+    _write(path, draw(found, families))
 
 
 def view(
@@ -272,7 +272,7 @@ def view(
     A run's page, and that of a module whose weights are in memory, shows what it answers to the
     picture. `output` is the network's name with ``.html``, in the working directory, if None.
     """
-    from striate.anatomy.view.build import write_view
+    from striate.anatomy.view.build import render
     from striate.data.decode import decode
 
     if output is not None and output.suffix.lower() not in {".html", ".htm"}:
@@ -288,8 +288,7 @@ def view(
         preprocess = _preprocessing(Path(str(network)), found.input)
     given = not isinstance(network, (str, Path))
     in_memory = given and all(value.device.type == "cpu" for value in trained.parameters())
-    return write_view(
-        output or Path(re.sub(r"[^\w.-]+", "-", found.name).strip("-") + ".html"),
+    page = render(
         record_network(found),
         photo=photo,
         photo_name="" if image is None else image.name,
@@ -297,6 +296,20 @@ def view(
         preprocess=preprocess,
         against=other,
     )
+    return _write(output or Path(re.sub(r"[^\w.-]+", "-", found.name).strip("-") + ".html"), page)
+
+
+def _write(path: Path, text: str) -> Path:
+    """Write `text` to `path`, whole or not at all; returns the path resolved."""
+    from striate.runs.files import write_atomically
+
+    target = path.expanduser().resolve()
+    try:
+        # Names of files may hold bytes that are no UTF-8; no reader could show those either.
+        write_atomically(target, text.encode(errors="replace"))
+    except RunError as error:
+        raise StriateError(error.what, error.why, "choose another file with -o") from error
+    return target
 
 
 def _preprocessing(folder: Path, shape: tuple[int, ...]) -> Preprocessing:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import re
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,11 +19,10 @@ from striate.anatomy.record import Graph, record
 from striate.anatomy.rules import macs
 from striate.anatomy.table import table
 from striate.anatomy.view.activations import CHANNELS, activations
-from striate.anatomy.view.build import render, write_view
+from striate.anatomy.view.build import render
 from striate.anatomy.view.payload import payload
 from striate.anatomy.view.picture import cut, landscape
 from striate.anatomy.view.tree import Group, Leaf, tree
-from striate.errors import StriateError
 
 PICTURE = {"src": "data:,", "width": 32, "height": 32, "pixels": True, "name": "none"}
 
@@ -195,14 +193,6 @@ def test_the_page_asks_for_nothing_and_is_the_same_every_time(graph: Graph) -> N
     assert "sourceMappingURL" not in page
     assert "Copyright (c) 2012-2014 Chris Pettitt" in page, "dagre's licence travels along"
     assert re.findall(r"""(?:src|href)=["']?(?!data:)[a-z/.]+""", page.split("<script")[0]) == []
-
-
-def test_it_is_written_whole_or_not_at_all(graph: Graph, tmp_path: Path) -> None:
-    path = write_view(tmp_path / "view.html", graph, against=graph)
-    assert path.read_text("utf-8").startswith("<!doctype html>")
-    assert [each.name for each in tmp_path.iterdir()] == ["view.html"]
-    with pytest.raises(StriateError, match=r"absent/view\.html: cannot be written: No such file"):
-        write_view(tmp_path / "absent" / "view.html", graph)
 
 
 def test_a_photograph_shows_what_the_network_was_trained_to_see(graph: Graph) -> None:

@@ -16,7 +16,7 @@ from torch import nn
 from striate.anatomy.arithmetic import arithmetic
 from striate.anatomy.receptive_field import receptive_fields
 from striate.anatomy.record import Graph, record
-from striate.anatomy.view.build import write_view
+from striate.anatomy.view.build import render
 from striate.zoo.create import create
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -41,13 +41,15 @@ def googlenet() -> Graph:
 @pytest.fixture(scope="module")
 def pages(googlenet: Graph, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pages")
-    write_view(folder / "googlenet.html", googlenet)
+    (folder / "googlenet.html").write_text(render(googlenet), "utf-8")
     other = graph_of("resnet18")
-    write_view(folder / "two.html", googlenet, against=other)
+    (folder / "two.html").write_text(render(googlenet, against=other), "utf-8")
     torch.manual_seed(0)
     trained = nn.Sequential(nn.Conv2d(3, 20, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2))
     plain = record(trained, torch.empty(1, 3, 32, 32, device="meta"), name=HOSTILE)
-    write_view(folder / "hostile.html", plain, network=trained, photo_name=HOSTILE)
+    (folder / "hostile.html").write_text(
+        render(plain, network=trained, photo_name=HOSTILE), "utf-8"
+    )
     return folder
 
 

@@ -36,6 +36,14 @@ def test_a_photograph_and_a_module_with_weights(tmp_path: Path, photographs: Pat
     assert torch.equal(network[0].weight, before)
 
 
+def test_a_page_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = inspecting.view("lenet", tmp_path / "view.html", against="lenet5")
+    assert path.read_text("utf-8").startswith("<!doctype html>")
+    assert [each.name for each in tmp_path.iterdir()] == ["view.html"]
+    with pytest.raises(StriateError, match=r"absent/view\.html: cannot be written .No such file"):
+        inspecting.view("lenet", tmp_path / "absent" / "view.html")
+
+
 def test_files_that_are_not_there(tmp_path: Path) -> None:
     with pytest.raises(StriateError, match=r"absent\.jpg: cannot be read"):
         inspecting.view("lenet", tmp_path / "a.html", image=tmp_path / "absent.jpg")

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
-import os
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -21,7 +19,6 @@ from striate.anatomy.view.activations import activations
 from striate.anatomy.view.payload import payload
 from striate.anatomy.view.picture import Pixels, as_address, cut, landscape, with_channels
 from striate.anatomy.view.totals import totals
-from striate.errors import StriateError
 
 ASSETS = Path(__file__).parent / "assets"
 
@@ -66,54 +63,6 @@ class Preprocess(Protocol):
         """From uint8 (N, H, W, C) to float (N, C, H, W)."""
 
 
-def write_view(
-    output: Path,
-    graph: Graph,
-    *,
-    photo: Pixels | None = None,
-    photo_name: str = "",
-    network: nn.Module | None = None,
-    preprocess: Preprocess | None = None,
-    against: Graph | None = None,
-) -> Path:
-    """Write a page on which `graph` can be explored, whole or not at all; returns its path.
-
-    Parameters
-    ----------
-    output: the HTML file; its folder must exist.
-    photo: uint8 (H, W, 1 or 3) of any size, called `photo_name`; a picture of our own if absent.
-    network: with trained weights, on the CPU: real activations are shown. `graph` is its record.
-    preprocess: what that network was trained with; without it the photo's centre is cut out, and
-        goes in as numbers from 0 to 1.
-    against: a second network, shown beside the first.
-
-    Raises
-    ------
-    StriateError: the file cannot be written.
-    """
-    page = render(
-        graph,
-        photo=photo,
-        photo_name=photo_name,
-        network=network,
-        preprocess=preprocess,
-        against=against,
-    )
-    output = output.absolute()
-    beside = output.with_name(f".{output.name}.{os.getpid()}.part")
-    try:
-        # Names of files may hold bytes that are no UTF-8; a browser could not show those either.
-        beside.write_bytes(page.encode(errors="replace"))
-        beside.replace(output)
-    except OSError as error:
-        why = error.strerror or str(error)
-        raise StriateError(str(output), f"cannot be written: {why}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            beside.unlink()
-    return output
-
-
 def render(
     graph: Graph,
     *,
@@ -123,7 +72,16 @@ def render(
     preprocess: Preprocess | None = None,
     against: Graph | None = None,
 ) -> str:
-    """The page as HTML; see `write_view`."""
+    """A page, as HTML, on which `graph` can be explored.
+
+    Parameters
+    ----------
+    photo: uint8 (H, W, 1 or 3) of any size, called `photo_name`; a picture of our own if absent.
+    network: with trained weights, on the CPU: real activations are shown. `graph` is its record.
+    preprocess: what that network was trained with; without it the photo's centre is cut out, and
+        goes in as numbers from 0 to 1.
+    against: a second network, shown beside the first.
+    """
     pixels = _picture(graph, photo, preprocess)
     sheets, note = None, _UNTRAINED
     if network is not None:
