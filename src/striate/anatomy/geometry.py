@@ -7,6 +7,7 @@ last``, is the rule of the interior, unclipped, and makes receptive fields as pa
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -20,19 +21,19 @@ NOWHERE = -1
 
 
 @dataclass(frozen=True)
-class Reach:
+class Reach(ABC):
     """What one operator reads along one axis of `given` positions to make `made` of them."""
 
     given: int
     made: int
 
+    @abstractmethod
     def affine(self) -> tuple[Number, Number, Number]:
         """Give (scale, first, last)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def taps(self) -> list[Positions]:
         """Give arrays of length `made` whose columns are the positions read, -1 for none."""
-        raise NotImplementedError
 
     def _inside(self, positions: Positions) -> Positions:
         return np.where((positions >= 0) & (positions < self.given), positions, NOWHERE)
