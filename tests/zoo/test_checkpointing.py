@@ -83,16 +83,19 @@ def test_the_state_is_that_of_a_network_without() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "megabytes"), [("resnet1202", (2700, 1500)), ("preact_resnet1001", (3700, 1300))]
+    ("name", "megabytes"), [("resnet1202", (3000, 2000)), ("preact_resnet1001", (4000, 1700))]
 )
 def test_a_thousand_layers_take_a_step_in_the_memory_that_the_documentation_states(
     name: str, megabytes: tuple[int, int]
 ) -> None:
-    losses = []
+    losses, peaks = [], []
     for checkpointing, most in zip((False, True), megabytes, strict=True):
         command = [sys.executable, "-c", STEP, name, str(checkpointing)]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         _, after, loss = done.stdout.split()
         losses.append(loss)
-        assert int(after) < most
+        peaks.append(int(after))
+        # The allocator and the processor's libraries take a few hundred megabytes more or less.
+        assert peaks[-1] < most
+    assert peaks[1] < 0.75 * peaks[0]
     assert losses[0] == losses[1]
