@@ -4,9 +4,10 @@ Residual Connections on Learning", AAAI 2017 (`inception_v4.py` is of the same p
 What do residual connections give a network that is good without them? Here cheaper Inception
 modules compute a difference that is added to their input; a 1×1 convolution without non-linearity
 brings it to the input's channels first, and a factor of 0.1 to 0.3 keeps wide networks from dying
-early in training (Sec. 3.3). v1 costs what Inception v3 does, v2 what Inception v4 does: each
-trains much faster and ends slightly better. Top-5 error on ImageNet's validation set with one crop
-5.5 % and 4.9 % (Table 2), with 144 crops 4.3 % and 3.7 % (Table 4).
+early in training (Sec. 3.3). v1 costs what Inception v3 does, v2 what Inception v4 does. Both train
+much faster; v2 ends slightly better than v4, v1 about where v3 does (21.3 % to 21.2 % top-1 error,
+Table 2). Top-5 error on ImageNet's validation set with one crop 5.5 % and 4.9 % (Table 2), with 144
+crops 4.3 % and 3.7 % (Table 4).
 
 The network called Inception-ResNet v2 ever since is the one its authors released, which is not the
 one that the figures show: `inception_resnet_v2` is the release (and equals timm's),

@@ -13,7 +13,7 @@ columns, like every Caffe release. The appendix has a separable first convolutio
 8) for which those releases have a plain one: `separable_stem=True` is the appendix's. The paper
 names 13.6 million parameters, which no reading of its table gives. It says neither how weights
 start (ours: He initialisation) nor whether an average at the border counts the padding (ours does,
-as Caffe's).
+as Caffe's) nor batch norm's constant (1e-3 is TF-slim's).
 
 "Inception v2" is also the name of a row in Table 3 of "Rethinking the Inception Architecture". That
 network is not here: its numbers of channels were never published; see `inception_v3.py`.
@@ -220,7 +220,7 @@ def inception_v2(
 
 
 def se_inception(classes: int = 1000, in_channels: int = 3, dropout: float = 0.0) -> InceptionV2:
-    """SE-BN-Inception; `eps` is Caffe's, in which its authors trained it."""
+    """SE-BN-Inception; batch norm's epsilon is the 1e-5 of Caffe, where its authors trained it."""
     return InceptionV2(
         attention="se", eps=1e-5, dropout=dropout, classes=classes, in_channels=in_channels
     )

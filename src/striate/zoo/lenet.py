@@ -1,9 +1,10 @@
 """LeNet: LeCun et al., "Gradient-Based Learning Applied to Document Recognition", Proc. IEEE 1998.
 
 Convolution and sub-sampling in turn, trained from pixels to classes by back-propagation: local
-receptive fields, shared weights, and coarser grids upwards. `lenet5` is Sec. II-B's network: 0.95
-% error on MNIST without, 0.8 % with distorted training digits. `lenet` is the form that textbooks
-teach, with sigmoids, plain average pooling, a full second convolution and a linear classifier.
+receptive fields, shared weights, and coarser grids upwards. `lenet5` is Sec. II-B's network: an
+error of 0.95 % on MNIST without, 0.8 % with distorted training digits. `lenet` is the form that
+textbooks teach, with sigmoids, plain average pooling, a full second convolution and a linear
+classifier.
 """
 
 # ruff: noqa: RET504 - every stage is a line of its own, with its shape

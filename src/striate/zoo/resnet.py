@@ -11,9 +11,11 @@ Where dimensions change, the shortcut is (Sec. 3.3, 4.1) A: identity with zeros 
 channels, B: a 1×1 projection there only, C: projections everywhere.
 
 Departures: the paper recomputes batch-norm statistics over the training set after training; we
-keep running averages (momentum 0.1). `*_v1_5` moves a bottleneck's stride from its first 1×1 to
-its 3×3 convolution, so that no position of the input is skipped: 0.5 % more accurate, 6 % more
-MACs, and equal to torchvision's networks of the same depth.
+keep running averages (momentum 0.1). The authors' release (Caffe) does not pad the pool but rounds
+its grid up; ours pads by 1, as torchvision's, which gives the same grid. `*_v1_5` moves a
+bottleneck's stride from its first 1×1 to its 3×3 convolution, so that no position of the input is
+skipped: 2 to 6 % more MACs (the most for 50 layers), and equal to torchvision's networks of the
+same depth.
 
 `se_resnet50` and `cbam_resnet50` put a block of `attention.py` before each addition, as any network
 here does with ``attention="se"|"cbam"``. SE-ResNet-50 extends the paper's form;
