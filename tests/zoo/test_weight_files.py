@@ -64,6 +64,8 @@ def damaged(folder, state) -> dict[str, str]:
         "is cut short": torches.read_bytes()[:-400],
         "is empty; download": b"",
         "is a web page": page,
+        "is a web page, not": b"\xef\xbb\xbf" + page,
+        "is a web page, not weights": b"<!-- saved from -->\n<html></html>",
         "git-lfs pointer": pointer,
         "neither safetensors nor": b"weights\n" * 9,
         "resume state; give the model.safetensors": b"striate\n" + bytes(99),

@@ -108,8 +108,15 @@ def test_auxiliary_heads_do_not_hide_which_network_a_file_is_of(googlenet) -> No
 
 
 def test_images_of_other_channels_are_named(resnet18) -> None:
-    with pytest.raises(WeightsError, match=r"for images of 3 channels, not of 1$"):
+    with pytest.raises(WeightsError, match=r"of 3 channels, not of 1: give such images, or train"):
         create_with("resnet18", resnet18, in_channels=1, classes=5)
+
+
+def test_a_first_kernel_of_fewer_dimensions_is_of_another_network(tmp_path) -> None:
+    state = create("resnet20").state_dict() | {"conv1.weight": torch.zeros(16)}
+    save_file(state, tmp_path / "flat.safetensors")
+    with pytest.raises(WeightsError, match=r"conv1\.weight \(16,\) for \(16, 3, 3, 3\)"):
+        create_with("resnet20", tmp_path / "flat.safetensors")
 
 
 def test_a_missing_file_names_the_nearest(resnet18, monkeypatch) -> None:
@@ -154,6 +161,58 @@ def test_a_file_of_another_convention_is_told_by_its_names(tmp_path, monkeypatch
     save_file(state, tmp_path / "resnet50.safetensors")
     with pytest.raises(WeightsError, match="resnet50_v1_5 takes them"):
         find("resnet50", tmp_path / "resnet50.safetensors")
+
+
+def named_as_ours(name: str, file: Path) -> Path:
+    """A person's own file for our network: its names, a classifier of a thousand rows."""
+    with weightless():
+        own = create(name).state_dict()
+    torch.save({key: torch.zeros(1000, 1) if "fc" in key else torch.zeros(1) for key in own}, file)
+    return file
+
+
+@pytest.mark.parametrize("name", dict.fromkeys([*OTHERS, *(name for name, _ in ORIGINS)]))
+def test_a_file_with_our_names_is_no_librarys(name: str, tmp_path) -> None:
+    file = named_as_ours(name, tmp_path / "own.pth")
+    found = find(name, file)
+    assert (found.name, found.heads) == (str(file), "")
+    assert (found.preprocessing, found.classes, found.notes) == (None, None, ())
+
+
+def test_a_persons_own_weights_load_where_a_library_has_a_namesake(tmp_path) -> None:
+    torch.save(create("resnet50", classes=1000).state_dict(), tmp_path / "own.pth")
+    _, published = create_with("resnet50", tmp_path / "own.pth")
+    assert (published.preprocessing, published.classes, published.note) == (None, None, "")
+
+
+def write_run(folder: Path, network: str, state: dict, variant: str = "") -> Path:
+    """A run's folder, as far as its weights and network go."""
+    folder.mkdir()
+    content = f'network = "{network}"\n[variant]\n{variant}\n'
+    (folder / "run.toml").write_text(content, encoding="utf-8")
+    save_file(state, folder / "model.safetensors", metadata={"striate": "{}"})
+    return folder / "model.safetensors"
+
+
+def test_a_runs_weights_are_for_its_network_alone(tmp_path) -> None:
+    """plain20 and resnet20 have the same names and shapes."""
+    state = create("resnet20").state_dict()
+    file = write_run(tmp_path / "run", "resnet20", state)
+    create_with("resnet20", file)
+    with pytest.raises(WeightsError, match=r"run with resnet20, another network than plain20;"):
+        create_with("plain20", file)
+    away = file.rename(tmp_path / "away.safetensors")
+    create_with("plain20", away)  # nothing says what it was
+
+
+def test_a_runs_weights_are_for_its_choices_alone(tmp_path) -> None:
+    state = {"fc.weight": torch.zeros(1000, 1)}
+    file = write_run(tmp_path / "run", "cspdarknet53", state, 'activation = "mish"')
+    find("cspdarknet53", file, activation="mish")
+    with pytest.raises(WeightsError, match=r"activation=mish, not activation=leaky; .* takes them"):
+        find("cspdarknet53", file)
+    usual = write_run(tmp_path / "usual", "resnet20", state, "checkpointing = true")
+    find("resnet20", usual)  # the same weights in less memory
 
 
 def test_a_source_without_the_network_names_another(offline) -> None:

@@ -91,12 +91,13 @@ def _plan_new(options: Options, place: Place) -> Planned:
             f"--val-fraction {options.val_fraction}", "must lie between 0 and 1", "e.g. 0.2"
         )
     # Before the images, which take minutes to read: what is wrong with a file is known at once.
-    weights = None if options.weights is None else find_weights(options.weights, known.name, place)
+    weights, variant = None, dict(options.variant)
+    if options.weights is not None:
+        weights = find_weights(options.weights, known.name, place, variant)
     data = open_images_of(options.data, seed=seed, options=options, place=place)
     grey = data.train.is_grey and data.val.is_grey
     in_channels = 1 if known.input[0] == 1 and grey else 3
     torch.set_num_threads(processor_threads(group.world))
-    variant = dict(options.variant)
     network = build(
         known.name,
         classes=len(data.classes),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,8 @@ def resolved_source(weights: str) -> str:
     return weights if weights in SOURCES else str(Path(weights).expanduser().resolve())
 
 
-def find_weights(weights: str, name: str, place: Place) -> Found:
-    """Read the published weights of the catalogue's network called `name`.
+def find_weights(weights: str, name: str, place: Place, variant: Mapping[str, Any]) -> Found:
+    """Read the published weights of the catalogue's network called `name`, with its choices.
 
     Raises
     ------
@@ -32,7 +33,7 @@ def find_weights(weights: str, name: str, place: Place) -> Found:
     # What has to be downloaded is fetched by one process; the others find it there.
     if not place.group.leads:
         place.group.wait()
-    found = find(name, weights)
+    found = find(name, weights, **variant)
     if place.group.leads:
         place.group.wait()
     return found
@@ -86,7 +87,7 @@ def start_again(run: Run, network: nn.Module, place: Place) -> None:
     config: RunConfig = run.config
     if not config.weights:
         return
-    found = find_weights(config.weights["source"], config.network, place)
+    found = find_weights(config.weights["source"], config.network, place, config.variant)
     published = start_from(found, network, classes=len(config.classes), place=place)
     if published.digest != config.weights["digest"]:
         raise RunError(

@@ -128,11 +128,10 @@ def create(
     """
     if name not in NETWORKS:
         raise NetworkError(f"network '{name}'", "not in the catalogue", nearest(name, NETWORKS))
-    build = NETWORKS[name]
-    choices = [key for key in inspect.signature(build).parameters if key not in SIZES]
+    known = choices(name)
     for key in variant:
-        if key not in choices:
-            remedy = nearest(key, choices) if choices else "it has no variants"
+        if key not in known:
+            remedy = nearest(key, known) if known else "it has no variants"
             raise NetworkError(f"variant '{key}'", f"{name} does not have it", remedy)
     for key, value in (("classes", classes), ("in_channels", in_channels)):
         if value is None:
@@ -140,4 +139,10 @@ def create(
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise NetworkError(f"{key} {value!r}", "not a whole number of 1 or more")
         variant[key] = value
-    return build(**variant)
+    return NETWORKS[name](**variant)
+
+
+def choices(name: str) -> dict[str, Any]:
+    """Give the variants of the network called `name` with their defaults."""
+    parameters = inspect.signature(NETWORKS[name]).parameters
+    return {key: each.default for key, each in parameters.items() if key not in SIZES}

@@ -27,6 +27,9 @@ from striate.errors import WeightsError
 _NESTS = ("state_dict", "model_state_dict", "model", "network", "weights")
 _SHOWN = 3
 
+# How web pages begin, in lower case.
+_PAGES = (b"<!doctype", b"<!--", b"<html", b"<?xml", b"<head")
+
 # What a file that `torch.save` wrote before PyTorch 1.6 begins with, after the pickle's protocol.
 _TORCH = 0x1950A86A20F9469CFC6C.to_bytes(10, "little")
 
@@ -130,29 +133,29 @@ def near(file: Path) -> str:
 
 def _refuse_known(file: Path, head: bytes) -> None:
     """Raise for what is often found in the place of weights."""
-    start = head.lstrip().lower()
-    found = {
-        not head: ("is empty", "download it again"),
-        start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")): (
-            "is a web page, not weights",
-            "download the file itself",
-        ),
-        start.startswith(b"version https://git-lfs"): (
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    cases = (
+        (not head, "is empty", "download it again"),
+        (start.startswith(_PAGES), "is a web page, not weights", "download the file itself"),
+        (
+            start.startswith(b"version https://git-lfs"),
             "is a git-lfs pointer, not the weights",
             "fetch the file itself with git lfs pull",
         ),
-        head.startswith(b"striate\n"): (
+        (
+            head.startswith(b"striate\n"),
             "is a run's resume state",
             "give the model.safetensors beside it",
         ),
-        head.startswith(b"\x80") and _TORCH not in head: (
+        (
+            head.startswith(b"\x80") and _TORCH not in head,
             "is a Python pickle, which may hold code and is never run",
             "save its tensors with torch.save, or as safetensors",
         ),
-    }
-    if True in found:
-        why, remedy = found[True]
-        raise WeightsError(str(file), why, remedy)
+    )
+    for condition, why, remedy in cases:
+        if condition:
+            raise WeightsError(str(file), why, remedy)
 
 
 def _read_safetensors(file: Path, size: int) -> Any:

@@ -11,6 +11,7 @@ import hashlib
 import http.client
 import math
 import re
+import tomllib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,12 +24,15 @@ from torch import Tensor, nn
 
 from striate.errors import WeightsError, nearest
 from striate.zoo.catalogue import entries, entry
-from striate.zoo.create import create
+from striate.zoo.create import choices, create
 from striate.zoo.mapping import ORIGINS, OTHERS, Origin, Source, renamed
 from striate.zoo.resolve import weightless
 from striate.zoo.weight_files import Fitted, classes_in, fit, near, read_state_dict
 
 SOURCES: tuple[Source, ...] = ("torchvision", "timm")
+
+# Choices that weights do not depend on.
+_FREE = ("dropout", "checkpointing", "auxiliary")
 
 # Names of auxiliary heads, here and in both libraries.
 _HEADS = re.compile(r"aux", re.IGNORECASE)
@@ -73,12 +77,14 @@ class Published:
     """What a person should know, or an empty string."""
 
 
-def load(network: nn.Module, name: str, source: str | Path, *, classes: int | None) -> Published:
+def load(
+    network: nn.Module, name: str, source: str | Path, *, classes: int | None, **variant: Any
+) -> Published:
     """Give `network` published weights; with other classes, all but the classifier's.
 
     Parameters
     ----------
-    network: the catalogue's network called `name`, on a real device.
+    network: the catalogue's network called `name`, with the choices `variant`, on a real device.
     source: ``torchvision``, ``timm``, or the path of a safetensors or PyTorch file, whose tensors
         may have our names or those of either library.
     classes: how many the network tells apart.
@@ -87,9 +93,10 @@ def load(network: nn.Module, name: str, source: str | Path, *, classes: int | No
     ------
     WeightsError: the source has none that equal the network (naming the variant that they equal),
         they cannot be fetched (naming the file and its place), or the file is damaged or that of
-        another network (naming the one, if its shapes are those of one in the catalogue).
+        another network (naming the one, if its shapes are those of one in the catalogue), or a run
+        with another network or other choices wrote it.
     """
-    return give(find(name, source), network, classes)
+    return give(find(name, source, **variant), network, classes)
 
 
 def create_with(
@@ -104,7 +111,7 @@ def create_with(
 
     `classes` of None takes as many as the weights have.
     """
-    found = find(name, source)
+    found = find(name, source, **variant)
     if classes is None:
         with weightless():
             plain = create(name, in_channels=in_channels, **variant)
@@ -132,8 +139,10 @@ def give(found: Found, network: nn.Module, classes: int | None) -> Published:
     )
 
 
-def find(name: str, source: str | Path) -> Found:
+def find(name: str, source: str | Path, **variant: Any) -> Found:
     """Find the weights that `source` has for the catalogue's network called `name`.
+
+    `variant` are the network's own choices: a run's weights hold for its choices alone.
 
     Raises
     ------
@@ -141,7 +150,7 @@ def find(name: str, source: str | Path) -> Found:
     """
     entry(name)
     if source not in SOURCES:
-        return _in_file(name, Path(source))
+        return _in_file(name, Path(source), variant)
     origin = _origin(name, source)
     if source == "timm" and not _has_timm():
         raise WeightsError("--weights timm", "timm is not installed", "pip install timm")
@@ -180,7 +189,7 @@ def _origin(name: str, source: Source) -> Origin:
 # --- files -------------------------------------------------------------------------------------
 
 
-def _in_file(name: str, path: Path) -> Found:
+def _in_file(name: str, path: Path, variant: Mapping[str, Any]) -> Found:
     """The weights in a file, whose names are ours or a library's."""
     file = path.expanduser().resolve()
     if path.parent == Path() and not file.exists():
@@ -194,13 +203,12 @@ def _in_file(name: str, path: Path) -> Found:
     with weightless():
         own = set(create(name).state_dict())
     if _is_ours(file):
+        _refuse_other_run(name, file, variant)
         return found
     for library in SOURCES:
         origin = ORIGINS.get((name, library))
         theirs = renamed(state, origin.rules) if origin else {}
-        # Where a library's names are ours, its thousand classes tell.
-        alike, certain = len(own & set(theirs)), len(own & set(state))
-        if origin and (alike > certain or (alike == certain == len(own) and _is_imagenet(state))):
+        if origin and len(own & set(theirs)) > len(own & set(state)):
             return _named_as(found, theirs, origin, library)
     _refuse_other_convention(name, file, state)
     return found
@@ -235,7 +243,8 @@ def _refuse_other_convention(name: str, file: Path, state: Mapping[str, Tensor])
             continue
         with weightless():
             own = set(create(other).state_dict())
-        if own <= set(renamed(state, origin.rules)):
+        # Rules leave our own names alone: a file that has them says nothing of a library.
+        if own <= set(renamed(state, origin.rules)) and not own <= set(state):
             raise WeightsError(
                 str(file),
                 f"holds {library}'s {origin.name}, another network than {name} ({convention})",
@@ -252,6 +261,32 @@ def _is_ours(file: Path) -> bool:
         return False
 
 
+def _refuse_other_run(name: str, file: Path, variant: Mapping[str, Any]) -> None:
+    """Raise for the weights of a run with another network or choices: shapes may be the same.
+
+    A file that was taken away from its run's ``run.toml`` says nothing of either.
+    """
+    try:
+        run = tomllib.loads((file.parent / "run.toml").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return
+    theirs = run.get("network", name)
+    if theirs != name:
+        raise WeightsError(
+            str(file),
+            f"is of a run with {theirs}, another network than {name}",
+            f"{theirs} takes them",
+        )
+    for key, usual in choices(name).items():
+        ours, chosen = variant.get(key, usual), run.get("variant", {}).get(key, usual)
+        if key not in _FREE and ours != chosen:
+            raise WeightsError(
+                str(file),
+                f"is of a run with {name} and {key}={chosen}, not {key}={ours}",
+                f"{name} with {key}={chosen} takes them",
+            )
+
+
 def _digest(file: Path) -> str:
     with file.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
@@ -261,9 +296,14 @@ def _other_channels(state: Mapping[str, Tensor], network: nn.Module) -> str:
     """Whether the first kernel in `state` is for images of other channels than the network's."""
     name, ours = next((n, v.shape) for n, v in network.state_dict().items() if v.dim() == 4)
     theirs = state[name].shape if name in state else ours
-    if theirs[1] == ours[1] or (theirs[:1], theirs[2:]) != (ours[:1], ours[2:]):
+    if len(theirs) != 4 or theirs[1] == ours[1]:
         return ""
-    return f"they are for images of {theirs[1]} channels, not of {ours[1]}"
+    if (theirs[:1], theirs[2:]) != (ours[:1], ours[2:]):
+        return ""
+    return (
+        f"they are for images of {theirs[1]} channels, not of {ours[1]}: "
+        "give such images, or train without --weights"
+    )
 
 
 def _suggestion(state: Mapping[str, Tensor]) -> str:
