@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from striate.anatomy.formulas import by
+from striate.anatomy.receptive_field import receptive_fields
 from striate.anatomy.record import Graph
-from striate.anatomy.table import Row, Totals, table
+from striate.anatomy.table import Row, Table, Totals, shown, table
 from striate.inspecting import open_network, record_network
 
 #: Containers without a meaning of their own: a page shows what is in them.
@@ -21,7 +22,7 @@ WORDS = {
     "Branches": "branches side by side",
     "CSPStage": "cross-stage partial stage",
     "EuclideanRBF": "distances to ten codes",
-    "ExchangeStage": "branches that exchange",
+    "ExchangeStage": "branches that exchange; the output is the coarsest's",
     "Head": "classification head",
     "Inception": "Inception module",
     "LocalResponseNorm": "local response normalisation",
@@ -33,9 +34,11 @@ WORDS = {
     "StemV1": "stem",
     "StemV2": "stem",
     "SubSampling": "trainable sub-sampling",
-    "Transition": "one coarser branch more",
+    "Transition": "one coarser branch more; the output is its",
     "linear": "dense",
 }
+#: Parts without weights or a grid of their own that a page shows all the same.
+SHOWN = (WORDS["EuclideanRBF"], WORDS["LocalResponseNorm"])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +53,7 @@ class Part:
     parameters: int  # of all `times` together
     macs: int
     share: float  # of the network's MACs
-    sees: tuple[object, object] | None  # height and width, of the last
+    sees: tuple[object, object] | None  # height and width, of the last; gates left aside
 
     def like(self, other: Part) -> bool:
         """Whether the two differ in their place alone."""
@@ -90,13 +93,23 @@ class Counted:
 def count(name: str) -> Counted:
     """Record the catalogue's network called `name`, and sort what it is made of."""
     graph = record_network(open_network(name))
-    found = table(graph)
+    found = _locally(table(graph), graph)
     return Counted(
         parts=_folded(_parts(found.rows, graph)),
         grids=_grids(found.rows),
         kinds=_kinds(found.rows),
         totals=found.totals,
     )
+
+
+def _locally(found: Table, graph: Graph) -> Table:
+    """The same rows with the receptive fields of their convolutions and pools alone.
+
+    Through a gate every position sees the whole image, and a column of that says nothing.
+    """
+    fields = receptive_fields(graph, gates=False)
+    rows = [replace(row, receptive_field=shown(fields[row.nodes[-1]])[0]) for row in found.rows]
+    return replace(found, rows=tuple(rows))
 
 
 def _parts(rows: Sequence[Row], graph: Graph) -> list[Part]:
@@ -113,7 +126,7 @@ def _parts(rows: Sequence[Row], graph: Graph) -> list[Part]:
         elif (
             part.macs
             or part.parameters
-            or part.what == WORDS["LocalResponseNorm"]
+            or part.what in SHOWN
             or ("pool" in only and part.output != parts[-1].output)
         ):
             parts.append(part)
@@ -134,7 +147,8 @@ def _key(row: Row, graph: Graph) -> str:
 
 def _part(key: str, rows: Sequence[Row], graph: Graph) -> Part:
     weighted = [row for row in rows if row.macs]
-    if len(weighted) == 1 or len(rows) == 1:
+    named = graph.modules.get(key) in WORDS
+    if len(rows) == 1 or (len(weighted) == 1 and not named):
         what = _words(weighted[0] if weighted else rows[0])
     else:
         what = graph.modules[key]

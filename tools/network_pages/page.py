@@ -9,7 +9,7 @@ import sys
 import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from network_pages.counted import Counted, Part
 from network_pages.recipes import classic, summary
@@ -21,6 +21,11 @@ from striate.zoo.mapping import ORIGINS, OTHERS, Source
 from striate.zoo.published import figures
 
 NOTES = Path(__file__).with_name("notes.toml")
+#: The paragraph of `attention.py` on each family's block; the others hold for all.
+BLOCKS = {"se": "Squeeze-and-excitation:", "cbam": "CBAM:"}
+RESIDUAL = "In a residual block"
+#: Networks that take so much memory to train that their pages show what saves it.
+DEEP = ("resnet1202", "preact_resnet1001")
 _DEPARTURE = re.compile(r"^Departures?:\s+")
 SOURCES: tuple[Source, ...] = ("torchvision", "timm")
 
@@ -101,14 +106,20 @@ def _neighbours(entry: Entry) -> str:
 def _idea(entry: Entry, text: Sequence[str]) -> list[str]:
     own = (inspect.getdoc(NETWORKS[entry.name]) or "").split("\n\n")[0]
     parts = [f"**{own}**"]
-    if entry.family in ("se_inception", "se_resnet", "cbam_resnet"):
-        parts += [*_paragraphs(attention), "The network that takes the block:"]
+    block, _, network = entry.family.partition("_")
+    if block in BLOCKS:
+        others = [words for key, words in BLOCKS.items() if key != block]
+        if network != "resnet":
+            others.append(RESIDUAL)
+        shown = [one for one in _paragraphs(attention) if not one.startswith(tuple(others))]
+        parts += [*shown, "The network that takes the block:"]
     parts.append("\n".join(f"> {line}" for line in text[0].splitlines()))
     return parts + [one for one in text[1:] if not _is_departure(one)]
 
 
 def _numbers(counted: Counted) -> str:
     found = counted.totals
+    gates = ", gates included" if _gated(counted) else ""
     stored = ""
     if found.stored != found.parameters:
         stored = f" ({found.stored:,} with what only training reads: {', '.join(found.unused)})"
@@ -117,37 +128,53 @@ def _numbers(counted: Counted) -> str:
         ("parameters", f"{found.parameters:,}{stored}"),
         ("weights in float32", human_bytes(4 * found.stored)),
         ("MACs, one image", f"{found.macs:,}"),
-        ("layers with weights, on the longest path", f"{found.depth}"),
+        (f"convolution and dense layers on the longest path{gates}", f"{found.depth}"),
         ("activations of one forward", human_bytes(found.memory)),
         ("memory of one training step, batch of one", human_bytes(found.training_memory.total)),
     ]
     seen = found.convolutional_receptive_field
     if seen is not None and found.jump is not None:
-        rows.append(("receptive field of the last feature map", f"{by(seen)} pixels"))
+        rows.append((f"receptive field of the {_last(counted)}", f"{by(seen)} pixels"))
         rows.append(("its jump", f"{found.jump[0]} pixels"))
     return "\n".join(["| | |", "|:--|--:|", *(f"| {name} | {value} |" for name, value in rows)])
+
+
+def _last(counted: Counted) -> str:
+    """What the last grid is called: LeNet-5 has one more map after it, of one position."""
+    single = any(one.macs and one.output[1:] == (1, 1) for one in counted.parts)
+    return "last map of more than one position" if single else "last feature map"
+
+
+def _gated(counted: Counted) -> bool:
+    """Whether gates weigh its maps, through which every position sees the whole image."""
+    found = counted.totals
+    return found.convolutional_receptive_field != found.receptive_field
 
 
 def _highlights(counted: Counted) -> str:
     found = counted.totals
     costly = sorted(counted.parts, key=lambda one: -one.share)[:3]
     words = ", ".join(f"{_name(one)} ({_share(one.share)})" for one in costly)
-    kinds = ", ".join(f"{kind} {_share(share)}" for kind, share in counted.kinds if share >= 0.02)
+    kinds = ", ".join(
+        f"{kind} {_share(share)}"
+        for kind, share in counted.kinds
+        if share >= 0.02 or kind.startswith("depthwise")
+    )
     lines = [f"- The costliest parts: {words} of all MACs.", f"- MACs by kind of layer: {kinds}."]
     last = counted.grids[-1]
     if last.layers:
         lines.append(
-            f"- After the last feature map come {_share(last.parameters / found.parameters)} of "
+            f"- After the {_last(counted)} come {_share(last.parameters / found.parameters)} of "
             f"the parameters and {_share(last.macs / found.macs)} of the MACs."
         )
     else:
         lines.append(
             "- Nothing with weights comes after the last feature map: its means are the logits."
         )
-    if found.convolutional_receptive_field != found.receptive_field:
+    if _gated(counted):
         lines.append(
-            "- The receptive field is that of the convolutions; through its gates every position "
-            "sees the whole image."
+            "- The receptive fields, here and below, are those of the convolutions and pools; "
+            "through its gates every position sees the whole image."
         )
     return "\n".join(lines)
 
@@ -187,7 +214,7 @@ def _layers(parts: Sequence[Part]) -> str:
 def _published(entry: Entry) -> str:
     found = figures(entry.name)
     if not found:
-        return "Nobody has published errors for this network that we know of."
+        return "No figure is recorded here for this network."
     lines = ["| data | top-1 | top-5 | shown | source |", "|:--|--:|--:|:--|:--|"]
     for one in found:
         doubt = "" if one.confidence == "read" else " (from memory)"
@@ -204,7 +231,7 @@ def _published(entry: Entry) -> str:
 def _recipe(entry: Entry) -> str:
     found = classic(entry)
     if found is None:
-        return "Its paper gives no recipe; `--recipe modern` trains it."
+        return "No recipe was published with this network; `--recipe modern` trains it."
     file, recipe = found
     lines = [
         f"`--recipe classic` is [{recipe.name}](../../src/striate/training/recipes/classic/"
@@ -239,28 +266,53 @@ def _departures(entry: Entry, text: Sequence[str]) -> str:
 
 
 def _using(entry: Entry, build: Callable[..., Any]) -> str:
-    name = entry.name
-    choices = [
-        f"`{key}={parameter.default!r}`".replace("'", '"')
-        for key, parameter in inspect.signature(build).parameters.items()
-        if key not in SIZES
-    ]
-    recipe = " --recipe classic" if classic(entry) else ""
+    name, grey = entry.name, entry.input[0] == 1
+    train = f"striate train {'digits' if grey else 'photos'} --net {name}"
+    train += " --recipe classic" if classic(entry) else ""
     lines = [
         "```sh",
         f"striate view {name} -o {name}.html",
-        f"striate train photos --net {name}{recipe} --out runs/{name}",
+        f"{train} --out runs/{name}",
         "```",
         "",
         "```python",
         "import striate",
         "",
-        f'network = striate.create("{name}", classes=5)',
+        f'network = striate.create("{name}", classes={10 if grey else 5})',
         "```",
     ]
-    if choices:
-        lines += ["", f"Choices, with what they are unless told: {', '.join(choices)}."]
-    return "\n".join(lines)
+    if name in DEEP:
+        lines.insert(3, f"{train} --variant checkpointing=true --out runs/{name}_lean")
+    return "\n".join(lines + _choices(build))
+
+
+def _choices(build: Callable[..., Any]) -> list[str]:
+    """What the network lets choose, and how to say it; nothing where it offers none."""
+    parameters = inspect.signature(build, eval_str=True).parameters
+    found = {key: one for key, one in parameters.items() if key not in SIZES}
+    if not found:
+        return []
+    listed = []
+    for key, one in found.items():
+        words = [f"`{value}`" for value in _words(one.annotation) if value != one.default]
+        listed.append(f"`{key}={one.default!r}`" + (f" (or {', '.join(words)})" if words else ""))
+    key, one = next(iter(found.items()))
+    if isinstance(one.default, bool):
+        example = str(not one.default).lower()
+    else:
+        example = next((word for word in _words(one.annotation) if word != one.default), "0.3")
+    return [
+        "",
+        f"Choices, with what they are unless told: {', '.join(listed)}.".replace("'", '"'),
+        f"On the command line `--variant {key}={example}`; in Python keywords of `create`.",
+    ]
+
+
+def _words(annotation: Any) -> list[str]:
+    """The words that a choice may be, those of an optional one too."""
+    parts = get_args(annotation)
+    inner = [word for part in parts for word in _words(part)]
+    return inner or [part for part in parts if isinstance(part, str)]
 
 
 def _weights(entry: Entry) -> str:

@@ -49,7 +49,8 @@ def summary(recipe: Recipe) -> list[str]:
     if recipe.averaging.name == "ema":
         lines.append(f"weights averaged over the steps with decay {recipe.averaging.decay:g}")
     if recipe.averaging.name == "polyak":
-        lines.append(f"weights averaged over the last {1 - recipe.averaging.start:.0%} of the run")
+        part = _per_cent(1 - recipe.averaging.start)
+        lines.append(f"weights averaged over the last {part} of the run")
     if recipe.gradient.clip_norm:
         lines.append(f"gradients clipped at a norm of {recipe.gradient.clip_norm:g}")
     return lines
@@ -85,8 +86,12 @@ def _schedule(found: Schedule) -> str:
 
 def _place(milestone: float) -> str:
     if milestone < 1:
-        return f"{milestone:.0%}".replace("%", " %")
+        return _per_cent(milestone)
     return "the first epoch" if milestone == 1 else f"epoch {milestone:g}"
+
+
+def _per_cent(share: float) -> str:
+    return f"{share:.0%}".replace("%", " %")
 
 
 def _list(words: list[str]) -> str:

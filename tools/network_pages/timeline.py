@@ -53,7 +53,8 @@ def timeline() -> str:
             body += _row(one, y - 4, papers.index(one.paper) % COLOURS)
         y += GAP
     height = math.ceil(y + 14)
-    title = "Networks from 1998 to 2019: published error, MACs and parameters of each"
+    years = f"from {networks[0].year} to {networks[-1].year}"
+    title = f"Networks {years}: published error, MACs and parameters of each"
     body = [*_frame(y - GAP), *body]
     return document((WIDTH, height), title, colours=COLOURS, style=STYLE, body=body)
 

@@ -1,7 +1,7 @@
-"""Attention blocks that any residual or Inception network takes by ``attention="se"|"cbam"``.
+"""Attention blocks that every residual or Inception network takes: ``attention="se"|"cbam"``.
 
-Both weigh a feature map by what the whole map shows, at the price of a few per cent more parameters
-and hardly any arithmetic; in a residual block they stand before the addition.
+Such a block weighs a feature map by what the whole map shows, at the price of up to a tenth more
+parameters and hardly any arithmetic.
 
 Squeeze-and-excitation: Hu, Shen, Albanie, Sun, Wu, "Squeeze-and-Excitation Networks", CVPR 2018.
 A weight for each channel, computed from all channels' averages; SE-ResNet-50 reached 23.29 % top-1
@@ -11,7 +11,9 @@ CBAM: Woo, Park, Lee, Kweon, "CBAM: Convolutional Block Attention Module", ECCV 
 weights look at maxima as well as averages, then a second gate weighs the positions; CBAM-ResNet-50
 reached 22.66 % top-1 error (single crop, Table 4).
 
-Neither paper names a start for the gates: they start as the network that takes them starts its
+In a residual block it stands before the addition; the plain networks have no block to put it in.
+
+The papers name no start for the gates: they start as the network that takes them starts its
 convolutions, with zero biases.
 """
 
