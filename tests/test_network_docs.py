@@ -67,12 +67,13 @@ def test_notes_name_networks_that_there_are() -> None:
 @pytest.mark.parametrize(
     ("name", "facts"),
     [
-        ("lenet5", ["60,000", "325,680", "0.95 %"]),
+        ("lenet5", ["60,000", "325,680", "0.95 %", "| `OUTPUT` |", "striate train digits"]),
         ("vgg16", ["138,357,544", "15,470,264,320", "212×212", "89.4 % of", "`vgg16`, with"]),
         ("googlenet", ["6,998,552", "13,378,280", "aux1, aux2", "10.07 %"]),
         ("resnet50", ["25,557,032", "483×483", "| 50 |", "resnet50_v1_5"]),
         ("inception_v3", ["1311×1311", "inception_v3.tv_in1k", "--weights torchvision"]),
-        ("resnet1202", ["19,421,274", "checkpointing=True", "| 1202 |", "1.4 GB (2.0 at most)"]),
+        ("resnet1202", ["19,421,274", "checkpointing=true", "| 1202 |", "1.4 GB (2.0 at most)"]),
+        ("se_resnet50", ["483×483 |", "gates included", "legacy_seresnet50"]),
     ],
 )
 def test_pages_say_what_is_known(name: str, facts: list[str]) -> None:
