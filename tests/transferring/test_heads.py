@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC, LinearSVC
 
 from striate.errors import NetworkError, StriateError
-from striate.transferring import heads
+from striate.transferring import heads, machines, regression
 from striate.transferring.filling import platt
 from striate.transferring.heads import fit_head
 from striate.transferring.validation import Samples, Trial, better, search
@@ -68,7 +68,11 @@ def test_machines_are_scikit_learns(
     kind: str, classes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if kind == "descent":
-        monkeypatch.setattr(heads, "MOST_KERNEL_ROWS", 10)
+        monkeypatch.setattr(machines, "MOST_KERNEL_ROWS", 10)
+    # A hold that is not so strong that all scores lie within the tolerance of one another.
+    for grid in ("LINEAR_STRENGTHS", "GAUSSIAN_STRENGTHS"):
+        monkeypatch.setattr(machines, grid, np.array([100.0] * 3))
+    monkeypatch.setattr(machines, "BEGIN", 0)
     rows, labels = embeddings(classes)
     fitted = fit_head("svm-rbf" if kind == "svm-rbf" else "svm", rows, labels, names(classes))
     head, chosen = fitted.head, fitted.chosen
@@ -87,6 +91,7 @@ def test_machines_are_scikit_learns(
         theirs.fit(scaled, labels == number)
         # Both stop anywhere within the optimisers' tolerance; the arithmetic is tested below.
         assert ours[:, number] == pytest.approx(theirs.decision_function(scaled), abs=5e-2)
+        assert np.ptp(ours[:, number]) > 1
     assert answers(head, rows).sum(1) == pytest.approx(1, abs=1e-5)
 
 
@@ -221,7 +226,7 @@ def test_what_there_is_not(kind: str, penalty: str, said: str) -> None:
 
 
 def test_a_kernel_needs_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(heads, "MOST_KERNEL_ROWS", 10)
+    monkeypatch.setattr(machines, "MOST_KERNEL_ROWS", 10)
     rows, labels = embeddings(2)
     with pytest.raises(StriateError, match="does not fit into memory"):
         fit_head("svm-rbf", rows, labels, names(2))
@@ -234,21 +239,72 @@ def test_sizes_that_no_head_has() -> None:
         make_head("svm-rbf", features=3, classes=2)
 
 
-def test_the_search_stops_past_the_best_and_prefers_the_stronger_hold() -> None:
+@pytest.mark.parametrize(
+    ("accuracies", "start", "best", "tried"),
+    [
+        ([0.25, 0.5, 0.75, 1.0, 0.75, 0.5, 0.5], 3, 3, {1, 2, 3, 4, 5}),
+        ([0.5, 0.5, 0.5, 0.5, 0.75, 1.0, 0.5], 2, 5, {0, 2, 3, 4, 5, 6}),  # flat at first
+        ([0.5, 0.75, 1.0, 1.0, 1.0, 1.0, 0.5], 4, 2, {0, 1, 2, 3, 4, 6}),  # of equals the strongest
+        ([1.0, 0.75, 0.75, 0.5, 0.5, 0.25, 0.25], 4, 0, {0, 1, 2, 4, 6}),
+    ],
+)
+def test_the_search_climbs(accuracies: list[float], start: int, best: int, tried: set[int]) -> None:
     rows, labels = embeddings(2, each=10)
     samples = Samples.of(rows[:, None], labels, 2, seed=0)
-    right = {0.1: 0.5, 1.0: 1.0, 10.0: 1.0, 100.0: 0.5, 1000.0: 1.0}
-    asked: list[float] = []
+    strengths = [10.0**at for at in range(len(accuracies))]
+    asked: list[int] = []
 
-    def judge(strength: float, number: int) -> np.ndarray:
-        asked.append(strength)
-        held = labels[samples.folds[number].held]
-        wrong = np.arange(len(held)) >= right[strength] * len(held)
-        return np.eye(2)[np.where(wrong, 1 - held, held)]
+    def judge(strength: float) -> list[np.ndarray]:
+        asked.append(strengths.index(strength))
+        held = [labels[fold.held] for fold in samples.folds]
+        right = accuracies[asked[-1]]
+        wrong = [np.arange(len(part)) / len(part) >= right - 1e-9 for part in held]
+        return [
+            np.eye(2)[np.where(off, 1 - part, part)] for off, part in zip(wrong, held, strict=True)
+        ]
 
-    found = search(samples, right, judge, by="accuracy")
-    assert found.best.strength == 1.0
-    assert set(asked) == {0.1, 1.0, 10.0, 100.0}
-    assert found.best.accuracy == 1.0
+    found = search(samples, strengths, judge, by="accuracy", start=start)
+    assert len(asked) == len(set(asked))
+    assert set(asked) == tried
+    assert found.best.strength == strengths[best]
+    assert [trial.strength for trial in found.trials] == [strengths[at] for at in sorted(tried)]
     worse = Trial(strength=1, accuracy=1.0, deviation=0, loss=0.5)
     assert better(Trial(strength=1, accuracy=0.9, deviation=0, loss=0.4), worse)
+
+
+@pytest.mark.parametrize("kind", ["svm", "svm-rbf"])
+@pytest.mark.parametrize("width", [12, 1280])
+def test_few_images_that_are_easily_told_apart_lie_on_their_side(kind: str, width: int) -> None:
+    random = np.random.default_rng(0)
+    labels = np.repeat(np.arange(3), 10)
+    rows = random.normal(size=(30, width)) + 3 * random.normal(size=(3, width))[labels]
+    fitted = fit_head(kind, rows.astype(np.float32), labels, names(3))
+    assert fitted.chosen.accuracy == 1.0
+    assert fitted.margins is not None
+    assert fitted.margins.wrong == 0
+
+
+def test_copies_of_a_picture_share_a_fold() -> None:
+    random = np.random.default_rng(0)
+    pictures = random.normal(size=(12, 1, WIDTH)).astype(np.float32)
+    of = np.repeat(np.arange(12), 2)
+    labels = of % 2
+    labels[1] = 1  # one is called by two names
+    samples = Samples.of(pictures[of], labels, 2, seed=0)
+    for fold in samples.folds:
+        assert not set(of[fold.held]) & set(of[fold.fitted])
+        assert set(labels[fold.fitted]) == {0, 1}
+    # A class of one picture, however many copies there are, is never held out.
+    few = np.array([0, 0, 0, 1, 2, 3, 4])
+    samples = Samples.of(pictures[few], np.array([0, 0, 0, 1, 1, 1, 1]), 2, seed=0)
+    assert {0, 1, 2} <= set.intersection(*(set(fold.fitted) for fold in samples.folds))
+    fit_head("svm", pictures[few, 0], np.array([0, 0, 0, 1, 1, 1, 1]), names(2))
+
+
+def test_a_fit_that_did_not_converge_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, labels = embeddings(3)
+    assert fit_head("softmax", rows, labels, names(3), penalty="l1").note == ""
+    monkeypatch.setattr(heads, "SPARSE_FINAL_PASSES", 2)
+    assert "did not converge" in fit_head("softmax", rows, labels, names(3), penalty="l1").note
+    monkeypatch.setattr(regression, "PASSES", 2)
+    assert "did not converge" in fit_head("softmax", rows, labels, names(3)).note

@@ -50,7 +50,8 @@ def platt(scores: Floats, positive: NDArray[np.bool_]) -> tuple[float, float]:
     twice = np.concatenate([scores, scores])[:, None].astype(np.float64)
     answers = np.repeat([1, 0], len(scores))
     weights = np.concatenate([target, 1 - target])
-    fitted = LogisticRegression(C=np.inf, tol=1e-8, max_iter=1000).fit(twice, answers, weights)
+    fitted = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-8)
+    fitted.fit(twice, answers, weights)
     return -float(fitted.coef_[0, 0]), -float(fitted.intercept_[0])
 
 
