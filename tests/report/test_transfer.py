@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from striate.report.build import render
+from striate.report.curves import accuracies, lesson, losses, rates
 from striate.report.inputs import ReportInputs
 from striate.report.transfer import transfer_section
 from striate.report.transfer_curves import by_images_sentence, by_stages_sentence, share_range
@@ -125,6 +126,42 @@ def test_a_backbone_that_was_trained_further(make_inputs: Make) -> None:
     assert "from before the first epoch" in before
     tested = render(make_inputs(transfer=story(freeze="none"), part="test"))
     assert "chosen on the validation images" in tested
+
+
+def test_training_that_thawed_stages_says_how_far_it_came(make_inputs: Make) -> None:
+    given = story(freeze="none", unfreeze_every=2, head=fitted("softmax"))
+    cut = transfer_section(make_inputs(transfer=given))
+    assert cut is not None
+    # Three epochs, of which the third thawed the highest stage.
+    assert "The first 2 of 3 stages stayed as they came, one every 2 epochs thawed" in cut.sentence
+    given["unfreeze_every"] = 3
+    none = transfer_section(make_inputs(transfer=given))
+    assert none is not None
+    assert "training had not thawed one yet" in none.sentence
+    given["unfreeze_every"] = 0
+    whole = transfer_section(make_inputs(transfer=given))
+    assert whole is not None
+    assert "All 3 stages were trained further." in whole.sentence
+
+
+def test_the_start_is_told_and_drawn(
+    make_inputs: Make, make_epoch: Callable[..., dict[str, Any]]
+) -> None:
+    start = make_epoch(0) | {"validation": {"loss": 0.5, "top1": 0.912, "top5": 1.0}}
+    inputs = make_inputs(
+        transfer=story(freeze="none", head=fitted("softmax")),
+        metrics=[start, *(make_epoch(i) for i in (1, 2))],
+        weights_epoch=0,
+    )
+    chart = accuracies(inputs)
+    assert chart.hover["names"] == ["before training", "epoch 1", "epoch 2"]
+    held = next(row for row in chart.hover["rows"] if row["name"] == "validation top-1")
+    assert held["text"][0].startswith("91.2")
+    assert 'class="mark"' in chart.svg
+    assert losses(inputs).hover["x"] == chart.hover["x"]
+    assert rates(inputs).hover["x"] == chart.hover["x"]
+    assert "before the first epoch of 2" in lesson(inputs)
+    assert "The fitted head alone named 91.2" in render(inputs)
 
 
 def test_nothing_held_out(make_inputs: Make) -> None:

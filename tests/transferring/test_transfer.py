@@ -262,21 +262,6 @@ def test_the_export_holds_backbone_and_head(carry: Carry, tmp_path: Path, head: 
     assert report.verified.openvino < 1e-4
 
 
-@pytest.mark.slow
-def test_curves(carry: Carry, tmp_path: Path) -> None:
-    result = carry(tmp_path / "run", head="svm", curve=True)
-    story = json.loads((result.run / "transfer.json").read_text())
-    points = story["curve"]["images"]
-    assert [point["images"] for point in points][:3] == [1, 2, 5]
-    assert set(points[0]["accuracy"]) == {"softmax"}
-    assert set(points[1]["accuracy"]) == {"softmax", "svm", "svm-rbf"}
-    stages = story["curve"]["stages"]
-    assert stages["frozen"][0] == 0
-    assert len(stages["curves"][0]["accuracy"]) == len(stages["frozen"])
-    page = result.report.read_text(encoding="utf-8")
-    assert "What more would give" in page
-
-
 @pytest.mark.parametrize("wrong", [{"head": "svn"}, {"head": "svm", "penalty": "l1"}])
 def test_a_head_that_cannot_be_is_refused_before_any_feature(
     carry: Carry, tmp_path: Path, wrong: dict[str, str], monkeypatch: pytest.MonkeyPatch

@@ -27,10 +27,10 @@ from striate.report.words import THIN, count, figure, percent, plural
 
 
 def _axes(inputs: ReportInputs, **more: Any) -> Axes:
-    epochs = [int(line["epoch"]) for line in inputs.epochs]
+    epochs = [int(line["epoch"]) for line in inputs.judged]
     return Axes(
         x=epochs,
-        x_names=[f"epoch {epoch}" for epoch in epochs],
+        x_names=[f"epoch {epoch}" if epoch else "before training" for epoch in epochs],
         x_title="epoch",
         mark=inputs.weights_epoch,
         mark_name="kept weights",
@@ -44,13 +44,14 @@ def _column(lines: Sequence[Mapping[str, Any]], part: str, key: str) -> list[flo
 
 def losses(inputs: ReportInputs) -> Chart:
     """Training loss (main and auxiliary) and validation loss, on a log scale if they span much."""
-    lines = inputs.epochs
-    heads = max((len(line["train"].get("auxiliary") or ()) for line in lines), default=0)
+    lines = inputs.judged
+    auxiliary = [line.get("train", {}).get("auxiliary") or () for line in lines]
+    heads = max(map(len, auxiliary), default=0)
     series = [
         Series(
             name=f"auxiliary head {head + 1}",
             style=f"aux{head % 2 + 1}",
-            values=[(line["train"].get("auxiliary") or [None] * heads)[head] for line in lines],
+            values=[each[head] if each else None for each in auxiliary],
         )
         for head in range(heads)
     ]
@@ -73,7 +74,7 @@ def losses(inputs: ReportInputs) -> Chart:
 
 def accuracies(inputs: ReportInputs) -> Chart:
     """Top-1 on training and validation images, and top-5 where it says anything."""
-    lines = inputs.epochs
+    lines = inputs.judged
     series = [
         Series(name="training top-1", style="train", values=_column(lines, "train", "top1")),
         Series(name="validation top-1", style="val", values=_column(lines, "validation", "top1")),
@@ -106,10 +107,11 @@ def _percent_ticks(low: float) -> list[float]:
 
 def rates(inputs: ReportInputs) -> Chart:
     """The learning rate; on a log scale where the schedule divides it."""
-    values = [line.get("learning_rate") for line in inputs.epochs]
+    values = [line.get("learning_rate") for line in inputs.judged]
     known = [v for v in values if v]
     schedule = inputs.recipe.get("schedule", {}).get("name")
-    divides = schedule in ("step", "plateau", "exponential") and len(known) == len(values)
+    complete = len(known) == len(inputs.epochs)
+    divides = schedule in ("step", "plateau", "exponential") and complete
     log = divides and bool(known) and max(known) > 3 * min(known)
     axes = _axes(
         inputs,
@@ -186,7 +188,7 @@ def trust(evaluation: Evaluation) -> str:
 
 def lesson(inputs: ReportInputs) -> str:
     """What the curves say, in a sentence or two computed from them."""
-    lines = inputs.epochs
+    lines = inputs.judged
     held = [
         (int(line["epoch"]), line["validation"]["loss"])
         for line in lines
@@ -196,11 +198,11 @@ def lesson(inputs: ReportInputs) -> str:
         return "No epoch was validated."
     lowest = min(held, key=lambda pair: pair[1])
     last = lines[-1]
+    when = f"after epoch {count(lowest[0])}" if lowest[0] else "before the first epoch"
     said = (
-        f"Validation loss was lowest after epoch {count(lowest[0])} "
-        f"of {count(int(last['epoch']))}, at {figure(lowest[1])}."
+        f"Validation loss was lowest {when} of {count(int(last['epoch']))}, at {figure(lowest[1])}."
     )
-    train, val = last["train"].get("top1"), last.get("validation", {}).get("top1")
+    train, val = last.get("train", {}).get("top1"), last.get("validation", {}).get("top1")
     if train is None or val is None:
         return said
     gap = f"{abs(train - val) * 100:.1f} points"

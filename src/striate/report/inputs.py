@@ -101,6 +101,15 @@ class ReportInputs:
         """The metrics of the epochs that trained, without the untrained network's."""
         return [line for line in self.metrics if "train" in line]
 
+    @property
+    def judged(self) -> list[Mapping[str, Any]]:
+        """The metrics of these epochs, after that of the start where it was judged as well.
+
+        So it is where a network begins with something: a head that was fitted, not trained.
+        """
+        start = [line for line in self.metrics if "validation" in line and "train" not in line]
+        return [*start, *self.epochs]
+
     @classmethod
     def from_run(
         cls,

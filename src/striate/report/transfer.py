@@ -99,7 +99,7 @@ def transfer_section(inputs: ReportInputs) -> TransferSection | None:
     margins = head["margins"]
     by_images, by_stages = curve.get("images"), curve.get("stages")
     return TransferSection(
-        sentence=_sentence(story),
+        sentence=_sentence(inputs, story),
         note=story["note"],
         heads=_rows(story),
         heads_sentence=_heads_sentence(inputs, story),
@@ -156,17 +156,43 @@ def caveat(inputs: ReportInputs, story: Mapping[str, Any]) -> str:
     return f"The weights kept are {kept}, chosen on the validation images."
 
 
-def _sentence(story: Mapping[str, Any]) -> str:
-    stages = story["stages"]
-    held = {
-        "all": f"All {count(len(stages))} stages stayed as they came",
-        "none": f"All {count(len(stages))} stages were trained further",
-    }.get(story["freeze"])
-    if held is None:
-        held = f"The first {story['freeze']} of {count(len(stages))} stages stayed as they came"
+def _sentence(inputs: ReportInputs, story: Mapping[str, Any]) -> str:
     views = story["views"]
     seen = f" Each image was seen in {views} views." if views > 1 else ""
-    return f"The backbone’s weights come from {story['origin']}. {held}.{seen}"
+    return (
+        f"The backbone’s weights come from {story['origin']}. {_stages_sentence(inputs, story)}"
+        f"{_start_sentence(inputs)}{seen}"
+    )
+
+
+def _stages_sentence(inputs: ReportInputs, story: Mapping[str, Any]) -> str:
+    """Which stages trained, as far as training came."""
+    every, stages = story.get("unfreeze_every", 0), len(story["stages"])
+    if story["freeze"] == "all":
+        return f"All {count(stages)} stages stayed as they came."
+    asked = 0 if story["freeze"] == "none" else int(story["freeze"])
+    done = int(inputs.epochs[-1]["epoch"]) if inputs.epochs else 0
+    frozen = max(asked, stages - max(done - 1, 0) // every) if every else asked
+    if frozen == stages:
+        return f"All {count(stages)} stages stayed as they came: training had not thawed one yet."
+    held = (
+        f"The first {frozen} of {count(stages)} stages stayed as they came"
+        if frozen
+        else f"All {count(stages)} stages were trained further"
+    )
+    if not every:
+        return f"{held}."
+    pace = "an epoch" if every == 1 else f"every {count(every)} epochs"
+    return f"{held}, one {pace} thawed from above."
+
+
+def _start_sentence(inputs: ReportInputs) -> str:
+    """What training on began with."""
+    start = inputs.judged[0] if inputs.judged else {}
+    if not start or "train" in start:
+        return ""
+    before = start["validation"]["top1"]
+    return f" The fitted head alone named {percent(before)} of the validation images rightly."
 
 
 # --- heads ------------------------------------------------------------------------------------

@@ -12,6 +12,9 @@ from pathlib import Path
 
 from striate.errors import RunError
 
+#: Why a file could not be written, where the remedy depends on what was being done.
+FULL = "the disk is full"
+
 
 def write_atomically(path: Path, content: bytes | Callable[[Path], None]) -> None:
     """Replace `path` by `content` so that a crash at any moment leaves the old file or the new.
@@ -62,9 +65,7 @@ def _explain(path: Path, error: OSError | RuntimeError) -> RunError:
         sign in text
         for sign in ("no space left", "enforce fail", "file write failed", "os error 28")
     ):
-        return RunError(
-            shown(path), "the disk is full", "free some space, then go on with --resume"
-        )
+        return RunError(shown(path), FULL, "free some space, then go on with --resume")
     return RunError(
         shown(path), f"cannot be written ({_reason(error)})", "choose another folder with --out"
     )

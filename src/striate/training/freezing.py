@@ -34,11 +34,13 @@ class Freezing:
     frozen: so many of the first stages never train.
     every: epochs after which one more stage begins to train, from the highest downwards; 0 trains
         all from the first epoch on.
+    decay: weight decay of the head's linear weights; None for the recipe's.
     """
 
     stages: tuple[Stage, ...]
     frozen: int
     every: int = 0
+    decay: float | None = None
 
     @classmethod
     def of(
@@ -49,20 +51,20 @@ class Freezing:
             stages=stages_of(network, shape),
             frozen=0 if transfer["freeze"] == "none" else int(transfer["freeze"]),
             every=transfer["unfreeze_every"],
+            decay=transfer.get("decay"),
         )
 
     def resting(self, epoch: int) -> int:
         """How many of the first stages do not train in `epoch`, counted from 0."""
-        if not self.every:
-            return self.frozen
-        return max(self.frozen, len(self.stages) - epoch // self.every)
+        return resting(epoch, stages=len(self.stages), frozen=self.frozen, every=self.every)
 
     def apply(self, network: nn.Module, epoch: int) -> None:
         """Let `network`, in training mode, train what trains in `epoch`, and nothing else.
 
-        A frozen stage is put into evaluation mode too. Its batch norms would otherwise normalise
-        with each batch and move their running statistics towards the new images, though no weight
-        of theirs trains: the stage would not stay what it was.
+        A frozen stage is put into evaluation mode, and so is every batch norm, also of stages that
+        train: its scales and shifts do, its statistics stay. The head was fitted to what the
+        backbone gives with these. With those of each batch it would see other embeddings than it
+        knows, and with running ones that a few small batches have overwritten, others again.
         """
         resting = self.resting(epoch)
         for name, parameter in network.named_parameters():
@@ -70,6 +72,9 @@ class Freezing:
         for stage in self.stages[:resting]:
             for path in stage.modules:
                 network.get_submodule(path).eval()
+        for module in network.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.eval()
 
     def factors(self, network: nn.Module) -> dict[str, float]:
         """The factor on the learning rate of every parameter that trains in some epoch."""
@@ -80,6 +85,10 @@ class Freezing:
             if self._stage(name) >= self.frozen
         }
 
+    def decays(self) -> dict[str, float]:
+        """The weight decay of parameters that have one of their own, by name."""
+        return {} if self.decay is None else {"head.linear.weight": self.decay}
+
     def _stage(self, parameter: str) -> int:
         """The stage of a parameter: that many stages are below it. The head is above all."""
         for number, stage in enumerate(self.stages):
@@ -87,6 +96,11 @@ class Freezing:
                 return number
         # What stands in no stage belongs to the network as a whole, such as a table of positions.
         return len(self.stages) if parameter.startswith("head.") else 0
+
+
+def resting(epoch: int, *, stages: int, frozen: int, every: int) -> int:
+    """How many of the first of `stages` do not train in `epoch`: see `Freezing`."""
+    return max(frozen, stages - epoch // every) if every else frozen
 
 
 def stages_of(network: Transferred, shape: tuple[int, ...]) -> tuple[Stage, ...]:
@@ -117,4 +131,24 @@ def check_freeze(freeze: str, found: tuple[Stage, ...]) -> None:
         f"--freeze {freeze}",
         f"must be all, none, or a number below the network's {len(found)} stages ({listed})",
         "all trains the head alone",
+    )
+
+
+def check_thawing(freeze: str, every: int, stages: int, epochs: int) -> None:
+    """Refuse to thaw so slowly that stages which shall train never do.
+
+    Raises
+    ------
+    StriateError: the last of the `stages` would be thawed after the last of the `epochs`.
+    """
+    frozen = 0 if freeze == "none" else int(freeze)
+    needed = every * (stages - frozen) + 1
+    if epochs >= needed:
+        return
+    left = resting(epochs - 1, stages=stages, frozen=frozen, every=every)
+    raise StriateError(
+        f"--unfreeze-every {every}",
+        f"leaves the first {left} of {stages} stages frozen to the end of {epochs} epochs, though "
+        f"--freeze {freeze} lets {'all' if not frozen else stages - frozen} train",
+        f"take --epochs {needed} or more, or --freeze {left}",
     )

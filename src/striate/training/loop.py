@@ -51,7 +51,8 @@ class Training:
         self.network = setup.network.to(setup.device).to(memory_format=torch.channels_last)
         freezing = setup.freezing
         factors = None if freezing is None else freezing.factors(self.network)
-        self.optimiser = make_optimiser(self.network, self.recipe.optimiser, factors)
+        decays = None if freezing is None else freezing.decays()
+        self.optimiser = make_optimiser(self.network, self.recipe.optimiser, factors, decays)
         self.schedule = RateSchedule(
             self.recipe.schedule, self.recipe.optimiser, self.recipe.epochs, self.steps
         )
@@ -178,7 +179,7 @@ class Training:
         if watched:
             self.measured = self.health.measure()
         if at_start:
-            self._record({"epoch": 0, "step": 0, "health": self.measured})
+            self._record({**self._start(), "health": self.measured})
         if updates:
             self._update()
         hits = (loss.logits.argmax(1) == batch.labels.to(self.setup.device)).float().mean()
@@ -246,6 +247,11 @@ class Training:
                 if not math.isfinite(size):
                     raise self._diverged(where, f"the {name} of '{layer}' is not finite ({size})")
         self.state.history.append(entry)
+
+    def _start(self) -> dict[str, Any]:
+        """The line of epoch 0, taken back: a network that began with something was judged then."""
+        history = self.state.history
+        return history.pop() if history else {"epoch": 0, "step": 0}
 
     def _train_figures(self) -> dict[str, Any]:
         assert self.state.sums is not None
@@ -340,11 +346,16 @@ class Training:
         """
         checkpoint.clear(self.setup.path, fresh=True)
         found = self.validate()
+        self._record({"epoch": 0, "step": 0, "validation": found, "health": {}})
         self.schedule.observe(found["top1"])
         self._judge(found)
         self._save_checkpoint()
         self._write_results(better=True)
         self.resumed = True
+        self.setup.watcher.note(
+            f"the fitted head alone: {100 * found['top1']:.2f} % of the validation images; where "
+            "training does no better, that is kept"
+        )
 
     def resume(self) -> None:
         """Take over the last checkpoint of this run.

@@ -13,7 +13,10 @@ from striate.training.recipe import Optimiser
 
 
 def make_optimiser(
-    network: nn.Module, spec: Optimiser, factors: Mapping[str, float] | None = None
+    network: nn.Module,
+    spec: Optimiser,
+    factors: Mapping[str, float] | None = None,
+    decays: Mapping[str, float] | None = None,
 ) -> Optimizer:
     """PyTorch's optimiser for `network`, with weight decay where the recipe wants it.
 
@@ -21,16 +24,22 @@ def make_optimiser(
     the papers' code did; leaving them alone is one of the tricks of He et al. 2019 (Sec. 3.1).
 
     `factors`, where given, says for each parameter by name what its learning rate is multiplied by;
-    those that it leaves out never train.
+    those that it leaves out never train. `decays` goes with it: the weight decay of those that have
+    one of their own.
     """
     if factors is None:
         groups = _decayed([p for p in network.parameters() if p.requires_grad], spec)
     else:
-        parameters = dict(network.named_parameters())
+        parameters, own = dict(network.named_parameters()), decays or {}
+        alike = {name: factor for name, factor in factors.items() if name not in own}
         groups = [
             {**group, "factor": factor}
-            for factor in sorted(set(factors.values()))
-            for group in _decayed([parameters[n] for n, f in factors.items() if f == factor], spec)
+            for factor in sorted(set(alike.values()))
+            for group in _decayed([parameters[n] for n, f in alike.items() if f == factor], spec)
+        ]
+        groups += [
+            {"params": [parameters[name]], "weight_decay": decay, "factor": factors[name]}
+            for name, decay in own.items()
         ]
     # The fused kernels update all parameters in one pass: on a processor the plain loop costs a
     # small network a fifth of its step.

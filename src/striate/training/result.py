@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from striate.runs import run as names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,12 +37,16 @@ class TrainResult:
         }
 
     def summary(self) -> str:
-        """Three lines for people."""
+        """A few lines for people."""
         low, high = self.interval
-        return (
+        said = (
             f"top-1 {100 * self.top1:.2f} % (95 % interval {100 * low:.2f} to {100 * high:.2f}), "
             f"top-5 {100 * self.top5:.2f} %, on {self.images:,} images, "
             f"with the weights of epoch {self.best_epoch}\n"
             f"run     {self.run}\n"
             f"report  {self.report}"
         )
+        if (self.run / names.TRANSFER).exists() and not any(self.run.glob("*.onnx")):
+            # A transfer that was not cut would have made its file by itself.
+            said += f"\nexport  none yet: striate export {shlex.quote(str(self.run))}"
+        return said

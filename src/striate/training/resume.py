@@ -93,6 +93,12 @@ def plan_resumed(path: Path, options: Options, place: Place) -> tuple[Run, Train
     network = make_network(config)
     begun = (run.path / names.STATE).exists() or (run.path / names.WEIGHTS).exists()
     if not begun:
+        if config.transfer:
+            raise RunError(
+                str(run.path),
+                f"has lost {names.STATE} and {names.WEIGHTS}: nothing else holds its fitted head",
+                "restore them from a copy, or transfer anew in another --out",
+            )
         start_again(run, network, place)
     training = make_training(run, network, data, recipe, options=options, place=place)
     if begun:

@@ -7,7 +7,6 @@ part of the training images and measured on the held-out ones.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,14 +16,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from striate.console import Counter
 from striate.data.images import ImageSet
 from striate.data.sources import Data
+from striate.errors import Interrupted
+from striate.runs.config import RunConfig
 from striate.runs.run import Run
 from striate.training.assemble import make_training
 from striate.training.options import Options, Place
-from striate.training.recipe import load_recipe
-from striate.transferring.heads import Penalty, fit_head
-from striate.zoo.heads import HEADS, SoftmaxHead
+from striate.training.precision import choose_precision
+from striate.training.progress import Silent
+from striate.transferring.finetune import decay_of, fine_tuning
+from striate.transferring.heads import FittedHead, Penalty, fit_head
+from striate.zoo.heads import HEADS
 from striate.zoo.transferred import Transferred
 
 Features = NDArray[np.float32]
@@ -52,6 +56,7 @@ def by_images(
     of_held: Features,
     held: ImageSet,
     seed: int,
+    progress: Counter | None = None,
 ) -> list[dict[str, Any]]:
     """Held-out accuracy of heads on frozen features, by the number of training images a class.
 
@@ -67,8 +72,11 @@ def by_images(
     """
     labels = data.train.labels
     most = int(data.train.counts.max())
-    points = []
-    for wanted in (*(step for step in STEPS if step < most), most):
+    points: list[dict[str, Any]] = []
+    steps = (*(step for step in STEPS if step < most), most)
+    for wanted in steps:
+        if progress is not None:
+            progress(len(points), len(steps))
         draws = DRAWS if wanted <= FEW else 1
         found: dict[str, list[float]] = {}
         for draw in range(draws):
@@ -118,7 +126,8 @@ def by_stages(
     of_train: Features,
     place: Place,
     workers: int | None,
-) -> dict[str, Any]:
+    progress: Counter | None = None,
+) -> dict[str, Any] | None:
     """Held-out accuracy by the number of frozen stages, with few images and with more.
 
     The heads begin as softmax regressions on the same images. Bounded, since a processor trains a
@@ -131,24 +140,43 @@ def by_stages(
     network: backbone and head before any training; it is left as it is.
     stages: that the backbone has.
     of_train: (images, views, D) of ``data.train``.
+    progress: called with images trained on, of all.
 
     Returns
     -------
     ``frozen``: numbers of frozen stages, all of them last. ``curves``: for each number of images a
-    class, ``images``, ``rows`` and the ``accuracy`` at each of them. ``judged``, ``epochs``.
+    class, ``images``, ``rows`` and the ``accuracy`` at each of them. ``judged``, ``epochs``. None
+    for more classes than so few images could stand for.
     """
-    held = data.val
-    judged = of_each_class(held.labels, max(MOST_JUDGED // len(data.classes), 1), run.config.seed)
+    held, seed, classes = data.val, run.config.seed, len(data.classes)
+    if classes > min(MOST_TRAINED, MOST_JUDGED):
+        return None
+    judged = of_each_class(held.labels, MOST_JUDGED // classes, seed)
     frozen = sorted({0, stages // 3, 2 * stages // 3, stages - 1})
+    parts: dict[int, NDArray[np.int64]] = {}
+    for step in STAGE_STEPS:
+        wanted = min(step, MOST_TRAINED // classes)
+        chosen = of_each_class(data.train.labels, wanted, seed)
+        if all(len(chosen) > len(smaller) for smaller in parts.values()):
+            parts[wanted] = chosen
+    count = _Counted(progress, len(frozen) * STAGE_EPOCHS * sum(map(len, parts.values())))
+    trial = _trial(run, network, place)
     curves: list[dict[str, Any]] = []
-    for wanted in STAGE_STEPS:
-        chosen = of_each_class(data.train.labels, wanted, run.config.seed)
-        if curves and not (curves[-1]["rows"] < len(chosen) <= MOST_TRAINED):
-            continue
+    for wanted, chosen in parts.items():
         part = replace(data, train=data.train.subset(chosen), val=held.subset(judged), test=None)
-        start = _with_softmax(network, of_train[chosen], part, run.config.seed)
+        fitted = fit_head("softmax", of_train[chosen], part.train.labels, data.classes, seed=seed)
+        start = Transferred(copy.deepcopy(network.backbone), fitted.head)
         shares = [
-            _trained(run, start, part, frozen=number, place=place, workers=workers)
+            _trained(
+                trial,
+                start,
+                part,
+                frozen=number,
+                fitted=fitted,
+                views=of_train.shape[1],
+                place=replace(place, watcher=count),
+                workers=workers,
+            )
             for number in (*frozen, stages)
         ]
         curves.append({"images": wanted, "rows": len(chosen), "accuracy": shares})
@@ -160,47 +188,71 @@ def by_stages(
     }
 
 
-def _with_softmax(network: Transferred, features: Features, data: Data, seed: int) -> Transferred:
-    head = fit_head("softmax", features, data.train.labels, data.classes, seed=seed).head
-    assert isinstance(head, SoftmaxHead)
-    return Transferred(copy.deepcopy(network.backbone), head)
+class _Counted(Silent):
+    """Counts the images of several trainings."""
+
+    def __init__(self, progress: Counter | None, total: int) -> None:
+        self.progress, self.total, self.before, self.images = progress, total, 0, 0
+
+    def begin(self, epochs: int, steps: int, batch_size: int, done: int) -> None:
+        """Another training begins."""
+        self.steps, self.batch = steps, batch_size
+        self.before += self.images
+        self.images = 0
+
+    def step(self, epoch: int, step: int, loss: float, rate: float) -> None:
+        """Some images were trained on."""
+        self.images = (epoch * self.steps + step) * self.batch
+        if self.progress is not None:
+            self.progress(min(self.before + self.images, self.total), self.total)
+
+
+def _trial(run: Run, network: Transferred, place: Place) -> RunConfig:
+    """The decisions of a training beside `run`: in the precision of training, not of features."""
+    shape = run.preprocessing.input_size
+    return replace(
+        run.config,
+        precision=choose_precision("auto", network, shape, place.device),
+        device=place.device.type,
+    )
 
 
 def _trained(
-    run: Run,
+    trial: RunConfig,
     start: Transferred,
     data: Data,
     *,
     frozen: int,
+    fitted: FittedHead,
+    views: int,
     place: Place,
     workers: int | None,
 ) -> float:
-    """Accuracy after training what lies above the first `frozen` stages."""
-    recipe = load_recipe(
-        "fine_tuning",
-        network=run.config.network,
-        family="",
-        normalised=True,
-        grey=data.train.is_grey,
-        small=max(run.preprocessing.input_size[1:]) <= 64,
-    ).with_changes(epochs=STAGE_EPOCHS)
-    recipe = recipe.fitted_to(len(data.train))
-    transfer: Mapping[str, Any] = {
-        **run.config.transfer,
-        "freeze": str(frozen),
-        "unfreeze_every": 0,
-    }
+    """Accuracy after training what lies above the first `frozen` stages.
+
+    Raises
+    ------
+    KeyboardInterrupt: Ctrl-C: of what was being trained here nothing is kept.
+    """
+    size = max(trial.preprocessing.input_size[1:])
+    recipe = fine_tuning(trial.network, size, grey=data.train.is_grey)
+    recipe = recipe.with_changes(epochs=STAGE_EPOCHS).fitted_to(len(data.train))
+    transfer: dict[str, Any] = {**trial.transfer, "freeze": str(frozen), "unfreeze_every": 0}
+    transfer["decay"] = decay_of(fitted, len(data.train) * views, recipe.optimiser.rate)
     with TemporaryDirectory(prefix="striate-curve-") as folder:
-        trial = Run(Path(folder), replace(run.config, transfer=transfer))
         training = make_training(
-            trial,
+            Run(Path(folder), replace(trial, transfer=transfer)),
             copy.deepcopy(start),
             data,
             recipe,
             options=Options(workers=workers, checkpoint_minutes=1e9),
-            place=replace(place, watcher=None),
+            place=place,
         )
         if frozen == len(training.setup.freezing.stages):  # type: ignore[union-attr]
             return float(training.validate()["top1"])
-        training.run()
+        try:
+            training.run()
+        except Interrupted:
+            # It names the folder to go on with, which is about to be gone.
+            raise KeyboardInterrupt from None
         return float(training.state.history[-1]["validation"]["top1"])

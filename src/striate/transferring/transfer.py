@@ -21,25 +21,30 @@ from striate.console import counting
 from striate.data.images import ImageSet
 from striate.data.scan import threads
 from striate.data.sources import Data
-from striate.errors import Interrupted, StriateError
+from striate.errors import Interrupted, RunError, StriateError
 from striate.runs import run as names
 from striate.runs.config import RunConfig
-from striate.runs.files import make_folder, write_atomically
-from striate.runs.run import Run
+from striate.runs.files import FULL, make_folder, write_atomically
+from striate.runs.run import Run, is_run_folder
 from striate.runs.weights import write_weights
 from striate.training import checkpoint
-from striate.training.assemble import make_training, open_images_of
+from striate.training.assemble import open_images_of
 from striate.training.distributed import Group
-from striate.training.freezing import check_freeze, stages_of
 from striate.training.options import Options, Place
 from striate.training.plan import choose_out, origin_of, versions
 from striate.training.precision import choose_device, choose_precision, processor_threads
 from striate.training.progress import Silent, Watcher
-from striate.training.recipe import Recipe, load_recipe
 from striate.transferring.backbone import Backbone, open_backbone
 from striate.transferring.cache import default_folder
 from striate.transferring.curve import by_images, by_stages
 from striate.transferring.features import features
+from striate.transferring.finetune import (
+    check_stages,
+    decay_of,
+    recipe_of,
+    refuse_meaningless,
+    train_on,
+)
 from striate.transferring.heads import FittedHead, Penalty, check_head, fit_head
 from striate.transferring.kept import compared, keep_seen, seen_in
 from striate.transferring.options import Timing, Transfer, TransferOptions
@@ -59,17 +64,20 @@ def transfer(options: TransferOptions, watcher: Watcher | None = None) -> Transf
 
     Raises
     ------
-    StriateError: options, images, backbone or weights are at fault; nothing has been written.
+    StriateError: options, images, backbone or weights are at fault, and nothing has been written;
+        or the disk is full.
     Interrupted: Ctrl-C. The features computed so far are kept; what was trained on, too.
     """
     work = _Work(options, watcher or Silent())
     try:
         return work.carry_over()
     except KeyboardInterrupt as stop:
-        raise Interrupted(
-            "before the run was written; run the same command again, it goes on from the features "
-            "that were computed"
-        ) from stop
+        raise Interrupted(work.way_on()) from stop
+    except RunError as error:
+        if error.why != FULL or work.begun:
+            raise
+        remedy = "free some space, then run the same command again; the features are kept"
+        raise RunError(error.what, FULL, remedy) from error
 
 
 class _Work:
@@ -77,6 +85,7 @@ class _Work:
 
     def __init__(self, options: TransferOptions, watcher: Watcher) -> None:
         self.options, self.watcher = options, watcher
+        self.out: Path | None = None
         self._refuse()
         self.place = Place(device=choose_device("auto"), group=Group(), watcher=watcher)
         self.training_options = Options(
@@ -103,28 +112,34 @@ class _Work:
                     "is needed to export the run and is not installed",
                     "pip install 'striate[export]', or add --no-export",
                 )
-        trained = {
-            "--epochs": options.epochs,
-            "--batch-size": options.batch_size,
-            "--unfreeze-every": options.unfreeze_every or None,
-        }
-        for flag, value in trained.items():
-            if value is not None and options.freeze == "all":
-                raise StriateError(
-                    f"{flag} {value}",
-                    "has no meaning where the backbone is frozen: its head is fitted, not trained",
-                    "add --freeze none, or a number of stages",
-                )
+        refuse_meaningless(options)
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is a run that could be gone on with."""
+        return self.out is not None and is_run_folder(self.out)
+
+    def way_on(self) -> str:
+        """What to do after Ctrl-C at this moment."""
+        if not self.begun:
+            return (
+                "before the run was written; run the same command again, it goes on from the "
+                "features that were computed"
+            )
+        if self.options.freeze == "all":
+            return f"the run is whole: striate evaluate {shlex.quote(str(self.out))}"
+        assert self.out is not None
+        return f"go on with: {self.place.group.resume_command(self.out)}"
 
     def carry_over(self) -> Transfer:
         options = self.options
         label = re.sub(r"[^\w.-]+", "-", Path(str(options.backbone)).name.rpartition(":")[2])
-        out = choose_out(options.data, options.out, label)
+        out = self.out = choose_out(options.data, options.out, label)
         torch.set_num_threads(processor_threads(1))
         backbone = open_backbone(options.backbone, options.weights)
         if backbone.note:
             self.watcher.note(backbone.note)
-        shape = backbone.preprocessing.input_size
+        stages = check_stages(backbone, options)
         kept = options.cache or default_folder()
         known = seen_in(kept, options.data)
         data = open_images_of(
@@ -135,8 +150,6 @@ class _Work:
             known=known,
         )
         self._note_single(data)
-        stages = stages_of(Transferred(backbone.network, torch.nn.Identity()), shape)
-        check_freeze(options.freeze, stages)
         given = (options.head, options.penalty, data.train.labels, data.classes)
         check_head(*given, views=options.views)
         make_folder(out)
@@ -153,32 +166,14 @@ class _Work:
             "engine": timing.engine,
             "views": options.views,
             "freeze": options.freeze,
-            "stages": [stage.name for stage in stages],
+            "unfreeze_every": options.unfreeze_every,
+            "stages": list(stages),
             "head": fitted.to_json(),
             **self._compare(fitted, of_train[:, :1], data),
         }
         run = Run(out, self._config(backbone, fitted, data, timing))
         if options.curve:
-            story["curve"] = {
-                "images": by_images(
-                    kind=options.head,
-                    penalty=options.penalty,
-                    of_train=of_train,
-                    data=data,
-                    of_held=of_held,
-                    held=held,
-                    seed=options.seed,
-                ),
-                "stages": by_stages(
-                    run,
-                    network,
-                    stages=len(stages),
-                    data=data,
-                    of_train=of_train,
-                    place=self.place,
-                    workers=options.workers,
-                ),
-            }
+            story["curve"] = self._curve(run, network, len(stages), data, (of_train, of_held))
         checkpoint.clear(out, fresh=True)
         write_atomically(out / names.TRANSFER, json.dumps(story, indent=1).encode())
         probabilities: NDArray[np.float32] | None = None
@@ -190,7 +185,7 @@ class _Work:
             write_weights(out / names.WEIGHTS, network.state_dict(), identity=identity, epoch=0)
             run.config.write(out / names.CONFIG)
         else:
-            self._train_on(run, network, data)
+            train_on(run, network, data, options=self.training_options, place=self.place)
         return Transfer(run=run, data=data, head=fitted, timing=timing, probabilities=probabilities)
 
     def _note_single(self, data: Data) -> None:
@@ -203,6 +198,41 @@ class _Work:
                 "every class has one image to train on: nothing can be held out, so that the "
                 "head's strength is not chosen but taken as it usually is"
             )
+
+    def _curve(
+        self,
+        run: Run,
+        network: Transferred,
+        stages: int,
+        data: Data,
+        found: tuple[NDArray[np.float32], NDArray[np.float32]],
+    ) -> dict[str, Any]:
+        """What `--curve` asks for; `found` are the features of training and held-out images."""
+        options = self.options
+        of_train, of_held = found
+        with counting("fitting heads to fewer images", wanted=options.progress) as count:
+            images = by_images(
+                kind=options.head,
+                penalty=options.penalty,
+                of_train=of_train,
+                data=data,
+                of_held=of_held,
+                held=data.val if data.test is None else data.test,
+                seed=options.seed,
+                progress=count,
+            )
+        with counting("training with stages frozen", wanted=options.progress) as count:
+            tried = by_stages(
+                run,
+                network,
+                stages=stages,
+                data=data,
+                of_train=of_train,
+                place=self.place,
+                workers=options.workers,
+                progress=count,
+            )
+        return {"images": images, "stages": tried}
 
     # --- features and heads --------------------------------------------------------------------
 
@@ -288,18 +318,20 @@ class _Work:
         options = self.options
         frozen = options.freeze == "all"
         network = Transferred(backbone.network, fitted.head)
+        trained = None if frozen else recipe_of(backbone, data, options)
         shape = backbone.preprocessing.input_size
         device = torch.device("cpu") if frozen else self.place.device
-        recipe = _frozen_recipe(fitted) if frozen else self._recipe(backbone, data).to_dict()
-        precision = timing.engine.rpartition(" ")[2]
-        if not frozen:
+        precision, decay = timing.engine.rpartition(" ")[2], None
+        if trained is not None:
             precision = choose_precision("auto", network, shape, device)
+            rows = len(data.train) * options.views
+            decay = decay_of(fitted, rows, trained.optimiser.rate)
         return RunConfig(
             network=backbone.spec,
             classes=data.classes,
             in_channels=shape[0],
             preprocessing=backbone.preprocessing,
-            recipe=recipe,
+            recipe=_frozen_recipe(fitted) if trained is None else trained.to_dict(),
             data=origin_of(data, options.val_fraction),
             transfer={
                 "spec": backbone.spec,
@@ -311,6 +343,7 @@ class _Work:
                 "unfreeze_every": options.unfreeze_every,
                 "views": options.views,
                 "head": sizes_of(fitted.head),
+                **({} if decay is None else {"decay": decay}),
             },
             seed=options.seed,
             precision=precision,
@@ -321,29 +354,6 @@ class _Work:
             started=datetime.now(UTC).isoformat(timespec="seconds"),
             versions=versions(),
         )
-
-    def _recipe(self, backbone: Backbone, data: Data) -> Recipe:
-        recipe = load_recipe(
-            "fine_tuning",
-            network=backbone.spec,
-            family="",
-            normalised=True,
-            grey=data.train.is_grey,
-            small=max(backbone.preprocessing.input_size[1:]) <= 64,
-        )
-        if self.options.batch_size is None:
-            recipe = recipe.fitted_to(len(data.train))
-        return recipe.with_changes(epochs=self.options.epochs, batch_size=self.options.batch_size)
-
-    def _train_on(self, run: Run, network: Transferred, data: Data) -> None:
-        """Train what is not frozen, from the fitted head; the run can be resumed like any other."""
-        recipe = Recipe.from_dict(run.config.recipe, "fine_tuning.toml")
-        training = make_training(
-            run, network, data, recipe, options=self.training_options, place=self.place
-        )
-        run.config.write(run.path / names.CONFIG)
-        training.start_from_here()
-        training.run()
 
 
 def _frozen_recipe(fitted: FittedHead) -> dict[str, Any]:
