@@ -37,8 +37,8 @@ def in_time() -> tuple[Entry, ...]:
 
 
 def per_cent(error: float | None) -> str:
-    """``22.85 %``; nothing for None."""
-    return "" if error is None else f"{round(100 * error, 2):g} %"
+    """``22.85 %``, ``23.0 %``; nothing for None."""
+    return "" if error is None else f"{100 * error:.2f}".removesuffix("0") + " %"
 
 
 def page(entry: Entry, counted: Counted) -> str:
@@ -61,8 +61,10 @@ def page(entry: Entry, counted: Counted) -> str:
         _highlights(counted),
         "## Layer by layer",
         _layers(counted.parts),
-        "Activations, dropout and additions are left out; batch normalisation counts with the "
-        f"convolution\nbefore it. `striate table {entry.name}` shows every operator.",
+        "Sees: the [receptive field](../arithmetic.md) of one position, which may reach beyond the "
+        "image; what\nreads the whole map sees the whole image. Activations, dropout and additions "
+        "are left out; batch\nnormalisation counts with the convolution before it. "
+        f"`striate table {entry.name}` shows every operator.",
         "## Published errors",
         _published(entry),
         "## Recipe",
@@ -304,7 +306,8 @@ def _choices(build: Callable[..., Any]) -> list[str]:
     return [
         "",
         f"Choices, with what they are unless told: {', '.join(listed)}.".replace("'", '"'),
-        f"On the command line `--variant {key}={example}`; in Python keywords of `create`.",
+        f"`striate train` and `striate create` take them as `--variant {key}={example}`, "
+        "`striate.create` as keywords.",
     ]
 
 

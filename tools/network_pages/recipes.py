@@ -62,7 +62,7 @@ def _optimiser(found: Optimiser) -> str:
         kind = "Nesterov momentum" if found.nesterov else "momentum"
         parts.append(f"{kind} {found.momentum:g}")
     if found.weight_decay:
-        parts.append(f"weight decay {found.weight_decay:g}")
+        parts.append(f"weight decay {found.weight_decay:g}".replace("e-0", "e-"))
     return ", ".join(parts)
 
 
@@ -78,6 +78,7 @@ def _schedule(found: Schedule) -> str:
         words = f"in {len(found.milestones)} steps down to {found.rates[-1]:g}"
     else:
         places = _list([_place(each) for each in found.milestones])
+        places += " of the run" if found.milestones[-1] < 1 else ""
         rates = _list([f"{rate:g}" for rate in found.rates])
         words = f"{rates} after {places}" if found.rates else f"times {found.factor:g} at {places}"
     warm = f", after a rise over the first {_place(found.warmup)}" if found.warmup else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from itertools import groupby
 
@@ -70,7 +71,8 @@ def _frame(bottom: float) -> list[str]:
         for exponent in exponents:
             x = _log(10**exponent, span)
             parts.append(line(x, HEAD - 8, x, bottom, "rule"))
-            parts.append(text(x, HEAD - 14, human_count(10**exponent), "soft", "middle"))
+            words = re.sub(r"\.0+", "", human_count(10**exponent))
+            parts.append(text(x, HEAD - 14, words, "soft", "middle"))
     for (left, _), words in ((MACS, "MACs"), (PARAMETERS, "parameters")):
         parts.append(text(left - 8, HEAD - 34, words, "strong"))
     parts.append(text(ERROR[0], HEAD - 34, "error", "strong"))

@@ -1,11 +1,11 @@
 """GoogLeNet: Szegedy et al., "Going Deeper with Convolutions", CVPR 2015 (ILSVRC 2014).
 
 Each Inception module looks at its input with 1×1, 3×3 and 5×5 kernels and a max pool side by side
-and concatenates; 1×1 convolutions first reduce the channels, so that 22 layers cost less than
-AlexNet's parameters by a factor of nine. Global average pooling replaces the large dense layers.
+and concatenates; 1×1 convolutions first reduce the channels, so that 22 layers need about a ninth
+of AlexNet's parameters. Global average pooling replaces the large dense layers.
 Two auxiliary classifiers in the middle (loss weight 0.3 each) bring gradient to the lower layers
 and are thrown away afterwards. First in ILSVRC 2014: 6.67 % top-5 error with 7 networks and 144
-crops, 10.07 % with one of each.
+crops, 10.07 % with one network and one crop.
 
 `googlenet` is the paper's. The paper does not say how weights start: ours is He initialisation
 with zero biases. Nor does it give the constants of local response normalisation: ours are those of
