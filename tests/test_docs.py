@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
+from striate.cli.main import app
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -27,14 +28,8 @@ def documented() -> list[tuple[str, str]]:
 
 
 def help_of(command: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "striate", command, "--help"],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"},
-    )
-    return done.stdout
+    wide = {"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}
+    return CliRunner().invoke(app, [command, "--help"], env=wide, catch_exceptions=False).output
 
 
 def test_documented_options_exist() -> None:
