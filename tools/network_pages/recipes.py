@@ -62,7 +62,7 @@ def _optimiser(found: Optimiser) -> str:
         kind = "Nesterov momentum" if found.nesterov else "momentum"
         parts.append(f"{kind} {found.momentum:g}")
     if found.weight_decay:
-        parts.append(f"weight decay {found.weight_decay:g}".replace("e-0", "e-"))
+        parts.append(f"weight decay {_number(found.weight_decay)}")
     return ", ".join(parts)
 
 
@@ -75,11 +75,11 @@ def _schedule(found: Schedule) -> str:
         times = "epoch" if found.every == 1 else f"{found.every:.3g} epochs"
         words = f"times {found.factor:g} every {times}"
     elif len(found.milestones) > 6:
-        words = f"in {len(found.milestones)} steps down to {found.rates[-1]:g}"
+        words = f"in {len(found.milestones)} steps down to {_number(found.rates[-1])}"
     else:
         places = _list([_place(each) for each in found.milestones])
         places += " of the run" if found.milestones[-1] < 1 else ""
-        rates = _list([f"{rate:g}" for rate in found.rates])
+        rates = _list([_number(rate) for rate in found.rates])
         words = f"{rates} after {places}" if found.rates else f"times {found.factor:g} at {places}"
     warm = f", after a rise over the first {_place(found.warmup)}" if found.warmup else ""
     return words + warm
@@ -89,6 +89,11 @@ def _place(milestone: float) -> str:
     if milestone < 1:
         return _per_cent(milestone)
     return "the first epoch" if milestone == 1 else f"epoch {milestone:g}"
+
+
+def _number(value: float) -> str:
+    """``0.045``, ``4e-5``."""
+    return f"{value:g}".replace("e-0", "e-")
 
 
 def _per_cent(share: float) -> str:
