@@ -7,6 +7,7 @@ import importlib.metadata
 import json
 import os
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ from striate.deploy.capture import (
     with_distinct_weights,
 )
 from striate.deploy.preprocess_graph import Deployed, PreprocessGraph
-from striate.deploy.verify import Case, brief, check_pipeline, compare, need
+from striate.deploy.verify import ENGINES, Case, brief, check_pipeline, compare, need
 from striate.errors import ExportError
 from striate.runs.run import Run
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     import onnx
 
 DEFAULT_OPSET = 18
+TOGETHER = 8  # images that PyTorch answers at once; more gain nothing on a processor
 LARGEST_FILE = 2**31 - 1  # protobuf's limit; the zoo's largest networks have a quarter of it
 
 
@@ -144,10 +146,13 @@ def export_run(
         _write(part, output, model)
         cases = trial.cases()
         pixel_levels, pipeline = trial.check_pipeline(cases) if preprocess else (None, None)
+        with ThreadPoolExecutor(len(ENGINES)) as pool:  # the engines let go of Python's lock
+            found = pool.map(lambda engine: compare(part, engine, cases), ENGINES)
+            differences = dict(zip(ENGINES, found, strict=True))
         verified = Verified(
             images=len(images),
-            onnxruntime=compare(part, "onnxruntime", cases),
-            openvino=compare(part, "openvino", cases),
+            onnxruntime=differences["onnxruntime"],
+            openvino=differences["openvino"],
             pipeline=pipeline,
             pixel_levels=pixel_levels,
         )
@@ -194,6 +199,7 @@ class _Trial:
         ]
         self.deployed = Deployed(self.network, self.preprocessing if preprocess else None).eval()
         self.inputs: list[str] = []
+        self.levels: list[torch.Tensor] = []
 
     def _axes(self) -> dict[int, str]:
         """The free axes of the input. Without pre-processing the size is the network's own."""
@@ -264,41 +270,52 @@ class _Trial:
             batches.append((f"a batch of {name} and its mirror images", mirrored))
         weights = self.network.state_dict() if self.inputs else {}
         feed: dict[str, NDArray[Any]] = {name: weights[name].numpy() for name in self.inputs}
-        cases = []
-        for name, images in batches:
-            given = [self._given(image) for image in images]
-            with torch.inference_mode():
-                ready = torch.cat([self.deployed.preprocess(each) for each in given])
-            whole = {**feed, self.options.input_name: torch.cat(given).numpy()}
-            cases.append(Case(name=name, feed=whole, expected=self._answer(ready)))
-        return cases
+        given = [[self._given(image) for image in images] for _, images in batches]
+        ready = torch.cat([self._ready(each) for part in given for each in part])
+        answers = np.split(self._answer(ready), np.cumsum([len(part) for part in given])[:-1])
+        return [
+            Case(
+                name=name,
+                feed={**feed, self.options.input_name: torch.cat(part).numpy()},
+                expected=answer,
+            )
+            for (name, _), part, answer in zip(batches, given, answers, strict=True)
+        ]
+
+    def _ready(self, given: torch.Tensor) -> torch.Tensor:
+        """The network's input (1, C, H, W) by the graph's pre-processing, whose levels are kept."""
+        graph = self.deployed.preprocess
+        if not isinstance(graph, PreprocessGraph):
+            return given
+        with torch.inference_mode():
+            self.levels.append(graph.fit(given))
+            return graph.normalise(self.levels[-1])
 
     def _given(self, image: NDArray[np.uint8]) -> torch.Tensor:
         """What the graph takes for one image, with a batch axis."""
         if self.preprocess:
             return torch.from_numpy(np.stack([image]))
-        return self._evaluated([image]).contiguous()
+        return self._normalised([self.preprocessing.fit_image(image)]).contiguous()
 
-    def _evaluated(self, images: Sequence[NDArray[np.uint8]]) -> torch.Tensor:
+    def _normalised(self, fitted: Sequence[NDArray[np.uint8]]) -> torch.Tensor:
         """The network's input (N, C, H, W) by the pre-processing that evaluation uses."""
-        fitted = np.stack([self.preprocessing.fit_image(image) for image in images])
-        return self.preprocessing.normalise(torch.from_numpy(fitted))
+        return self.preprocessing.normalise(torch.from_numpy(np.stack(fitted)))
 
     def _answer(self, ready: torch.Tensor) -> NDArray[np.float32]:
         """Probabilities (N, classes) of pre-processed images."""
         with torch.inference_mode():
-            return torch.softmax(self.network(ready), dim=1).numpy()
+            parts = [
+                torch.softmax(self.network(part), dim=1) for part in torch.split(ready, TOGETHER)
+            ]
+        return torch.cat(parts).numpy()
 
     def check_pipeline(self, cases: Sequence[Case]) -> tuple[float, float]:
         """Largest difference from evaluation's own pipeline: (pixel levels, probability)."""
-        graph = self.deployed.preprocess
-        assert isinstance(graph, PreprocessGraph)
-        pixels = []
-        for image in self.images:
-            with torch.inference_mode():
-                ours = graph.fit(self._given(image))[0].permute(1, 2, 0).numpy()
-            pixels.append((ours, self.preprocessing.fit_image(image)))
-        theirs = self._answer(self._evaluated(self.images))
+        fitted = [self.preprocessing.fit_image(image) for image in self.images]
+        ours = [levels[0].permute(1, 2, 0).numpy() for levels in self.levels]
+        # Behind the images there are mirrored ones, which no pipeline was asked about.
+        pixels = list(zip(ours, fitted, strict=False))
+        theirs = self._answer(self._normalised(fitted))
         answers = [(case.expected[0], their) for case, their in zip(cases, theirs, strict=False)]
         return check_pipeline(self.names, pixels, answers)
 

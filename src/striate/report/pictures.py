@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from striate.data.scan import threads
 from striate.report.inputs import Pictures, ReportInputs
 
 #: Characters of embedded pictures in one page.
@@ -25,6 +27,7 @@ A_CELL = 12
 """Pictures behind one cell."""
 _PIXEL_ART = 64
 """Images up to this size are kept as they are, since shrinking or JPEG would blur them."""
+_AHEAD = 32
 
 
 def picture(inputs: ReportInputs, index: int, side: int, images: Pictures | None = None) -> str:
@@ -47,6 +50,16 @@ def picture(inputs: ReportInputs, index: int, side: int, images: Pictures | None
     return f"data:image/{kind};base64," + base64.b64encode(held.getvalue()).decode()
 
 
+def pictures(
+    inputs: ReportInputs, indices: Sequence[int], side: int, images: Pictures | None = None
+) -> Generator[str, None, None]:
+    """`picture` of each of `indices`, in order; decoders run on threads, a few images ahead."""
+    with ThreadPoolExecutor(threads(None), thread_name_prefix="striate-pictures") as pool:
+        for start in range(0, len(indices), _AHEAD):
+            ahead = indices[start : start + _AHEAD]
+            yield from pool.map(lambda index: picture(inputs, index, side, images), ahead)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Mistake:
     """One image that was named wrongly."""
@@ -67,19 +80,19 @@ def surest_mistakes(inputs: ReportInputs, most: int = 24) -> list[Mistake]:
     """The mistakes that the network was most confident about, surest first."""
     predicted, confidence, labels = verdicts(inputs)
     wrong = np.flatnonzero(predicted != labels)
-    order = wrong[np.argsort(-confidence[wrong], kind="stable")][:most]
+    order = wrong[np.argsort(-confidence[wrong], kind="stable")][:most].tolist()
     classes = inputs.evaluation.classes
     return [
         Mistake(
-            source=picture(inputs, int(i), LARGE),
+            source=source,
             name=str(inputs.images.names[i]),
-            file=_file(inputs, int(i)),
+            file=_file(inputs, i),
             true=classes[labels[i]],
             predicted=classes[predicted[i]],
             probability=float(confidence[i]),
             true_probability=float(inputs.probabilities[i, labels[i]]),
         )
-        for i in order
+        for i, source in zip(order, pictures(inputs, order, LARGE), strict=True)
     ]
 
 
@@ -117,22 +130,28 @@ def behind_cells(
         order = held[np.argsort(sign * confidence[held], kind="stable")]
         members[cell] = [int(i) for i in order]
     shown: dict[tuple[int, int], list[dict[str, Any]]] = {cell: [] for cell in members}
-    for depth in range(A_CELL):
-        for cell, held_here in members.items():
-            if depth >= len(held_here) or budget <= 0:
-                continue
-            index = held_here[depth]
-            source = picture(inputs, index, THUMBNAIL)
-            budget -= len(source)
-            shown[cell].append(
-                {
-                    "source": source,
-                    "name": str(inputs.images.names[index]),
-                    "file": _file(inputs, index),
-                    "probability": f"{confidence[index]:.2f}",
-                }
-            )
+    wanted = [
+        (cell, held_here[depth])
+        for depth in range(A_CELL)
+        for cell, held_here in members.items()
+        if depth < len(held_here)
+    ]
+    sources = pictures(inputs, [index for _, index in wanted], THUMBNAIL)
+    for cell, index in wanted:
+        if budget <= 0:
+            break
+        source = next(sources)
+        budget -= len(source)
+        shown[cell].append(
+            {
+                "source": source,
+                "name": str(inputs.images.names[index]),
+                "file": _file(inputs, index),
+                "probability": f"{confidence[index]:.2f}",
+            }
+        )
+    sources.close()
     return {
-        f"{true},{given}": {"images": len(members[true, given]), "shown": pictures}
-        for (true, given), pictures in shown.items()
+        f"{true},{given}": {"images": len(members[true, given]), "shown": found}
+        for (true, given), found in shown.items()
     }
