@@ -13,7 +13,7 @@ from striate.anatomy.table import table
 from striate.errors import NetworkError
 from striate.zoo import cspdarknet, darknet, hrnet
 from striate.zoo.attention import CBAM, SpatialGate, SqueezeExcitation
-from striate.zoo.create import create
+from striate.zoo.create import NETWORKS, choices, create
 from striate.zoo.generate import count_macs, count_parameters
 from striate.zoo.preact_resnet import CifarPreActResNet, PreActResNet
 from striate.zoo.resnet import Form, ResNet
@@ -61,6 +61,42 @@ def test_counts_of_variants(name: str, variant: dict, parameters: int, macs: int
     network = on_meta(name, **variant)
     image = torch.empty(1, *network.input_size, device="meta")
     assert (count_parameters(network), count_macs(network, image)) == (parameters, macs)
+
+
+# Channels, grid and number of the residual blocks at the papers' sizes; HRNet's of its stages' main
+# branches by the modules' numbers, then its head's.
+BLOCKS = {
+    "darknet53": [(64, 128, 1), (128, 64, 2), (256, 32, 8), (512, 16, 8), (1024, 8, 4)],
+    "cspdarknet53": [(64, 128, 1), (64, 64, 2), (128, 32, 8), (256, 16, 8), (512, 8, 4)],
+    "hrnet_w18": [
+        *((256, 56, 4), (18, 56, 4 + 16 + 12), (36, 28, 4 + 16 + 12), (72, 14, 16 + 12)),
+        *((144, 7, 12), (128, 56, 1), (256, 28, 1), (512, 14, 1), (1024, 7, 1)),
+    ],
+}
+
+
+@pytest.mark.parametrize("attention", ["se", "cbam"])
+@pytest.mark.parametrize("name", BLOCKS)
+def test_attention_stands_in_every_residual_block(name: str, attention: str) -> None:
+    """Two dense layers, at 1/16 of the channels; CBAM's work twice, its 7×7 at each position."""
+    dense = [(2 * c * (c // 16), c + c // 16, count) for c, _, count in BLOCKS[name]]
+    parameters = sum((weights + biases) * count for weights, biases, count in dense)
+    macs = sum(weights * count for weights, _, count in dense)
+    if attention == "cbam":
+        parameters += (98 + 2) * sum(count for _, _, count in BLOCKS[name])
+        macs = 2 * macs + 98 * sum(grid**2 * count for _, grid, count in BLOCKS[name])
+    plain, network = on_meta(name), on_meta(name, attention=attention)
+    image = torch.empty(1, *network.input_size, device="meta")
+    assert count_parameters(network) == count_parameters(plain) + parameters
+    assert count_macs(network, image) == count_macs(plain, image) + macs
+
+
+def test_every_network_of_these_kinds_takes_attention_and_no_other() -> None:
+    """By the constructors' names: what has it built in offers no choice of it."""
+    kinds = ("resnet", "preact", "inception", "googlenet", "xception", "hrnet", "darknet", "csp")
+    built_in = {"se_inception", "se_resnet50", "se_resnet50_v1_5", "cbam_resnet50"}
+    taking = {name for name in NETWORKS if "attention" in choices(name)}
+    assert taking == {name for name in NETWORKS if name.startswith(kinds)} - built_in
 
 
 @pytest.mark.parametrize("depth", [20, 110])

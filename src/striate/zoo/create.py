@@ -114,8 +114,8 @@ def create(
     classes: number of classes; None = the paper's (1000 for ImageNet networks).
     in_channels: channels of the images; None = the paper's (1 for digits, else 3).
     variant: the network's own choices, the keywords of its constructor: ``auxiliary`` (GoogLeNet,
-        Inception v3), ``shortcut`` (residual networks), ``attention`` (residual and Inception
-        networks), ``dropout`` (networks that have it) and others.
+        Inception v3), ``shortcut`` (residual networks), ``attention`` (every residual and
+        Inception network; not the plain ones), ``dropout`` (networks that have it) and others.
 
     Returns
     -------

@@ -24,9 +24,9 @@ import torch
 from torch import Tensor, nn
 
 from striate.errors import NetworkError
+from striate.zoo.attention import Attention
 from striate.zoo.darknet import Residual, Unit
-from striate.zoo.layers import Linear, check_input
-from striate.zoo.resnet import initialise
+from striate.zoo.layers import Linear, check_input, initialise
 
 Activation = Literal["leaky", "mish"]
 
@@ -45,12 +45,21 @@ TABLE = (
 class CSPStage(nn.Module):
     """A 3×3 convolution with stride 2, then the split, the blocks on one half, and the union."""
 
-    def __init__(self, inputs: int, row: tuple[int, int, int, int], *, slope: float | None) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        row: tuple[int, int, int, int],
+        *,
+        slope: float | None,
+        attention: Attention,
+    ) -> None:
         super().__init__()
         outputs, half, hidden, count = row
         self.down = Unit(inputs, outputs, 3, 2, slope=slope)
         self.split = Unit(outputs, 2 * half, 1, slope=slope)
-        self.blocks = nn.Sequential(*(Residual(half, hidden, slope=slope) for _ in range(count)))
+        self.blocks = nn.Sequential(
+            *(Residual(half, hidden, slope=slope, attention=attention) for _ in range(count))
+        )
         self.transition = Unit(half, half, 1, slope=slope)
         self.union = Unit(2 * half, outputs, 1, slope=slope)
 
@@ -72,6 +81,7 @@ class CSPDarknet53(nn.Module):
         *,
         activation: Activation = "leaky",
         slope: float = 0.1,
+        attention: Attention = None,
         classes: int = 1000,
         in_channels: int = 3,
     ) -> None:
@@ -84,7 +94,8 @@ class CSPDarknet53(nn.Module):
         bend = None if activation == "mish" else slope
         widths = (32, *(row[0] for row in TABLE))
         stages = [
-            CSPStage(inputs, row, slope=bend) for inputs, row in zip(widths, TABLE, strict=False)
+            CSPStage(inputs, row, slope=bend, attention=attention)
+            for inputs, row in zip(widths, TABLE, strict=False)
         ]
         self.conv0 = Unit(in_channels, 32, 3, slope=bend)
         self.stage1, self.stage2, self.stage3, self.stage4, self.stage5 = stages
@@ -115,12 +126,19 @@ class CSPDarknet53(nn.Module):
 
 
 def cspdarknet53(
-    classes: int = 1000, in_channels: int = 3, activation: Activation = "leaky"
+    classes: int = 1000,
+    in_channels: int = 3,
+    activation: Activation = "leaky",
+    attention: Attention = None,
 ) -> CSPDarknet53:
     """CSPDarknet-53 with leaky ReLU's slope of 0.1, or with Mish as in YOLOv4."""
-    return CSPDarknet53(activation=activation, classes=classes, in_channels=in_channels)
+    return CSPDarknet53(
+        activation=activation, attention=attention, classes=classes, in_channels=in_channels
+    )
 
 
-def cspdarknet53_timm(classes: int = 1000, in_channels: int = 3) -> CSPDarknet53:
+def cspdarknet53_timm(
+    classes: int = 1000, in_channels: int = 3, attention: Attention = None
+) -> CSPDarknet53:
     """CSPDarknet-53 with leaky ReLU's slope of 0.01, as in timm."""
-    return CSPDarknet53(slope=0.01, classes=classes, in_channels=in_channels)
+    return CSPDarknet53(slope=0.01, attention=attention, classes=classes, in_channels=in_channels)

@@ -17,8 +17,8 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from striate.zoo.layers import Conv2d, Linear, check_input
-from striate.zoo.resnet import initialise
+from striate.zoo.attention import Attention, make_attention
+from striate.zoo.layers import Conv2d, Linear, check_input, initialise
 
 # Table 1: after a 3×3 convolution to 32 channels, each stage halves the grid by a 3×3 convolution
 # to so many channels and has so many residual blocks. Output grids: 128, 64, 32, 16, 8.
@@ -48,24 +48,33 @@ class Unit(nn.Module):
 class Residual(nn.Module):
     """1×1 to `hidden` channels, 3×3 back to `channels`, plus the input."""
 
-    def __init__(self, channels: int, hidden: int, *, slope: float | None) -> None:
+    def __init__(
+        self, channels: int, hidden: int, *, slope: float | None, attention: Attention
+    ) -> None:
         super().__init__()
         self.conv1 = Unit(channels, hidden, 1, slope=slope)
         self.conv2 = Unit(hidden, channels, 3, slope=slope)
+        self.attention = make_attention(attention, channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, channels, H, W) to the same shape."""
-        return x + self.conv2(self.conv1(x))  # type: ignore[no-any-return]
+        return x + self.attention(self.conv2(self.conv1(x)))  # type: ignore[no-any-return]
 
 
 class Stage(nn.Module):
     """A 3×3 convolution with stride 2, then `count` residual blocks: inputs -> outputs."""
 
-    def __init__(self, inputs: int, outputs: int, count: int, *, slope: float | None) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, count: int, *, slope: float | None, attention: Attention
+    ) -> None:
         super().__init__()
         self.down = Unit(inputs, outputs, 3, 2, slope=slope)
-        blocks = (Residual(outputs, outputs // 2, slope=slope) for _ in range(count))
-        self.blocks = nn.Sequential(*blocks)
+        self.blocks = nn.Sequential(
+            *(
+                Residual(outputs, outputs // 2, slope=slope, attention=attention)
+                for _ in range(count)
+            )
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, inputs, H, W) to (N, outputs, H / 2, W / 2)."""
@@ -78,12 +87,19 @@ class Darknet53(nn.Module):
     Takes (N, in_channels, H, W) of any size (the paper: 256) and gives logits (N, classes).
     """
 
-    def __init__(self, *, slope: float = 0.1, classes: int = 1000, in_channels: int = 3) -> None:
+    def __init__(
+        self,
+        *,
+        slope: float = 0.1,
+        attention: Attention = None,
+        classes: int = 1000,
+        in_channels: int = 3,
+    ) -> None:
         super().__init__()
         self.input_size = (in_channels, 256, 256)
         widths = (32, *(channels for channels, _ in TABLE_1))
         stages = [
-            Stage(inputs, outputs, count, slope=slope)
+            Stage(inputs, outputs, count, slope=slope, attention=attention)
             for inputs, (outputs, count) in zip(widths, TABLE_1, strict=False)
         ]
         self.conv0 = Unit(in_channels, 32, 3, slope=slope)
@@ -114,11 +130,13 @@ class Darknet53(nn.Module):
         return x
 
 
-def darknet53(classes: int = 1000, in_channels: int = 3) -> Darknet53:
+def darknet53(classes: int = 1000, in_channels: int = 3, attention: Attention = None) -> Darknet53:
     """Darknet-53 with leaky ReLU's slope of 0.1."""
-    return Darknet53(classes=classes, in_channels=in_channels)
+    return Darknet53(attention=attention, classes=classes, in_channels=in_channels)
 
 
-def darknet53_timm(classes: int = 1000, in_channels: int = 3) -> Darknet53:
+def darknet53_timm(
+    classes: int = 1000, in_channels: int = 3, attention: Attention = None
+) -> Darknet53:
     """Darknet-53 with leaky ReLU's slope of 0.01, as in timm."""
-    return Darknet53(slope=0.01, classes=classes, in_channels=in_channels)
+    return Darknet53(slope=0.01, attention=attention, classes=classes, in_channels=in_channels)

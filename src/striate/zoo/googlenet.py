@@ -38,9 +38,8 @@ from striate.zoo.layers import (
     Output,
     TrainingOutput,
     check_input,
-    he_normal,
+    initialise,
     is_scripting,
-    set_zero,
 )
 
 # Table 1, the nine modules: #1×1, #3×3 reduce, #3×3, #5×5 reduce, #5×5, pool proj; the output has
@@ -214,17 +213,9 @@ class GoogLeNet(nn.Module):
         self.fc = Linear(width, classes)
         self.aux1 = AuxiliaryHead(512, classes, batch_norm) if auxiliary else None
         self.aux2 = AuxiliaryHead(528, classes, batch_norm) if auxiliary else None
-        self._initialise()
-
-    def _initialise(self) -> None:
-        """He initialisation; classifiers start at N(0, 0.01²): the first loss is ln(classes)."""
-        for name, layer in self.named_modules():
-            if isinstance(layer, nn.Conv2d | nn.Linear):
-                if name == "fc" or name.endswith(".fc2"):
-                    nn.init.normal_(layer.weight, std=0.01)
-                else:
-                    he_normal(layer.weight)
-                set_zero(layer.bias)
+        # The auxiliary classifiers, and the second layer of every attention gate.
+        last = [name for name, _ in self.named_modules() if name.endswith(".fc2")]
+        initialise(self, dict.fromkeys(last, 0.01))
 
     def trunk(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Give the maps after 4a and 4d, where the auxiliary heads sit, and after 5b."""

@@ -20,6 +20,7 @@ from itertools import pairwise
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from striate.zoo.attention import Attention
 from striate.zoo.layers import Conv2d, Linear, check_input, set_zero
 from striate.zoo.resnet import BasicBlock, Bottleneck, Form
 
@@ -86,11 +87,11 @@ class Fusion(nn.Module):
 class ExchangeModule(nn.Module):
     """Four residual blocks on each branch, then every branch gets the sum of all (Fig. 3)."""
 
-    def __init__(self, count: int, width: int) -> None:
+    def __init__(self, count: int, width: int, attention: Attention) -> None:
         super().__init__()
-        widths = [width * 2**index for index in range(count)]
+        widths, form = [width * 2**index for index in range(count)], Form(attention=attention)
         self.branches = nn.ModuleList(
-            nn.Sequential(*(BasicBlock(each, each, 1, Form()) for _ in range(4))) for each in widths
+            nn.Sequential(*(BasicBlock(each, each, 1, form) for _ in range(4))) for each in widths
         )
         self.fusions = nn.ModuleList(Fusion(count, target, width) for target in range(count))
 
@@ -121,9 +122,9 @@ class Transition(nn.Module):
 class ExchangeStage(nn.Module):
     """Exchange modules one after another."""
 
-    def __init__(self, count: int, branches: int, width: int) -> None:
+    def __init__(self, count: int, branches: int, width: int, attention: Attention) -> None:
         super().__init__()
-        self.steps = nn.ModuleList(ExchangeModule(branches, width) for _ in range(count))
+        self.steps = nn.ModuleList(ExchangeModule(branches, width, attention) for _ in range(count))
 
     def forward(self, maps: list[Tensor]) -> list[Tensor]:
         """Map the branches' maps to as many of the same shapes."""
@@ -135,10 +136,10 @@ class ExchangeStage(nn.Module):
 class Head(nn.Module):
     """Fig. 4: raise the channels, add the finer maps to the coarser ones, 1×1 to 2048."""
 
-    def __init__(self, widths: list[int]) -> None:
+    def __init__(self, widths: list[int], form: Form) -> None:
         super().__init__()
         self.raised = nn.ModuleList(
-            Bottleneck(inputs, outputs // 4, 1, Form(bottleneck=True))
+            Bottleneck(inputs, outputs // 4, 1, form)
             for inputs, outputs in zip(widths, HEAD, strict=True)
         )
         self.down = nn.ModuleList(
@@ -161,11 +162,18 @@ class HRNet(nn.Module):
     Takes (N, in_channels, H, W) of any size (the paper: 224) and gives logits (N, classes).
     """
 
-    def __init__(self, width: int, *, classes: int = 1000, in_channels: int = 3) -> None:
+    def __init__(
+        self,
+        width: int,
+        *,
+        attention: Attention = None,
+        classes: int = 1000,
+        in_channels: int = 3,
+    ) -> None:
         super().__init__()
         self.input_size = (in_channels, 224, 224)
         widths = [width * 2**index for index in range(4)]
-        bottleneck = Form(bottleneck=True)
+        bottleneck = Form(bottleneck=True, attention=attention)
         self.conv1 = Conv2d(in_channels, 64, 3, stride=2, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
         self.conv2 = Conv2d(64, 64, 3, stride=2, padding=1, bias=False)
@@ -175,12 +183,12 @@ class HRNet(nn.Module):
             *(Bottleneck(256, 64, 1, bottleneck) for _ in range(3)),
         )
         self.transition1 = Transition([256], widths[:2])
-        self.stage2 = ExchangeStage(MODULES[2], 2, width)
+        self.stage2 = ExchangeStage(MODULES[2], 2, width, attention)
         self.transition2 = Transition(widths[:2], widths[:3])
-        self.stage3 = ExchangeStage(MODULES[3], 3, width)
+        self.stage3 = ExchangeStage(MODULES[3], 3, width, attention)
         self.transition3 = Transition(widths[:3], widths)
-        self.stage4 = ExchangeStage(MODULES[4], 4, width)
-        self.head = Head(widths)
+        self.stage4 = ExchangeStage(MODULES[4], 4, width, attention)
+        self.head = Head(widths, bottleneck)
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.fc = Linear(2048, classes)
         self._initialise()
@@ -224,16 +232,16 @@ class HRNet(nn.Module):
         return x
 
 
-def hrnet_w18(classes: int = 1000, in_channels: int = 3) -> HRNet:
+def hrnet_w18(classes: int = 1000, in_channels: int = 3, attention: Attention = None) -> HRNet:
     """HRNet-W18-C: 18, 36, 72 and 144 channels."""
-    return HRNet(18, classes=classes, in_channels=in_channels)
+    return HRNet(18, attention=attention, classes=classes, in_channels=in_channels)
 
 
-def hrnet_w32(classes: int = 1000, in_channels: int = 3) -> HRNet:
+def hrnet_w32(classes: int = 1000, in_channels: int = 3, attention: Attention = None) -> HRNet:
     """HRNet-W32-C: 32, 64, 128 and 256 channels."""
-    return HRNet(32, classes=classes, in_channels=in_channels)
+    return HRNet(32, attention=attention, classes=classes, in_channels=in_channels)
 
 
-def hrnet_w48(classes: int = 1000, in_channels: int = 3) -> HRNet:
+def hrnet_w48(classes: int = 1000, in_channels: int = 3, attention: Attention = None) -> HRNet:
     """HRNet-W48-C: 48, 96, 192 and 384 channels."""
-    return HRNet(48, classes=classes, in_channels=in_channels)
+    return HRNet(48, attention=attention, classes=classes, in_channels=in_channels)

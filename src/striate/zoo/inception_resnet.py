@@ -31,8 +31,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from striate.zoo.attention import Attention, make_attention
-from striate.zoo.inception_v4 import Stem, conv, initialise, pooled, reduction_a, valid
-from striate.zoo.layers import Branches, Conv2d, Linear, check_input
+from striate.zoo.inception_v3 import conv, valid
+from striate.zoo.inception_v4 import Stem, pooled, reduction_a
+from striate.zoo.layers import Branches, Conv2d, Linear, check_input, initialise
 
 
 @dataclass(frozen=True, kw_only=True)

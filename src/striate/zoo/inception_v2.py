@@ -39,7 +39,7 @@ from striate.zoo.layers import (
     Linear,
     MaxPoolSame,
     check_input,
-    he_normal,
+    initialise,
 )
 
 
@@ -158,18 +158,7 @@ class InceptionV2(nn.Module):
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.dropout = nn.Dropout(dropout)
         self.fc = Linear(1024, classes)
-        self._initialise()
-
-    def _initialise(self) -> None:
-        """He initialisation; `fc` starts at N(0, 0.01²): the first loss is ln(classes)."""
-        for name, layer in self.named_modules():
-            if isinstance(layer, nn.Conv2d | nn.Linear):
-                if name == "fc":
-                    nn.init.normal_(layer.weight, std=0.01)
-                else:
-                    he_normal(layer.weight)
-                if layer.bias is not None:
-                    nn.init.zeros_(layer.bias)
+        initialise(self)
 
     def features(self, x: Tensor) -> Tensor:
         """Give the last feature map, (N, 1024, H / 32, W / 32)."""

@@ -34,9 +34,8 @@ from striate.zoo.layers import (
     Output,
     TrainingOutput,
     check_input,
-    he_normal,
+    initialise,
     is_scripting,
-    set_zero,
 )
 
 # What the figures leave open, as released. Fig. 5: channels of the pool's projection in each module
@@ -51,9 +50,9 @@ def conv(inputs: int, outputs: int, height: int, width: int) -> ConvBNReLU:
     return ConvBNReLU(inputs, outputs, (height, width), padding=padding, eps=1e-3)
 
 
-def halving(inputs: int, outputs: int) -> ConvBNReLU:
-    """3×3 convolution with stride 2 and no padding, with batch norm and ReLU."""
-    return ConvBNReLU(inputs, outputs, 3, stride=2, eps=1e-3)
+def valid(inputs: int, outputs: int, stride: int = 1) -> ConvBNReLU:
+    """3×3 convolution without padding, with batch norm and ReLU."""
+    return ConvBNReLU(inputs, outputs, 3, stride, eps=1e-3)
 
 
 def pooled(inputs: int, outputs: int, count_padding: bool) -> nn.Sequential:
@@ -107,8 +106,10 @@ def figure_7(inputs: int, count_padding: bool) -> dict[str, nn.Module]:
 def reduction_17(inputs: int) -> dict[str, nn.Module]:
     """Fig. 10: 35×35 to 17×17 by convolutions and a pool side by side."""
     return {
-        "3x3": halving(inputs, 384),
-        "double3x3": nn.Sequential(conv(inputs, 64, 1, 1), conv(64, 96, 3, 3), halving(96, 96)),
+        "3x3": valid(inputs, 384, stride=2),
+        "double3x3": nn.Sequential(
+            conv(inputs, 64, 1, 1), conv(64, 96, 3, 3), valid(96, 96, stride=2)
+        ),
         "pool": nn.MaxPool2d(3, stride=2),
     }
 
@@ -116,9 +117,12 @@ def reduction_17(inputs: int) -> dict[str, nn.Module]:
 def reduction_8(inputs: int) -> dict[str, nn.Module]:
     """17×17 to 8×8, likewise, with a factorised 7×7 before one of the 3×3."""
     return {
-        "3x3": nn.Sequential(conv(inputs, 192, 1, 1), halving(192, 320)),
+        "3x3": nn.Sequential(conv(inputs, 192, 1, 1), valid(192, 320, stride=2)),
         "7x7": nn.Sequential(
-            conv(inputs, 192, 1, 1), conv(192, 192, 1, 7), conv(192, 192, 7, 1), halving(192, 192)
+            conv(inputs, 192, 1, 1),
+            conv(192, 192, 1, 7),
+            conv(192, 192, 7, 1),
+            valid(192, 192, stride=2),
         ),
         "pool": nn.MaxPool2d(3, stride=2),
     }
@@ -184,12 +188,12 @@ class InceptionV3(nn.Module):
         def fig_7(inputs: int) -> Branches:
             return module(figure_7(inputs, count_padding), 2048)
 
-        self.conv_1a = halving(in_channels, 32)
-        self.conv_2a = ConvBNReLU(32, 32, 3, eps=1e-3)
+        self.conv_1a = valid(in_channels, 32, stride=2)
+        self.conv_2a = valid(32, 32)
         self.conv_2b = conv(32, 64, 3, 3)
         self.pool_3a = nn.MaxPool2d(3, stride=2)
         self.conv_3b = conv(64, 80, 1, 1)
-        self.conv_4a = ConvBNReLU(80, 192, 3, eps=1e-3)
+        self.conv_4a = valid(80, 192)
         self.pool_5a = nn.MaxPool2d(3, stride=2)
         self.mixed_5b = fig_5(192, "5b", 256)
         self.mixed_5c = fig_5(256, "5c", 288)
@@ -206,23 +210,8 @@ class InceptionV3(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.fc = Linear(2048, classes)
         self.aux = AuxiliaryHead(768, classes) if auxiliary else None
-        self._initialise()
-
-    def _initialise(self) -> None:
-        """He initialisation, as in the release (where a normal's tails are cut).
-
-        The head's last two layers start as there, at 0.01 and 0.001. The classifier is ours,
-        N(0, 0.01²): the first loss is ln(classes).
-        """
-        for name, layer in self.named_modules():
-            if isinstance(layer, nn.Conv2d | nn.Linear):
-                if name in ("fc", "aux.conv2.conv"):
-                    nn.init.normal_(layer.weight, std=0.01)
-                elif name == "aux.fc":
-                    nn.init.normal_(layer.weight, std=0.001)
-                else:
-                    he_normal(layer.weight)
-                set_zero(layer.bias)
+        # As in the release (where a normal's tails are cut), but for the classifier, which is ours.
+        initialise(self, {"aux.conv2.conv": 0.01, "aux.fc": 0.001})
 
     def trunk(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Give the last 17×17 map, where the auxiliary head sits, and the last map."""

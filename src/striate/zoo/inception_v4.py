@@ -18,7 +18,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from striate.zoo.attention import Attention, make_attention
-from striate.zoo.layers import Branches, ConvBNReLU, Linear, check_input, he_normal, set_zero
+from striate.zoo.inception_v3 import conv, valid
+from striate.zoo.layers import Branches, Linear, check_input, initialise
 
 # Table 1: channels k, l, m, n of Reduction-A (Fig. 7) in the three networks of the paper.
 TABLE_1 = {
@@ -29,17 +30,6 @@ TABLE_1 = {
 
 # Fig. 9: how often each module runs.
 BLOCKS = {"A": 4, "B": 7, "C": 3}
-
-
-def conv(inputs: int, outputs: int, height: int, width: int) -> ConvBNReLU:
-    """Convolution that keeps the grid, with batch norm and ReLU."""
-    padding = (height // 2, width // 2)
-    return ConvBNReLU(inputs, outputs, (height, width), padding=padding, eps=1e-3)
-
-
-def valid(inputs: int, outputs: int, stride: int = 1) -> ConvBNReLU:
-    """3×3 convolution without padding ("V" in the figures), with batch norm and ReLU."""
-    return ConvBNReLU(inputs, outputs, 3, stride, eps=1e-3)
 
 
 def pooled(inputs: int, outputs: int) -> nn.Sequential:
@@ -147,17 +137,6 @@ def reduction_b() -> dict[str, nn.Module]:
         ),
         "pool": nn.MaxPool2d(3, stride=2),
     }
-
-
-def initialise(network: nn.Module) -> None:
-    """He initialisation, zero biases; `fc` starts at N(0, 0.01²): the first loss is ln(classes)."""
-    for name, layer in network.named_modules():
-        if isinstance(layer, nn.Conv2d | nn.Linear):
-            if name == "fc":
-                nn.init.normal_(layer.weight, std=0.01)
-            else:
-                he_normal(layer.weight)
-            set_zero(layer.bias)
 
 
 class InceptionV4(nn.Module):

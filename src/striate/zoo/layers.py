@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -199,6 +200,22 @@ def set_zero(bias: Tensor | None) -> None:
     """Start a bias at zero, where the layer has one."""
     if bias is not None:
         nn.init.zeros_(bias)
+
+
+def initialise(network: nn.Module, heads: Mapping[str, float] | None = None) -> None:
+    """He initialisation, zero biases, the classifier `fc` at N(0, 0.01²).
+
+    The first loss is then ln(classes). `heads` gives the standard deviations of an auxiliary head's
+    layers that start from a normal distribution too.
+    """
+    deviations = {"fc": 0.01} | dict(heads or {})
+    for name, layer in network.named_modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            if name in deviations:
+                nn.init.normal_(layer.weight, std=deviations[name])
+            else:
+                he_normal(layer.weight)
+            set_zero(layer.bias)
 
 
 def check_input(x: Tensor, network: str, channels: int, size: int = 0, minimum: int = 1) -> None:

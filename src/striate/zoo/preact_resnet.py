@@ -22,13 +22,15 @@ for 1001 layers: that leaves batch normalisation out.
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from striate.zoo.attention import Attention, make_attention
 from striate.zoo.checkpointing import Stage
-from striate.zoo.layers import Conv2d, Linear, check_input
-from striate.zoo.resnet import Form, Shortcut, initialise, make_shortcut
+from striate.zoo.layers import Conv2d, Linear, check_input, initialise
+from striate.zoo.resnet import Form, Shortcut, make_shortcut
 
 # Units a stage. CIFAR (Sec. 3, appendix): 110 has 6n + 2 layers with n = 18 units of two 3×3 in
 # each of three stages (16, 32, 64 channels); 164 and 1001 have 9n + 2 with n = 18 and 111
@@ -127,8 +129,8 @@ def make_stage(
     channels: int,
     stride: int,
     count: int,
-    form: Form,
     *,
+    form: Form,
     activated: bool = False,
     checkpointing: bool = False,
 ) -> Stage:
@@ -157,19 +159,14 @@ class PreActResNet(nn.Module):
     ) -> None:
         super().__init__()
         self.input_size = (in_channels, 224, 224)
-
-        def stage(inputs: int, channels: int, stride: int, count: int, first: bool) -> Stage:
-            return make_stage(
-                inputs, channels, stride, count, form, activated=first, checkpointing=checkpointing
-            )
-
+        stage = partial(make_stage, form=form, checkpointing=checkpointing)
         self.conv1 = Conv2d(in_channels, 64, 7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
         self.pool1 = nn.MaxPool2d(3, stride=2, padding=1)
-        self.conv2_x = stage(64, 64, 1, units[0], first=True)
-        self.conv3_x = stage(256, 128, 2, units[1], first=False)
-        self.conv4_x = stage(512, 256, 2, units[2], first=False)
-        self.conv5_x = stage(1024, 512, 2, units[3], first=False)
+        self.conv2_x = stage(64, 64, 1, units[0], activated=True)
+        self.conv3_x = stage(256, 128, 2, units[1])
+        self.conv4_x = stage(512, 256, 2, units[2])
+        self.conv5_x = stage(1024, 512, 2, units[3])
         self.bn = nn.BatchNorm2d(2048)
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.fc = Linear(2048, classes)
@@ -215,18 +212,13 @@ class CifarPreActResNet(nn.Module):
     ) -> None:
         super().__init__()
         self.input_size = (in_channels, 32, 32)
-
-        def stage(inputs: int, channels: int, stride: int, count: int, first: bool) -> Stage:
-            return make_stage(
-                inputs, channels, stride, count, form, activated=first, checkpointing=checkpointing
-            )
-
+        stage = partial(make_stage, form=form, checkpointing=checkpointing)
         wide = 4 if form.bottleneck else 1
         self.conv1 = Conv2d(in_channels, 16, 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(16)
-        self.stage1 = stage(16, 16, 1, units[0], first=True)
-        self.stage2 = stage(16 * wide, 32, 2, units[1], first=False)
-        self.stage3 = stage(32 * wide, 64, 2, units[2], first=False)
+        self.stage1 = stage(16, 16, 1, units[0], activated=True)
+        self.stage2 = stage(16 * wide, 32, 2, units[1])
+        self.stage3 = stage(32 * wide, 64, 2, units[2])
         self.bn = nn.BatchNorm2d(64 * wide)
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.fc = Linear(64 * wide, classes)
@@ -253,6 +245,15 @@ class CifarPreActResNet(nn.Module):
         return x
 
 
+def _cifar(
+    depth: int, form: Form, checkpointing: bool, classes: int, in_channels: int
+) -> CifarPreActResNet:
+    """The CIFAR network with so many layers."""
+    return CifarPreActResNet(
+        UNITS[depth], form, checkpointing=checkpointing, classes=classes, in_channels=in_channels
+    )
+
+
 def preact_resnet110(
     classes: int = 10,
     in_channels: int = 3,
@@ -261,13 +262,8 @@ def preact_resnet110(
     checkpointing: bool = False,
 ) -> CifarPreActResNet:
     """Pre-activation ResNet-110 for CIFAR: two 3×3 a unit."""
-    return CifarPreActResNet(
-        UNITS[110],
-        Form(shortcut=shortcut, attention=attention),
-        checkpointing=checkpointing,
-        classes=classes,
-        in_channels=in_channels,
-    )
+    form = Form(shortcut=shortcut, attention=attention)
+    return _cifar(110, form, checkpointing, classes, in_channels)
 
 
 def preact_resnet164(
@@ -278,13 +274,8 @@ def preact_resnet164(
     checkpointing: bool = False,
 ) -> CifarPreActResNet:
     """Pre-activation ResNet-164 for CIFAR: 54 bottleneck units."""
-    return CifarPreActResNet(
-        UNITS[164],
-        Form(bottleneck=True, shortcut=shortcut, attention=attention),
-        checkpointing=checkpointing,
-        classes=classes,
-        in_channels=in_channels,
-    )
+    form = Form(bottleneck=True, shortcut=shortcut, attention=attention)
+    return _cifar(164, form, checkpointing, classes, in_channels)
 
 
 def preact_resnet1001(
@@ -295,13 +286,8 @@ def preact_resnet1001(
     checkpointing: bool = False,
 ) -> CifarPreActResNet:
     """Pre-activation ResNet-1001 for CIFAR: 333 bottleneck units."""
-    return CifarPreActResNet(
-        UNITS[1001],
-        Form(bottleneck=True, shortcut=shortcut, attention=attention),
-        checkpointing=checkpointing,
-        classes=classes,
-        in_channels=in_channels,
-    )
+    form = Form(bottleneck=True, shortcut=shortcut, attention=attention)
+    return _cifar(1001, form, checkpointing, classes, in_channels)
 
 
 def preact_resnet200(

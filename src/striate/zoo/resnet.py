@@ -17,10 +17,12 @@ bottleneck's stride from its first 1×1 to its 3×3 convolution, so that no posi
 skipped: 2 to 6 % more MACs (the most for 50 layers), and equal to torchvision's networks of the
 same depth.
 
-`se_resnet50` and `cbam_resnet50` put a block of `attention.py` before each addition, as any network
-here does with ``attention="se"|"cbam"``. SE-ResNet-50 extends the paper's form;
-`se_resnet50_v1_5` is timm's. The CBAM paper states the arithmetic of the paper's form, its
-released code extends v1.5: ours is the released network.
+`se_resnet50` and `cbam_resnet50` put a block of `attention.py` before each addition, as every
+residual network here does with ``attention="se"|"cbam"``; the plain ones have no addition.
+SE-ResNet-50 extends the paper's form; `se_resnet50_v1_5` is timm's. The CBAM paper states the
+arithmetic of the paper's form, its released code extends v1.5: ours has the released layers. They
+start as ResNet's do; the release starts its convolutions by He initialisation over fan-out, and the
+spatial gates' batch norm at weight 0.
 """
 
 # ruff: noqa: RET504 - every stage is a line of its own, with its shape
@@ -35,7 +37,7 @@ from torch import Tensor, nn
 
 from striate.errors import NetworkError
 from striate.zoo.attention import Attention, make_attention
-from striate.zoo.layers import Conv2d, Linear, check_input, he_normal, set_zero
+from striate.zoo.layers import Conv2d, Linear, check_input, initialise
 
 Shortcut = Literal["A", "B", "C"]
 
@@ -173,21 +175,6 @@ def make_blocks(inputs: int, channels: int, stride: int, count: int, form: Form)
     return blocks
 
 
-def initialise(network: nn.Module) -> None:
-    """He initialisation (the paper's reference [13]) for convolutions; batch norm starts as 1x + 0.
-
-    The paper does not say how the classifier starts: ours is N(0, 0.01²), whose first loss is
-    ln(classes). Biases start at zero.
-    """
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d):
-            he_normal(module.weight)
-            set_zero(module.bias)
-        elif isinstance(module, nn.Linear):
-            nn.init.normal_(module.weight, std=0.01)
-            nn.init.zeros_(module.bias)
-
-
 class ResNet(nn.Module):
     """The ImageNet networks of Table 1; `blocks` counts them for each stage.
 
@@ -218,7 +205,7 @@ class ResNet(nn.Module):
         self.conv5_x = stage(256 * wide, 512, 2, blocks[3])
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.fc = Linear(512 * wide, classes)
-        initialise(self)
+        initialise(self)  # the paper's reference [13]; how its classifier starts it does not say
 
     def features(self, x: Tensor) -> Tensor:
         """Give the last feature map, (N, 512 or 2048, H / 32, W / 32)."""
@@ -254,6 +241,30 @@ def plain34(classes: int = 1000, in_channels: int = 3) -> ResNet:
     return ResNet(TABLE_1[34], form, classes=classes, in_channels=in_channels)
 
 
+def _basic(
+    depth: int, classes: int, in_channels: int, shortcut: Shortcut, attention: Attention
+) -> ResNet:
+    """The row of Table 1 with so many layers, in blocks of two 3×3."""
+    form = Form(shortcut=shortcut, attention=attention)
+    return ResNet(TABLE_1[depth], form, classes=classes, in_channels=in_channels)
+
+
+def _bottleneck(
+    depth: int,
+    classes: int,
+    in_channels: int,
+    shortcut: Shortcut,
+    attention: Attention,
+    *,
+    stride_in_3x3: bool = False,
+) -> ResNet:
+    """The row of Table 1 with so many layers, in bottlenecks."""
+    form = Form(
+        bottleneck=True, shortcut=shortcut, stride_in_3x3=stride_in_3x3, attention=attention
+    )
+    return ResNet(TABLE_1[depth], form, classes=classes, in_channels=in_channels)
+
+
 def resnet18(
     classes: int = 1000,
     in_channels: int = 3,
@@ -261,8 +272,7 @@ def resnet18(
     attention: Attention = None,
 ) -> ResNet:
     """ResNet-18; the paper's headline result for 18 and 34 layers has shortcut A, ours is its B."""
-    form = Form(shortcut=shortcut, attention=attention)
-    return ResNet(TABLE_1[18], form, classes=classes, in_channels=in_channels)
+    return _basic(18, classes, in_channels, shortcut, attention)
 
 
 def resnet34(
@@ -272,8 +282,7 @@ def resnet34(
     attention: Attention = None,
 ) -> ResNet:
     """ResNet-34."""
-    form = Form(shortcut=shortcut, attention=attention)
-    return ResNet(TABLE_1[34], form, classes=classes, in_channels=in_channels)
+    return _basic(34, classes, in_channels, shortcut, attention)
 
 
 def resnet50(
@@ -283,8 +292,7 @@ def resnet50(
     attention: Attention = None,
 ) -> ResNet:
     """ResNet-50, the stride in each stage's first 1×1 convolution."""
-    form = Form(bottleneck=True, shortcut=shortcut, attention=attention)
-    return ResNet(TABLE_1[50], form, classes=classes, in_channels=in_channels)
+    return _bottleneck(50, classes, in_channels, shortcut, attention)
 
 
 def resnet101(
@@ -294,8 +302,7 @@ def resnet101(
     attention: Attention = None,
 ) -> ResNet:
     """ResNet-101, the stride in each stage's first 1×1 convolution."""
-    form = Form(bottleneck=True, shortcut=shortcut, attention=attention)
-    return ResNet(TABLE_1[101], form, classes=classes, in_channels=in_channels)
+    return _bottleneck(101, classes, in_channels, shortcut, attention)
 
 
 def resnet152(
@@ -305,8 +312,7 @@ def resnet152(
     attention: Attention = None,
 ) -> ResNet:
     """ResNet-152, the stride in each stage's first 1×1 convolution."""
-    form = Form(bottleneck=True, shortcut=shortcut, attention=attention)
-    return ResNet(TABLE_1[152], form, classes=classes, in_channels=in_channels)
+    return _bottleneck(152, classes, in_channels, shortcut, attention)
 
 
 def resnet50_v1_5(
@@ -316,8 +322,7 @@ def resnet50_v1_5(
     attention: Attention = None,
 ) -> ResNet:
     """ResNet-50 with the stride in the 3×3 convolution, as in torchvision."""
-    form = Form(bottleneck=True, stride_in_3x3=True, shortcut=shortcut, attention=attention)
-    return ResNet(TABLE_1[50], form, classes=classes, in_channels=in_channels)
+    return _bottleneck(50, classes, in_channels, shortcut, attention, stride_in_3x3=True)
 
 
 def resnet101_v1_5(
@@ -327,8 +332,7 @@ def resnet101_v1_5(
     attention: Attention = None,
 ) -> ResNet:
     """ResNet-101 with the stride in the 3×3 convolution, as in torchvision."""
-    form = Form(bottleneck=True, stride_in_3x3=True, shortcut=shortcut, attention=attention)
-    return ResNet(TABLE_1[101], form, classes=classes, in_channels=in_channels)
+    return _bottleneck(101, classes, in_channels, shortcut, attention, stride_in_3x3=True)
 
 
 def resnet152_v1_5(
@@ -338,8 +342,7 @@ def resnet152_v1_5(
     attention: Attention = None,
 ) -> ResNet:
     """ResNet-152 with the stride in the 3×3 convolution, as in torchvision."""
-    form = Form(bottleneck=True, stride_in_3x3=True, shortcut=shortcut, attention=attention)
-    return ResNet(TABLE_1[152], form, classes=classes, in_channels=in_channels)
+    return _bottleneck(152, classes, in_channels, shortcut, attention, stride_in_3x3=True)
 
 
 def se_resnet50(
@@ -348,8 +351,7 @@ def se_resnet50(
     shortcut: Shortcut = "B",
 ) -> ResNet:
     """SE-ResNet-50: squeeze-and-excitation in every block of ResNet-50 (Hu et al., Table 1)."""
-    form = Form(bottleneck=True, attention="se", shortcut=shortcut)
-    return ResNet(TABLE_1[50], form, classes=classes, in_channels=in_channels)
+    return _bottleneck(50, classes, in_channels, shortcut, "se")
 
 
 def se_resnet50_v1_5(
@@ -358,8 +360,7 @@ def se_resnet50_v1_5(
     shortcut: Shortcut = "B",
 ) -> ResNet:
     """SE-ResNet-50 with the stride in the 3×3 convolution, as in timm."""
-    form = Form(bottleneck=True, stride_in_3x3=True, attention="se", shortcut=shortcut)
-    return ResNet(TABLE_1[50], form, classes=classes, in_channels=in_channels)
+    return _bottleneck(50, classes, in_channels, shortcut, "se", stride_in_3x3=True)
 
 
 def cbam_resnet50(
@@ -367,6 +368,5 @@ def cbam_resnet50(
     in_channels: int = 3,
     shortcut: Shortcut = "B",
 ) -> ResNet:
-    """CBAM-ResNet-50 as released: the stride in the 3×3 convolution (Woo et al., Table 4)."""
-    form = Form(bottleneck=True, stride_in_3x3=True, attention="cbam", shortcut=shortcut)
-    return ResNet(TABLE_1[50], form, classes=classes, in_channels=in_channels)
+    """CBAM-ResNet-50 of the released layers: the stride in the 3×3 (Woo et al., Table 4)."""
+    return _bottleneck(50, classes, in_channels, shortcut, "cbam", stride_in_3x3=True)

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 
 from striate.zoo.attention import Attention
 from striate.zoo.checkpointing import Stage
-from striate.zoo.layers import Conv2d, Linear, check_input
-from striate.zoo.resnet import Form, Shortcut, initialise, make_blocks
+from striate.zoo.layers import Conv2d, Linear, check_input, initialise
+from striate.zoo.resnet import Form, Shortcut, make_blocks
 
 # Sec. 4.2, CIFAR-10: a 3×3 convolution, then 2n layers for each feature map size: 6n + 2 layers.
 CIFAR_TABLE = {
@@ -84,84 +84,38 @@ class CifarResNet(nn.Module):
         return x
 
 
-def plain20(
-    classes: int = 10,
-    in_channels: int = 3,
-    checkpointing: bool = False,
+def _network(
+    depth: int, form: Form, checkpointing: bool, classes: int, in_channels: int
 ) -> CifarResNet:
+    """The row of Table 6 with so many layers, or its plain counterpart."""
+    return CifarResNet(
+        TABLE_6[depth], form, checkpointing=checkpointing, classes=classes, in_channels=in_channels
+    )
+
+
+def plain20(classes: int = 10, in_channels: int = 3, checkpointing: bool = False) -> CifarResNet:
     """Plain-20 for CIFAR: ResNet-20 without its shortcuts."""
-    form = Form(residual=False)
-    return CifarResNet(
-        TABLE_6[20],
-        form,
-        checkpointing=checkpointing,
-        classes=classes,
-        in_channels=in_channels,
-    )
+    return _network(20, Form(residual=False), checkpointing, classes, in_channels)
 
 
-def plain32(
-    classes: int = 10,
-    in_channels: int = 3,
-    checkpointing: bool = False,
-) -> CifarResNet:
+def plain32(classes: int = 10, in_channels: int = 3, checkpointing: bool = False) -> CifarResNet:
     """Plain-32 for CIFAR: ResNet-32 without its shortcuts."""
-    form = Form(residual=False)
-    return CifarResNet(
-        TABLE_6[32],
-        form,
-        checkpointing=checkpointing,
-        classes=classes,
-        in_channels=in_channels,
-    )
+    return _network(32, Form(residual=False), checkpointing, classes, in_channels)
 
 
-def plain44(
-    classes: int = 10,
-    in_channels: int = 3,
-    checkpointing: bool = False,
-) -> CifarResNet:
+def plain44(classes: int = 10, in_channels: int = 3, checkpointing: bool = False) -> CifarResNet:
     """Plain-44 for CIFAR: ResNet-44 without its shortcuts."""
-    form = Form(residual=False)
-    return CifarResNet(
-        TABLE_6[44],
-        form,
-        checkpointing=checkpointing,
-        classes=classes,
-        in_channels=in_channels,
-    )
+    return _network(44, Form(residual=False), checkpointing, classes, in_channels)
 
 
-def plain56(
-    classes: int = 10,
-    in_channels: int = 3,
-    checkpointing: bool = False,
-) -> CifarResNet:
+def plain56(classes: int = 10, in_channels: int = 3, checkpointing: bool = False) -> CifarResNet:
     """Plain-56 for CIFAR: ResNet-56 without its shortcuts."""
-    form = Form(residual=False)
-    return CifarResNet(
-        TABLE_6[56],
-        form,
-        checkpointing=checkpointing,
-        classes=classes,
-        in_channels=in_channels,
-    )
+    return _network(56, Form(residual=False), checkpointing, classes, in_channels)
 
 
-def plain110(
-    classes: int = 10,
-    in_channels: int = 3,
-    checkpointing: bool = False,
-) -> CifarResNet:
+def plain110(classes: int = 10, in_channels: int = 3, checkpointing: bool = False) -> CifarResNet:
     """Plain-110 for CIFAR: ResNet-110 without its shortcuts."""
-    form = Form(residual=False)
-    return CifarResNet(
-        TABLE_6[110],
-        form,
-        checkpointing=checkpointing,
-        classes=classes,
-        in_channels=in_channels,
-    )
+    return _network(110, Form(residual=False), checkpointing, classes, in_channels)
 
 
 def resnet20(
@@ -173,13 +127,7 @@ def resnet20(
 ) -> CifarResNet:
     """ResNet-20 for CIFAR (n = 3)."""
     form = Form(shortcut=shortcut, attention=attention)
-    return CifarResNet(
-        TABLE_6[20],
-        form,
-        checkpointing=checkpointing,
-        classes=classes,
-        in_channels=in_channels,
-    )
+    return _network(20, form, checkpointing, classes, in_channels)
 
 
 def resnet32(
@@ -191,13 +139,7 @@ def resnet32(
 ) -> CifarResNet:
     """ResNet-32 for CIFAR (n = 5)."""
     form = Form(shortcut=shortcut, attention=attention)
-    return CifarResNet(
-        TABLE_6[32],
-        form,
-        checkpointing=checkpointing,
-        classes=classes,
-        in_channels=in_channels,
-    )
+    return _network(32, form, checkpointing, classes, in_channels)
 
 
 def resnet44(
@@ -209,13 +151,7 @@ def resnet44(
 ) -> CifarResNet:
     """ResNet-44 for CIFAR (n = 7)."""
     form = Form(shortcut=shortcut, attention=attention)
-    return CifarResNet(
-        TABLE_6[44],
-        form,
-        checkpointing=checkpointing,
-        classes=classes,
-        in_channels=in_channels,
-    )
+    return _network(44, form, checkpointing, classes, in_channels)
 
 
 def resnet56(
@@ -227,13 +163,7 @@ def resnet56(
 ) -> CifarResNet:
     """ResNet-56 for CIFAR (n = 9)."""
     form = Form(shortcut=shortcut, attention=attention)
-    return CifarResNet(
-        TABLE_6[56],
-        form,
-        checkpointing=checkpointing,
-        classes=classes,
-        in_channels=in_channels,
-    )
+    return _network(56, form, checkpointing, classes, in_channels)
 
 
 def resnet110(
@@ -245,13 +175,7 @@ def resnet110(
 ) -> CifarResNet:
     """ResNet-110 for CIFAR (n = 18)."""
     form = Form(shortcut=shortcut, attention=attention)
-    return CifarResNet(
-        TABLE_6[110],
-        form,
-        checkpointing=checkpointing,
-        classes=classes,
-        in_channels=in_channels,
-    )
+    return _network(110, form, checkpointing, classes, in_channels)
 
 
 def resnet1202(
@@ -263,10 +187,4 @@ def resnet1202(
 ) -> CifarResNet:
     """ResNet-1202 for CIFAR (n = 200)."""
     form = Form(shortcut=shortcut, attention=attention)
-    return CifarResNet(
-        TABLE_6[1202],
-        form,
-        checkpointing=checkpointing,
-        classes=classes,
-        in_channels=in_channels,
-    )
+    return _network(1202, form, checkpointing, classes, in_channels)

@@ -22,7 +22,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from striate.zoo.attention import Attention, make_attention
-from striate.zoo.layers import Conv2d, ConvBNReLU, Linear, MaxPoolSame, check_input
+from striate.zoo.layers import Conv2d, ConvBNReLU, Linear, MaxPoolSame, check_input, set_zero
 
 # Fig. 5: channels of the separable convolutions in each module.
 ENTRY_FLOW = ((128, 128), (256, 256), (728, 728))
@@ -129,8 +129,7 @@ class Xception(nn.Module):
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d | nn.Linear):
                 nn.init.xavier_uniform_(layer.weight)
-                if layer.bias is not None:
-                    nn.init.zeros_(layer.bias)
+                set_zero(layer.bias)
 
     def features(self, x: Tensor) -> Tensor:
         """Give the last feature map, (N, 2048, 10, 10) of 299 px."""
