@@ -1,6 +1,8 @@
 """Where timm has a residual network, its (random) weights give its outputs to 1e-5."""
 
+import sys
 from functools import partial
+from pathlib import Path
 
 import pytest
 import timm
@@ -8,10 +10,13 @@ import torch
 from timm.layers import BatchNormAct2d, create_conv2d
 from timm.layers.cbam import CbamModule
 from timm.models.resnetv2 import ResNetV2
-from torch import Tensor, nn
+from torch import nn
 
 from striate.zoo.create import create
 from striate.zoo.mapping import ORIGINS, RESNET, SE_RESNET, Rules, renamed
+
+sys.path.insert(0, str(Path(__file__).parent))
+from references import assert_same, filled
 
 LEGACY: Rules = (
     (r"^layer0\.", ""),
@@ -72,29 +77,6 @@ CASES = [
 WIDE = ("hrnet_w32", "hrnet_w48")  # as hrnet_w18, with other widths
 
 
-def filled(reference: nn.Module) -> nn.Module:
-    """Give a network without memory weights, and statistics that would show a wrong constant."""
-    reference.to_empty(device="cpu")
-    with torch.no_grad():
-        for module in reference.modules():
-            for key, value in module.named_buffers(recurse=False):
-                value.copy_(torch.rand(value.shape) + 0.5 if key == "running_var" else 0)
-            for value in module.parameters(recurse=False):
-                if value.dim() == 1:
-                    value.uniform_(0.5, 1.5)
-                else:
-                    bound = (6.0 / value[0].numel()) ** 0.5
-                    pattern = torch.empty(4093).uniform_(-bound, bound)  # a prime: rows differ
-                    repeats = -(-value.numel() // pattern.numel())
-                    value.copy_(pattern.repeat(repeats)[: value.numel()].view_as(value))
-    return reference.eval()
-
-
-def assert_same(ours: Tensor, theirs: Tensor) -> None:
-    assert float(theirs.std()) > 0
-    torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5 * float(theirs.abs().max()))
-
-
 @pytest.mark.parametrize(
     ("name", "make", "rules"),
     [
@@ -104,9 +86,8 @@ def assert_same(ours: Tensor, theirs: Tensor) -> None:
 )
 @torch.inference_mode()
 def test_equals_timm(name: str, make, rules: Rules) -> None:
-    torch.manual_seed(0)
     with torch.device("meta"):
-        reference = make()
+        reference = make().eval()
         network = create(name).eval()
     weights = renamed(filled(reference).state_dict(), rules)
     own = network.state_dict()

@@ -1,119 +1,60 @@
 """Where torchvision has the same network, its (random) weights give its outputs to 1e-5."""
 
-import copy
-import re
+import sys
+from pathlib import Path
 
 import pytest
 import torch
 import torchvision
-from torch import Tensor, nn
+from torch import nn
 
 from striate.zoo.create import create
 from striate.zoo.layers import TrainingOutput
+from striate.zoo.mapping import ORIGINS, renamed
 
-RESNET = [(r"^layer(\d)", lambda m: f"conv{int(m[1]) + 1}_x"), ("downsample", "shortcut")]
-DENSE = [(r"classifier\.(\d)", lambda m: {"1": "fc6", "4": "fc7", "6": "fc8"}[m[1]])]
-VGG_DENSE = [(r"classifier\.(\d)", lambda m: {"0": "fc6", "3": "fc7", "6": "fc8"}[m[1]])]
-ALEXNET = {"0": "conv1", "3": "conv2", "6": "conv3", "8": "conv4", "10": "conv5"}
-GOOGLENET = [
-    (r"^conv2\.", "conv2_reduce."),
-    (r"^conv3\.", "conv2."),
-    (r"inception(\d.)", r"inception_\1"),
-    ("branch1", "branch_1x1"),
-    ("branch2", "branch_3x3"),
-    ("branch3", "branch_5x5"),
-    ("branch4", "branch_pool"),
+sys.path.insert(0, str(Path(__file__).parent))
+from references import assert_same, filled
+
+SIZES = {"alexnet_owt": 224, "resnet": 64, "vgg": 32}
+NAMES = [
+    name
+    for name, library in ORIGINS
+    if library == "torchvision" and name not in {"googlenet_bn", "inception_v3"}
 ]
 
 
-def renamed(weights: dict[str, Tensor], rules: list) -> dict[str, Tensor]:
-    def rename(key: str) -> str:
-        for pattern, replacement in rules:
-            key = re.sub(pattern, replacement, key)
-        return key
-
-    return {rename(key): value for key, value in weights.items()}
-
-
-def vgg_rules(reference: nn.Module) -> list:
-    """Number each stage's layers from 0: torchvision numbers them through."""
-    names, stage, index = {}, 1, 0
-    for key, layer in reference.features.named_children():
-        names[key] = f"conv{stage}.{index}"
-        index += 1
-        if isinstance(layer, nn.MaxPool2d):
-            stage, index = stage + 1, 0
-    return [(r"^features\.(\d+)", lambda m: names[m[1]]), *VGG_DENSE]
-
-
-def randomised(reference: nn.Module) -> nn.Module:
-    """Give batch norm statistics and weights that would show a wrong eps or a missing layer."""
-    for module in reference.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.uniform_(module.weight, 0.5, 1.5)
-            nn.init.normal_(module.bias, std=0.2)
-            nn.init.normal_(module.running_mean, std=0.2)
-            nn.init.uniform_(module.running_var, 0.5, 1.5)
-    return reference
-
-
-def assert_same(ours: Tensor, theirs: Tensor) -> None:
-    torch.testing.assert_close(
-        ours, theirs, rtol=1e-5, atol=1e-5 * float(theirs.detach().abs().max())
-    )
-
-
-CASES = [
-    ("resnet18", "resnet18", RESNET, 64),
-    ("resnet34", "resnet34", RESNET, 64),
-    ("resnet50_v1_5", "resnet50", RESNET, 64),
-    ("resnet101_v1_5", "resnet101", RESNET, 64),
-    ("resnet152_v1_5", "resnet152", RESNET, 64),
-    ("alexnet_owt", "alexnet", [(r"^features\.(\d+)", lambda m: ALEXNET[m[1]]), *DENSE], 224),
-    *((name, name, None, 32) for name in ("vgg11", "vgg13", "vgg16", "vgg19")),
-    *((f"{name}_bn", f"{name}_bn", None, 32) for name in ("vgg11", "vgg13", "vgg16", "vgg19")),
-]
-
-
-@pytest.fixture(autouse=True)
-def _no_default_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Start large dense layers by a cheap rule: their values do not matter here."""
-
-    def cheap(weight: Tensor, *_args: object, **_options: object) -> Tensor:
-        with torch.no_grad():
-            bound = (6.0 / weight[0].numel()) ** 0.5
-            pattern = torch.empty(4093).uniform_(-bound, bound)  # a prime: rows differ
-            repeats = -(-weight.numel() // pattern.numel())
-            weight.copy_(pattern.repeat(repeats)[: weight.numel()].view_as(weight))
-        return weight
-
-    for rule in ("kaiming_uniform_", "kaiming_normal_", "xavier_uniform_", "normal_"):
-        monkeypatch.setattr(nn.init, rule, cheap)
-
-
-@pytest.mark.parametrize(("name", "reference_name", "rules", "size"), CASES)
-@torch.inference_mode()
-def test_equals_torchvision(name: str, reference_name: str, rules: list | None, size: int) -> None:
-    torch.manual_seed(0)
-    options = {"init_weights": False} if "vgg" in name else {}
-    reference = getattr(torchvision.models, reference_name)(weights=None, **options)
-    randomised(reference).eval()
+def pair(name: str, variant: dict | None = None, **options: object) -> tuple[nn.Module, nn.Module]:
+    """Give our network and torchvision's, with the same weights."""
+    origin = ORIGINS[name, "torchvision"]
     with torch.device("meta"):
-        network = create(name).eval()
-    weights = renamed(reference.state_dict(), rules or vgg_rules(reference))
-    network.load_state_dict(weights, assign=True)
+        reference = getattr(torchvision.models, origin.name)(weights=None, **options)
+        network = create(name, **(variant or {}))
+    weights = renamed(filled(reference).state_dict(), origin.rules)
+    copies = {key: value.clone() for key, value in weights.items()}
+    network.load_state_dict(copies, assign=True)
+    return network, reference
+
+
+@pytest.mark.parametrize("name", NAMES)
+@torch.inference_mode()
+def test_equals_torchvision(name: str) -> None:
+    options = {"init_weights": False} if name.startswith("vgg") else {}
+    network, reference = pair(name, **options)
+    size = next(size for start, size in SIZES.items() if name.startswith(start))
     images = torch.randn(2, 3, size, size)
-    assert_same(network(images), reference(images))
+    assert_same(network.eval()(images), reference.eval()(images))
 
 
 def googlenets(auxiliary: bool) -> tuple[nn.Module, nn.Module]:
-    torch.manual_seed(0)
-    reference = torchvision.models.googlenet(
-        weights=None, aux_logits=auxiliary, init_weights=False, dropout=0.0, dropout_aux=0.0
+    """Both without dropout; the auxiliary heads' cannot be turned off but in place."""
+    network, reference = pair(
+        "googlenet_bn",
+        {"auxiliary": auxiliary, "dropout": 0.0},
+        aux_logits=auxiliary,
+        init_weights=False,
+        dropout=0.0,
+        dropout_aux=0.0,
     )
-    rules = [(r"^(aux\d)\.conv\.", r"\1.conv."), *GOOGLENET]
-    network = create("googlenet_bn", auxiliary=auxiliary, dropout=0.0)
-    network.load_state_dict(copy.deepcopy(renamed(randomised(reference).state_dict(), rules)))
     for module in network.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0
