@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from striate.api import (
+        cache,
         catalogue,
         check,
         compare,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "StriateError",
+    "cache",
     "catalogue",
     "check",
     "compare",

@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import striate
 from striate.cli.cache import cache
+from striate.errors import StriateError
 from striate.transferring.cache import ABOUT, Shelf
 
 
@@ -41,7 +43,8 @@ def test_json(shelf: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (kept,) = document["kept"]
     assert (kept["backbone"], kept["images"], kept["width"]) == ("[red]net", 3, 5)
     assert kept["path"] == str(shelf)
-    assert document["bytes"] == kept["bytes"] == 64 + 3 * (16 + 4 * 5)
+    size = sum(file.stat().st_size for file in shelf.iterdir())
+    assert document["bytes"] == kept["bytes"] == size
     assert document["removed"] == []
 
 
@@ -65,6 +68,35 @@ def test_it_removes_what_is_old(
     document = json.loads(capsys.readouterr().out)
     assert len(document["removed"]) == gone
     assert shelf.exists() != gone
+    assert document["freed"] == sum(one["bytes"] for one in document["removed"])
+
+
+def test_another_folder(
+    shelf: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STRIATE_CACHE", "/nowhere")
+    cache(folder=shelf.parents[1], everything=True)
+    assert "removed 1 set of features and 0 small files, 0.0 MB" in capsys.readouterr().out
+    assert not shelf.exists()
+
+
+def test_from_python(shelf: Path) -> None:
+    root = shelf.parents[1]
+    (root / "heads").mkdir()
+    (root / "heads" / "ab.json").write_text("{}")
+    found = striate.cache(root)
+    assert [one.path for one in found.kept] == [shelf]
+    assert not found.pruned
+    assert "[red]net" in found.summary()
+    size = sum(file.stat().st_size for file in root.rglob("*") if file.is_file())
+    assert found.bytes == size
+    gone = striate.cache(str(root), everything=True)
+    assert (gone.freed, gone.bytes, gone.kept) == (size, 0, ())
+    with pytest.raises(StriateError, match="must be at least 0"):
+        striate.cache(root, older_than=-1)
+    (root / "file").write_text("")
+    with pytest.raises(StriateError, match="is a file"):
+        striate.cache(root / "file")
 
 
 def test_small_files_are_shown_and_removed_as_well(
@@ -77,7 +109,7 @@ def test_small_files_are_shown_and_removed_as_well(
     then = time.time() - 40 * 86_400
     os.utime(root / "heads" / "ab.json", (then, then))
     cache()
-    assert "1 sources of images found sound, 1 heads compared" in capsys.readouterr().out
+    assert "1 source of images found sound, 1 head compared" in capsys.readouterr().out
     cache(prune=True, as_json=True)
     document = json.loads(capsys.readouterr().out)
     assert document["images"] == {"files": 1, "bytes": 2}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,19 @@ def test_ours_with_torchvisions_weights(tmp_path: Path) -> None:
     assert (found.network.classifier, found.options) == ("fc", {"classes": 1000})
     assert found.preprocessing.mean == (0.485, 0.456, 0.406)
     assert found.classes is not None
+
+
+def test_a_file_for_ours_is_checked_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = weights_of(resolve("torchvision:resnet18", device="cpu").network, tmp_path / "w")
+    half = (0.5, 0.5, 0.5)
+    monkeypatch.setattr(
+        module, "contradicted", lambda _network, declared: replace(declared, mean=half, std=half)
+    )
+    found = open_backbone("resnet18", file)
+    assert found.preprocessing.mean == half
+    assert "contradict the normalisation that is declared for resnet18" in found.note
 
 
 def test_weights_that_nobody_declared_anything_about(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -204,12 +205,16 @@ def test_the_default_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     assert default_folder() == Path.home() / ".cache" / "striate"
 
 
+def _size(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.iterdir())
+
+
 def test_entries_tell_what_is_there(tmp_path: Path) -> None:
     assert entries(tmp_path) == []
     segment = fill(tmp_path, slice(0, 5), slice(3, 8))
     (one,) = entries(tmp_path)
     assert (one.backbone, one.engine, one.view) == ("net", "torch float32", "0")
-    assert (one.images, one.width, one.bytes) == (8, 2, segment.stat().st_size)
+    assert (one.images, one.width, one.bytes) == (8, 2, _size(segment.parent))
     assert abs(one.used - time.time()) < 60
     assert one.to_json()["path"] == str(segment.parent)
 
@@ -223,6 +228,42 @@ def test_reading_is_using(tmp_path: Path) -> None:
     assert entries(tmp_path)[0].used > 0
 
 
+def test_writing_is_using(tmp_path: Path) -> None:
+    about = fill(tmp_path, slice(0, 5)).parent / ABOUT
+    os.utime(about, (0, 0))
+    fill(tmp_path, slice(5, 8))
+    assert entries(tmp_path)[0].used > 0
+    assert prune(tmp_path, days=1).removed == ()
+
+
+def test_prune_leaves_what_is_being_written(tmp_path: Path) -> None:
+    writer = shelf(tmp_path)
+    writer.add(DIGESTS[:4], ROWS[:4])
+    left = prune(tmp_path)
+    assert (left.removed, [one.path for one in left.busy]) == ((), [writer.path])
+    writer.add(DIGESTS[4:8], ROWS[4:8])
+    writer.close()
+    assert found(tmp_path) == set(range(8))
+    assert len(prune(tmp_path).removed) == 1
+
+
+def test_a_shelf_that_is_pruned_while_it_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original, written = module.write_atomically, shelf(tmp_path)
+
+    def pruned_before(*given: Any) -> None:
+        monkeypatch.setattr(module, "write_atomically", original)
+        prune(tmp_path)
+        original(*given)
+
+    monkeypatch.setattr(module, "write_atomically", pruned_before)
+    written.add(DIGESTS[:4], ROWS[:4])
+    written.close()
+    assert not written.trouble
+    assert found(tmp_path) == set(range(4))
+
+
 def test_prune_removes_what_is_old(tmp_path: Path) -> None:
     old = fill(tmp_path, slice(0, 5)).parent
     new = shelf(tmp_path, weights="others")
@@ -230,8 +271,8 @@ def test_prune_removes_what_is_old(tmp_path: Path) -> None:
     new.close()
     long_ago = time.time() - 10 * 86_400
     os.utime(old / ABOUT, (long_ago, long_ago))
-    assert prune(tmp_path, days=11) == []
-    assert [one.path for one in prune(tmp_path, days=9)] == [old]
+    assert prune(tmp_path, days=11).removed == ()
+    assert [one.path for one in prune(tmp_path, days=9).removed] == [old]
     assert [one.path for one in entries(tmp_path)] == [new.path]
     prune(tmp_path)
     assert entries(tmp_path) == []
@@ -241,7 +282,7 @@ def test_what_was_pruned_meanwhile_is_only_not_kept(tmp_path: Path) -> None:
     writer = shelf(tmp_path)
     writer.add(DIGESTS[:4], ROWS[:4])
     known = writer.read(DIGESTS)
-    prune(tmp_path)
+    shutil.rmtree(writer.path)
     np.testing.assert_array_equal(known[DIGESTS[2]], ROWS[2])
     writer.add(DIGESTS[4:8], ROWS[4:8])
     writer.close()

@@ -15,9 +15,11 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 
 from striate.data.images import ImageSet
 from striate.data.preprocessing import Preprocessing
+from striate.data.scan import digest_of
 from striate.errors import DataError, StriateError
 from striate.transferring import features as module
 from striate.transferring.backbone import Backbone
@@ -122,6 +124,54 @@ def test_another_way_is_computed_anew(backbone: Backbone, images: ImageSet, what
     found = compute(backbone, few, views=2, **options)
     assert found.computed == (3 if what == "seed" else 6)  # view 0 has no chance in it
     assert not np.array_equal(found.values[1], first.values[1])
+
+
+def test_some_images_have_more_views(
+    backbone: Backbone, images: ImageSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[object] = []
+    original = module.make_engine
+    monkeypatch.setattr(module, "make_engine", lambda *given: started.append(1) or original(*given))
+    counted: list[tuple[int, int]] = []
+    views = [3] * 15 + [1] * 6
+    found = compute(backbone, images, views=views, progress=lambda *at: counted.append(at))
+    assert (found.computed, found.found, len(started)) == (51, 0, 1)
+    assert counted[-1] == (51, 51)
+    again = compute(backbone, images, views=views)
+    assert (again.computed, again.found) == (0, 51)
+    np.testing.assert_array_equal(again.values[:, :15], found.values[:, :15])
+    np.testing.assert_array_equal(again.values[0], found.values[0])
+
+
+def test_a_file_that_changed_meanwhile_is_no_features_of_what_it_was(
+    backbone: Backbone, tmp_path: Path
+) -> None:
+    file = tmp_path / "one.png"
+    Image.new("RGB", (80, 80), "red").save(file)
+    images = replace(
+        make_images(1), pixels=None, paths=[file], digests=[digest_of(file.read_bytes())]
+    )
+    assert compute(backbone, images).computed == 1
+    images = replace(images, digests=["ab" * 16])
+    with pytest.raises(DataError, match=r"one\.png: has changed since it was looked at"):
+        compute(backbone, images)
+
+
+@pytest.mark.parametrize("what", ["PIXELS", "Pillow", "timm"])
+def test_another_version_is_computed_anew(
+    backbone: Backbone, images: ImageSet, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backbone = replace(backbone, spec="timm:small")
+    monkeypatch.setattr(module, "version", lambda name: f"{name} 1.0")
+    few = images.subset(range(2))
+    compute(backbone, few)
+    if what == "PIXELS":
+        monkeypatch.setattr(module, "PIXELS", 0)
+    elif what == "Pillow":
+        monkeypatch.setattr("PIL.__version__", "0.1")
+    else:
+        monkeypatch.setattr(module, "version", lambda name: f"{name} 1.1")
+    assert compute(backbone, few).computed == 2
 
 
 def test_equal_images_are_computed_once(backbone: Backbone, images: ImageSet) -> None:

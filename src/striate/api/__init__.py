@@ -17,10 +17,11 @@ from striate.api.networks import (
     what_if,
 )
 from striate.api.training import check, train
-from striate.api.transferring import transfer
+from striate.api.transferring import cache, transfer
 from striate.api.using import evaluate, export, open_run, predict
 
 __all__ = [
+    "cache",
     "catalogue",
     "check",
     "compare",

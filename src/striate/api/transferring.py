@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from striate.transferring.heads import Penalty
+    from striate.transferring.kept_report import CacheReport
     from striate.transferring.result import TransferResult
 
 
@@ -88,3 +89,31 @@ def transfer(
     )
     made = carry(options, Terminal() if progress else None)
     return finish_transfer(made, export=export, workers=workers, progress=progress)
+
+
+def cache(
+    folder: str | Path | None = None,
+    *,
+    older_than: float | None = None,
+    everything: bool = False,
+) -> CacheReport:
+    """What `transfer` keeps on disk, features above all; remove what is old if asked to.
+
+    Parameters
+    ----------
+    folder: as `transfer`'s `cache`; the default folder if None.
+    older_than: remove what was not used for so many days; None removes nothing.
+    everything: remove all. Either leaves features that a process is writing.
+
+    Returns
+    -------
+    what is kept, what was removed, the bytes of both, and ``summary()``.
+
+    Raises
+    ------
+    StriateError: `folder` is a file, `older_than` is negative, or something cannot be removed.
+    """
+    from striate.transferring.kept_report import report
+
+    where = None if folder is None else Path(folder)
+    return report(where, days=0.0 if everything else older_than)

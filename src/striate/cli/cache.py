@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Sequence
+
+    from rich.console import Console
 
     from striate.transferring.cache import Entry
 
@@ -25,60 +28,38 @@ def cache(
         typer.Option(min=0, metavar="DAYS", help="Remove what was not used for so many days."),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Remove everything.")] = False,
+    folder: Annotated[
+        Path | None,
+        typer.Option("--cache", metavar="DIR", help="The folder, if not the usual one."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Show what `striate transfer` keeps on disk, features above all, or remove what is old.
 
-    They are in STRIATE_CACHE, else in ~/.cache/striate.
+    They are in STRIATE_CACHE, else in ~/.cache/striate. What a process is writing is left.
     """
-    from striate.transferring.cache import default_folder, entries
-    from striate.transferring.cache import prune as remove
-    from striate.transferring.kept import notes, prune_notes
-
-    days = 0.0 if everything else _DAYS if older_than is None else older_than
-    folder = default_folder().absolute()
-    removed = None
-    if prune or everything or older_than is not None:
-        removed = remove(days=days)
-        prune_notes(folder, days=days)
-    kept = entries()
-    small = {
-        kind: {"files": len(found), "bytes": sum(one.bytes for one in found)}
-        for kind, found in notes(folder).items()
-    }
-    if as_json:
-        document = {
-            "folder": str(folder),
-            "bytes": sum(one.bytes for one in kept) + sum(one["bytes"] for one in small.values()),
-            **small,
-            "kept": [one.to_json() for one in kept],
-            "removed": [one.to_json() for one in removed or ()],
-        }
-        print(json.dumps(document, indent=1))
-    else:
-        _show(folder, kept, small, removed)
-
-
-def _show(
-    folder: Path, kept: list[Entry], small: dict[str, dict[str, int]], removed: list[Entry] | None
-) -> None:
     from rich.console import Console
+    from rich.text import Text
+
+    from striate import api
+
+    days = _DAYS if prune and older_than is None else older_than
+    found = api.cache(folder, older_than=days, everything=everything)
+    if as_json:
+        print(json.dumps(found.to_json(), indent=1))
+        return
+    said = found.summary().splitlines()
+    console = Console(highlight=False)
+    for line in said[: len(said) - len(found.kept)]:
+        console.print(Text(line))
+    if found.kept:
+        _show(console, found.kept)
+
+
+def _show(console: Console, kept: Sequence[Entry]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(highlight=False)
-    if removed is not None:
-        freed = sum(one.bytes for one in removed) / 1e6
-        console.print(f"removed the features of {len(removed)} backbones, {freed:,.1f} MB")
-    images, heads = small["images"], small["heads"]
-    size = (sum(one.bytes for one in kept) + images["bytes"] + heads["bytes"]) / 1e6
-    console.print(Text(f"{folder}: {size:,.1f} MB"))
-    if images["files"] or heads["files"]:
-        console.print(
-            f"{images['files']} sources of images found sound, {heads['files']} heads compared"
-        )
-    if not kept:
-        return
     table = Table("backbone", "engine", "view")
     for name in ("images", "features", "MB", "last used"):
         table.add_column(name, justify="right")

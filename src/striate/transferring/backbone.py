@@ -138,8 +138,11 @@ def _open_catalogue(name: str, weights: str | Path | None) -> Backbone:
         libraries = [library for ours, library in ORIGINS if ours == name]
         raise _weightless(name, libraries)
     network, published = create_with(name, weights)
-    preprocessing = _preprocessing(published.name, published.preprocessing)
-    headless = behead(name, network, preprocessing.input_size)
+    declared = _preprocessing(published.name, published.preprocessing)
+    headless = behead(name, network, declared.input_size)
+    preprocessing, doubt = declared, ""
+    if weights not in PREFIXES:
+        preprocessing, doubt = _checked(headless, declared, published.name, name)
     return Backbone(
         name=name,
         spec=name,
@@ -149,7 +152,7 @@ def _open_catalogue(name: str, weights: str | Path | None) -> Backbone:
         classes=published.classes,
         weights_digest=digest(headless.state_dict()),
         origin=published.name,
-        note=published.note,
+        note="; ".join(part for part in (published.note, doubt) if part),
     )
 
 
@@ -177,23 +180,31 @@ def _open_library(spec: str, library: Source, name: str, weights: str | Path | N
         what=label,
         remedy=f"{spec} takes other weights",
     )
-    fitting = None if weights == library else contradicted(headless, preprocessing)
     note = ""
-    if fitting is not None:
-        note = (
-            f"{label}: its batch norm statistics contradict the normalisation that {library} "
-            f"declares for {name} and fit mean {_few(fitting.mean)}, deviation "
-            f"{_few(fitting.std)}, which are used"
-        )
+    if weights != library:
+        preprocessing, note = _checked(headless, preprocessing, label, f"{library}'s {name}")
     return Backbone(
         name=spec,
         spec=spec,
         network=headless,
-        preprocessing=fitting or preprocessing,
+        preprocessing=preprocessing,
         classes=imagenet_classes() if rows == {1000} else None,
         weights_digest=digest(headless.state_dict()),
         origin=label,
         note=note,
+    )
+
+
+def _checked(
+    network: Headless, declared: Preprocessing, label: str, name: str
+) -> tuple[Preprocessing, str]:
+    """What the weights called `label` fit: as `declared` for `name`, or otherwise, with a note."""
+    fitting = contradicted(network, declared)
+    if fitting is None:
+        return declared, ""
+    return fitting, (
+        f"{label}: its batch norm statistics contradict the normalisation that is declared for "
+        f"{name} and fit mean {_few(fitting.mean)}, deviation {_few(fitting.std)}, which are used"
     )
 
 

@@ -111,6 +111,8 @@ class Shelf:
             if self._segment is None:
                 self._segment = self._open()
             _append(self._segment, _block(digests, features))
+            with suppress(OSError):  # pruned meanwhile
+                os.utime(self.path / ABOUT)  # what is written is in use
         except (OSError, StriateError) as error:
             self._writable = False
             self.trouble.append(f"features are not kept any more: {_reason(self.path, error)}")
@@ -127,6 +129,14 @@ class Shelf:
 
     def _open(self) -> FileIO:
         """A new segment, which nobody else writes to, marked as being written."""
+        try:
+            return self._make()
+        except (OSError, StriateError):
+            if self.path.exists() or not self.path.parent.exists():
+                raise
+            return self._make()  # the shelf was pruned between one step and the next
+
+    def _make(self) -> FileIO:
         self.path.mkdir(parents=True, exist_ok=True)
         if not (self.path / ABOUT).exists():
             write_atomically(self.path / ABOUT, json.dumps(self.about, indent=1).encode())
@@ -273,6 +283,7 @@ class Entry:
     images: int
     width: int
     bytes: int
+    """Of all its files."""
     used: float
     """Seconds since 1970, UTC, of the last use."""
 
@@ -301,9 +312,9 @@ def _entry(shelf: Path) -> Entry:
     about = about if isinstance(about, dict) else {}
     digests: set[bytes] = set()
     widest = size = 0
+    with suppress(OSError):
+        size = sum(file.stat().st_size for file in shelf.iterdir())
     for file in _segments(shelf):
-        with suppress(OSError):
-            size += file.stat().st_size
         for rows, width, content, _ in _blocks(file):
             if content is not None:
                 widest = width
@@ -322,24 +333,42 @@ def _entry(shelf: Path) -> Entry:
     )
 
 
-def prune(folder: Path | None = None, *, days: float = 0) -> list[Entry]:
-    """Remove what has not been used for so many `days` (0: everything); gives what was removed.
+@dataclass(frozen=True, kw_only=True)
+class Pruned:
+    """What became of shelves that had not been used for long."""
 
-    A process that is using it meanwhile keeps what it has opened.
+    removed: tuple[Entry, ...]
+    busy: tuple[Entry, ...]
+    """Left, because a process is writing to them."""
+
+
+def prune(folder: Path | None = None, *, days: float = 0) -> Pruned:
+    """Remove what has not been used for so many `days` (0: everything), unless it is being written.
+
+    A process that is reading it meanwhile keeps what it has opened.
 
     Raises
     ------
     StriateError: something cannot be removed.
     """
     before = time.time() - days * 86_400
-    gone = [one for one in entries(folder) if one.used <= before]
-    for one in gone:
+    removed, busy = [], []
+    for one in entries(folder):
+        if one.used > before:
+            continue
+        if any(map(_being_written, _segments(one.path))):
+            busy.append(one)
+            continue
         try:
             shutil.rmtree(one.path)
         except FileNotFoundError:  # somebody else was faster
             continue
         except OSError as error:
+            if error.errno == errno.ENOTEMPTY:  # somebody has just begun to write
+                busy.append(one)
+                continue
             raise StriateError(
                 str(one.path), f"cannot be removed ({error.strerror or error})", "remove it by hand"
             ) from error
-    return gone
+        removed.append(one)
+    return Pruned(removed=tuple(removed), busy=tuple(busy))

@@ -14,21 +14,26 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL
 from numpy.typing import NDArray
 
 from striate.data import geometry
 from striate.data.augment import Augmentation
+from striate.data.decode import decode, read_file
 from striate.data.images import ImageSet
 from striate.data.preprocessing import Preprocessing
 from striate.data.random import CROP, MIRROR, uniforms
+from striate.data.scan import digest_of
 from striate.errors import DataError, StriateError
 from striate.transferring.backbone import Backbone
 from striate.transferring.cache import Shelf, default_folder
 from striate.transferring.engines import BATCH, Engine, choose_engine, make_engine
+from striate.zoo.resolve import PREFIXES
 
 #: Called with (images done, images in all), all views counted.
 Progress = Callable[[int, int], None]
@@ -36,6 +41,9 @@ Progress = Callable[[int, int], None]
 #: How the views after the first are drawn. Smaller parts than a quarter rarely show the class, and
 #: nothing behind a frozen backbone can learn to forgive that.
 VIEWS = Augmentation(scale=(0.25, 1.0))
+
+#: Raised whenever the same file gives other pixels than it did: features kept before are of those.
+PIXELS = 1
 
 _AHEAD = 4  # batches decoded before they are asked for, beside those of the workers
 _FLUSH = 16  # batches that a killed process may lose
@@ -47,7 +55,7 @@ class FeatureSet:
 
     Attributes
     ----------
-    values: float32 (views, images, D).
+    values: float32 (views, images, D); without meaning where an image has fewer views.
     labels: int64 (images,).
     engine: what computed them, for people: ``openvino bfloat16``.
     computed, found: how many were computed and how many were on disk, all views counted;
@@ -71,7 +79,7 @@ def features(
     backbone: Backbone,
     images: ImageSet,
     *,
-    views: int = 1,
+    views: int | Sequence[int] = 1,
     seed: int = 0,
     engine: str = "auto",
     cache_dir: Path | None = None,
@@ -82,7 +90,7 @@ def features(
 
     Parameters
     ----------
-    views: how many of each image.
+    views: how many of each image, or of every image its own number.
     seed: of the views after the first.
     engine: as for `choose_engine`.
     cache_dir: where features are kept; `default_folder` if None.
@@ -93,21 +101,25 @@ def features(
     DataError: an image cannot be read any more.
     StriateError: `engine` or `views` is no such thing; a feature is not a number.
     """
-    if views < 1:
-        raise StriateError(f"--views {views}", "must be at least 1")
     if not len(images):
         raise DataError("no images", "there is nothing to compute features of")
+    wanted = np.broadcast_to(np.asarray(views), len(images))
+    if wanted.min() < 1:
+        raise StriateError(f"--views {wanted.min()}", "must be at least 1")
     work = _Work(backbone, images, choose_engine(engine), seed=seed, workers=workers)
     folder = cache_dir or default_folder()
-    shelves = [Shelf(folder, *work.key(view)) for view in range(views)]
-    kept = [shelf.read(images.digests) for shelf in shelves]
-    table = _Table(views, images.digests)
-    total, found = views * len(table.positions), sum(len(known.rows) for known in kept)
+    most = int(wanted.max())
+    table = _Table(most, images.digests)
+    # Of every view the images that it is wanted of, copies once.
+    firsts = [_firsts(images.digests, np.flatnonzero(wanted > view)) for view in range(most)]
+    shelves = [Shelf(folder, *work.key(view)) for view in range(most)]
+    kept = [shelf.read(list(own)) for shelf, own in zip(shelves, firsts, strict=True)]
+    total, found = sum(map(len, firsts)), sum(len(known.rows) for known in kept)
     if progress is not None:
         work.tell = lambda computed: progress(found + computed, total)
     for view, (shelf, known) in enumerate(zip(shelves, kept, strict=True)):
         table.put(view, {digest.hex(): row for digest, row in known.rows.items()})
-        missing = [index for digest, (index, *_) in table.positions.items() if digest not in known]
+        missing = [index for digest, index in firsts[view].items() if digest not in known]
         known.rows.clear()
         with closing(shelf):
             work.compute(view, missing, shelf, table)
@@ -122,6 +134,14 @@ def features(
         start_seconds=work.start_seconds,
         notes=tuple(dict.fromkeys(line for shelf in shelves for line in shelf.trouble)),
     )
+
+
+def _firsts(digests: Sequence[str], indices: NDArray[np.int64]) -> dict[str, int]:
+    """The first of the images at `indices` with each digest."""
+    found: dict[str, int] = {}
+    for index in indices.tolist():
+        found.setdefault(digests[index], index)
+    return found
 
 
 class _Table:
@@ -167,7 +187,9 @@ class _Work:
             "weights": self.backbone.weights_digest,
             # Networks of the same shapes may differ in their strides.
             "network": [self.backbone.spec, dict(self.backbone.options)],
+            "library": _library(self.backbone.spec),
             "preprocessing": self.backbone.preprocessing.to_dict(),
+            "pixels": [PIXELS, PIL.__version__],
             "engine": [self.engine, self.precision],
             "view": [view, self.seed, asdict(VIEWS)] if view else [0],
         }
@@ -244,14 +266,24 @@ class _Work:
             pool.shutdown(wait=True, cancel_futures=True)
 
     def _read(self, index: int) -> NDArray[np.uint8]:
-        try:
-            return self.images.read(index, self.backbone.preprocessing.channels)
-        except StriateError:
-            raise
-        except Exception as error:
-            path = self.images.path(index)
-            name = str(path.resolve()) if path else self.images.names[index]
-            raise DataError(name, str(error) or type(error).__name__) from error
+        """The pixels of an image, of a file only if it is still the one that was hashed."""
+        channels, path = self.backbone.preprocessing.channels, self.images.path(index)
+        if path is None or self.images.pixels is not None:
+            return self.images.read(index, channels)
+        content = read_file(path)
+        if digest_of(content) != self.images.digests[index]:
+            raise DataError(
+                str(path.resolve()),
+                "has changed since it was looked at",
+                "run the command again when nothing writes to the images any more",
+            )
+        return decode(content, channels, str(path.resolve()))
+
+
+def _library(spec: str) -> list[str]:
+    """The library that a network's code is from, and its version: another may compute otherwise."""
+    library = spec.rpartition(":")[0]
+    return [library, version(library)] if library in PREFIXES else []
 
 
 def draw_view(

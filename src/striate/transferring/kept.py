@@ -81,7 +81,9 @@ def compared(
     fit: Callable[[], Mapping[str, Any]],
 ) -> dict[str, Any]:
     """What `fit` finds of a head fitted in that `way` to these features, now or the last time."""
-    told = _hash(f"{version('scikit-learn')} {way} {rows.shape}".encode(), rows, labels)
+    told = _hash(
+        f"{version('striate')} {version('scikit-learn')} {way} {rows.shape}".encode(), rows, labels
+    )
     file = folder / HEADS / f"{told}.json"
     with suppress(OSError, ValueError, TypeError):
         return dict(_read(file))

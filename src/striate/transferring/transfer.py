@@ -242,33 +242,29 @@ class _Work:
         """Timing and features of both, (images, views, D) and (images, D)."""
         options = self.options
         workers = max(threads(options.workers), 1)
-        # One set, so that the engine starts once.
-        both = _together(train, held)
         with counting("computing features", wanted=options.progress) as count:
-            given: dict[str, Any] = {
-                "seed": options.seed,
-                "engine": options.engine,
-                "cache_dir": options.cache,
-                "workers": workers,
-                "progress": count,
-            }
-            found = features(backbone, both, **given)
-            of_train, of_held = found.values[0, : len(train), None], found.values[0, len(train) :]
-            every = [found]
-            if options.views > 1:
-                every.append(features(backbone, train, views=options.views, **given))
-                of_train = every[1].values.transpose(1, 0, 2)
-        for note in dict.fromkeys(note for each in every for note in each.notes):
+            found = features(
+                backbone,
+                _together(train, held),  # one set, so that the engine starts once
+                views=[options.views] * len(train) + [1] * len(held),
+                seed=options.seed,
+                engine=options.engine,
+                cache_dir=options.cache,
+                workers=workers,
+                progress=count,
+            )
+        for note in found.notes:
             self.watcher.note(note)
         timing = Timing(
             engine=found.engine,
-            computed=sum(each.computed for each in every),
-            found=found.found if len(every) == 1 else every[1].found,
-            seconds=sum(each.seconds for each in every),
-            start_seconds=sum(each.start_seconds for each in every),
+            computed=found.computed,
+            found=found.found,
+            seconds=found.seconds,
+            start_seconds=found.start_seconds,
             head_seconds=0.0,
         )
-        return timing, of_train, of_held
+        of_train = found.values[:, : len(train)].transpose(1, 0, 2)
+        return timing, of_train, found.values[0, len(train) :]
 
     def _fit(
         self,
