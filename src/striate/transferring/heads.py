@@ -21,13 +21,7 @@ from striate.errors import StriateError, nearest
 from striate.transferring import machines
 from striate.transferring.filling import copy_into, fill_standardise
 from striate.transferring.machines import Margins, fit_gaussian, fit_linear
-from striate.transferring.regression import (
-    SPARSE_FINAL_PASSES,
-    SPARSE_PASSES,
-    Problem,
-    Solution,
-    SparseProblem,
-)
+from striate.transferring.regression import Problem
 from striate.transferring.validation import Floats, Labels, Samples, Trial, search, threads
 from striate.zoo.heads import HEADS, Head, SoftmaxHead
 
@@ -36,9 +30,10 @@ Penalty = Literal["l2", "l1"]
 # scikit-learn's C, from the strongest hold to the weakest. Standardised features of a wide
 # embedding separate almost anything, so that the best is far below scikit-learn's default of 1.
 STRENGTHS = 10.0 ** np.arange(-4.0, 2.1, 0.5)
-BEGIN = 4
 #: Likewise, in units of the strength at which the first feature is let in.
 L1_STRENGTHS = 10.0 ** np.arange(0.5, 3.1, 0.5)
+#: Where the search begins in either.
+BEGIN, BEGIN_L1 = 4, 2
 #: Without a second image of any class nothing can be held out; this C serves then.
 UNTRIED = 0.01
 
@@ -107,7 +102,7 @@ def fit_head(
         # Fits on the way to a fold's figure may end early; the one that is kept says so itself.
         warnings.simplefilter("ignore", ConvergenceWarning)
         if kind == "softmax":
-            fitted = _fit_softmax(samples, penalty, seed)
+            fitted = _fit_softmax(samples, penalty)
         else:
             found = fit_linear(samples, seed) if kind == "svm" else fit_gaussian(samples)
             fitted = FittedHead(
@@ -156,13 +151,19 @@ def check_head(
 # --- softmax regression -----------------------------------------------------------------------
 
 
-def _fit_softmax(samples: Samples, penalty: Penalty, seed: int) -> FittedHead:
-    problem = _sparse(samples, seed) if penalty == "l1" else _dense(samples)
-    trials, chosen, solution = problem
+def _fit_softmax(samples: Samples, penalty: Penalty) -> FittedHead:
+    sparse = penalty == "l1"
+    strengths = STRENGTHS
+    if sparse:
+        strengths = L1_STRENGTHS * l1_min_c(samples.rows, samples.labels, loss="log")
+    trials, chosen, start = _try(samples, strengths.tolist(), sparse=sparse)
+    whole = Problem(samples.rows, samples.labels, samples.classes)
+    solution = whole.fit(chosen.strength, start, tolerance=1e-4, sparse=sparse)
     head = SoftmaxHead(samples.rows.shape[1], samples.classes)
     fill_standardise(head, samples)
     copy_into(head.linear.weight, solution.coefficients[:-1].T)
     copy_into(head.linear.bias, solution.coefficients[-1])
+    note = f"softmax regression ({penalty}) did not converge: its weights are near the best ones"
     return FittedHead(
         kind="softmax",
         penalty=penalty,
@@ -170,18 +171,18 @@ def _fit_softmax(samples: Samples, penalty: Penalty, seed: int) -> FittedHead:
         folds=len(samples.folds),
         trials=trials,
         chosen=chosen,
-        note=""
-        if solution.converged
-        else f"softmax regression ({penalty}) did not converge: its weights are near the best, "
-        "not the best",
+        note="" if solution.converged else note,
     )
 
 
-def _dense(samples: Samples) -> tuple[tuple[Trial, ...], Trial, Solution]:
-    """Trials, the one that was chosen, and the solution with it."""
-    whole = Problem(samples.rows, samples.labels, samples.classes)
+def _try(
+    samples: Samples, strengths: list[float], *, sparse: bool
+) -> tuple[tuple[Trial, ...], Trial, Floats | None]:
+    """The strengths tried, the best of them, and coefficients near those that all images give."""
     if not samples.folds:
-        return (), _untried(UNTRIED), whole.fit(UNTRIED, tolerance=1e-4)
+        strength = strengths[BEGIN_L1] if sparse else UNTRIED
+        nan = float("nan")
+        return (), Trial(strength=strength, accuracy=nan, deviation=nan), None
     problems = [
         Problem(samples.rows[fold.fitted], samples.labels[fold.fitted], samples.classes)
         for fold in samples.folds
@@ -193,43 +194,14 @@ def _dense(samples: Samples) -> tuple[tuple[Trial, ...], Trial, Solution]:
             known = solved[number]
             near = min(known, key=lambda other: abs(np.log(other / strength)), default=None)
             start = None if near is None else known[near]
-            solution = problems[number].fit(strength, start, tolerance=1e-3)
+            solution = problems[number].fit(strength, start, tolerance=1e-3, sparse=sparse)
             known[strength] = solution.coefficients
             return solution.shares(samples.rows[samples.folds[number].held])
 
         return run(held, range(len(problems)))
 
+    begin = BEGIN_L1 if sparse else BEGIN
     with threads() as run:
-        found = search(samples, STRENGTHS.tolist(), judge, by="loss", start=BEGIN)
-    # What the folds agree on is near what all images say.
+        found = search(samples, strengths, judge, by="loss", start=begin)
     start = np.mean([known[found.best.strength] for known in solved], axis=0)
-    return found.trials, found.best, whole.fit(found.best.strength, start, tolerance=1e-4)
-
-
-def _sparse(samples: Samples, seed: int) -> tuple[tuple[Trial, ...], Trial, Solution]:
-    """The same with the L1 penalty."""
-    whole = SparseProblem(samples.rows, samples.labels, samples.classes, seed)
-    least = float(l1_min_c(samples.rows, samples.labels, loss="log"))
-    if not samples.folds:
-        return (), _untried(least), whole.fit(least, passes=SPARSE_FINAL_PASSES)
-    problems = [
-        SparseProblem(samples.rows[fold.fitted], samples.labels[fold.fitted], samples.classes, seed)
-        for fold in samples.folds
-    ]
-
-    def judge(strength: float) -> Sequence[Floats]:
-        def held(number: int) -> Floats:
-            solution = problems[number].fit(strength, passes=SPARSE_PASSES)
-            return solution.shares(samples.rows[samples.folds[number].held])
-
-        return run(held, range(len(problems)))
-
-    with threads() as run:
-        found = search(
-            samples, (least * L1_STRENGTHS).tolist(), judge, by="loss", start=0, strides=(1,)
-        )
-    return found.trials, found.best, whole.fit(found.best.strength, passes=SPARSE_FINAL_PASSES)
-
-
-def _untried(strength: float) -> Trial:
-    return Trial(strength=strength, accuracy=float("nan"), deviation=float("nan"))
+    return found.trials, found.best, start

@@ -2,22 +2,22 @@
 
 scikit-learn's own fit takes float64 coefficients to float32 rows, so that every pass copies them
 all. This is the same loss by the same optimiser, SciPy's L-BFGS-B, with passes in float32 alone.
-Sparse fits (L1) are scikit-learn's.
+With bounds that optimiser also finds coefficients under an L1 penalty, most of them exactly 0, for
+which scikit-learn goes through the images one by one.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize  # type: ignore[import-untyped]
-from sklearn.linear_model import LogisticRegression
+from scipy.optimize import Bounds, minimize  # type: ignore[import-untyped]
 
 from striate.transferring.validation import Floats, Labels
 
-#: Most passes of a fit; for L1 in the search, and for the fit that is kept.
-PASSES = 300
-SPARSE_PASSES, SPARSE_FINAL_PASSES = 60, 600
+#: Most steps of a fit.
+PASSES = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,60 +48,72 @@ class Problem:
         self._wanted = np.eye(classes, dtype=np.float32)[labels]
         self._picked = np.arange(len(rows))
 
-    def fit(self, strength: float, start: Floats | None = None, *, tolerance: float) -> Solution:
-        """Fit with an L2 penalty, from `start` (nothing if None).
-
-        Of two classes scikit-learn has the difference alone, whose square is twice the sum of
-        theirs: half the strength holds it back as much.
-        """
+    def fit(
+        self, strength: float, start: Floats | None = None, *, tolerance: float, sparse: bool
+    ) -> Solution:
+        """Fit with an L2 penalty, or with L1 if `sparse`, from `start` (nothing if None)."""
         shape = (self.rows.shape[1] + 1, self.classes)
-        begin = np.zeros(shape) if start is None else start
-        hold = (2 if self.classes == 2 else 1) / (strength * len(self.rows))
+        begin = np.zeros(shape) if start is None else np.asarray(start, np.float64)
+        # Of two classes scikit-learn has the difference alone, whose square is twice the sum of
+        # theirs: half the strength holds it back as much. Sums of magnitudes are the same.
+        strength = strength / 2 if self.classes == 2 and not sparse else strength
+        hold = 1 / (strength * len(self.rows))
+        solve = self._sparse if sparse else self._dense
+        found, weights = solve(begin, hold, {"maxiter": PASSES, "gtol": tolerance, "ftol": 1e-9})
+        return Solution(coefficients=weights.astype(np.float32), converged=bool(found.success))
+
+    def _dense(self, begin: Floats, hold: float, options: dict[str, float]) -> tuple[Any, Floats]:
+        def loss(flat: Floats) -> tuple[float, Floats]:
+            weights = flat.reshape(begin.shape)
+            value, slope = self._loss(weights)
+            slope[:-1] += hold * weights[:-1]
+            return value + hold / 2 * float(np.square(weights[:-1]).sum()), slope.ravel()
+
+        found = minimize(loss, begin.ravel(), jac=True, method="L-BFGS-B", options=options)
+        return found, found.x.reshape(begin.shape)
+
+    def _sparse(self, begin: Floats, hold: float, options: dict[str, float]) -> tuple[Any, Floats]:
+        """The penalty is smooth in what a coefficient has above and below 0, each at least 0."""
+        below = begin.copy()
+        below[-1] = 0  # intercepts are free, and not penalised
+        above = np.where(np.arange(len(begin))[:, None] < len(begin) - 1, begin.clip(0), begin)
+        price = np.full_like(begin, hold)
+        price[-1] = 0
 
         def loss(flat: Floats) -> tuple[float, Floats]:
-            weights = flat.reshape(shape).astype(np.float32)
-            logits = self.rows @ weights[:-1] + weights[-1]
-            logits -= logits.max(1, keepdims=True)
-            own = logits[self._picked, self.labels]
-            np.exp(logits, out=logits)
-            sums = logits.sum(1, keepdims=True)
-            away = (logits / sums - self._wanted) / len(self.rows)
-            slope = np.empty(shape)
-            slope[:-1] = self._columns @ away + hold * weights[:-1]
-            slope[-1] = away.sum(0)
-            squares = float(np.square(weights[:-1], dtype=np.float64).sum())
-            mean = float((np.log(sums[:, 0]) - own).mean(dtype=np.float64))
-            return mean + hold / 2 * squares, slope.ravel()
+            up, down = flat.reshape(2, *begin.shape)
+            value, slope = self._loss(up - down)
+            value += float((price * (up + down)).sum())
+            opposite = price - slope
+            opposite[-1] = 0
+            return value, np.stack([price + slope, opposite]).ravel()
 
+        least = np.zeros((2, *begin.shape))
+        least[0, -1] = -np.inf
         found = minimize(
             loss,
-            np.asarray(begin, np.float64).ravel(),
+            np.stack([above, (-below).clip(0)]).ravel(),
             jac=True,
             method="L-BFGS-B",
-            options={"maxiter": PASSES, "gtol": tolerance, "ftol": 1e-9},
+            bounds=Bounds(least.ravel(), np.inf),
+            options=options,
         )
-        weights = found.x.reshape(shape).astype(np.float32)
-        return Solution(coefficients=weights, converged=bool(found.success))
+        up, down = found.x.reshape(2, *begin.shape)
+        return found, up - down
 
-
-class SparseProblem:
-    """The same with an L1 penalty, which leaves features out. Each fit starts from the last one."""
-
-    def __init__(self, rows: Floats, labels: Labels, classes: int, seed: int) -> None:
-        self.rows, self.labels, self.classes = rows, labels, classes
-        self._path = LogisticRegression(
-            solver="saga", l1_ratio=1.0, tol=1e-3, warm_start=True, random_state=seed
-        )
-
-    def fit(self, strength: float, *, passes: int) -> Solution:
-        """Fit in at most so many `passes`."""
-        self._path.set_params(C=strength, max_iter=passes)
-        self._path.fit(self.rows, self.labels)
-        ended = int(self._path.n_iter_.max()) < passes
-        weights = np.concatenate([self._path.coef_.T, self._path.intercept_[None]])
-        if self.classes == 2:
-            weights = np.concatenate([-weights / 2, weights / 2], axis=1)
-        return Solution(coefficients=weights.astype(np.float32), converged=ended)
+    def _loss(self, weights: Floats) -> tuple[float, Floats]:
+        """The mean negative log likelihood and its slope, float64."""
+        weights = weights.astype(np.float32)
+        logits = self.rows @ weights[:-1] + weights[-1]
+        logits -= logits.max(1, keepdims=True)
+        own = logits[self._picked, self.labels]
+        np.exp(logits, out=logits)
+        sums = logits.sum(1, keepdims=True)
+        away = (logits / sums - self._wanted) / len(self.rows)
+        slope = np.empty(weights.shape)
+        slope[:-1] = self._columns @ away
+        slope[-1] = away.sum(0)
+        return float((np.log(sums[:, 0]) - own).mean(dtype=np.float64)), slope
 
 
 def _softmax(logits: Floats) -> Floats:
