@@ -74,9 +74,11 @@ def record(network: nn.Module, *inputs: Tensor, name: str = "", training: bool =
     network = getattr(network, "_orig_mod", network)  # what torch.compile wrapped
     title = name or type(network).__name__
     modules = dict(network.named_modules())
-    stored = _meta_tensors(network, title)
-    moved = any(value is not stored[key] for key, value in _named_tensors(network))
-    tape = Tape(modules, {key: stored[key] for key, _ in network.named_parameters()})
+    parameters = dict(network.named_parameters())
+    given = {**parameters, **dict(network.named_buffers())}
+    stored = _meta_tensors(given, title)
+    moved = any(value is not stored[key] for key, value in given.items())
+    tape = Tape(modules, {key: stored[key] for key in parameters})
     arguments = [tape.add_input(torch.empty_like(value, device="meta")) for value in inputs]
     try:
         with _mode(modules, training), torch.no_grad(), tape.following_modules(), tape:
@@ -89,18 +91,13 @@ def record(network: nn.Module, *inputs: Tensor, name: str = "", training: bool =
         raise
     except Exception as error:
         raise _explain(error, tape, title, modules, inputs) from error
-    return _finish(tape, network, modules, title, inputs, outputs)
+    return _finish(tape, parameters, modules, title, inputs, outputs)
 
 
-def _named_tensors(network: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    yield from network.named_parameters()
-    yield from network.named_buffers()
-
-
-def _meta_tensors(network: nn.Module, title: str) -> dict[str, Tensor]:
+def _meta_tensors(given: Mapping[str, Tensor], title: str) -> dict[str, Tensor]:
     """Give every parameter and buffer as a meta tensor: itself where it is one already."""
     found: dict[str, Tensor] = {}
-    for key, value in _named_tensors(network):
+    for key, value in given.items():
         if isinstance(value, UninitializedParameter | UninitializedBuffer):
             raise NetworkError(
                 f"{title}, '{key}'",
@@ -154,7 +151,7 @@ def _explain(
 
 def _finish(  # noqa: PLR0917 - all that the forward left
     tape: Tape,
-    network: nn.Module,
+    parameters: Mapping[str, Tensor],
     modules: Modules,
     title: str,
     inputs: tuple[Tensor, ...],
@@ -185,7 +182,7 @@ def _finish(  # noqa: PLR0917 - all that the forward left
         nodes=nodes,
         outputs=outputs,
         modules=kinds,
-        parameters={key: value.numel() for key, value in network.named_parameters()},
+        parameters={key: value.numel() for key, value in parameters.items()},
         used=frozenset(tape.used),
     )
 

@@ -213,9 +213,7 @@ class GoogLeNet(nn.Module):
         self.fc = Linear(width, classes)
         self.aux1 = AuxiliaryHead(512, classes, batch_norm) if auxiliary else None
         self.aux2 = AuxiliaryHead(528, classes, batch_norm) if auxiliary else None
-        # The auxiliary classifiers, and the second layer of every attention gate.
-        last = [name for name, _ in self.named_modules() if name.endswith(".fc2")]
-        initialise(self, dict.fromkeys(last, 0.01))
+        initialise(self, {"aux1.fc2": 0.01, "aux2.fc2": 0.01})
 
     def trunk(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Give the maps after 4a and 4d, where the auxiliary heads sit, and after 5b."""
