@@ -35,8 +35,6 @@ from striate.report.transfer_curves import (
 )
 from striate.report.words import THIN, count, figure, percent, plural, power
 
-_PICTURED = 14  # two rows on a wide page
-
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
@@ -347,5 +345,5 @@ def _vectors(inputs: ReportInputs, margins: Mapping[str, Any]) -> list[Vector]:
             margin=f"{margin:.2f}".replace("-", "−"),
             wrong=margin < 0,
         )
-        for index, margin in margins["hardest"][:_PICTURED]
+        for index, margin in margins["hardest"]
     ]

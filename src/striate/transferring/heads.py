@@ -22,7 +22,7 @@ from striate.transferring import machines
 from striate.transferring.filling import copy_into, fill_standardise
 from striate.transferring.machines import Margins, fit_gaussian, fit_linear
 from striate.transferring.regression import Problem
-from striate.transferring.validation import Floats, Labels, Samples, Trial, search, threads
+from striate.transferring.validation import Floats, Labels, Map, Samples, Trial, search, threads
 from striate.zoo.heads import HEADS, Head, SoftmaxHead
 
 Penalty = Literal["l2", "l1"]
@@ -156,9 +156,10 @@ def _fit_softmax(samples: Samples, penalty: Penalty) -> FittedHead:
     strengths = STRENGTHS
     if sparse:
         strengths = L1_STRENGTHS * l1_min_c(samples.rows, samples.labels, loss="log")
-    trials, chosen, start = _try(samples, strengths.tolist(), sparse=sparse)
-    whole = Problem(samples.rows, samples.labels, samples.classes)
-    solution = whole.fit(chosen.strength, start, tolerance=1e-4, sparse=sparse)
+    with threads() as run:
+        trials, chosen, start = _try(samples, strengths.tolist(), run, sparse=sparse)
+        whole = Problem(samples.rows, samples.labels, samples.classes)
+        solution = whole.fit(chosen.strength, start, tolerance=1e-4, sparse=sparse)
     head = SoftmaxHead(samples.rows.shape[1], samples.classes)
     fill_standardise(head, samples)
     copy_into(head.linear.weight, solution.coefficients[:-1].T)
@@ -176,7 +177,7 @@ def _fit_softmax(samples: Samples, penalty: Penalty) -> FittedHead:
 
 
 def _try(
-    samples: Samples, strengths: list[float], *, sparse: bool
+    samples: Samples, strengths: list[float], run: Map[Any, Any], *, sparse: bool
 ) -> tuple[tuple[Trial, ...], Trial, Floats | None]:
     """The strengths tried, the best of them, and coefficients near those that all images give."""
     if not samples.folds:
@@ -201,7 +202,6 @@ def _try(
         return run(held, range(len(problems)))
 
     begin = BEGIN_L1 if sparse else BEGIN
-    with threads() as run:
-        found = search(samples, strengths, judge, by="loss", start=begin)
+    found = search(samples, strengths, judge, by="loss", start=begin)
     start = np.mean([known[found.best.strength] for known in solved], axis=0)
     return found.trials, found.best, start
