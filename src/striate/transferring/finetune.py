@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from torch import nn
 
@@ -22,6 +23,11 @@ from striate.zoo.transferred import Transferred
 #: What decay may take off the head's weights in one step. Very strong holds (a small C of few
 #: images) would otherwise overshoot zero, and momentum would make that grow.
 _MOST_DECAYED = 0.1
+
+
+FROZEN_REFERENCE = (
+    "Donahue et al. 2014, 'DeCAF' (arXiv 1310.1531); Razavian et al. 2014 (arXiv 1403.6382)"
+)
 
 
 def refuse_meaningless(options: TransferOptions) -> None:
@@ -90,6 +96,19 @@ def recipe_of(backbone: Backbone, data: Data, options: TransferOptions) -> Recip
     if options.batch_size is None:
         recipe = recipe.fitted_to(len(data.train))
     return recipe.with_changes(epochs=options.epochs, batch_size=options.batch_size)
+
+
+def frozen_recipe(fitted: FittedHead) -> dict[str, Any]:
+    """What stands for a recipe where nothing was trained step by step."""
+    head: dict[str, Any] = {
+        "kind": fitted.kind,
+        "penalty": fitted.penalty,
+        "strength": fitted.chosen.strength,
+        "folds": fitted.folds,
+    }
+    if fitted.chosen.width is not None:
+        head["width"] = fitted.chosen.width
+    return {"name": "frozen_backbone", "reference": FROZEN_REFERENCE, "head": head}
 
 
 def decay_of(fitted: FittedHead, rows: int, rate: float) -> float | None:

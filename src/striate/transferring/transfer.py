@@ -41,6 +41,7 @@ from striate.transferring.features import features
 from striate.transferring.finetune import (
     check_stages,
     decay_of,
+    frozen_recipe,
     recipe_of,
     refuse_meaningless,
     train_on,
@@ -53,10 +54,6 @@ from striate.zoo.transferred import Transferred
 
 #: Heads are compared on so many training images at most: that tells them apart, and costs seconds.
 COMPARED = 1_000
-
-FROZEN_REFERENCE = (
-    "Donahue et al. 2014, 'DeCAF' (arXiv 1310.1531); Razavian et al. 2014 (arXiv 1403.6382)"
-)
 
 
 def transfer(options: TransferOptions, watcher: Watcher | None = None) -> Transfer:
@@ -327,7 +324,7 @@ class _Work:
             classes=data.classes,
             in_channels=shape[0],
             preprocessing=backbone.preprocessing,
-            recipe=_frozen_recipe(fitted) if trained is None else trained.to_dict(),
+            recipe=frozen_recipe(fitted) if trained is None else trained.to_dict(),
             data=origin_of(data, options.val_fraction),
             transfer={
                 "spec": backbone.spec,
@@ -350,19 +347,6 @@ class _Work:
             started=datetime.now(UTC).isoformat(timespec="seconds"),
             versions=versions(),
         )
-
-
-def _frozen_recipe(fitted: FittedHead) -> dict[str, Any]:
-    """What stands for a recipe where nothing was trained step by step."""
-    head: dict[str, Any] = {
-        "kind": fitted.kind,
-        "penalty": fitted.penalty,
-        "strength": fitted.chosen.strength,
-        "folds": fitted.folds,
-    }
-    if fitted.chosen.width is not None:
-        head["width"] = fitted.chosen.width
-    return {"name": "frozen_backbone", "reference": FROZEN_REFERENCE, "head": head}
 
 
 def some(labels: NDArray[np.int64], most: int, seed: int) -> NDArray[np.int64]:
