@@ -39,9 +39,10 @@ BEGIN = 2
 #: Widths of the Gaussian kernel, in units of 1 / features: squared distances between standardised
 #: embeddings are about twice their length.
 WIDTHS = (0.25, 1.0)
-#: The kernel is held in memory. With its folds' parts, or its copy for the machines that are kept,
-#: that takes 4 + 8 bytes for each pair of rows, and 8 more while a Gaussian one is made.
-MOST_KERNEL_ROWS = 12_000
+#: The kernel is held in memory. With the distances that a Gaussian one is made of, and with parts
+#: of it or a copy in float64, as scikit-learn takes them, that is up to 20 bytes for each pair of
+#: rows: 2 GB for this many.
+MOST_KERNEL_ROWS = 10_000
 #: Bytes up to which the parts of all folds are kept; else those of the two in use.
 _ALL_PARTS = 2**28
 #: Hardest support vectors that are named: two rows of pictures on a wide page.
