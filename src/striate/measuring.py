@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import shlex
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from striate.console import counting
 from striate.errors import Interrupted, RunError
+from striate.runs.files import FULL
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,13 +78,25 @@ def evaluate_own(
     The figures are kept in the run, and its report is made anew. `found` are the probabilities of
     these images, (images, classes), where they are known already.
     """
+    evaluation, found = _measure(run, data, workers=workers, progress=progress, found=found)
+    _report(run, data, evaluation, found)
+    return evaluation
+
+
+def _measure(
+    run: Run,
+    data: Data,
+    *,
+    workers: int | None,
+    progress: bool,
+    found: NDArray[np.float32] | None,
+) -> tuple[Evaluation, NDArray[np.float32]]:
+    """The figures of `run`, which are kept in it, and the probabilities that they are made of."""
     import torch
 
-    from striate.data.check import summary
     from striate.data.scan import threads
     from striate.evaluation.metrics import measure
     from striate.evaluation.predict import probabilities
-    from striate.report.build import write_report
     from striate.runs import run as names
     from striate.runs.files import write_atomically
 
@@ -99,8 +114,14 @@ def evaluate_own(
         run.path / names.EVALUATION, json.dumps(evaluation.to_json(), indent=1).encode()
     )
     _keep_samples(run, data)
+    return evaluation, found
+
+
+def _report(run: Run, data: Data, evaluation: Evaluation, found: NDArray[np.float32]) -> None:
+    from striate.data.check import summary
+    from striate.report.build import write_report
+
     write_report(run, data, evaluation, found, summary(data, statistics=not run.config.transfer))
-    return evaluation
 
 
 def _keep_samples(run: Run, data: Data) -> None:
@@ -151,21 +172,26 @@ def finish_transfer(
     """
     from striate.transferring.result import TransferResult
 
-    run = made.run
+    run, data = made.run, made.data
     try:
-        evaluation = evaluate_own(
-            run, made.data, workers=workers, progress=progress, found=made.probabilities
+        evaluation, found = _measure(
+            run, data, workers=workers, progress=progress, found=made.probabilities
         )
+        # A capture keeps one processor busy, and pictures another.
+        with ThreadPoolExecutor(1, thread_name_prefix="striate-report") as pool:
+            reported = pool.submit(_report, run, data, evaluation, found)
+            file = _exported(run) if export else None
+        reported.result()
     except KeyboardInterrupt as stop:
+        way_on = shlex.quote(str(run.path))
         raise Interrupted(
-            f"in the final evaluation; the run is whole: striate evaluate {run.path}"
+            f"at the end; the run is whole: striate evaluate {way_on}, striate export {way_on}"
         ) from stop
-    file = None
-    if export:
-        try:
-            file = _exported(run)
-        except KeyboardInterrupt as stop:
-            raise Interrupted(f"while exporting; go on with: striate export {run.path}") from stop
+    except RunError as error:
+        if error.why != FULL:
+            raise
+        remedy = f"free some space; the run is whole: striate evaluate {run.path}"
+        raise RunError(error.what, FULL, remedy) from error
     return TransferResult.of(made, evaluation, file)
 
 
@@ -173,12 +199,13 @@ def _exported(run: Run) -> Path:
     """The ONNX file of `run`, captured in the quickest way that proves to be right.
 
     A trace takes a tenth of the time that torch.export does. What it may get wrong, a decision that
-    hangs on the size of an image, is found when the file is verified.
+    hangs on the size of an image, is found when the file is verified: on half of the kept images,
+    which differ in size, since every size costs the engines as much as another compilation.
     """
     from striate.deploy.export import export_run
     from striate.errors import ExportError
 
-    target, images = run.path / f"{run.config.stem}.onnx", samples(run)
+    target, images = run.path / f"{run.config.stem}.onnx", samples(run)[::2]
     try:
         return export_run(run, target, images, capture="trace").file
     except ExportError:

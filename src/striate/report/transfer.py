@@ -23,7 +23,7 @@ from striate.report.charts import (
     line_chart,
 )
 from striate.report.inputs import ReportInputs
-from striate.report.pictures import LARGE, picture
+from striate.report.pictures import LARGE, pictures
 from striate.report.svg import Scale, element, whole_steps
 from striate.report.transfer_curves import (
     TITLES,
@@ -336,14 +336,16 @@ def _vectors(inputs: ReportInputs, margins: Mapping[str, Any]) -> list[Vector]:
     images = inputs.train
     if images is None:
         return []
+    indices = [int(index) for index, _ in margins["hardest"]]
+    sources = pictures(inputs, indices, LARGE, images)
     return [
         Vector(
-            source=picture(inputs, index, LARGE, images),
+            source=source,
             name=str(images.names[index]),
             file=PurePath(images.names[index]).name,
             true=inputs.evaluation.classes[int(images.labels[index])],
             margin=f"{margin:.2f}".replace("-", "−"),
             wrong=margin < 0,
         )
-        for index, margin in margins["hardest"]
+        for (index, margin), source in zip(margins["hardest"], sources, strict=True)
     ]

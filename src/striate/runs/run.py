@@ -85,7 +85,7 @@ class Run:
         RunError: the weights are missing, damaged, altered, or those of another run.
         NetworkError: it is built on a library's network, and the library is not installed.
         """
-        from striate.runs.networks import make_network
+        from striate.runs.networks import network_with
         from striate.runs.weights import read_weights
 
         weights, stamp = read_weights(self.path / WEIGHTS)
@@ -95,9 +95,8 @@ class Run:
                 f"does not belong to the {CONFIG} beside it: one of them was altered or replaced",
                 "restore both from one copy of the run",
             )
-        network = make_network(self.config)
         try:
-            network.load_state_dict(weights)
+            network = network_with(self.config, weights)
         except RuntimeError as error:
             # Our own networks keep their weights' names; another library's may not.
             raise RunError(

@@ -26,11 +26,12 @@ from striate.errors import NetworkError, StriateError, WeightsError
 from striate.runs.run import Run, is_run_folder
 from striate.runs.weights import digest
 from striate.transferring.normalisation import contradicted
+from striate.zoo.libraries import fetch, imagenet_classes, preprocessing_of
 from striate.zoo.mapping import ORIGINS, Origin, Source
 from striate.zoo.resolve import PREFIXES, resolve
 from striate.zoo.transferred import Headless, Transferred
 from striate.zoo.weight_files import fit, read_state_dict
-from striate.zoo.weights import create_with, fetch, imagenet_classes, preprocessing_of
+from striate.zoo.weights import create_with
 
 # torchvision's weights for these were trained on images from -1 to 1, which its networks make of
 # what its transforms give, but only if told so; the pre-processing can do it as well.

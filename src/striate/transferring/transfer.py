@@ -154,6 +154,8 @@ class _Work:
         held = data.val if data.test is None else data.test
         timing, of_train, of_held = self._features(backbone, data.train, held)
         fitted = self._fit(options.head, of_train, data.train.labels, data.classes)
+        if fitted.note:
+            self.watcher.note(fitted.note)
         timing = replace(timing, head_seconds=fitted.seconds)
         network = Transferred(backbone.network, fitted.head).eval()
         story: dict[str, Any] = {
