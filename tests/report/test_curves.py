@@ -58,6 +58,19 @@ def test_the_lesson_tells_of_learning_by_heart(make_inputs: Make, make_epoch: Li
     assert "2.5 points above validation accuracy" in said  # 1 - 0.5/4 against 1 - 0.6/4
 
 
+def test_a_fitted_head_that_training_made_worse_was_not_learnt_by_heart(
+    make_inputs: Make, make_epoch: Line
+) -> None:
+    lines = [make_epoch(i) for i in range(1, 4)]
+    for number, (line, loss) in enumerate(zip(lines, (0.5, 0.6, 0.7), strict=True)):
+        line["epoch"] = number
+        line["validation"]["loss"] = loss
+    said = curves.lesson(make_inputs(metrics=lines))
+    assert "lowest before the first epoch" in said
+    assert "no better than the fitted head alone" in said
+    assert "by heart" not in said
+
+
 def test_trust_compares_confidence_with_accuracy() -> None:
     labels = np.zeros(100, int)
     for confidence, right, word in [

@@ -214,8 +214,10 @@ def lesson(inputs: ReportInputs) -> str:
             "which is taken on augmented images during the epoch."
         )
     if held[-1][1] > 1.1 * lowest[1]:
-        said += (
-            f" From there the validation loss rose by {percent(held[-1][1] / lowest[1] - 1, 0)}: "
-            "the network began to learn its training images by heart."
-        )
+        # A fitted head starts at its best: what rises from there is no sign of learning by heart.
+        why = "the network began to learn its training images by heart"
+        if not lowest[0]:
+            why = "training did no better than the fitted head alone"
+        rise = percent(held[-1][1] / lowest[1] - 1, 0)
+        said += f" From there the validation loss rose by {rise}: {why}."
     return said

@@ -1,4 +1,7 @@
-"""Fitting a head to embeddings: softmax regression and support vector machines, by scikit-learn.
+"""Fitting a head to embeddings: softmax regression and support vector machines.
+
+The machines are scikit-learn's (`machines.py`); the regression is its loss by SciPy's optimiser
+(`regression.py`), held to scikit-learn's own answers by the tests.
 
 Everything is decided on the training images alone. How strongly a head is held back is chosen by
 stratified cross-validation (see `striate.transferring.validation`); the scores that each image was
