@@ -14,7 +14,7 @@ In turn, each in a fresh process and ours with a fresh cache:
 
 ``python benchmarks/transfer.py DATA --own-backbone RUN [--classes a b] [--images 10 50 200]``: the
 network of a run of ours carried over to DATA, frozen and trained further, against the same network
-from scratch, at several numbers of training images a class.
+from scratch and from the run's weights, at several numbers of training images a class.
 """
 
 from __future__ import annotations
@@ -162,15 +162,15 @@ def own_backbone(given: argparse.Namespace, folder: Path) -> dict[str, Any]:
         here = folder / str(images)
         chosen = str(part_of(data, here / "images", classes, images))
         carried = ["transfer", chosen, "--backbone", given.own_backbone, "--no-export"]
+        size = run["preprocessing"]["height"]
+        anew = ["train", chosen, "--net", run["network"], "--size", size]
         row: dict[str, Any] = {"images": images}
         for name, arguments in {
             "frozen": [*carried],
             "trained_further": [*carried, "--freeze", "none"],
             "half_frozen": [*carried, "--freeze", str(given.freeze)],
-            "from_scratch": [
-                "train", chosen, "--net", run["network"],
-                "--size", run["preprocessing"]["height"],
-            ],
+            "from_scratch": [*anew],
+            "from_its_weights": [*anew, "--weights", f"{given.own_backbone}/model.safetensors"],
         }.items():  # fmt: skip
             seconds, found = striate(*arguments, "--out", here / name, cache=here / "cache")
             row[name] = {"top1": found["top1"], "seconds": seconds, "interval": found["interval"]}

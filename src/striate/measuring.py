@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from striate.console import counting
@@ -78,25 +77,13 @@ def evaluate_own(
     The figures are kept in the run, and its report is made anew. `found` are the probabilities of
     these images, (images, classes), where they are known already.
     """
-    evaluation, found = _measure(run, data, workers=workers, progress=progress, found=found)
-    _report(run, data, evaluation, found)
-    return evaluation
-
-
-def _measure(
-    run: Run,
-    data: Data,
-    *,
-    workers: int | None,
-    progress: bool,
-    found: NDArray[np.float32] | None,
-) -> tuple[Evaluation, NDArray[np.float32]]:
-    """The figures of `run`, which are kept in it, and the probabilities that they are made of."""
     import torch
 
+    from striate.data.check import summary
     from striate.data.scan import threads
     from striate.evaluation.metrics import measure
     from striate.evaluation.predict import probabilities
+    from striate.report.build import write_report
     from striate.runs import run as names
     from striate.runs.files import write_atomically
 
@@ -114,14 +101,8 @@ def _measure(
         run.path / names.EVALUATION, json.dumps(evaluation.to_json(), indent=1).encode()
     )
     _keep_samples(run, data)
-    return evaluation, found
-
-
-def _report(run: Run, data: Data, evaluation: Evaluation, found: NDArray[np.float32]) -> None:
-    from striate.data.check import summary
-    from striate.report.build import write_report
-
     write_report(run, data, evaluation, found, summary(data, statistics=not run.config.transfer))
+    return evaluation
 
 
 def _keep_samples(run: Run, data: Data) -> None:
@@ -172,16 +153,12 @@ def finish_transfer(
     """
     from striate.transferring.result import TransferResult
 
-    run, data = made.run, made.data
+    run = made.run
     try:
-        evaluation, found = _measure(
-            run, data, workers=workers, progress=progress, found=made.probabilities
+        evaluation = evaluate_own(
+            run, made.data, workers=workers, progress=progress, found=made.probabilities
         )
-        # A capture keeps one processor busy, and pictures another.
-        with ThreadPoolExecutor(1, thread_name_prefix="striate-report") as pool:
-            reported = pool.submit(_report, run, data, evaluation, found)
-            file = _exported(run) if export else None
-        reported.result()
+        file = _exported(run) if export else None
     except KeyboardInterrupt as stop:
         way_on = shlex.quote(str(run.path))
         raise Interrupted(

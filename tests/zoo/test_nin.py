@@ -1,4 +1,4 @@
-"""NiN: what embed gives, which sizes it takes, how it starts, that it learns."""
+"""NiN: what embed gives, which sizes it takes, how it starts."""
 
 import pytest
 import torch
@@ -38,21 +38,3 @@ def test_layers_start_with_the_deviations_of_the_authors_files() -> None:
             wanted = 0.01 if name in ("conv1", "conv3", "cccp8") else 0.05
             assert abs(float(layer.weight.detach().std()) / wanted - 1) < 0.03, name
             assert not layer.bias.any()
-
-
-def test_eight_images_are_learnt_by_heart() -> None:
-    torch.manual_seed(1)  # with some seeds a class's map is zero everywhere from the start
-    network = create("nin_cifar", classes=2, dropout=0.0).train()
-    images, labels = torch.randn(8, 3, 12, 12), torch.tensor([0, 1] * 4)
-    optimiser = torch.optim.Adam(network.parameters(), lr=1e-3)
-    for step in range(40):
-        loss = F.cross_entropy(network(images), labels)
-        optimiser.zero_grad()
-        loss.backward()
-        if step == 0:
-            for key, parameter in network.named_parameters():
-                assert parameter.grad.abs().sum() > 0, key
-        optimiser.step()
-        if loss < 0.1:
-            break
-    assert loss < 0.1

@@ -1,4 +1,4 @@
-"""The residual family: variants, starts, gradients, learning, capture, and what the papers say."""
+"""The residual family: variants, starts, capture, and what the papers say."""
 
 import io
 
@@ -7,7 +7,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-import striate
 from striate.anatomy.record import record
 from striate.anatomy.table import table
 from striate.errors import NetworkError
@@ -19,16 +18,16 @@ from striate.zoo.preact_resnet import CifarPreActResNet, PreActResNet
 from striate.zoo.resnet import Form, ResNet
 from striate.zoo.resnet_cifar import CifarResNet
 
-NAMES = {  # an image size of each that is quick
-    "plain18": 32,
-    "plain20": 16,
-    "preact_resnet110": 8,
-    "se_resnet50": 32,
-    "cbam_resnet50": 32,
-    "darknet53": 32,
-    "cspdarknet53": 32,
-    "hrnet_w18": 32,
-}
+NAMES = (
+    "plain18",
+    "plain20",
+    "preact_resnet110",
+    "se_resnet50",
+    "cbam_resnet50",
+    "darknet53",
+    "cspdarknet53",
+    "hrnet_w18",
+)
 
 
 def on_meta(name: str, **variant: object) -> nn.Module:
@@ -227,27 +226,6 @@ def test_darknets_slope_is_a_tenth_and_timms_a_hundredth() -> None:
         for suffix, slope in (("", 0.1), ("_timm", 0.01)):
             layers = on_meta(name + suffix).modules()
             assert {x.slope for x in layers if isinstance(x, darknet.Unit)} == {slope}
-
-
-@pytest.mark.usefixtures("narrow")
-@pytest.mark.parametrize(("name", "size"), NAMES.items())
-def test_eight_images_are_learnt_and_gradients_reach_every_parameter(name: str, size: int) -> None:
-    torch.manual_seed(0)
-    network = striate.create(name, classes=2).train()
-    images, labels = torch.randn(8, 3, size, size), torch.arange(8) % 2
-    optimiser = torch.optim.SGD(network.parameters(), lr=0.02, momentum=0.9)
-    for step in range(40):
-        loss = F.cross_entropy(network(images), labels)
-        optimiser.zero_grad()
-        loss.backward()
-        if step == 0:
-            for key, parameter in network.named_parameters():
-                assert parameter.grad is not None, key
-                assert parameter.grad.abs().sum() > 0, key
-        optimiser.step()
-        if loss < 0.1:
-            break
-    assert loss < 0.1
 
 
 FORMS = {

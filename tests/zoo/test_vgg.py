@@ -1,4 +1,4 @@
-"""The paper's two lesser columns, A-LRN and C, and that the family learns."""
+"""The paper's two lesser columns, A-LRN and C."""
 
 import pytest
 import torch
@@ -50,18 +50,3 @@ def test_gradients_reach_every_parameter(name: str) -> None:
     F.cross_entropy(network(torch.randn(4, 3, 32, 32)), torch.tensor([0, 1, 0, 1])).backward()
     for key, parameter in network.named_parameters():
         assert parameter.grad.abs().sum() > 0, key
-
-
-def test_eight_images_are_learnt_by_heart() -> None:
-    torch.manual_seed(0)
-    network = narrow("vgg11_bn")
-    images, labels = torch.randn(8, 3, 32, 32), torch.tensor([0, 1] * 4)
-    optimiser = torch.optim.Adam(network.parameters(), lr=1e-3)
-    for _ in range(20):
-        loss = F.cross_entropy(network(images), labels)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        if loss < 0.1:
-            break
-    assert loss < 0.1
