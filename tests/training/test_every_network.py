@@ -49,6 +49,9 @@ def test_two_steps(known: Entry, four: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     options = ["--net", known.name, "--epochs", "1", "--batch-size", "2", "--workers", "0"]
     options += ["--size", str(smallest(known)), "--precision", "float32", "--out", str(run)]
+    # Of all, 110 plain layers are what the paper could not train: `modern`'s rate for two images
+    # makes their evaluation overflow, the paper's own recipe does not.
+    options += ["--recipe", "classic"] * (known.name == "plain110")
     done = subprocess.run(
         [sys.executable, "-m", "striate", "train", str(four), *options],
         capture_output=True,
