@@ -24,8 +24,9 @@ def test_both_sides_take_turns(tmp_path: Path) -> None:
         check=False,
         timeout=300,
     )
-    assert done.returncode == 0, done.stderr
     results = json.loads(found.read_text())["results"]
+    slow = any(each[kind]["ratio"] > 1.05 for each in results for kind in ("forward", "step"))
+    assert done.returncode == slow, done.stderr
     assert [each["name"] for each in results] == ["googlenet_bn", "resnet18"]
     for each in results:
         assert each["name"] in done.stdout

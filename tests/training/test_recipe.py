@@ -48,6 +48,15 @@ def test_modern_adapts_to_networks_without_batch_norm_and_to_grey_images() -> No
     assert not plain.augmentation.mirror
 
 
+def test_vgg_with_batch_norm_takes_a_tenth_of_the_rate_and_without_it_the_others_recipe() -> None:
+    with_norm = load_recipe("modern", **{**WHO, "family": "vgg"})
+    without = load_recipe("modern", **{**WHO, "family": "vgg", "normalised": False})
+    assert (with_norm.optimiser.name, with_norm.optimiser.rate) == ("sgd", 0.01)
+    assert with_norm.gradient.clip_norm == 1.0
+    assert without.optimiser.name == "adamw"
+    assert load_recipe("modern", **WHO).optimiser.rate == 0.1
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -309,8 +309,9 @@ def load_recipe(
     small: whether the network sees at most 64 pixels a side. A recipe's ``[small]`` table is laid
         over the rest where it does.
 
-    A recipe's ``[family.NAME]`` table is laid over the rest for the networks of that family. All
-    these tables are checked, whether they hold or not.
+    A recipe's ``[family.NAME]`` table is laid over the rest for the networks of that family, and
+    ``[family.NAME_bn]`` for those of them with batch norm. All these tables are checked, whether
+    they hold or not.
 
     Raises
     ------
@@ -328,6 +329,7 @@ def load_recipe(
         "small": small,
         "grey": grey,
         f"family.{family}": True,
+        f"family.{family}_bn": normalised,
     }
     overlays = _take_overlays(table, where)
     recipe = Recipe.from_dict(table, where)
@@ -354,6 +356,7 @@ def _take_overlays(table: dict[str, Any], where: str) -> dict[str, dict[str, Any
         remedy = "write [family.NAME] before the values"
         raise RecipeError(f"{where}: family = {families!r}", "must be a table", remedy)
     names = {entry.family for entry in entries()}
+    names |= {f"{family}_bn" for family in names}
     for family, values in families.items():
         if family not in names:
             raise RecipeError(
