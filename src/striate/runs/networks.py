@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import nullcontext
 
 from torch import Tensor, nn
 
-from striate.errors import StriateError
 from striate.runs.config import RunConfig
-from striate.zoo.create import create
 from striate.zoo.heads import make_head
-from striate.zoo.resolve import resolve, weightless
+from striate.zoo.resolve import resolve
 from striate.zoo.transferred import Headless, Transferred
 
 
@@ -26,28 +23,24 @@ def network_with(config: RunConfig, weights: Mapping[str, Tensor]) -> nn.Module:
     RuntimeError: `weights` do not fit, as PyTorch says it.
     NetworkError: as for `make_network`.
     """
-    try:
-        network = make_network(config, device="meta")
-    except StriateError:
-        raise
-    except Exception:  # a constructor that reads values; it is made with them below
-        network = None
-    if network is not None:
-        # Copies: a file's bytes do not stand where memory would have been allocated.
-        network.load_state_dict({k: v.clone() for k, v in weights.items()}, assign=True)
-        if not any(each.is_meta for each in (*network.parameters(), *network.buffers())):
-            return network
-    network = make_network(config)
-    network.load_state_dict(weights)
+    network = make_network(config, device="meta")
+    # Copies: a file's bytes do not stand where memory would have been allocated.
+    network.load_state_dict({name: value.clone() for name, value in weights.items()}, assign=True)
+    if any(each.is_meta for each in (*network.parameters(), *network.buffers())):
+        network = make_network(config)
+        network.load_state_dict(weights)
     return network
 
 
 def make_network(config: RunConfig, device: str = "cpu") -> nn.Module:
-    """The network that `config` describes, with initial weights, on the CPU or without on ``meta``.
+    """The network that `config` describes, with initial weights.
 
-    A transferred one is a backbone, made of ``transfer.spec`` and ``transfer.options`` as
-    `striate.zoo.resolve.resolve` takes them, whose layer ``transfer.classifier`` was taken out, and
-    a head of the sizes in ``transfer.head``.
+    On the CPU, or on `device` as `striate.zoo.resolve.resolve` takes it: ``meta`` for none where
+    the network can be made without.
+
+    A transferred one is a backbone, made of ``transfer.spec`` and ``transfer.options`` as `resolve`
+    takes them, whose layer ``transfer.classifier`` was taken out, and a head of the
+    sizes in ``transfer.head``.
 
     Raises
     ------
@@ -55,12 +48,12 @@ def make_network(config: RunConfig, device: str = "cpu") -> nn.Module:
     """
     transfer = config.transfer
     if not transfer:
-        with weightless() if device == "meta" else nullcontext():
-            return create(
-                config.network,
-                classes=len(config.classes),
-                in_channels=config.in_channels,
-                **config.variant,
-            )
+        return resolve(
+            config.network,
+            device=device,
+            classes=len(config.classes),
+            in_channels=config.in_channels,
+            **config.variant,
+        ).network
     backbone = resolve(transfer["spec"], device=device, **transfer["options"]).network
     return Transferred(Headless(backbone, transfer["classifier"]), make_head(**transfer["head"]))
