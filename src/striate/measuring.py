@@ -167,7 +167,8 @@ def finish_transfer(
     except RunError as error:
         if error.why != FULL:
             raise
-        remedy = f"free some space; the run is whole: striate evaluate {run.path}"
+        way_on = shlex.quote(str(run.path))
+        remedy = f"free some space; the run is whole: striate evaluate {way_on}"
         raise RunError(error.what, FULL, remedy) from error
     return TransferResult.of(made, evaluation, file)
 

@@ -48,9 +48,8 @@ def cache(
     if as_json:
         print(json.dumps(found.to_json(), indent=1))
         return
-    said = found.summary().splitlines()
     console = Console(highlight=False)
-    for line in said[: len(said) - len(found.kept)]:
+    for line in found.heading():
         console.print(Text(line))
     if found.kept:
         _show(console, found.kept)

@@ -57,8 +57,8 @@ class CacheReport:
             "freed": self.freed,
         }
 
-    def summary(self) -> str:
-        """A few lines for people."""
+    def heading(self) -> list[str]:
+        """Lines for people about all of it together."""
         lines = []
         if self.pruned:
             sets = _plural(len(self.removed), "set of features", "sets of features")
@@ -73,6 +73,11 @@ class CacheReport:
             sources = _plural(images, "source", "sources")
             compared = _plural(heads, "head", "heads")
             lines.append(f"{sources} of images found sound, {compared} compared")
+        return lines
+
+    def summary(self) -> str:
+        """The heading, and a line for each way of computing features."""
+        lines = self.heading()
         for one in self.kept:
             used = time.strftime("%Y-%m-%d %H:%M", time.localtime(one.used))
             lines.append(
