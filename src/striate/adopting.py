@@ -56,9 +56,9 @@ def adopt(
     import torch
 
     from striate.runs import run as names
-    from striate.runs.files import make_folder
     from striate.runs.run import Run, is_run_folder
     from striate.runs.weights import write_weights
+    from striate.support.files import make_folder
     from striate.training.pretrained import record
     from striate.zoo.create import create
     from striate.zoo.weights import create_with
@@ -163,7 +163,7 @@ def _write_samples(folder: Path) -> None:
     from safetensors.numpy import save
 
     from striate.measuring import LARGEST_SAMPLE, SAMPLES
-    from striate.runs.files import write_atomically
+    from striate.support.files import write_atomically
 
     kept: dict[str, NDArray[np.uint8]] = {}
     for photograph in PHOTOGRAPHS:

@@ -301,7 +301,7 @@ def view(
 
 def _write(path: Path, text: str) -> Path:
     """Write `text` to `path`, whole or not at all; returns the path resolved."""
-    from striate.runs.files import write_atomically
+    from striate.support.files import write_atomically
 
     target = path.expanduser().resolve()
     try:

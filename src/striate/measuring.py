@@ -6,9 +6,9 @@ import json
 import shlex
 from typing import TYPE_CHECKING
 
-from striate.console import counting
 from striate.errors import Interrupted, RunError
-from striate.runs.files import FULL
+from striate.support.files import FULL
+from striate.support.progress import counting
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,7 +85,7 @@ def evaluate_own(
     from striate.evaluation.predict import probabilities
     from striate.report.build import write_report
     from striate.runs import run as names
-    from striate.runs.files import write_atomically
+    from striate.support.files import write_atomically
 
     images = data.val if data.test is None else data.test
     if found is None:
@@ -111,7 +111,7 @@ def _keep_samples(run: Run, data: Data) -> None:
     from PIL import Image
     from safetensors.numpy import save
 
-    from striate.runs.files import write_atomically
+    from striate.support.files import write_atomically
 
     chosen = np.linspace(0, len(data.val) - 1, min(SAMPLED, len(data.val))).astype(int)
     kept = {}

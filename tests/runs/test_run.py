@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from striate.data.preprocessing import Preprocessing
 from striate.errors import RunError
 from striate.runs.config import DataOrigin, RunConfig, escaped, unescaped
-from striate.runs.files import make_folder
 from striate.runs.run import CONFIG, EVALUATION, METRICS, WEIGHTS, Run, is_run_folder
 from striate.runs.weights import digest, read_weights, write_weights
+from striate.support.files import make_folder
 from striate.zoo.create import create
 
 CLASSES = ("<b>rosé's</b>", '"tulip"', "玫瑰")

@@ -16,7 +16,7 @@ import striate
 from striate.errors import Interrupted, RecipeError, TrainingError
 from striate.runs import run as names
 from striate.runs import weights
-from striate.runs.files import write_atomically
+from striate.support.files import write_atomically
 from striate.training import checkpoint, loop
 from striate.training.distributed import Group
 from striate.training.losses import Criterion

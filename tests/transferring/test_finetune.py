@@ -16,8 +16,8 @@ from safetensors.torch import load_file
 import striate
 from striate.errors import Interrupted, RunError, StriateError
 from striate.measuring import finish_transfer
-from striate.runs.files import FULL
 from striate.runs.run import STATE, WEIGHTS, Run
+from striate.support.files import FULL
 from striate.training import loop
 from striate.training.freezing import SLOWER, Freezing, check_thawing, stages_of
 from striate.training.optimisers import make_optimiser

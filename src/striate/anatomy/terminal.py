@@ -16,6 +16,7 @@ from striate.anatomy.explain import Explanation, Sight
 from striate.anatomy.formulas import Line, by, human_bytes, human_count
 from striate.anatomy.table import Table
 from striate.anatomy.text import HEADINGS, cells, geometry, pair, totals
+from striate.support.text import printable
 
 EIGHTHS = " ▏▎▍▌▋▊▉"
 #: From so many columns on, counts are given to the last digit.
@@ -57,7 +58,7 @@ def show_table(table: Table, console: Console) -> None:
         rows = [row[:3] + row[4:] for row in rows]
         del heads[3]
     for row in rows:
-        row[0] = _printable(row[0])
+        row[0] = printable(row[0])
     widths = [max(map(cell_len, column)) for column in zip(heads, *rows, strict=False)]
     if narrow:
         widths[1] = min(widths[1], 16)
@@ -82,7 +83,7 @@ def show_table(table: Table, console: Console) -> None:
         grid.add_row(
             Text(shorten(row[0], widths[0])), *(Text(cell) for cell in row[1:]), drawn, style=style
         )
-    console.print(Text(f"{_printable(table.network)}   input {by(table.input)}", style="bold"))
+    console.print(Text(f"{printable(table.network)}   input {by(table.input)}", style="bold"))
     console.print(grid)
     _pairs(totals(table), console)
 
@@ -99,33 +100,29 @@ def _brief(operator: str) -> str:
     return words.get(operator, operator)
 
 
-def _printable(text: str) -> str:
-    return "".join(each if each.isprintable() else "�" for each in text)
-
-
 def _pairs(pairs: Sequence[tuple[str, str]], console: Console) -> None:
     grid = Grid.grid(padding=(0, 2, 0, 0))
     grid.add_column(style="bold", no_wrap=True)
     grid.add_column()
     for name, text in pairs:
-        grid.add_row(name, Text(_printable(text)))
+        grid.add_row(name, Text(printable(text)))
     console.print()
     console.print(grid)
 
 
 def show_explanation(found: Explanation, console: Console) -> None:
     """The layer, its arithmetic, what it sees from both ends, and from where."""
-    title = Text(_printable(found.layer), style="bold")
+    title = Text(printable(found.layer), style="bold")
     console.print(
-        title + Text(f"   {found.operator}, in {found.kind} of {_printable(found.network)}")
+        title + Text(f"   {found.operator}, in {found.kind} of {printable(found.network)}")
     )
     for name, shape in found.inputs[:8]:
-        console.print(Text(f"  reads {_printable(name)}, {by(shape)}", style="dim"))
+        console.print(Text(f"  reads {printable(name)}, {by(shape)}", style="dim"))
     console.print(Text(f"  gives {by(found.output)}", style="dim"))
     if found.parts:
         names = ", ".join(name for name, _ in found.parts[:SHOWN])
         more = f" and {len(found.parts) - SHOWN} more" if len(found.parts) > SHOWN else ""
-        console.print(Text(f"  made of {_printable(names)}{more}", style="dim"))
+        console.print(Text(f"  made of {printable(names)}{more}", style="dim"))
     console.print()
     _lines(found.lines, console)
     if found.receptive_field is None:
@@ -176,7 +173,7 @@ def _lines(lines: Sequence[Line], console: Console, *, rules: bool = True) -> No
         if line.what.startswith("memory") and isinstance(line.value, int):
             value = f"{value} bytes"
         filled = "" if line.filled in {value, str(line.value)} else line.filled
-        rows.append([_printable(line.what), line.rule if rules else "", filled, value])
+        rows.append([printable(line.what), line.rule if rules else "", filled, value])
     widths = [max(len(row[at]) for row in rows) for at in range(4)] if rows else []
     if sum(widths) + 8 > console.width:
         rows = [[what, "", filled, value] for what, _, filled, value in rows]
@@ -216,7 +213,7 @@ def _ends(lines: list[Line]) -> list[Line]:
 def show_chains(chains: Sequence[Chain], console: Console) -> None:
     """Each chain layer by layer with its arithmetic, then all against the first."""
     for chain in chains:
-        console.print(Text(_printable(chain.text), style="bold"))
+        console.print(Text(printable(chain.text), style="bold"))
         for step in chain.steps:
             if len(chain.steps) > 1:
                 console.print(
@@ -229,7 +226,7 @@ def show_chains(chains: Sequence[Chain], console: Console) -> None:
         grid.add_column(head, justify="left" if head == "Chain" else "right")
     for chain in chains:
         grid.add_row(
-            Text(_printable(chain.text)),
+            Text(printable(chain.text)),
             by(chain.output),
             f"{chain.parameters:,}",
             f"{chain.macs:,}",
@@ -240,7 +237,7 @@ def show_chains(chains: Sequence[Chain], console: Console) -> None:
     first = chains[0]
     for chain in chains[1:]:
         if len(chains) > 2:
-            console.print(Text(_printable(chain.text), style="dim"))
+            console.print(Text(printable(chain.text), style="dim"))
         for what in ("parameters", "macs"):
             before, after = getattr(first, what), getattr(chain, what)
             name = "MACs" if what == "macs" else what
@@ -258,7 +255,7 @@ def show_chains(chains: Sequence[Chain], console: Console) -> None:
 def show_comparison(found: Comparison, console: Console) -> None:
     """A column a network where there is room for them, a row a network otherwise."""
     members, facts = found.members, _facts(found)
-    names = [_printable(member.name) for member in members]
+    names = [printable(member.name) for member in members]
     grid = Grid(box=SIMPLE_HEAD, padding=0, show_edge=False, pad_edge=False)
     broad = sum(
         2 + max(len(name), *(len(values[at]) for _, values in facts))
@@ -284,8 +281,8 @@ def show_comparison(found: Comparison, console: Console) -> None:
     sits = Grid.grid(padding=(0, 2, 0, 0))
     for member in members:
         for parts in (member.operators, member.stages):
-            name = _printable(member.name) if parts is member.operators else ""
-            sits.add_row(Text(shorten(name, 24), style="bold"), Text(_printable(_dearest(parts))))
+            name = printable(member.name) if parts is member.operators else ""
+            sits.add_row(Text(shorten(name, 24), style="bold"), Text(printable(_dearest(parts))))
     console.print(sits)
     sources = [
         f"{member.name}: {member.figure.crops}, {member.figure.source}"

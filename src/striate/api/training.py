@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from striate.console import counting
 from striate.errors import Interrupted
 from striate.measuring import evaluate_own
+from striate.support.progress import counting
 
 if TYPE_CHECKING:
     from striate.data.check import Report

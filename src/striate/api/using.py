@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from striate.console import counting
 from striate.errors import StriateError
 from striate.measuring import evaluate_own, own_data, samples
+from striate.support.progress import counting
 
 if TYPE_CHECKING:
     from striate.deploy.capture import Capture

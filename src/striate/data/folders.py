@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-import re
 import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from striate.data.decode import FOREIGN, SUFFIXES
 from striate.errors import DataError, nearest
+from striate.support.text import printable
 
 SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 """Names of folders (in any case) that are splits, and the split that each is."""
 
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _NOT_DATA = {"__macosx", "thumbs.db", "desktop.ini", "@eadir"}
 
 
@@ -39,11 +38,6 @@ class Layout:
     def name(self, path: Path) -> str:
         """`path` relative to the root, printable on any machine."""
         return printable(path.relative_to(self.root).as_posix())
-
-
-def printable(name: str) -> str:
-    """`name` with control characters, and bytes that are not UTF-8, written as escapes."""
-    return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], name)
 
 
 def read_layout(root: Path) -> Layout:

@@ -14,12 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
-from striate.data.folders import files_under, is_image_name, printable
+from striate.data.folders import files_under, is_image_name
 from striate.data.images import ImageSet
 from striate.data.scan import Problem, Progress, Record
 from striate.data.split import held_out
 from striate.data.survey import Look, Survey, survey
 from striate.errors import DataError, nearest
+from striate.support.text import printable
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from striate.report.pictures import behind_cells, surest_mistakes
 from striate.report.svg import Scale, element
 from striate.report.transfer import transfer_section
 from striate.report.words import count, percent
-from striate.runs.files import write_atomically
+from striate.support.files import write_atomically
 
 if TYPE_CHECKING:
     from striate.data.sources import Data

@@ -14,7 +14,8 @@ import tomli_w
 
 from striate.data.preprocessing import Preprocessing
 from striate.errors import RunError, nearest
-from striate.runs.files import sha256, shown, write_atomically
+from striate.support.files import sha256, write_atomically
+from striate.support.paths import shown
 
 #: What may differ between two runs that must give the same weights: it is left out of the identity.
 INCIDENTAL = ("command", "versions", "started", "workers")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from striate.data.preprocessing import Preprocessing
 from striate.errors import RunError
 from striate.runs.config import RunConfig
-from striate.runs.files import mode_of
+from striate.support.paths import mode_of, resolved
 
 if TYPE_CHECKING:
     from torch import nn
@@ -46,8 +46,8 @@ class Run:
         ------
         RunError: there is no such folder, or it is not a run, or its ``run.toml`` is damaged.
         """
-        folder = _resolved(Path(path))
-        mode = mode_of(folder)
+        folder = resolved(path, kind=RunError)
+        mode = mode_of(folder, kind=RunError)
         if mode is None:
             raise RunError(str(folder), "there is no such run", _nearby(folder))
         if not stat.S_ISDIR(mode):
@@ -129,7 +129,7 @@ def is_run_folder(path: Path) -> bool:
     ------
     RunError: no file can have that name, or nobody may look there.
     """
-    mode = mode_of(path / CONFIG)
+    mode = mode_of(path / CONFIG, kind=RunError)
     return mode is not None and stat.S_ISREG(mode)
 
 
@@ -177,13 +177,6 @@ def _object(text: bytes, where: str, remedy: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise RunError(where, "is damaged (not a JSON object)", remedy)
     return content
-
-
-def _resolved(path: Path) -> Path:
-    try:
-        return path.expanduser().resolve()
-    except (OSError, RuntimeError, ValueError) as error:  # no such home, a loop, a null character
-        raise RunError(str(path), f"cannot be looked at ({error})", "check the path") from error
 
 
 def _nearby(path: Path) -> str:

@@ -14,7 +14,8 @@ from safetensors.torch import save
 from torch import Tensor
 
 from striate.errors import RunError
-from striate.runs.files import shown, write_atomically
+from striate.support.files import write_atomically
+from striate.support.paths import shown
 
 
 @dataclass(frozen=True, kw_only=True)

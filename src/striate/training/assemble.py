@@ -9,13 +9,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from striate.console import counting
 from striate.data.loader import Loader
 from striate.data.scan import Record, threads
 from striate.data.sources import Data, open_data
 from striate.data.statistics import channel_statistics
 from striate.errors import StriateError
 from striate.runs.run import Run
+from striate.support.progress import counting
 from striate.training.distributed import Group
 from striate.training.freezing import Freezing
 from striate.training.loop import Training

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from striate.errors import RunError
 from striate.runs import run as names
-from striate.runs.files import write_atomically
+from striate.support.files import write_atomically
 
 FORMAT = 1
 MAGIC = b"striate\n"

@@ -22,8 +22,8 @@ from striate.data.loader import Batch
 from striate.data.random import DROPOUT, uniforms
 from striate.errors import Interrupted, RunError, TrainingError
 from striate.runs import run as names
-from striate.runs.files import write_atomically
 from striate.runs.weights import digest, read_stamp, write_weights
+from striate.support.files import write_atomically
 from striate.training import checkpoint
 from striate.training.averaging import AveragedNetwork
 from striate.training.checkpoint import Best, State

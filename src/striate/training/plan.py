@@ -21,8 +21,8 @@ from striate.data.statistics import Statistics, channel_statistics
 from striate.errors import RunError, StriateError
 from striate.runs import run as names
 from striate.runs.config import DataOrigin, RunConfig
-from striate.runs.files import make_folder
 from striate.runs.run import Run, is_run_folder
+from striate.support.files import make_folder
 from striate.training import checkpoint
 from striate.training.assemble import (
     build,

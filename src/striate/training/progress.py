@@ -9,7 +9,7 @@ from typing import Any, Protocol, TextIO
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
-from striate.console import clock
+from striate.support.progress import clock
 
 
 class Watcher(Protocol):

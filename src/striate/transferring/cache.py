@@ -35,7 +35,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from striate.errors import StriateError
-from striate.runs.files import sha256, shown, write_atomically
+from striate.support.files import sha256, write_atomically
+from striate.support.paths import shown
 
 if sys.platform != "win32":
     import fcntl

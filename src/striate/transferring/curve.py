@@ -16,12 +16,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from striate.console import Counter
 from striate.data.images import ImageSet
 from striate.data.sources import Data
 from striate.errors import Interrupted
 from striate.runs.config import RunConfig
 from striate.runs.run import Run
+from striate.support.progress import Counter
 from striate.training.assemble import make_training
 from striate.training.options import Options, Place
 from striate.training.precision import choose_precision

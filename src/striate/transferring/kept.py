@@ -29,7 +29,7 @@ from striate.data.images import SMALL
 from striate.data.scan import Record
 from striate.data.sources import Data
 from striate.errors import StriateError
-from striate.runs.files import sha256, write_atomically
+from striate.support.files import sha256, write_atomically
 
 IMAGES, HEADS = "images", "heads"
 

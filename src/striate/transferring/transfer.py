@@ -17,16 +17,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from striate.console import counting
 from striate.data.images import ImageSet
 from striate.data.scan import threads
 from striate.data.sources import Data
 from striate.errors import Interrupted, RunError, StriateError
 from striate.runs import run as names
 from striate.runs.config import RunConfig
-from striate.runs.files import FULL, make_folder, write_atomically
 from striate.runs.run import Run, is_run_folder
 from striate.runs.weights import write_weights
+from striate.support.files import FULL, make_folder, write_atomically
+from striate.support.progress import counting
 from striate.training import checkpoint
 from striate.training.assemble import open_images_of
 from striate.training.distributed import Group

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from striate.errors import RunError
-from striate.runs.files import make_folder, write_atomically
+from striate.support.files import make_folder, write_atomically
 
 
 def test_replaces_whole_file(tmp_path: Path) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import secrets
 import stat
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from striate.errors import RunError
+from striate.support.paths import mode_of, reason, shown
 
 #: Why a file could not be written, where the remedy depends on what was being done.
 FULL = "the disk is full"
@@ -28,8 +30,10 @@ def write_atomically(path: Path, content: bytes | Callable[[Path], None]) -> Non
     ------
     RunError: the disk is full or the folder cannot be written; the old file is left as it was.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    beside = part_of(path)
     try:
+        # Made anew, and never through a link that somebody put there: no one can guess the name.
+        os.close(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         if callable(content):
             content(beside)
         else:
@@ -67,12 +71,15 @@ def _explain(path: Path, error: OSError | RuntimeError) -> RunError:
     ):
         return RunError(shown(path), FULL, "free some space, then go on with --resume")
     return RunError(
-        shown(path), f"cannot be written ({_reason(error)})", "choose another folder with --out"
+        shown(path), f"cannot be written ({reason(error)})", "choose another folder with --out"
     )
 
 
-def _reason(error: Exception) -> str:
-    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+def part_of(path: Path) -> Path:
+    """A name for a half-written `path`, beside it, that nobody else has or can foresee."""
+    # A name may have 255 bytes, which a legal name with something around it would exceed.
+    stem = os.fsdecode(os.fsencode(path.name)[:200])
+    return path.with_name(f".{stem}.{secrets.token_hex(8)}.part")
 
 
 def make_folder(path: Path) -> None:
@@ -82,43 +89,18 @@ def make_folder(path: Path) -> None:
     ------
     RunError: it is a file, has an impossible name, or cannot be made or written.
     """
-    mode = mode_of(path)
+    mode = mode_of(path, kind=RunError)
     if mode is not None and not stat.S_ISDIR(mode):
         raise RunError(shown(path), "is a file, not a folder", "choose another --out")
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunError(
-            shown(path), f"the folder cannot be made ({_reason(error)})", "choose another --out"
+            shown(path), f"the folder cannot be made ({reason(error)})", "choose another --out"
         ) from error
     write_atomically(path / ".writable", b"")
     with suppress(OSError):
         (path / ".writable").unlink()
-
-
-def mode_of(path: Path) -> int | None:
-    """The kind and rights of the file at `path` (`os.stat`); None where there is nothing.
-
-    Raises
-    ------
-    RunError: nothing can be called that, or nobody may look there.
-    """
-    try:
-        return path.stat().st_mode
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (OSError, ValueError) as error:  # ValueError: a null character
-        raise RunError(
-            shown(path), f"cannot be looked at ({_reason(error)})", "choose another folder"
-        ) from error
-
-
-def shown(path: Path) -> str:
-    """`path` resolved, as errors name it; as it stands where it cannot be resolved."""
-    try:
-        return str(path.resolve())
-    except (OSError, RuntimeError, ValueError):  # a loop of links, a null character
-        return str(path)
 
 
 def sha256(data: bytes) -> str:

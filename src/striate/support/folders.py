@@ -1,0 +1,31 @@
+"""Where Striate keeps what it can make or fetch again: one rule for every cache."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from striate.support.paths import expanded
+
+
+def cache_folder() -> Path:
+    """``STRIATE_CACHE``, else ``striate`` in ``XDG_CACHE_HOME`` or in ``~/.cache``.
+
+    Whoever has no home (a container run under a bare number, a service) gets a folder of the
+    user's own among the temporary files.
+
+    Raises:
+        StriateError: ``STRIATE_CACHE`` or ``XDG_CACHE_HOME`` names the home of nobody.
+    """
+    own = os.environ.get("STRIATE_CACHE")
+    if own:
+        return expanded(own)
+    base = os.environ.get("XDG_CACHE_HOME")
+    if base:
+        return expanded(base) / "striate"
+    try:
+        return Path.home() / ".cache" / "striate"
+    except RuntimeError:
+        who = os.getuid() if hasattr(os, "getuid") else "user"
+        return Path(tempfile.gettempdir()) / f"striate-{who}"
