@@ -36,7 +36,9 @@ def expanded(path: str | Path, *, kind: type[StriateError] = StriateError) -> Pa
             printable(str(given)), "names the home folder of nobody here", "give the whole path"
         ) from error
     if "\0" in str(found):
-        raise kind(printable(str(given)), "holds a null character", "check the path")
+        raise kind(
+            printable(str(given)), "cannot be looked at (it holds a null character)", "check it"
+        )
     return found
 
 
