@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import sys
 import warnings
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from striate.cli import (
     explain,
     export,
     predict,
+    streams,
     table,
     train,
     transfer,
@@ -27,6 +27,7 @@ from striate.cli import (
 )
 from striate.cli import list as list_
 from striate.errors import Interrupted, StriateError
+from striate.support.text import printable
 
 P = ParamSpec("P")
 
@@ -44,7 +45,8 @@ def _guarded(command: Callable[P, None]) -> Callable[P, None]:
             command(*args, **kwargs)
             sys.stdout.flush()
         except KeyboardInterrupt as stop:
-            raise Interrupted("before anything was changed") from stop
+            # What a command had to say of its own it has said: what it wrote is whole or absent.
+            raise Interrupted("") from stop
         except BrokenPipeError as gone:
             raise _Unread from gone
 
@@ -98,10 +100,8 @@ def _options(
 
 def main() -> None:
     """Run the command line; exit 0 done, 2 the input is at fault, 130 interrupted, 1 our fault."""
-    # File names need not be valid text, and libraries' warnings are not for the person who trains.
-    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    sys.stderr.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    warnings.simplefilter("ignore")
+    streams.prepare()
+    warnings.simplefilter("ignore")  # libraries' warnings are not for the person who trains
     try:
         if sys.argv[1:2] == ["list"] and set(sys.argv[2:]) <= {"--json"}:
             # Typer's conversion of arguments takes longer than all that this command does.
@@ -113,10 +113,15 @@ def main() -> None:
     except Interrupted as stop:
         _leave(f"striate: stopped {stop}", 130)
     except _Unread:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        streams.abandon()
         sys.exit(0)
 
 
 def _leave(message: str, status: int) -> None:
-    print(" ".join(message.splitlines()), file=sys.stderr)
+    """Say `message` in one line, whatever names from files stand in it, and end."""
+    print(printable(" ".join(message.split("\n")).rstrip()), file=sys.stderr)
+    try:
+        sys.stdout.flush()
+    except (StriateError, OSError):
+        streams.abandon()
     sys.exit(status)
