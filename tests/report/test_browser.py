@@ -82,8 +82,8 @@ def test_the_keyboard_reaches_every_cell(open_page: Callable[..., Any]) -> None:
     page.locator('button.cell[data-cell="0,0"]').focus()
     for key in ("ArrowRight", "ArrowDown", "Enter"):
         page.keyboard.press(key)
-    assert page.locator("#panel-title").inner_text() == "“dog”, named rightly"
-    assert page.locator("#readout").inner_text().startswith("“dog”, named rightly: ")
+    assert page.locator("#panel-title").inner_text() == "“dog”, classified correctly"
+    assert page.locator("#readout").inner_text().startswith("“dog”, classified correctly: ")
 
 
 def test_tables_sort_and_can_be_searched(open_page: Callable[..., Any]) -> None:

@@ -58,17 +58,17 @@ def test_the_page_names_its_figures(make_inputs: Make) -> None:
     text = Page(render(inputs)).text
     right = round(inputs.evaluation.top1 * 60)
     assert f"{100 * right / 60:.1f} %" in text
-    assert f"{right} of 60 images were named rightly" in text
+    assert f"{right} of 60 images were classified correctly" in text
     assert "majority baseline" in text
-    assert "Always answering" in text
+    assert "always answering" in text
     assert "those of epoch 3, chosen because they did best on these very images" in text
     assert "resnet20 on animals" in text
     for heading in (
         "Learning",
         "Confusion",
-        "Surest mistakes",
+        "Most confident mistakes",
         "Classes",
-        "Confidence",
+        "Calibration",
         "Gradients",
     ):
         assert heading in text
@@ -184,7 +184,7 @@ def test_without_mistakes_health_or_epochs_the_page_still_stands(make_inputs: Ma
     )
     text = Page(render(inputs)).text
     assert "100.0 %" in text
-    assert "every image was named rightly" in text
+    assert "every image was classified correctly" in text
     assert "Gradients" not in text
 
 

@@ -68,7 +68,7 @@ def test_a_fitted_head_that_training_made_worse_was_not_learnt_by_heart(
     said = curves.lesson(make_inputs(metrics=lines))
     assert "lowest before the first epoch" in said
     assert "no better than the fitted head alone" in said
-    assert "by heart" not in said
+    assert "overfit" not in said
 
 
 def test_trust_compares_confidence_with_accuracy() -> None:
@@ -76,7 +76,7 @@ def test_trust_compares_confidence_with_accuracy() -> None:
     for confidence, right, word in [
         (0.9, 60, "far over"),
         (0.6, 64, "little under"),
-        (0.8, 80, "at its word"),
+        (0.8, 80, "well calibrated"),
     ]:
         shares = np.tile(np.array([[confidence, 1 - confidence]], np.float32), (100, 1))
         shares[right:] = shares[right:, ::-1]

@@ -47,7 +47,7 @@ def test_a_sound_set_has_nothing_to_look_at(make_inputs: Make) -> None:
     found = findings(make_inputs(check=check()))
     assert said(found, "notice") == ""
     assert "Every image could be read." in said(found, "fine")
-    assert "No two images are the same." in said(found, "fine")
+    assert "No two files hold the same picture." in said(found, "fine")
     facts = said(found, "fact")
     assert "100 to 1,500 (median 320) wide, 240 high" in facts
     assert "mean 0.500, 0.400, 0.300; standard deviation 0.250, 0.200, 0.100" in facts

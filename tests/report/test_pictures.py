@@ -3,13 +3,21 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image
 
 from striate.report.confusion import matrix
 from striate.report.inputs import ReportInputs
-from striate.report.pictures import A_CELL, behind_cells, picture, surest_mistakes
+from striate.report.pictures import (
+    A_CELL,
+    THUMBNAIL,
+    behind_cells,
+    examples,
+    picture,
+    surest_mistakes,
+)
 
 Make = Callable[..., ReportInputs]
 
@@ -73,3 +81,16 @@ def test_a_short_budget_gives_every_cell_its_first_picture_first(make_inputs: Ma
     assert (
         sum(len(e["source"]) for c in short.values() for e in c["shown"]) <= one * len(cells) * 2.2
     )
+
+
+def test_an_example_of_each_class(make_inputs: Make) -> None:
+    inputs = make_inputs()
+    shown = examples(replace(inputs, train=inputs.images))
+    labels = list(inputs.images.labels)
+    assert [name for name, _ in shown] == [
+        inputs.evaluation.classes[i] for i in sorted(set(labels))
+    ]
+    for label, (_, source) in zip(sorted(set(labels)), shown, strict=True):
+        assert source == picture(inputs, labels.index(label), THUMBNAIL)
+    assert len(examples(replace(inputs, train=inputs.images), most=2)) == 2
+    assert examples(replace(inputs, train=None)) == []

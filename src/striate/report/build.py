@@ -20,7 +20,7 @@ from striate.report.charts import HEAT, Chart, png
 from striate.report.confusion import Matrix, matrix
 from striate.report.health import Health, health
 from striate.report.inputs import ReportInputs
-from striate.report.pictures import behind_cells, surest_mistakes
+from striate.report.pictures import behind_cells, examples, surest_mistakes
 from striate.report.svg import Scale, element
 from striate.report.transfer import transfer_section
 from striate.report.words import count, percent
@@ -83,8 +83,10 @@ def render(inputs: ReportInputs) -> str:
             + base64.b64encode(_mark("#17698a").encode()).decode(),
             matrix=shown,
             mistakes=surest_mistakes(inputs),
+            examples=examples(inputs),
             pixel_art=_pixel_art(inputs),
             classes=sections.classes_table(inputs),
+            classes_from=sections.classes_from(inputs),
             health=found,
             ramp=png(np.array([[(*colour, 255) for colour in _ramp()]], np.uint8)),
             data=sections.data_section(inputs),
@@ -136,7 +138,7 @@ def _page(
         ("confusion", "Confusion"),
         ("mistakes", "Mistakes"),
         ("classes", "Classes"),
-        ("trust", "Confidence"),
+        ("calibration", "Calibration"),
         ("gradients", "Gradients") if found else None,
         ("data", "Data"),
         ("recipe", "Recipe"),
@@ -169,7 +171,7 @@ def _page(
             else f"The {len(shown.pairs)} most frequent of {count(shown.kinds)} kinds of mistake"
         ),
         "mistakes_sentence": (
-            "Where the network was wrong and most certain of it, as the network saw the images. "
+            "Where the network was wrong and most confident, as the network saw the images. "
             "Above, what it said and how sure it was; below, what the label says and the "
             "probability that this was given. Wrong labels often show themselves here."
         ),

@@ -181,7 +181,7 @@ def trust(evaluation: Evaluation) -> str:
         "of the time"
     )
     if abs(gap) < 0.02:
-        return f"{figures}: its confidence can be taken at its word."
+        return f"{figures}: it is well calibrated."
     size = "a little" if abs(gap) < 0.06 else "clearly" if abs(gap) < 0.15 else "far"
     return f"{figures}: {size} {'over-confident' if gap > 0 else 'under-confident'}."
 
@@ -214,8 +214,8 @@ def lesson(inputs: ReportInputs) -> str:
             "which is taken on augmented images during the epoch."
         )
     if held[-1][1] > 1.1 * lowest[1]:
-        # A fitted head starts at its best: what rises from there is no sign of learning by heart.
-        why = "the network began to learn its training images by heart"
+        # A fitted head starts at its best: what rises from there is no sign of overfitting.
+        why = "the network began to overfit"
         if not lowest[0]:
             why = "training did no better than the fitted head alone"
         rise = percent(held[-1][1] / lowest[1] - 1, 0)

@@ -72,8 +72,10 @@ def _duplicates(check: Mapping[str, Any]) -> list[Finding]:
     groups: Sequence[Mapping[str, Any]] = check.get("duplicates") or ()
     by_look = check.get("uncompared", 0) < check.get("images", 0)
     if not groups:
-        more = " or nearly so" if by_look else ""
-        return [Finding(kind="fine", title=f"No two images are the same{more}.")]
+        if by_look:
+            return [Finding(kind="fine", title="No two images are the same, or nearly so.")]
+        text = "Images that are nearly the same were not looked for: `striate check` does."
+        return [Finding(kind="fine", title="No two files hold the same picture.", text=text)]
     across = [group for group in groups if group["crosses_splits"]]
     labels = [g for g in groups if g["crosses_classes"] and not g["crosses_splits"]]
     rest = [g for g in groups if not g["crosses_splits"] and not g["crosses_classes"]]

@@ -84,7 +84,7 @@ class ReportInputs:
     transfer: Mapping[str, Any] | None = None
     """What a transfer wrote down of itself; None for networks trained from scratch."""
     train: Pictures | None = None
-    """The training images, where some of them are shown."""
+    """The training images, of which some are shown."""
 
     @property
     def data_name(self) -> str:
@@ -151,7 +151,7 @@ class ReportInputs:
             workers=config.workers,
             versions=config.versions,
             transfer=read_json(run.path / TRANSFER) if config.transfer else None,
-            train=data.train if config.transfer else None,
+            train=data.train,
         )
 
 

@@ -96,6 +96,23 @@ def surest_mistakes(inputs: ReportInputs, most: int = 24) -> list[Mistake]:
     ]
 
 
+def examples(inputs: ReportInputs, most: int = 24) -> list[tuple[str, str]]:
+    """(class, picture) of the first training image of each of up to `most` classes.
+
+    As the network sees it in evaluation: what is cut off or turned grey is seen at a glance.
+    """
+    if inputs.train is None:
+        return []
+    labels = labels_of(inputs.train)
+    present, first = np.unique(labels, return_index=True)
+    chosen = [int(i) for i in first[:most]]
+    found = pictures(inputs, chosen, THUMBNAIL, inputs.train)
+    classes = inputs.evaluation.classes
+    return [
+        (classes[label], source) for label, source in zip(present.tolist(), found, strict=False)
+    ]
+
+
 def _file(inputs: ReportInputs, index: int) -> str:
     return PurePath(inputs.images.names[index]).name
 

@@ -11,6 +11,7 @@ from striate.report import transfer
 from striate.report.confusion import MOST_CLASSES
 from striate.report.findings import findings
 from striate.report.inputs import ReportInputs
+from striate.report.recipe_keys import in_use
 from striate.report.words import MINUS, count, duration, figure, listing, percent, plural
 
 #: What a part of the data is called in a sentence.
@@ -26,21 +27,22 @@ def sentence(inputs: ReportInputs) -> str:
     common = found.classes[int(found.confusion.sum(axis=1).argmax())]
     low, high = found.interval
     return (
-        f"{count(right)} of {plural(found.images, 'image')} were named rightly. On images like "
-        f"these the accuracy lies between {percent(low)} and {percent(high)} with 95 % "
-        f"confidence. Always answering “{common}” would be right for {percent(found.baseline)}."
+        f"{count(right)} of {plural(found.images, 'image')} were classified correctly. On images "
+        f"like these the accuracy lies between {percent(low)} and {percent(high)} with 95 % "
+        f"confidence. The majority baseline, always answering “{common}”, reaches "
+        f"{percent(found.baseline)}."
     )
 
 
 def caveat(inputs: ReportInputs) -> str:
-    """Whether these images had a say in which weights were kept."""
+    """Whether the kept weights were chosen on these images."""
     if inputs.transfer is not None:
         return transfer.caveat(inputs, inputs.transfer)
     if inputs.chosen_here:
         return (
             f"The weights kept are those of epoch {inputs.weights_epoch}, chosen because they did "
-            "best on these very images, so the figure flatters a little; images that had no say in "
-            "the choice would give a slightly lower one."
+            "best on these very images, so the figure is slightly optimistic; images that were not "
+            "used for that choice would give a slightly lower one."
         )
     return (
         f"The weights kept are those of epoch {inputs.weights_epoch}, chosen on the validation "
@@ -78,7 +80,7 @@ def tiles(inputs: ReportInputs) -> list[tuple[str, str, str]]:
         (
             "Weakest class",
             percent(min(recalls)),
-            f"of “{names[int(np.argmin(recalls))]}” named rightly",
+            f"of “{names[int(np.argmin(recalls))]}” classified correctly",
         ),
     ]
     if classes > 5:
@@ -109,6 +111,14 @@ def classes_table(inputs: ReportInputs) -> list[dict[str, Any]]:
     return rows
 
 
+def classes_from(inputs: ReportInputs) -> float:
+    """Where the scale of the classes' figures begins: a round share below the least of them."""
+    rows = classes_table(inputs)
+    values = [row[key] for row in rows for key in ("precision", "recall", "f1")]
+    least = min((value for value in values if value is not None), default=0.0)
+    return min(float(np.floor(least * 10) / 10), 0.9)
+
+
 def classes_sentence(inputs: ReportInputs) -> str:
     """How even the classes are."""
     held = [each for each in inputs.evaluation.per_class if each.images]
@@ -116,6 +126,9 @@ def classes_sentence(inputs: ReportInputs) -> str:
     said = (
         f"F1, the balance of precision and recall, runs from {percent(worst.f1)} for "
         f"“{worst.name}” to {percent(best.f1)} for “{best.name}”."
+    )
+    said += (
+        f" The dots stand on a scale from {percent(classes_from(inputs), 0)} to {percent(1, 0)}."
     )
     absent = len(inputs.evaluation.per_class) - len(held)
     if absent:
@@ -169,7 +182,8 @@ def data_section(inputs: ReportInputs) -> dict[str, Any]:
 
 def recipe_section(inputs: ReportInputs) -> dict[str, Any]:
     """The recipe, key by key, and what the paper says to it."""
-    recipe = inputs.recipe
+    size = inputs.preprocessing
+    recipe = in_use(inputs.recipe, small=max(size.height, size.width) <= 64)
     general: Rows = [("network", inputs.network)]
     general += [(f"variant: {key}", _value(value)) for key, value in inputs.variant.items()]
     general += [

@@ -121,14 +121,14 @@
   const images = (count) => (count === 1 ? "1 image" : `${count} images`);
   const say = (key) => {
     const [truth, given] = key.split(",").map((i) => `“${classes[i]}”`);
-    return truth === given ? `${truth}, named rightly` : `${truth}, taken for ${given}`;
+    return truth === given ? `${truth}, classified correctly` : `${truth}, taken for ${given}`;
   };
 
   const open = (key, move) => {
     const cell = cells[key];
     const [truth, given] = key.split(",");
     document.getElementById("panel-title").textContent = say(key);
-    const order = truth === given ? "the least sure first" : "the surest first";
+    const order = truth === given ? "least confident first" : "most confident first";
     document.getElementById("panel-note").textContent =
       cell.shown.length === cell.images
         ? `${images(cell.images)}, ${order}, each with the probability of “${classes[given]}”`
