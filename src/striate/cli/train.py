@@ -71,7 +71,7 @@ def train(
         float, typer.Option(min=0, help="Between two checkpoints within an epoch.")
     ] = 5.0,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print the final JSON line alone.")
+        bool, typer.Option("--json", help="Print one JSON document.")
     ] = False,
 ) -> None:
     """Train a network on images, evaluate and report it."""
@@ -103,6 +103,4 @@ def train(
     )
     if result is None:
         return
-    if not as_json:
-        print(result.summary())
-    print(json.dumps(result.to_json()))
+    print(json.dumps(result.to_json()) if as_json else result.summary())

@@ -73,7 +73,7 @@ def transfer(
         bool, typer.Option("--skip-bad", help="Leave out files that cannot be read.")
     ] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print the final JSON line alone.")
+        bool, typer.Option("--json", help="Print one JSON document.")
     ] = False,
 ) -> None:
     """Carry a trained network over to other images: features, head, evaluation, report, export."""
@@ -101,6 +101,4 @@ def transfer(
         skip_bad=skip_bad,
         progress=True,
     )
-    if not as_json:
-        print(result.summary())
-    print(json.dumps(result.to_json()))
+    print(json.dumps(result.to_json()) if as_json else result.summary())

@@ -10,6 +10,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 from striate.support.progress import clock
+from striate.support.text import printable
+
+#: A line an epoch, within the 80 columns of most terminals; the star marks the kept weights.
+_ROW = "{:>9}  {:>10}  {:>8}  {:>15}  {:>8} {:1}  {:>8}  {:>8}"
+_HEADINGS = (
+    _ROW.format("epoch", "train loss", "top-1", "validation loss", "top-1", "*", "images/s", "left")
+    + "\n  * the best so far, whose weights are kept"
+)
 
 
 class Watcher(Protocol):
@@ -61,11 +69,12 @@ class Terminal:
         self.before = 0
 
     def note(self, text: str) -> None:  # noqa: D102
-        self.console.print(f"note: {text}", soft_wrap=True, markup=False)
+        self.console.print(f"note: {printable(text)}", soft_wrap=True, markup=False)
 
     def begin(self, epochs: int, steps: int, batch_size: int, done: int) -> None:  # noqa: D102
         self.epochs, self.steps, self.batch_size, self.before = epochs, steps, batch_size, done
         self.started = time.monotonic()
+        self.console.print(_HEADINGS, soft_wrap=True)
         if self.console.is_terminal:
             self.bar = Progress(
                 TextColumn("{task.description}"),
@@ -100,11 +109,16 @@ class Terminal:
         left = spent / max(done, 1) * (self.epochs - entry["epoch"]) * self.steps
         train, held_out = entry["train"], entry["validation"]
         self.console.print(
-            f"epoch {entry['epoch']:>3}/{self.epochs}  "
-            f"train loss {train['loss']:.3f}  top-1 {100 * train['top1']:5.2f} %   "
-            f"validation loss {held_out['loss']:.3f}  top-1 {100 * held_out['top1']:5.2f} %"
-            f"{' *' if best else '  '}  {timing['images_per_second']:,.0f} images/s  "
-            f"{clock(left)} left",
+            _ROW.format(
+                f"{entry['epoch']}/{self.epochs}",
+                f"{train['loss']:.3f}",
+                f"{100 * train['top1']:.2f} %",
+                f"{held_out['loss']:.3f}",
+                f"{100 * held_out['top1']:.2f} %",
+                "*" if best else "",
+                f"{timing['images_per_second']:,.0f}",
+                clock(left),
+            ),
             soft_wrap=True,
         )
 

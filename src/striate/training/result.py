@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from striate.runs import run as names
+from striate.support.text import printable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +23,7 @@ class TrainResult:
     epochs: int
     best_epoch: int
     images: int
+    classes: int
     top1: float
     top5: float
     loss: float
@@ -40,13 +42,18 @@ class TrainResult:
         """A few lines for people."""
         low, high = self.interval
         said = (
-            f"top-1 {100 * self.top1:.2f} % (95 % interval {100 * low:.2f} to {100 * high:.2f}), "
-            f"top-5 {100 * self.top5:.2f} %, on {self.images:,} images, "
-            f"with the weights of epoch {self.best_epoch}\n"
-            f"run     {self.run}\n"
-            f"report  {self.report}"
+            f"top-1 {100 * self.top1:.2f} % (95 % interval {100 * low:.2f} to {100 * high:.2f})"
+            f"{top5_of(self.top5, self.classes)}\n"
+            f"on {self.images:,} images, with the weights of epoch {self.best_epoch}\n"
+            f"run     {printable(str(self.run))}\n"
+            f"report  {printable(str(self.report))}"
         )
         if (self.run / names.TRANSFER).exists() and not any(self.run.glob("*.onnx")):
             # A transfer that was not cut would have made its file by itself.
             said += f"\nexport  none yet: striate export {shlex.quote(str(self.run))}"
         return said
+
+
+def top5_of(share: float, classes: int) -> str:
+    """Top-5 accuracy after top-1; nothing where so few classes leave it no choice but 100 %."""
+    return f", top-5 {100 * share:.2f} %" if classes > 5 else ""
