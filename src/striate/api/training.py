@@ -150,6 +150,7 @@ def train(
             epochs=state.epoch,
             best_epoch=state.best.epoch,
             images=evaluation.images,
+            classes=len(evaluation.classes),
             top1=evaluation.top1,
             top5=evaluation.top5,
             loss=evaluation.loss,
