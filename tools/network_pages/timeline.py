@@ -13,12 +13,12 @@ from striate.anatomy.formulas import human_count
 from striate.zoo.catalogue import Entry
 from striate.zoo.published import IMAGENET, Figure, figures
 
-WIDTH, EDGE, HEAD = 960, 28, 104
+WIDTH, EDGE, HEAD = 960, 28, 132
 ROW, GAP = 17.0, 14.0
 YEAR, NAME = 30.0, 82.0
 ERROR = (300.0, 560.0)
 MACS = (606.0, 724.0)
-PARAMETERS = (786.0, 894.0)
+PARAMETERS = (782.0, 870.0)
 HIGHEST = 45  # per cent
 COLOURS = 7
 STYLE = (
@@ -67,10 +67,12 @@ def _frame(bottom: float) -> list[str]:
         x = _error(per_cent / 100)
         parts.append(line(x, HEAD - 8, x, bottom, "rule"))
         parts.append(text(x, HEAD - 14, f"{per_cent} %", "soft", "middle"))
-    for span, exponents in ((MACS, (6, 8, 10)), (PARAMETERS, (6, 8))):
+    for span, exponents in ((MACS, (6, 7, 8, 9, 10)), (PARAMETERS, (5, 6, 7, 8))):
         for exponent in exponents:
             x = _log(10**exponent, span)
             parts.append(line(x, HEAD - 8, x, bottom, "rule"))
+            if exponent % 2:
+                continue
             words = re.sub(r"\.0+", "", human_count(10**exponent))
             parts.append(text(x, HEAD - 14, words, "soft", "middle"))
     for (left, _), words in ((MACS, "MACs"), (PARAMETERS, "parameters")):
@@ -80,13 +82,14 @@ def _frame(bottom: float) -> list[str]:
 
 
 def _key() -> list[str]:
-    """What the marks mean, from the right end of the title's line."""
-    y, parts, x = 32.0, [], 330.0
+    """What the marks and colours mean, in a line below the title."""
+    y, parts, x = 62.0, [], EDGE + 4.0
     for mark, words, width in (
         (disc(x, y, 4, "c0"), "top-5", 0),
         (disc(x + 64, y, 3.6, "ring s0"), "top-1", 64),
         (disc(x + 128, y, 4, "c0 many"), "several crops (pale)", 128),
         (box(x + 278, y - 3.5, 7, 7, "c0"), "top-1 on CIFAR-10 or MNIST", 278),
+        ("", "one colour a paper", 478),
     ):
         parts += [mark, text(x + width + 12, y + 4, words, "soft")]
     return parts
