@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from striate.errors import RecipeError
-from striate.training.recipe import OVERLAYS, RECIPES, Recipe, load_recipe
+from striate.training.recipe import MOST, OVERLAYS, RECIPES, Recipe, load_recipe
 
 WHO = {"network": "resnet20", "family": "resnet", "normalised": True, "grey": False, "small": False}
 
@@ -103,8 +103,18 @@ def test_vgg_with_batch_norm_takes_a_tenth_of_the_rate_and_without_it_the_others
             '[preprocessing]\nstatistics = "given"\nmean = [0.5, 0.5]\nstd = [1.0]',
             "must be as many as each other",
         ),
-        ("[preprocessing]\nfill = 256", "must lie in 0 to 255"),
+        ("[preprocessing]\nfill = 256", "fill = 256: must be at most 255"),
         ("[preprocessing]\nresize = -1", "resize = -1: must be at least 0"),
+        ("epochs = 1000001", "epochs = 1000001: must be at most 1,000,000"),
+        ("batch_size = 9000000000", "batch_size = 9000000000: must be at most"),
+        ("least_steps = 1000001", "must be at most"),
+        ("[gradient]\naccumulate = 1000001", "accumulate = 1000001: must be at most"),
+        ("[early_stopping]\npatience = 1000001", "must be at most"),
+        ("[schedule]\npatience = 1000001", "must be at most"),
+        ("[schedule]\nmilestones = [1e300]", "milestones = 1e\\+300: must be at most"),
+        ("[preprocessing]\nresize = 8193", "resize = 8193: must be at most 8,192"),
+        ("[augmentation]\npadding = 513", "padding.*must be a whole number of pixels, 0 to 512"),
+        ("[augmentation]\nsizes = [256, 4097]", "sizes.*must be at most 4,096"),
         ("[family.lenett]\nepochs = 3", r"lenett\]: there is no such family; did you mean 'lenet'"),
         ("[gery.augmentation]\nmirror = false", "gery: is not a key here; did you mean 'grey'"),
         ("[grey.augmentation]\nmirorr = false", r"\[grey\]: augmentation: mirorr.*'mirror'"),
@@ -163,7 +173,7 @@ RECIPE_TABLES = st.fixed_dictionaries(
     {"name": st.text(st.characters(exclude_categories=["Cs"]))},
     optional={
         "ours": st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=2),
-        "epochs": st.integers(1, 2**62),
+        "epochs": st.integers(1, MOST),
         "least_steps": st.integers(0, 1000),
         "optimiser": st.fixed_dictionaries(
             {"name": st.sampled_from(["sgd", "adam", "adamw", "rmsprop", "adadelta"])},

@@ -12,11 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
+from striate.data.preprocessing import LARGEST_SIDE
 from striate.errors import RecipeError, nearest
 
 Crop = Literal["resized", "padded", "corner", "none"]
 _CROPS = ("auto", "resized", "padded", "corner", "none")
 _BORDERS = ("fill", "reflect")
+_MOST_PADDING = 512  # on each side of every image of a batch at once
 _SMALL = 64  # inputs up to this size: "auto" pads and crops; above, it crops and resizes
 
 
@@ -70,10 +72,13 @@ class Augmentation:
             raise _wrong("border", self.border, "unknown", nearest(str(self.border), _BORDERS))
         if not isinstance(self.mirror, bool):
             raise _wrong("mirror", self.mirror, "must be true or false")
-        if not _whole(self.padding) or self.padding < 0:
-            raise _wrong("padding", self.padding, "must be a whole number of pixels, 0 or more")
+        if not _whole(self.padding) or not 0 <= self.padding <= _MOST_PADDING:
+            why = f"must be a whole number of pixels, 0 to {_MOST_PADDING}"
+            raise _wrong("padding", self.padding, why)
         if not _range(self.sizes) or not all(_whole(size) for size in self.sizes):
             raise _wrong("sizes", self.sizes, "must be two rising whole numbers of pixels")
+        if self.sizes[1] > LARGEST_SIDE:
+            raise _wrong("sizes", self.sizes, f"must be at most {LARGEST_SIDE:,} pixels")
         if not _range(self.ratio):
             raise _wrong("ratio", self.ratio, "must be two rising positive numbers")
         if not _range(self.scale) or self.scale[1] > 1:

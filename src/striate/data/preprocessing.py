@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -11,9 +11,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from striate.errors import RecipeError, RunError, nearest
+from striate.support.tables import ADDED
 
 if TYPE_CHECKING:
     import torch
+
+#: The longest side, in pixels, of what a network takes: one such input is 200 MB, and the first
+#: feature map of a network on it several gigabytes.
+LARGEST_SIDE = 4096
+#: Of an image that is resized for it, before it is cropped.
+LARGEST_RESIZE = 2 * LARGEST_SIDE
 
 Interpolation = Literal["bilinear", "bicubic"]
 RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
@@ -51,7 +58,7 @@ class Preprocessing:
     width: int
     channels: int = 3
     fill: int = 0
-    interpolation: Interpolation = "bilinear"
+    interpolation: Interpolation = field(default="bilinear", metadata=ADDED)
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
@@ -67,6 +74,14 @@ class Preprocessing:
             (
                 min(self.resize, self.height, self.width) > 0,
                 f"resize, height, width (={self.resize, self.height, self.width}) must be positive",
+            ),
+            (
+                max(self.height, self.width) <= LARGEST_SIDE,
+                f"height, width (={self.height, self.width}) must be at most {LARGEST_SIDE:,}",
+            ),
+            (
+                self.resize <= LARGEST_RESIZE,
+                f"resize (={self.resize}) must be at most {LARGEST_RESIZE:,}",
             ),
             (
                 self.fit != "crop" or self.resize >= max(self.height, self.width),
@@ -151,7 +166,7 @@ class Preprocessing:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Preprocessing:
         """The opposite of `to_dict`; RunError for an unknown, missing or impossible value."""
-        known = [field.name for field in fields(cls)]
+        known = [each.name for each in fields(cls)]
         for key in values:
             if key not in known:
                 raise RunError(f"[preprocessing] {key}", "unknown key", nearest(key, known))

@@ -6,15 +6,25 @@ the network's own paper did. Both are TOML files beside this module and can be c
 
 from __future__ import annotations
 
-import tomllib
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from striate.data.augment import Augmentation
+from striate.data.preprocessing import LARGEST_RESIZE
 from striate.errors import RecipeError, nearest
-from striate.training.tables import at_least, from_table, laid_over, plain, share
+from striate.support.paths import is_file, resolved
+from striate.support.tables import (
+    Bounds,
+    check_bounds,
+    from_table,
+    laid_over,
+    plain,
+    read_toml,
+    share,
+)
 from striate.zoo.catalogue import entries
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -22,13 +32,22 @@ RECIPES = Path(__file__).parent / "recipes"
 #: Tables that are laid over the rest where they hold, in this order; the family's comes last.
 OVERLAYS = ("without_normalisation", "small", "grey")
 
+#: What counts epochs, batches or images: more than this is a slip of the keyboard.
+MOST = 1_000_000
+
+Positive = Annotated[float, Bounds(0, math.inf, above=True)]
+NotNegative = Annotated[float, Bounds(0, math.inf)]
+Count = Annotated[int, Bounds(1, MOST)]
+CountOrNone = Annotated[int, Bounds(0, MOST)]
+"""0 turns off what it counts."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Optimiser:
     """``[optimiser]``: which update rule, and how strongly weights decay."""
 
     name: Literal["sgd", "adam", "adamw", "rmsprop", "adadelta"] = "sgd"
-    rate: float = 0.1
+    rate: Positive = 0.1
     """The peak learning rate, for the recipe's own batch size."""
     momentum: float = 0.9
     """Of sgd and rmsprop."""
@@ -37,15 +56,13 @@ class Optimiser:
     """Of adam and adamw."""
     alpha: float = 0.99
     """Of rmsprop and adadelta: how slowly the mean of squared gradients moves."""
-    eps: float = 1e-8
-    weight_decay: float = 0.0
+    eps: Positive = 1e-8
+    weight_decay: NotNegative = 0.0
     decay_norms: bool = True
     """Whether decay also pulls on biases and on batch norm's scales and shifts."""
 
     def __post_init__(self) -> None:
-        at_least("optimiser", "rate", self.rate, 0, above=True)
-        at_least("optimiser", "weight_decay", self.weight_decay, 0)
-        at_least("optimiser", "eps", self.eps, 0, above=True)
+        check_bounds(self, "optimiser")
         share("optimiser", "momentum", self.momentum)
         share("optimiser", "alpha", self.alpha)
         for beta in self.betas:
@@ -59,34 +76,25 @@ class Schedule:
     """``[schedule]``: the learning rate over the run, as a factor on the optimiser's rate."""
 
     name: Literal["constant", "step", "plateau", "exponential", "cosine", "one_cycle"] = "cosine"
-    milestones: tuple[float, ...] = ()
+    milestones: Annotated[tuple[float, ...], Bounds(0, MOST)] = ()
     """step: epochs at which the rate changes; below 1, fractions of all epochs. Each kind rises."""
-    rates: tuple[float, ...] = ()
+    rates: Annotated[tuple[float, ...], Bounds(0, math.inf)] = ()
     """step: the rate after each milestone, where the paper lists them instead of a factor."""
-    factor: float = 0.1
+    factor: Positive = 0.1
     """step, plateau, exponential: what the rate is multiplied by."""
-    every: float = 1.0
+    every: Positive = 1.0
     """exponential: epochs between two changes."""
-    patience: int = 5
+    patience: CountOrNone = 5
     """plateau: epochs without a better validation top-1 before the rate changes."""
-    warmup: float = 0.0
+    warmup: NotNegative = 0.0
     """Epochs over which the rate rises linearly; one_cycle: the rising part (0: 30 %)."""
-    warmup_rate: float = 0.0
+    warmup_rate: NotNegative = 0.0
     """The rate at which the warm-up starts."""
-    final: float = 0.0
+    final: NotNegative = 0.0
     """cosine, one_cycle: the last rate as a fraction of the peak."""
 
     def __post_init__(self) -> None:
-        at_least("schedule", "factor", self.factor, 0, above=True)
-        at_least("schedule", "every", self.every, 0, above=True)
-        at_least("schedule", "warmup", self.warmup, 0)
-        at_least("schedule", "patience", self.patience, 0)
-        at_least("schedule", "warmup_rate", self.warmup_rate, 0)
-        at_least("schedule", "final", self.final, 0)
-        for rate in self.rates:
-            at_least("schedule", "rates", rate, 0)
-        for milestone in self.milestones:
-            at_least("schedule", "milestones", milestone, 0)
+        check_bounds(self, "schedule")
         # How fractions and epochs compare depends on the length of the run.
         shares = [each for each in self.milestones if each < 1]
         epochs = [each for each in self.milestones if each >= 1]
@@ -113,13 +121,12 @@ class Loss:
     """``balanced``: each class weighs as if all were equally frequent."""
     map_j: float = 0.1
     """map: the constant j of equation 9, the energy of the competitor."""
-    auxiliary_weights: tuple[float, ...] | None = None
+    auxiliary_weights: Annotated[tuple[float, ...] | None, Bounds(0, math.inf)] = None
     """The weight of each auxiliary head; absent: the paper's own, as the network states them."""
 
     def __post_init__(self) -> None:
+        check_bounds(self, "loss")
         share("loss", "label_smoothing", self.label_smoothing)
-        for weight in self.auxiliary_weights or ():
-            at_least("loss", "auxiliary_weights", weight, 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,25 +148,24 @@ class Averaging:
 class Gradient:
     """``[gradient]``: what happens between backward pass and update."""
 
-    clip_norm: float = 0.0
+    clip_norm: NotNegative = 0.0
     """The largest norm of all gradients together; 0 leaves them as they are."""
-    accumulate: int = 1
+    accumulate: Count = 1
     """Batches whose gradients are averaged before one update."""
 
     def __post_init__(self) -> None:
-        at_least("gradient", "clip_norm", self.clip_norm, 0)
-        at_least("gradient", "accumulate", self.accumulate, 1)
+        check_bounds(self, "gradient")
 
 
 @dataclass(frozen=True, kw_only=True)
 class EarlyStopping:
     """``[early_stopping]``: stop when validation top-1 has not risen for `patience` epochs."""
 
-    patience: int = 0
+    patience: CountOrNone = 0
     """0 never stops early."""
 
     def __post_init__(self) -> None:
-        at_least("early_stopping", "patience", self.patience, 0)
+        check_bounds(self, "early_stopping")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,17 +173,17 @@ class Input:
     """``[preprocessing]``: how an image becomes the network's input."""
 
     fit: Literal["crop", "pad"] = "crop"
-    resize: int = 0
+    resize: Annotated[int, Bounds(0, LARGEST_RESIZE)] = 0
     """The side that images are resized to; 0: size · 256/224 above 64 pixels, size itself below."""
     statistics: Literal["data", "imagenet", "given"] = "data"
     """Whose channel mean and deviation are used."""
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
-    fill: int = 0
+    fill: Annotated[int, Bounds(0, 255)] = 0
     interpolation: Literal["bilinear", "bicubic"] = "bilinear"
 
     def __post_init__(self) -> None:
-        at_least("preprocessing", "resize", self.resize, 0)
+        check_bounds(self, "preprocessing")
         given = (bool(self.mean), bool(self.std))
         if given != (self.statistics == "given",) * 2:
             raise RecipeError(
@@ -189,8 +195,6 @@ class Input:
                 "must be as many as each other, and std more than 0",
                 "give one of each a channel",
             )
-        if not 0 <= self.fill <= 255:
-            raise RecipeError(f"preprocessing: fill = {self.fill}", "must lie in 0 to 255", "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,9 +208,9 @@ class Recipe:
     """What the reference leaves open and we chose."""
     departures: tuple[str, ...] = ()
     """Where it knowingly differs from its reference, and why."""
-    epochs: int = 20
-    batch_size: int = 128
-    least_steps: int = 0
+    epochs: Count = 20
+    batch_size: Count = 128
+    least_steps: CountOrNone = 0
     """The batch is halved, and the rate with it, until an epoch has this many steps: a few hundred
     images would otherwise give a handful of updates. A batch size that was asked for stays."""
     optimiser: Optimiser = field(default_factory=Optimiser)
@@ -219,9 +223,7 @@ class Recipe:
     preprocessing: Input = field(default_factory=Input)
 
     def __post_init__(self) -> None:
-        at_least(self.name, "epochs", self.epochs, 1)
-        at_least(self.name, "batch_size", self.batch_size, 1)
-        at_least(self.name, "least_steps", self.least_steps, 0)
+        check_bounds(self, self.name)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for TOML: absent values left out."""
@@ -276,7 +278,6 @@ class Recipe:
         """
         changed = self if epochs is None else replace(self, epochs=epochs)
         if batch_size is not None and batch_size != self.batch_size:
-            at_least("--batch-size", "batch_size", batch_size, 1)
             ratio = batch_size / self.batch_size if self.optimiser.name == "sgd" else 1.0
             optimiser = replace(self.optimiser, rate=self.optimiser.rate * ratio)
             schedule = replace(
@@ -319,10 +320,7 @@ def load_recipe(
     """
     path = _find(name, network, family)
     where = path.name if path.is_relative_to(RECIPES) else str(path)
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:  # ValueError: not TOML, not UTF-8
-        raise RecipeError(where, f"cannot be read as TOML ({error})", "mend that line") from error
+    table = read_toml(path, kind=RecipeError, remedy="mend that line")
     table.setdefault("name", path.stem.encode("utf-8", "backslashreplace").decode())
     holding = {
         "without_normalisation": not normalised,
@@ -381,14 +379,8 @@ def _find(name: str, network: str, family: str) -> Path:
         raise RecipeError(
             f"--recipe classic for {network}", "its paper gives no recipe", "use --recipe modern"
         )
-    try:
-        path = Path(name).expanduser().resolve()
-        found = path.is_file()
-    except (OSError, RuntimeError, ValueError) as error:  # too long, no such home, a null character
-        raise RecipeError(
-            f"--recipe {name}", f"cannot be looked at ({error})", "check the path"
-        ) from error
-    if found:
+    path = resolved(name, kind=RecipeError)
+    if is_file(path, kind=RecipeError):
         return path
     if path.suffix == ".toml" or "/" in name:
         raise RecipeError(str(path), "there is no such recipe file", "check the path")

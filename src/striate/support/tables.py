@@ -1,0 +1,261 @@
+"""From TOML and JSON tables to frozen dataclasses, with errors that name the key and the nearest.
+
+What a value may be is written once, beside its field: the type says the kind and, within
+``Annotated``, `Bounds` say the least and the most.
+"""
+
+from __future__ import annotations
+
+import codecs
+import sys
+import tomllib
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from striate.errors import RecipeError, StriateError, nearest
+from striate.support.paths import read_file, shown
+
+T = TypeVar("T")
+
+#: A file of settings that is larger was not written by a person, nor by us.
+LARGEST_TABLE = 64 << 20
+#: How many characters of a value an error repeats.
+_REPEATED = 60
+
+
+#: What `dataclasses.field` is given as its ``metadata`` where the field was added after the first
+#: format that was ever written: its default says what was done before, see `decided`.
+ADDED: Mapping[str, bool] = types.MappingProxyType({"added": True})
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The least and the most that a number may be, both included: ``Annotated[int, Bounds(1, 9)]``.
+
+    In a tuple it holds for each of its numbers, and for a number that may be None where it is one.
+    """
+
+    least: float
+    most: float
+    above: bool = False
+    """Whether the least is excluded."""
+
+    def problem(self, value: float) -> str:
+        """What is wrong with `value`, or an empty string."""
+        # The first form is false for what is not a number too.
+        if not (self.least < value if self.above else self.least <= value):
+            return f"must be {'more than' if self.above else 'at least'} {self.least:,}"
+        return "" if value <= self.most else f"must be at most {self.most:,}"
+
+
+def read_toml(path: Path, *, kind: type[StriateError], remedy: str) -> dict[str, Any]:
+    """The table in the file at `path`: UTF-8, with or without the mark that editors put first.
+
+    Args:
+        path: a regular file.
+        kind: of the errors.
+        remedy: what to do about a file that holds no TOML.
+
+    Raises:
+        StriateError: of `kind`; there is no such file, it cannot be read, is too large, is not
+            UTF-8, or is not TOML.
+    """
+    where = shown(path)
+    try:
+        content = read_file(path, most=LARGEST_TABLE, kind=kind).removeprefix(codecs.BOM_UTF8)
+    except FileNotFoundError as error:
+        raise kind(where, "there is no such file", "check the path") from error
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise kind(where, "is saved as UTF-16", "save it as UTF-8")
+    try:
+        return tomllib.loads(content.decode())
+    except UnicodeDecodeError as error:
+        why = f"is not UTF-8 (byte {error.start + 1})"
+        raise kind(where, why, "save it as UTF-8") from error
+    except (ValueError, RecursionError) as error:
+        raise kind(where, f"cannot be read as TOML ({error})", remedy) from error
+
+
+def from_table(
+    cls: type[T], table: Mapping[str, Any], where: str, *, kind: type[StriateError] = RecipeError
+) -> T:
+    """Build the dataclass `cls` from `table`.
+
+    Args:
+        cls: a dataclass whose fields are numbers, strings, literals, tuples, mappings with string
+            keys, or dataclasses of them.
+        table: the values; what is absent keeps the dataclass's default.
+        where: how an error names the table, such as ``modern.toml [optimiser]``.
+        kind: of the errors.
+
+    Raises:
+        StriateError: of `kind`; an unknown key, a missing one, or a value of another type or
+            outside its bounds.
+    """
+    if not isinstance(table, Mapping):
+        raise kind(where, f"must be a table, not {_short(table)}", "write [NAME] before its values")
+    hints = get_type_hints(cls, include_extras=True)
+    known = {each.name: each for each in fields(cls)}  # type: ignore[arg-type]
+    for key in table:
+        if key not in known:
+            raise kind(f"{where}: {key}", "is not a key here", nearest(key, known))
+    values: dict[str, Any] = {}
+    for name, each in known.items():
+        if name in table:
+            values[name] = _Converter(kind, f"{where}: {name}").convert(hints[name], table[name])
+        elif each.default is MISSING and each.default_factory is MISSING:
+            raise kind(f"{where}: {name}", "is missing", "give it a value")
+    return cls(**values)
+
+
+@dataclass(frozen=True)
+class _Converter:
+    """One value of a table, on its way to the type of its field."""
+
+    kind: type[StriateError]
+    where: str
+
+    def convert(self, hint: Any, value: Any) -> Any:
+        origin = get_origin(hint)
+        if origin is Annotated:
+            inner, *notes = get_args(hint)
+            return self._bounded(self.convert(inner, value), notes)
+        if is_dataclass(hint):
+            made = typing.cast("type[Any]", hint)
+            return from_table(made, value, self.where, kind=self.kind)
+        if origin is Literal:
+            if not isinstance(value, str) or value not in get_args(hint):
+                choices = [str(choice) for choice in get_args(hint)]
+                raise self._wrong(value, "is unknown", nearest(str(value)[:_REPEATED], choices))
+            return value
+        if origin in (Union, types.UnionType):
+            return self._either(get_args(hint), value)
+        if origin is tuple:
+            return self._sequence(get_args(hint), value)
+        return self._plain(hint, value)
+
+    def _plain(self, hint: Any, value: Any) -> Any:
+        if isinstance(get_origin(hint), type) and issubclass(get_origin(hint), Mapping):
+            if not isinstance(value, Mapping):
+                raise self._wrong(value, "must be a table")
+            return dict(value)
+        if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+            # A whole number in TOML may be too large for any float; nan is not less than anything.
+            if not abs(value) <= sys.float_info.max:
+                raise self._wrong(value, "must be a finite number")
+            return float(value)
+        if hint is Any or (isinstance(hint, type) and type(value) is hint):
+            return value
+        raise self._wrong(value, f"must be {_words(hint)}, not {type(value).__name__}")
+
+    def _bounded(self, value: Any, notes: list[Any]) -> Any:
+        for bounds in (note for note in notes if isinstance(note, Bounds)):
+            for number in value if isinstance(value, tuple) else (value,):
+                if number is not None and (why := bounds.problem(number)):
+                    raise self._wrong(number, why)
+        return value
+
+    def _either(self, choices: tuple[Any, ...], value: Any) -> Any:
+        error: StriateError | None = None
+        for choice in choices:
+            try:
+                return self.convert(choice, value)
+            except StriateError as unfit:
+                # None is never written down, so that its error helps nobody.
+                error = unfit if error is None or choice is not type(None) else error
+        assert error is not None
+        raise error
+
+    def _sequence(self, inner: tuple[Any, ...], value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, (list, tuple)):
+            raise self._wrong(value, "must be a list")
+        if len(inner) == 2 and inner[1] is Ellipsis:
+            return tuple(self.convert(inner[0], each) for each in value)
+        if len(value) != len(inner):
+            raise self._wrong(value, f"must hold {len(inner)} values")
+        return tuple(self.convert(hint, each) for hint, each in zip(inner, value, strict=True))
+
+    def _wrong(self, value: Any, why: str, remedy: str = "") -> StriateError:
+        return self.kind(f"{self.where} = {_short(value)}", why, remedy)
+
+
+def _short(value: Any) -> str:
+    """`value` as an error repeats it: a number of thousands of digits helps nobody."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no whole number of more than 4,300 digits
+        return "a number of thousands of digits"
+    return text if len(text) <= _REPEATED else f"{text[: _REPEATED - 1]}…"
+
+
+def _words(hint: Any) -> str:
+    names = {
+        int: "a whole number",
+        float: "a number",
+        str: "a string",
+        bool: "true or false",
+        type(None): "absent",
+    }
+    return names.get(hint, str(hint))
+
+
+def check_bounds(value: object, where: str, *, kind: type[StriateError] = RecipeError) -> None:
+    """Hold every number of the dataclass `value` against the `Bounds` of its field.
+
+    For ``__post_init__``, so that values which come from no table are checked as well.
+
+    Raises:
+        StriateError: of `kind`; it names the field within `where`.
+    """
+    for name, hint in get_type_hints(type(value), include_extras=True).items():
+        if get_origin(hint) is Annotated:
+            converter = _Converter(kind, f"{where}: {name}")
+            converter._bounded(getattr(value, name), list(get_args(hint)[1:]))
+
+
+def decided(value: Any) -> Any:
+    """`value`, a dataclass, as plain values that stay the same when the class grows.
+
+    Fields that are `ADDED` are left out where they have their default, and so is what is None: a
+    digest of the rest does not change when a later version knows more to decide than an earlier
+    one, as long as the default is what the earlier one did.
+    """
+    if is_dataclass(value) and not isinstance(value, type):
+        return {
+            each.name: decided(getattr(value, each.name))
+            for each in fields(value)
+            if getattr(value, each.name) is not None
+            and not (each.metadata.get("added") and getattr(value, each.name) == each.default)
+        }
+    if isinstance(value, Mapping):
+        return {key: decided(each) for key, each in value.items()}
+    return [decided(each) for each in value] if isinstance(value, (tuple, list)) else value
+
+
+def share(where: str, name: str, value: float) -> None:
+    """Raise `RecipeError` unless `value` lies in [0, 1)."""
+    if not 0 <= value < 1:
+        raise RecipeError(f"{where}: {name} = {value}", "must be in [0, 1)", "")
+
+
+def laid_over(table: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
+    """`table` with the values of `overlay`; tables in both are merged, one level deep."""
+    merged = dict(table)
+    for key, value in overlay.items():
+        below = merged.get(key)
+        both = isinstance(value, Mapping) and isinstance(below, Mapping)
+        merged[key] = {**below, **value} if both else value  # type: ignore[dict-item]
+    return merged
+
+
+def plain(value: Any) -> Any:
+    """`value` as TOML can say it: tuples are lists, and what is None is left out."""
+    if isinstance(value, Mapping):
+        return {key: plain(each) for key, each in value.items() if each is not None}
+    if isinstance(value, (tuple, list)):
+        return [plain(each) for each in value]
+    return value
