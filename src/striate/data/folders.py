@@ -1,123 +1,37 @@
-"""Folders of class folders: where the images lie, which split and which class each belongs to."""
+"""What lies in a folder: its folders and files, and which of the files are images."""
 
 from __future__ import annotations
 
 import os
-import unicodedata
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 from striate.data.decode import FOREIGN, SUFFIXES
 from striate.errors import DataError, nearest
+from striate.support import paths
 from striate.support.text import printable
 
-SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
-"""Names of folders (in any case) that are splits, and the split that each is."""
+_NOT_DATA = {
+    "__macosx",
+    "thumbs.db",
+    "ehthumbs.db",
+    "desktop.ini",
+    "icon\r",
+    "@eadir",
+    "@recycle",
+    "#recycle",
+    "lost+found",
+    "$recycle.bin",
+    "recycler",
+    "$extend",
+    "system volume information",
+    "__pycache__",
+    "node_modules",
+}
+"""What systems and programs leave behind, the roots of whole disks among it."""
 
-_NOT_DATA = {"__macosx", "thumbs.db", "desktop.ini", "@eadir"}
-
-
-@dataclass(frozen=True)
-class Part:
-    """Images of one split before they are read: `paths[i]` belongs to ``classes[labels[i]]``."""
-
-    classes: tuple[str, ...]
-    paths: list[Path]
-    labels: list[int]
-
-
-@dataclass
-class Layout:
-    """What a folder holds: parts by split, and what was passed over."""
-
-    root: Path
-    parts: dict[str, Part] = field(default_factory=dict)
-    ignored: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    def name(self, path: Path) -> str:
-        """`path` relative to the root, printable on any machine."""
-        return printable(path.relative_to(self.root).as_posix())
-
-
-def read_layout(root: Path) -> Layout:
-    """The images under `root`, sorted; nothing is opened. Raises DataError."""
-    root = root.resolve()
-    layout = Layout(root)
-    splits = _split_folders(root)
-    if not splits:
-        layout.parts["train"] = _part(layout, root)
-        return layout
-    used = set()
-    for split, folder in splits.items():
-        used.add(folder.name)
-        if _folders(folder):
-            layout.parts[split] = _part(layout, folder)
-        else:
-            layout.ignored += [layout.name(path) for path in files_under(folder)]
-            layout.notes.append(f"{folder.name}/ has no class folders and is not used")
-    for other in _folders(root):
-        if other.name not in used:
-            layout.notes.append(
-                f"{printable(other.name)}/ lies beside {'/, '.join(used)}/: not used"
-            )
-    layout.ignored += [layout.name(path) for path in _loose_files(root)]
-    return layout
-
-
-def _split_folders(root: Path) -> dict[str, Path]:
-    """Folder of each split, or nothing where `root` holds class folders.
-
-    A folder named train is a split only if it holds folders itself: it may be the class of trains.
-    """
-    found: dict[str, Path] = {}
-    for folder in _folders(root):
-        split = SPLITS.get(folder.name.lower())
-        if split is None:
-            continue
-        if split in found:
-            raise DataError(
-                str(root),
-                f"both {found[split].name}/ and {folder.name}/ could be the {split} images",
-                "keep one of them",
-            )
-        found[split] = folder
-    return found if "train" in found and _folders(found["train"]) else {}
-
-
-def _part(layout: Layout, folder: Path) -> Part:
-    """The class folders in `folder`, sorted by name, and all images at any depth in them."""
-    by_class: dict[str, Path] = {}
-    for class_folder in _folders(folder):
-        # macOS writes é as two characters, others as one: the same class all the same.
-        name = unicodedata.normalize("NFC", printable(class_folder.name))
-        if name in by_class:
-            raise DataError(str(class_folder), f"there are two class folders named '{name}'")
-        by_class[name] = class_folder
-    layout.ignored += [layout.name(path) for path in _loose_files(folder)]
-    classes = tuple(sorted(by_class))
-    if not classes:
-        raise _no_classes(folder)
-    paths: list[Path] = []
-    labels: list[int] = []
-    for label, name in enumerate(classes):
-        for path in files_under(by_class[name]):
-            if is_image_name(path):
-                paths.append(path)
-                labels.append(label)
-            else:
-                layout.ignored.append(layout.name(path))
-    return Part(classes, paths, labels)
-
-
-def _no_classes(folder: Path) -> DataError:
-    if any(is_image_name(path) for path in _loose_files(folder)):
-        return DataError(
-            str(folder),
-            "its images lie in no class folder",
-            "put the images of each class into a folder named as the class",
-        )
-    return DataError(str(folder), "holds no class folders and no images")
+_ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+):/")  # Path writes :// as :/
 
 
 def is_image_name(path: Path) -> bool:
@@ -131,30 +45,58 @@ def is_hidden(name: str) -> bool:
     return name.startswith(".") or name.lower() in _NOT_DATA
 
 
-def _folders(folder: Path) -> list[Path]:
-    return sorted(path for path in _list(folder) if path.is_dir())
+def entries(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The folders and the files in `folder`, each sorted, without what `is_hidden`.
 
+    What nobody can look at, such as a link to itself, counts as a file: reading it says why.
 
-def _loose_files(folder: Path) -> list[Path]:
-    return sorted(path for path in _list(folder) if not path.is_dir())
-
-
-def _list(folder: Path) -> list[Path]:
+    Raises:
+        DataError: the folder cannot be listed.
+    """
+    folders: list[Path] = []
+    files: list[Path] = []
     try:
-        return [path for path in folder.iterdir() if not is_hidden(path.name)]
+        with os.scandir(folder) as found:
+            for entry in found:
+                if not is_hidden(entry.name):
+                    (folders if _is_folder(entry) else files).append(folder / entry.name)
     except OSError as error:
-        raise DataError(str(folder), f"cannot be listed ({error.strerror})") from None
+        raise _unlisted(folder, error) from None
+    return sorted(folders), sorted(files)
 
 
-def files_under(folder: Path) -> list[Path]:
-    """All files under `folder`, sorted by path, following links but no link twice."""
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _unlisted(folder: str | Path, error: OSError) -> DataError:
+    why = f"cannot be listed ({paths.reason(error)})"
+    return DataError(paths.shown(folder), why, "make it readable, or move it away")
+
+
+def files_under(folder: Path, complain: Callable[[DataError], None] | None = None) -> list[Path]:
+    """All files under `folder`, sorted by path, following links but no link twice.
+
+    Args:
+        folder: where to begin.
+        complain: called with the error for each folder that cannot be listed; raised if None.
+
+    Raises:
+        DataError: a folder cannot be listed, and nobody is told otherwise.
+    """
     seen: set[str] = set()
 
-    def complain(error: OSError) -> None:
-        raise DataError(str(error.filename), f"cannot be listed ({error.strerror})")
+    def unlisted(error: OSError) -> None:
+        found = _unlisted(error.filename, error)
+        if complain is None:
+            raise found
+        complain(found)
 
     found: list[Path] = []
-    for place, folders, files in os.walk(folder, onerror=complain, followlinks=True):
+    for place, folders, files in os.walk(folder, onerror=unlisted, followlinks=True):
         real = os.path.realpath(place)
         if real in seen:
             folders.clear()
@@ -166,14 +108,50 @@ def files_under(folder: Path) -> list[Path]:
 
 
 def existing_folder(path: Path, names: tuple[str, ...] = ()) -> Path:
-    """`path` resolved; DataError where it is no folder. `names` are names it may have meant."""
-    full = path.expanduser().resolve()
-    if full.is_dir():
+    """`path` resolved.
+
+    Args:
+        path: what a person gave.
+        names: of data sets that may have been meant.
+
+    Raises:
+        DataError: it is no folder, or cannot be looked at.
+    """
+    refuse_address(path)
+    full = paths.resolved(path, kind=DataError)
+    if paths.is_folder(full, kind=DataError):
         return full
-    if full.exists():
-        raise DataError(
-            str(full), "is a file", "give a folder of class folders; unpack an archive first"
-        )
-    beside = [p.name for p in full.parent.iterdir() if p.is_dir()] if full.parent.is_dir() else []
-    choices = [*names, *(printable(name) for name in beside if not is_hidden(name))]
-    raise DataError(str(full), "there is no such folder", nearest(full.name, choices))
+    if paths.exists(full, kind=DataError):
+        remedy = "give a folder of class folders; unpack an archive first"
+        raise DataError(paths.shown(full), "is a file", remedy)
+    choices = [*names, *beside(full)]
+    raise DataError(paths.shown(full), "there is no such folder", nearest(full.name, choices))
+
+
+def beside(path: Path) -> list[str]:
+    """Names of the folders beside `path`, printable; none where nobody can look."""
+    try:
+        return [printable(folder.name) for folder in entries(path.parent)[0]]
+    except DataError:
+        return []
+
+
+def refuse_address(source: str | Path) -> None:
+    """Say what a URL or ``-`` would need, before they are taken for odd names of files.
+
+    Raises:
+        DataError: `source` is one of them, and nothing here is called that.
+    """
+    text = str(source)
+    address = _ADDRESS.match(text)
+    if text != "-" and address is None:
+        return
+    if paths.exists(paths.expanded(text, kind=DataError), kind=DataError):
+        return
+    if address is None:
+        raise DataError("-", "standard input is not read", "give files or folders")
+    if address["scheme"].lower() == "file":
+        raise DataError(printable(text), "is an address, not a path", "give the path alone")
+    raise DataError(
+        printable(text), "is an address, and nothing is fetched from one", "download it first"
+    )

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from striate.data import named
-from striate.data.folders import Layout, existing_folder, read_layout
+from striate.data.folders import existing_folder
 from striate.data.idx import ArrayPart, digit_names, find_idx, read_idx_part
 from striate.data.images import Array, ImageSet, stack
+from striate.data.layout import Layout, read_layout
 from striate.data.preprocessing import with_channels
 from striate.data.scan import (
     Problem,
