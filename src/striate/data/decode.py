@@ -23,33 +23,10 @@ from PIL import (
     WebPImagePlugin,  # noqa: F401 - importing registers it, which spares importing all of them
 )
 
+from striate.data.formats import FORMATS
 from striate.errors import DataError
 
 Kind = Literal["empty", "unreadable", "truncated", "damaged", "bomb", "unsupported"]
-
-# Pillow asks its plug-ins only for these; EPS, for one, would start another program.
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "TIFF", "GIF", "PPM")
-
-SUFFIXES = {
-    **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif"), "JPEG"),
-    ".png": "PNG",
-    ".webp": "WEBP",
-    **dict.fromkeys((".bmp", ".dib"), "BMP"),
-    **dict.fromkeys((".tif", ".tiff"), "TIFF"),
-    ".gif": "GIF",
-    **dict.fromkeys((".ppm", ".pgm", ".pbm", ".pnm"), "PPM"),
-}
-"""What the end of a file's name (in lower case) promises about its format."""
-
-FOREIGN = {
-    **dict.fromkeys((".heic", ".heif"), "HEIC"),
-    **dict.fromkeys((".jp2", ".j2k"), "JPEG 2000"),
-    **dict.fromkeys((".dng", ".cr2", ".cr3", ".nef", ".arw"), "camera raw"),
-    ".avif": "AVIF",
-    ".psd": "Photoshop",
-    ".svg": "SVG",
-}
-"""Images that are not read here; passing over them as if they were notes would be a trap."""
 
 MOST_PIXELS = 178_956_970
 """Above this many pixels (half a gigabyte in RGB) a file is taken for a decompression bomb."""

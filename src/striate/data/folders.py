@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from striate.data.decode import FOREIGN, SUFFIXES
+from striate.data.formats import FOREIGN, SUFFIXES
 from striate.errors import DataError, nearest
 from striate.support import paths
 from striate.support.text import printable

@@ -13,7 +13,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from striate.data.decode import SUFFIXES, ImageError, decode_with_format, read_file
+from striate.data.decode import ImageError, decode_with_format, read_file
+from striate.data.formats import SUFFIXES
 from striate.data.images import SMALL, Array, has_no_colour
 from striate.data.preprocessing import resize, with_channels
 from striate.errors import StriateError
