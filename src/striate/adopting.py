@@ -53,11 +53,10 @@ def adopt(
     RunError: `out` holds a run already, or cannot be written.
     StriateError: network, variant or weights are at fault.
     """
-    import torch
-
     from striate.runs import run as names
     from striate.runs.run import Run, is_run_folder
     from striate.runs.weights import write_weights
+    from striate.support import settings
     from striate.support.files import make_folder
     from striate.training.pretrained import record
     from striate.zoo.create import create
@@ -66,12 +65,12 @@ def adopt(
     folder = Path(out).expanduser().resolve()
     if is_run_folder(folder):
         raise RunError(str(folder), "holds a run already", "choose another --out")
-    torch.manual_seed(seed)
     options, published = dict(variant or {}), None
-    if weights is None:
-        network = create(name, classes=classes, **options)
-    else:
-        network, published = create_with(name, str(weights), classes=classes, **options)
+    with settings.seeded(seed):
+        if weights is None:
+            network = create(name, classes=classes, **options)
+        else:
+            network, published = create_with(name, str(weights), classes=classes, **options)
     config = _config(name, network, published, seed=seed, variant=options)
     if published:
         config = replace(config, weights=record(published, str(weights)))

@@ -7,6 +7,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from striate.errors import Interrupted, RunError
+from striate.support import settings
 from striate.support.files import FULL
 from striate.support.progress import counting
 
@@ -77,8 +78,6 @@ def evaluate_own(
     The figures are kept in the run, and its report is made anew. `found` are the probabilities of
     these images, (images, classes), where they are known already.
     """
-    import torch
-
     from striate.data.check import summary
     from striate.data.scan import threads
     from striate.evaluation.metrics import measure
@@ -90,9 +89,11 @@ def evaluate_own(
     images = data.val if data.test is None else data.test
     if found is None:
         # Sums in another order end in other last digits: the run's own threads repeat them.
-        torch.set_num_threads(run.config.threads)
         network = run.network()
-        with counting("evaluating images", wanted=progress) as count:
+        with (
+            settings.threads(run.config.threads),
+            counting("evaluating images", wanted=progress) as count,
+        ):
             found = probabilities(
                 network, images, run.preprocessing, workers=threads(workers), progress=count
             )

@@ -1,4 +1,8 @@
-"""Settings of the whole process, changed for a while and put back: a library owns none of them."""
+"""Settings of the whole process, changed for a while and put back: a library owns none of them.
+
+Nothing else in the package may change torch's threads, its generators or cuDNN's choices; a test of
+the tree checks that, and another that every public function leaves them as they were.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +11,31 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def threads(number: int) -> Iterator[None]:
-    """Let torch's operators use `number` threads while the block runs."""
+def threads(number: int | None) -> Iterator[None]:
+    """Let torch's operators use `number` threads while the block runs; None leaves them alone."""
     import torch
 
     before = torch.get_num_threads()
-    torch.set_num_threads(number)
+    if number is not None:
+        torch.set_num_threads(number)
     try:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def seed(number: int) -> None:
+    """Seed torch's generators with `number`, for use within `seeded`, which puts them back.
+
+    A CUDA device that the process has not used yet keeps the seed that it was promised: that could
+    not be read, hence not be put back, without starting the device.
+    """
+    import torch
+
+    if _sleeps():
+        torch.default_generator.manual_seed(number)
+    else:
+        torch.manual_seed(number)
 
 
 @contextmanager
@@ -24,9 +43,19 @@ def seeded(number: int) -> Iterator[None]:
     """Seed torch's generators with `number` while the block runs; theirs go on as if it had not."""
     import torch
 
-    with torch.random.fork_rng():
-        torch.manual_seed(number)
+    kind = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    devices = range(0 if kind is None or _sleeps() else torch.accelerator.device_count())
+    with torch.random.fork_rng(devices, device_type=None if kind is None else kind.type):
+        seed(number)
         yield
+
+
+def _sleeps() -> bool:
+    """Whether there is a CUDA device here that the process has not used yet."""
+    import torch
+
+    used = torch.cuda.is_initialized()  # type: ignore[no-untyped-call, unused-ignore]
+    return torch.cuda.is_available() and not used
 
 
 @contextmanager
@@ -41,3 +70,10 @@ def deterministic() -> Iterator[None]:
         yield
     finally:
         cudnn.benchmark, cudnn.deterministic = before
+
+
+@contextmanager
+def training(number: int | None, seed_of_run: int) -> Iterator[None]:
+    """All of these, as a training needs them to repeat to the bit on the same machine."""
+    with threads(number), seeded(seed_of_run), deterministic():
+        yield

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping
-from typing import Any
 
-import torch
 from torch import nn
 
 from striate.data.loader import Loader
@@ -25,7 +23,6 @@ from striate.training.progress import Silent
 from striate.training.recipe import Recipe
 from striate.training.setup import Setup
 from striate.training.tensorboard import Board
-from striate.zoo.create import create
 from striate.zoo.transferred import Transferred
 
 
@@ -63,19 +60,6 @@ def open_images_of(
     return found
 
 
-def build(
-    name: str,
-    *,
-    classes: int,
-    in_channels: int,
-    seed: int,
-    variant: Mapping[str, Any] | None = None,
-) -> nn.Module:
-    """The network called `name` with the initial weights that `seed` gives."""
-    torch.manual_seed(seed)
-    return create(name, classes=classes, in_channels=in_channels, **(variant or {}))
-
-
 def make_training(
     run: Run,
     network: nn.Module,
@@ -104,6 +88,7 @@ def make_training(
         validation=validation,
         criterion=Criterion(recipe.loss, network, weights),
         seed=run.config.seed,
+        threads=run.config.threads,
         device=place.device,
         precision=run.config.precision,
         group=place.group,

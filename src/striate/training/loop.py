@@ -23,6 +23,7 @@ from striate.data.random import DROPOUT, uniforms
 from striate.errors import Interrupted, RunError, TrainingError
 from striate.runs import run as names
 from striate.runs.weights import digest, read_stamp, write_weights
+from striate.support import settings
 from striate.support.files import write_atomically
 from striate.training import checkpoint
 from striate.training.averaging import AveragedNetwork
@@ -81,6 +82,10 @@ class Training:
         Interrupted: Ctrl-C or a termination signal; a checkpoint was written first.
         RunError: a file of the run cannot be written; what it held before is kept.
         """
+        with settings.training(self.setup.threads, self.setup.seed):
+            return self._run()
+
+    def _run(self) -> State:
         state, watcher, group = self.state, self.setup.watcher, self.setup.group
         if group.leads:
             checkpoint.clear(self.setup.path, fresh=not self.resumed)
@@ -157,7 +162,7 @@ class Training:
         # Dropout draws from torch's generator: seeding it by the step makes what it draws
         # independent of everything before, so that no random state needs to be stored.
         draw = uniforms(self.setup.seed, state.epoch, [whole], 1 + self.setup.group.rank, DROPOUT)
-        torch.manual_seed(int(draw[0, -1] * 2**53))
+        settings.seed(int(draw[0, -1] * 2**53))
         set_rate(self.optimiser, self.schedule.rate(whole))
         updates = (step + 1) % accumulate == 0 or step + 1 == self.steps
         together = min(accumulate, self.steps - step // accumulate * accumulate)

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-import torch
 from torch import nn
 
 from striate.data.preprocessing import Preprocessing
@@ -22,14 +21,10 @@ from striate.errors import RunError, StriateError
 from striate.runs import run as names
 from striate.runs.config import DataOrigin, RunConfig
 from striate.runs.run import Run, is_run_folder
+from striate.support import settings
 from striate.support.files import make_folder
 from striate.training import checkpoint
-from striate.training.assemble import (
-    build,
-    make_training,
-    open_board,
-    open_images_of,
-)
+from striate.training.assemble import make_training, open_board, open_images_of
 from striate.training.distributed import Group
 from striate.training.loop import Training
 from striate.training.options import Options, Place
@@ -44,6 +39,7 @@ from striate.training.progress import Watcher
 from striate.training.recipe import Input, Recipe, load_recipe
 from striate.training.resume import plan_resumed, resumed_run
 from striate.zoo.catalogue import Entry, entry
+from striate.zoo.create import create
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -66,9 +62,6 @@ def plan(options: Options, *, group: Group, watcher: Watcher | None = None) -> P
         been written to an existing run.
     """
     device = choose_device(options.device or "auto")
-    if device.type == "cuda":
-        torch.backends.cudnn.benchmark = False
-        torch.backends.cudnn.deterministic = True
     place = Place(device=device, group=group, watcher=watcher)
     target = resumed_run(options)
     if target is None:
@@ -97,17 +90,11 @@ def _plan_new(options: Options, place: Place) -> Planned:
     data = open_images_of(options.data, seed=seed, options=options, place=place)
     grey = data.train.is_grey and data.val.is_grey
     in_channels = 1 if known.input[0] == 1 and grey else 3
-    torch.set_num_threads(processor_threads(group.world))
-    network = build(
-        known.name,
-        classes=len(data.classes),
-        in_channels=in_channels,
-        seed=seed,
-        variant=variant,
-    )
     published = None
-    if weights is not None:
-        published = start_from(weights, network, classes=len(data.classes), place=place)
+    with settings.seeded(seed):
+        network = create(known.name, classes=len(data.classes), in_channels=in_channels, **variant)
+        if weights is not None:
+            published = start_from(weights, network, classes=len(data.classes), place=place)
     recipe = _choose_recipe(options, known, network, images=len(data.train), grey=grey)
     _check_batch(recipe, data, network, group)
     preprocessing = preprocessing_from(published, options.size) if published else None
@@ -131,7 +118,7 @@ def _plan_new(options: Options, place: Place) -> Planned:
         seed=seed,
         precision=precision,
         device=device.type,
-        threads=torch.get_num_threads(),
+        threads=processor_threads(group.world),
         world=group.world,
         workers=threads(options.workers),
         command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),

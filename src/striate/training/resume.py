@@ -7,14 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from striate.data.sources import Data
 from striate.errors import RunError, StriateError
 from striate.runs import run as names
 from striate.runs.config import RunConfig
 from striate.runs.networks import make_network
 from striate.runs.run import Run, is_run_folder
+from striate.support import settings
 from striate.training.assemble import make_training, open_board, open_images_of
 from striate.training.loop import Training
 from striate.training.options import Options, Place
@@ -88,18 +87,17 @@ def plan_resumed(path: Path, options: Options, place: Place) -> tuple[Run, Train
             f"was trained on other images than those now in {data.origin}",
             "restore them, or train anew",
         )
-    torch.set_num_threads(config.threads)
-    torch.manual_seed(config.seed)
-    network = make_network(config)
     begun = (run.path / names.STATE).exists() or (run.path / names.WEIGHTS).exists()
-    if not begun:
-        if config.transfer:
-            raise RunError(
-                str(run.path),
-                f"has lost {names.STATE} and {names.WEIGHTS}: nothing else holds its fitted head",
-                "restore them from a copy, or transfer anew in another --out",
-            )
-        start_again(run, network, place)
+    if not begun and config.transfer:
+        raise RunError(
+            str(run.path),
+            f"has lost {names.STATE} and {names.WEIGHTS}: nothing else holds its fitted head",
+            "restore them from a copy, or transfer anew in another --out",
+        )
+    with settings.seeded(config.seed):
+        network = make_network(config)
+        if not begun:
+            start_again(run, network, place)
     training = make_training(run, network, data, recipe, options=options, place=place)
     if begun:
         training.resume()

@@ -29,6 +29,8 @@ class Setup:
     validation: Loader
     criterion: Criterion
     seed: int
+    threads: int | None = None
+    """Of one operator; None for as many as the process uses anyway."""
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     precision: str = "float32"
     group: Group = field(default_factory=Group)

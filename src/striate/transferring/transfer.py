@@ -25,6 +25,7 @@ from striate.runs import run as names
 from striate.runs.config import RunConfig
 from striate.runs.run import Run, is_run_folder
 from striate.runs.weights import write_weights
+from striate.support import settings
 from striate.support.files import FULL, make_folder, write_atomically
 from striate.support.progress import counting
 from striate.training import checkpoint
@@ -67,7 +68,8 @@ def transfer(options: TransferOptions, watcher: Watcher | None = None) -> Transf
     """
     work = _Work(options, watcher or Silent())
     try:
-        return work.carry_over()
+        with settings.threads(processor_threads(1)):
+            return work.carry_over()
     except KeyboardInterrupt as stop:
         raise Interrupted(work.way_on()) from stop
     except RunError as error:
@@ -132,7 +134,6 @@ class _Work:
         options = self.options
         label = re.sub(r"[^\w.-]+", "-", Path(str(options.backbone)).name.rpartition(":")[2])
         out = self.out = choose_out(options.data, options.out, label)
-        torch.set_num_threads(processor_threads(1))
         backbone = open_backbone(options.backbone, options.weights)
         if backbone.note:
             self.watcher.note(backbone.note)
