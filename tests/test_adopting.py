@@ -67,16 +67,16 @@ def test_a_thousand_classes_have_imagenets_names(tmp_path) -> None:
     run = adopt("resnet18", tmp_path / "run", weights=tmp_path / "resnet18.pth")
     assert run.classes[0] == "tench"
     assert run.preprocessing.resize == 256
-    assert "named as torchvision's resnet18" in run.config.weights["note"]
+    assert "named as torchvision's resnet18" in run.config.weights.note
     fewer = adopt("resnet18", tmp_path / "five", weights=tmp_path / "resnet18.pth", classes=5)
     assert fewer.classes == ("0", "1", "2", "3", "4")
-    assert "starts anew" in fewer.config.weights["note"]
+    assert "starts anew" in fewer.config.weights.note
 
 
 def test_without_weights_the_network_is_fresh(tmp_path) -> None:
     run = adopt("lenet", tmp_path / "run", seed=4)
     assert run.preprocessing.input_size == (1, 32, 32)
-    assert run.config.weights == {}
+    assert run.config.weights is None
     torch.manual_seed(4)
     wanted = create("lenet").state_dict()
     found = run.network().state_dict()

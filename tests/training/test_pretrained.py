@@ -37,8 +37,8 @@ def test_training_starts_from_them_and_goes_on_from_them(photographs, tmp_path, 
     mine, given = begun.training.network.state_dict(), load_file(weights)
     assert all(torch.equal(value, given[n]) for n, value in mine.items() if "fc" not in n)
     kept = begun.run.config.weights
-    assert (kept["source"], kept["name"]) == (str(weights), str(weights))
-    assert "starts anew, since the weights are for 7 classes" in kept["note"]
+    assert (kept.source, kept.name) == (str(weights), str(weights))
+    assert "starts anew, since the weights are for 7 classes" in kept.note
     # Killed before anything was kept: the same start is made again, its classifier too.
     again = plan(options(photographs, tmp_path / "run", weights, resume=True), group=Group())
     assert Run.open(tmp_path / "run").config == again.run.config

@@ -157,7 +157,7 @@ def test_weights_of_another_head_are_not_taken(carry: Carry, tmp_path: Path) -> 
     with pytest.raises(RunError, match="altered or replaced"):
         Run.open(run).network()
     (run / CONFIG).write_text(text.replace("[transfer.head]", "[transfer.heads]"))
-    with pytest.raises(RunError, match="transfer names no head"):
+    with pytest.raises(RunError, match=r"transfer: heads: is not a key here; did you mean .head"):
         Run.open(run)
 
 

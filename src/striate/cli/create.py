@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -31,7 +32,7 @@ def create(
 ) -> None:
     """Make a run of published weights, so that predict, evaluate and export work on them."""
     from striate import api
-    from striate.training.options import parse_variant
+    from striate.zoo.variants import read
 
     run = api.create_run(
         network,
@@ -39,7 +40,7 @@ def create(
         weights=weights,
         classes=classes,
         seed=seed,
-        variant=parse_variant(variant or []),
+        variant=read(variant or []),
     )
     config = run.config
     if as_json:
@@ -48,7 +49,7 @@ def create(
             "network": config.network,
             "classes": len(config.classes),
             "input": list(config.preprocessing.input_size),
-            "weights": dict(config.weights) or None,
+            "weights": asdict(config.weights) if config.weights else None,
         }
         print(json.dumps(found))
         return
@@ -56,8 +57,8 @@ def create(
     print(f"{run.path}")
     print(f"  {config.network}, {len(config.classes)} classes, {channels} × {height} × {width}")
     if config.weights:
-        print(f"  weights: {config.weights['name']}")
-        if config.weights["note"]:
-            print(f"  {config.weights['note']}")
+        print(f"  weights: {config.weights.name}")
+        if config.weights.note:
+            print(f"  {config.weights.note}")
     else:
         print("  random weights: it has learned nothing yet")

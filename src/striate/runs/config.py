@@ -1,24 +1,47 @@
-"""``run.toml``: everything about a run that is decided before its first step."""
+"""``run.toml``: everything about a run that is decided before its first step.
+
+The file begins with ``format = N``. A run of an older format opens: what it does not say is what
+the classes here have as their default, which is what was done before there was a choice. A run of
+a newer format is refused by that number, not by the first key that is not known.
+
+Whoever adds a key gives it that default, marks its field as `ADDED` and adds one to `FORMAT`; see
+`RunConfig.identity` for what the mark is for. A key is never removed, and never changes its
+meaning or its default.
+"""
 
 from __future__ import annotations
 
 import json
+import math
 import re
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any, get_origin, get_type_hints
+from typing import Annotated, Any
 
 import tomli_w
 
 from striate.data.preprocessing import Preprocessing
-from striate.errors import RunError, nearest
+from striate.errors import RecipeError, RunError, nearest
 from striate.support.files import sha256, write_atomically
 from striate.support.paths import shown
+from striate.support.tables import Bounds, check_bounds, decided, from_table, plain, read_toml
+
+#: The format that this version writes. 0 is that of runs from before there was a number.
+FORMAT = 1
 
 #: What may differ between two runs that must give the same weights: it is left out of the identity.
 INCIDENTAL = ("command", "versions", "started", "workers")
+
+PRECISIONS = ("float32", "bfloat16")
+
+#: More threads than any processor has; asking a system for a million ends the process.
+MOST_THREADS = 1024
+#: Classes, features, support vectors: any of them within reason.
+MOST_UNITS = 10_000_000
+#: Numbers of a head's largest matrix: eight gigabytes of them.
+MOST_NUMBERS = 2**31
+_IMAGES = Bounds(0, 10**12)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,13 +52,60 @@ class DataOrigin:
     """Resolved path or name, as ``striate.data.sources.open_data`` takes it."""
     fingerprint: str
     """SHA-256 over split, class, name and content of every image."""
-    val_fraction: float
-    train_images: int
-    val_images: int
-    test_images: int
+    val_fraction: Annotated[float, Bounds(0, 1)]
+    train_images: Annotated[int, _IMAGES]
+    val_images: Annotated[int, _IMAGES]
+    test_images: Annotated[int, _IMAGES]
     held_out: str
     """Where the validation images come from: ``val``, ``test`` or ``split``."""
-    skipped: int = 0
+    skipped: Annotated[int, _IMAGES] = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightsOrigin:
+    """The published weights that a network started from."""
+
+    source: str
+    """A library's name, or the resolved path of a file."""
+    name: str
+    """For people."""
+    digest: str
+    """SHA-256 of their file."""
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransferOrigin:
+    """What a transferred network is made of, and what of it was trained."""
+
+    spec: str
+    """With `options`, what `striate.zoo.resolve.resolve` makes the backbone from."""
+    options: Mapping[str, Any]
+    classifier: str
+    """The path of the layer that was taken out of it."""
+    weights: str
+    """SHA-256 over the names, types, shapes and values of the backbone's weights."""
+    origin: str
+    """Where these came from, for people."""
+    freeze: str
+    """``all``, ``none``, or how many of the first stages were not trained."""
+    unfreeze_every: Annotated[int, Bounds(0, 1_000_000)]
+    views: Annotated[int, Bounds(1, 1_000_000)]
+    head: Mapping[str, Any]
+    """``kind`` and sizes, as `striate.zoo.heads.make_head` takes them."""
+    decay: Annotated[float | None, Bounds(0, math.inf)] = None
+    """Weight decay of the head's linear weights; None for the recipe's."""
+
+    def __post_init__(self) -> None:
+        if self.freeze not in ("all", "none") and not re.fullmatch("[0-9]{1,9}", self.freeze):
+            raise ValueError(f"transfer: freeze = {self.freeze[:60]!r} is no number of stages")
+        sizes = {key: value for key, value in self.head.items() if key != "kind"}
+        for key, value in sizes.items():
+            if type(value) is not int or not 1 <= value <= MOST_UNITS:
+                raise ValueError(f"transfer: head: {key} is not between 1 and {MOST_UNITS:,}")
+        largest = sorted(sizes.values())[-2:]
+        if math.prod(largest) > MOST_NUMBERS:
+            raise ValueError(f"transfer: a head of {' x '.join(map(str, largest))} is too large")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,45 +114,51 @@ class RunConfig:
 
     network: str
     classes: tuple[str, ...]
-    in_channels: int
+    in_channels: Annotated[int, Bounds(1, 3)]
     preprocessing: Preprocessing
     recipe: Mapping[str, Any]
     """The whole recipe with every default filled in."""
     data: DataOrigin
-    seed: int
+    seed: Annotated[int, Bounds(0, 2**63 - 1)]
     precision: str
-    """``float32`` or ``bfloat16``: what the training steps were computed in."""
+    """One of `PRECISIONS`: what the training steps were computed in."""
     device: str
-    threads: int
+    threads: Annotated[int, Bounds(1, MOST_THREADS)]
     """Processor threads of one operator: part of what makes a result repeatable to the bit."""
-    world: int = 1
+    world: Annotated[int, Bounds(1, 1_000_000)] = 1
     """Processes that trained together."""
     variant: Mapping[str, Any] = field(default_factory=dict)
-    transfer: Mapping[str, Any] = field(default_factory=dict)
-    """What a transferred network is made of (see `striate.runs.networks`); empty for others."""
-    weights: Mapping[str, Any] = field(default_factory=dict)
-    """Published weights that the network started from: ``source`` (a library or a file's path),
-    ``name`` (for people), ``digest`` (SHA-256 of their file), ``note``; empty for others."""
-    workers: int = 0
+    transfer: TransferOrigin | None = None
+    """None for a network that was not transferred."""
+    weights: WeightsOrigin | None = None
+    """None for a network that started from random weights."""
+    workers: Annotated[int, Bounds(0, 1_000_000)] = 0
     command: str = ""
     started: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        # What could not be read back must not be written.
+        check_bounds(self, "the run", kind=RunError)
+
     @property
     def identity(self) -> str:
-        """SHA-256 of all that determines the result: equal for runs that must end equal."""
-        decided = {key: value for key, value in self.to_dict().items() if key not in INCIDENTAL}
-        # Only what the images are counts, not where this machine keeps them.
-        decided["data"] = {k: v for k, v in decided["data"].items() if k != "origin"}
-        # Runs from before there was a choice say nothing of it; they were bilinear.
-        if self.preprocessing.interpolation == "bilinear":
-            del decided["preprocessing"]["interpolation"]
-        if self.transfer:
-            # Likewise: the weights count, not the file that they were read from.
-            decided["transfer"] = {k: v for k, v in self.transfer.items() if k != "origin"}
-        if self.weights:
-            decided["weights"] = self.weights["digest"]
-        return sha256(json.dumps(decided, sort_keys=True).encode())
+        """SHA-256 of all that determines the result: equal for runs that must end equal.
+
+        It is taken over what the run decided, without fields that were added later and have the
+        value that stands for what was done before (`striate.support.tables.decided`). So a run has
+        the same identity in every later version, which the weights beside it are compared with.
+        """
+        found = decided(self)
+        for key in INCIDENTAL:
+            del found[key]
+        # Only what the images and the weights are counts, not where this machine keeps them.
+        del found["data"]["origin"]
+        if self.transfer is not None:
+            del found["transfer"]["origin"]
+        if self.weights is not None:
+            found["weights"] = self.weights.digest
+        return sha256(json.dumps(found, sort_keys=True).encode())
 
     @property
     def stem(self) -> str:
@@ -90,56 +166,46 @@ class RunConfig:
         return re.sub(r"[^\w.-]+", "-", self.network.rpartition(":")[2])
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for TOML."""
-        plain: dict[str, Any] = {}
-        for each in fields(self):
-            value = getattr(self, each.name)
-            if each.name in ("transfer", "weights") and not value:
-                continue
-            if isinstance(value, Preprocessing):
-                value = value.to_dict()
-            elif isinstance(value, DataOrigin):
-                value = {f.name: getattr(value, f.name) for f in fields(value)}
-                value["origin"] = escaped(value["origin"])
-            elif isinstance(value, tuple):
-                value = list(value)
-            elif isinstance(value, Mapping):
-                value = dict(value)
-            plain[each.name] = value
+        """Plain values for TOML, the format first."""
         # For people only, so nothing has to be undone.
-        plain["command"] = self.command.encode("utf-8", "backslashreplace").decode()
-        return plain
+        command = self.command.encode("utf-8", "backslashreplace").decode()
+        safe = replace(
+            self, command=command, data=replace(self.data, origin=escaped(self.data.origin))
+        )
+        return {"format": FORMAT, **_written(safe)}
 
-    def write(self, path: Path) -> None:
-        """Write `path` (TOML), whole or not at all."""
-        write_atomically(path, tomli_w.dumps(self.to_dict()).encode())
+    def write(self, path: Path, *, then: str = "") -> None:
+        """Write `path` (TOML), whole or not at all; `then` as for `write_atomically`."""
+        write_atomically(path, tomli_w.dumps(self.to_dict()).encode(), then=then)
 
     @classmethod
     def read(cls, path: Path) -> RunConfig:
-        """Read what `write` wrote.
+        """Read what `write` wrote, in this version or an older one.
 
         Raises
         ------
-        RunError: the file is missing, is not TOML, lacks or adds a key, or a value is of the wrong
-            kind.
+        RunError: the file is missing, is not TOML, is of a newer format, lacks or adds a key, or a
+            value is of the wrong kind or outside its bounds.
         """
-        where = shown(path)
-        try:
-            content = tomllib.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
+        where, remedy = shown(path), "restore it from a copy"
+        content = read_toml(path, kind=RunError, remedy=remedy)
+        made_in = content.pop("format", 0)
+        if type(made_in) is not int or made_in < 0:
+            raise RunError(where, "is damaged (its format is no number)", remedy)
+        if made_in > FORMAT:
             raise RunError(
-                where, f"cannot be read ({error.strerror})", "a run's folder holds a run.toml"
-            ) from error
-        except ValueError as error:  # not TOML, or not UTF-8
-            raise RunError(where, f"is damaged ({error})", "restore it from a copy") from error
+                where,
+                f"was made by a newer Striate (format {made_in}; this one reads up to {FORMAT})",
+                "update Striate",
+            )
         known = {each.name for each in fields(cls)}
         for key in content:
             if key not in known:
                 raise RunError(where, f"has an unknown key '{key}'", nearest(key, known))
         try:
-            return _parse(content)
-        except (KeyError, TypeError, ValueError, RunError) as error:
-            raise RunError(where, f"is damaged ({error})", "restore it from a copy") from error
+            return _parsed(content)
+        except (ValueError, RunError, RecipeError) as error:
+            raise RunError(where, f"is damaged ({error})", remedy) from error
 
 
 def escaped(path: str) -> str:
@@ -156,51 +222,24 @@ def unescaped(path: str) -> str:
     return re.sub("\0(d[89a-f][0-9a-f]{2})", lambda found: chr(int(found[1], 16)), path)
 
 
-def _parse(content: dict[str, Any]) -> RunConfig:
-    """The run's decisions in `content`; KeyError, TypeError or ValueError for damage."""
-    data = _checked(DataOrigin, content["data"])
-    data["origin"] = unescaped(data["origin"])
-    parsed: dict[str, Any] = {
-        "preprocessing": Preprocessing.from_dict(_table("preprocessing", content["preprocessing"])),
-        "data": DataOrigin(**data),
-    }
-    plain = {key: value for key, value in content.items() if key not in parsed}
-    config = RunConfig(**_checked(RunConfig, plain), **parsed)
+def _written(value: Any) -> Any:
+    """The dataclass `value` as tables, without what is None."""
+    if not is_dataclass(value) or isinstance(value, type):
+        return plain(value)
+    found = {each.name: _written(getattr(value, each.name)) for each in fields(value)}
+    return {key: each for key, each in found.items() if each is not None}
+
+
+def _parsed(content: dict[str, Any]) -> RunConfig:
+    """The run's decisions in `content`; ValueError, RunError or RecipeError for damage."""
+    config = from_table(RunConfig, content, "it", kind=RunError)
     if len(config.classes) < 2:
         raise ValueError("it names fewer than two classes")
-    if not 0 <= config.data.val_fraction < 1:
-        raise ValueError("val_fraction must lie between 0 and 1")
-    if min(config.threads, config.world) < 1:
-        raise ValueError("threads and world must be at least 1")
-    if config.transfer:
-        for key, kind in (("spec", str), ("classifier", str), ("options", dict), ("head", dict)):
-            if not isinstance(config.transfer.get(key), kind):
-                raise ValueError(f"transfer names no {key}")
-    if config.weights and not all(
-        isinstance(config.weights.get(key), str) for key in ("source", "name", "digest")
-    ):
-        raise ValueError("weights names no source, name and digest")
-    return config
-
-
-def _checked(kind: type[DataOrigin | RunConfig], values: Any) -> dict[str, Any]:
-    """`values` of the types that the fields of `kind` have; TypeError for others."""
-    hints = get_type_hints(kind)
-    plain = _table(kind.__name__, values)
-    for key, value in plain.items():
-        hint = hints.get(key)
-        if get_origin(hint) is tuple:
-            fits = isinstance(value, list) and all(isinstance(each, str) for each in value)
-        elif get_origin(hint) is Mapping:
-            fits = isinstance(value, dict)
-        else:
-            fits = type(value) is hint or (hint is float and type(value) is int)
-        if not fits:
-            raise TypeError(f"{key} = {value!r}")
-    return {k: tuple(v) if isinstance(v, list) else v for k, v in plain.items()}
-
-
-def _table(name: str, value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise TypeError(f"{name} = {value!r}")
-    return value
+    if config.precision not in PRECISIONS:
+        raise ValueError(f"precision is not one of {', '.join(PRECISIONS)}")
+    if config.data.val_fraction == 1:
+        raise ValueError("val_fraction must be less than 1")
+    if config.in_channels != config.preprocessing.channels:
+        raise ValueError("in_channels is not the number of channels of its pre-processing")
+    origin = unescaped(config.data.origin)
+    return replace(config, data=replace(config.data, origin=origin))

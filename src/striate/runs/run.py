@@ -11,6 +11,7 @@ from striate.data.preprocessing import Preprocessing
 from striate.errors import RunError
 from striate.runs.config import RunConfig
 from striate.support.paths import mode_of, resolved
+from striate.zoo.spec import refuse_code
 
 if TYPE_CHECKING:
     from torch import nn
@@ -32,19 +33,22 @@ class Run:
     ----------
     path: the resolved folder.
     config: what was decided before the first step.
+    allow_code: whether its network may be Python code that it names.
     """
 
-    def __init__(self, path: Path, config: RunConfig) -> None:
+    def __init__(self, path: Path, config: RunConfig, *, allow_code: bool = False) -> None:
         self.path = path
         self.config = config
+        self.allow_code = allow_code
 
     @classmethod
-    def open(cls, path: str | Path) -> Run:
-        """Open the run at `path`.
+    def open(cls, path: str | Path, *, allow_code: bool = False) -> Run:
+        """Open the run at `path`; nothing in it is run unless `allow_code` says so.
 
         Raises
         ------
         RunError: there is no such folder, or it is not a run, or its ``run.toml`` is damaged.
+        NetworkError: it names Python code as its network, which is not allowed.
         """
         folder = resolved(path, kind=RunError)
         mode = mode_of(folder, kind=RunError)
@@ -58,7 +62,11 @@ class Run:
             raise RunError(
                 str(folder), f"is not a run: it holds no {CONFIG}", _nearby(folder / CONFIG)
             )
-        return cls(folder, RunConfig.read(folder / CONFIG))
+        config = RunConfig.read(folder / CONFIG)
+        if not allow_code:
+            for named in (config.network, *([config.transfer.spec] if config.transfer else [])):
+                refuse_code(named, str(folder / CONFIG))
+        return cls(folder, config, allow_code=allow_code)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -96,7 +104,7 @@ class Run:
                 "restore both from one copy of the run",
             )
         try:
-            network = network_with(self.config, weights)
+            network = network_with(self.config, weights, allow_code=self.allow_code)
         except RuntimeError as error:
             # Our own networks keep their weights' names; another library's may not.
             raise RunError(

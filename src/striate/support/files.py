@@ -18,17 +18,19 @@ from striate.support.paths import mode_of, reason, shown
 FULL = "the disk is full"
 
 
-def write_atomically(path: Path, content: bytes | Callable[[Path], None]) -> None:
+def write_atomically(
+    path: Path, content: bytes | Callable[[Path], None], *, then: str = ""
+) -> None:
     """Replace `path` by `content` so that a crash at any moment leaves the old file or the new.
 
-    Parameters
-    ----------
-    path: the file to replace; its folder must exist.
-    content: the bytes, or a function that writes them to the path that it is given.
+    Args:
+        path: the file to replace; its folder must exist.
+        content: the bytes, or a function that writes them to the path that it is given.
+        then: how to go on once it can be written, which the caller alone knows: ``"go on with:
+            striate train RUN --resume"``. It ends the remedy of the error.
 
-    Raises
-    ------
-    RunError: the disk is full or the folder cannot be written; the old file is left as it was.
+    Raises:
+        RunError: the disk is full or the folder cannot be written; the old file is left as it was.
     """
     beside = part_of(path)
     try:
@@ -45,7 +47,7 @@ def write_atomically(path: Path, content: bytes | Callable[[Path], None]) -> Non
     except (OSError, RuntimeError) as error:
         # torch.save and safetensors turn a failed write into errors of their own kind, so what is
         # left on the disk decides whether this was a full disk.
-        raise _explain(path, error) from error
+        raise _explain(path, error, then) from error
     finally:
         # What cannot be removed was never made, and must not hide why.
         with suppress(OSError):
@@ -63,16 +65,16 @@ def _flush_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _explain(path: Path, error: OSError | RuntimeError) -> RunError:
+def _explain(path: Path, error: OSError | RuntimeError, then: str) -> RunError:
+    go_on = f", then {then}" if then else ""
     text = str(error).lower()
     if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or any(
         sign in text
         for sign in ("no space left", "enforce fail", "file write failed", "os error 28")
     ):
-        return RunError(shown(path), FULL, "free some space, then go on with --resume")
-    return RunError(
-        shown(path), f"cannot be written ({reason(error)})", "choose another folder with --out"
-    )
+        return RunError(shown(path), FULL, f"free some space{go_on}")
+    remedy = f"make it writable{go_on}" if then else "make it writable, or choose another place"
+    return RunError(shown(path), f"cannot be written ({reason(error)})", remedy)
 
 
 def part_of(path: Path) -> Path:
@@ -91,16 +93,30 @@ def make_folder(path: Path) -> None:
     """
     mode = mode_of(path, kind=RunError)
     if mode is not None and not stat.S_ISDIR(mode):
-        raise RunError(shown(path), "is a file, not a folder", "choose another --out")
+        raise RunError(shown(path), "is a file, not a folder", "choose another name")
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunError(
-            shown(path), f"the folder cannot be made ({reason(error)})", "choose another --out"
+            shown(path), f"the folder cannot be made ({reason(error)})", "choose another place"
         ) from error
     write_atomically(path / ".writable", b"")
     with suppress(OSError):
         (path / ".writable").unlink()
+
+
+def remove(path: Path, *, then: str = "") -> None:
+    """Remove the file at `path`, if there is one; `then` as for `write_atomically`.
+
+    Raises:
+        RunError: it cannot be removed, or is a folder.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        go_on = f", then {then}" if then else ""
+        why = "is a folder" if path.is_dir() else f"cannot be removed ({reason(error)})"
+        raise RunError(shown(path), why, f"move it away{go_on}") from error
 
 
 def sha256(data: bytes) -> str:

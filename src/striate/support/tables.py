@@ -128,9 +128,10 @@ class _Converter:
             made = typing.cast("type[Any]", hint)
             return from_table(made, value, self.where, kind=self.kind)
         if origin is Literal:
-            if not isinstance(value, str) or value not in get_args(hint):
+            # Python takes true for 1.
+            if not any(type(value) is type(each) and value == each for each in get_args(hint)):
                 choices = [str(choice) for choice in get_args(hint)]
-                raise self._wrong(value, "is unknown", nearest(str(value)[:_REPEATED], choices))
+                raise self._wrong(value, "is unknown", nearest(_short(value).strip("'"), choices))
             return value
         if origin in (Union, types.UnionType):
             return self._either(get_args(hint), value)

@@ -96,7 +96,7 @@ def make_training(
         checkpoint_seconds=60 * options.checkpoint_minutes,
         freezing=(
             Freezing.of(network, run.preprocessing.input_size, run.config.transfer)
-            if isinstance(network, Transferred)
+            if isinstance(network, Transferred) and run.config.transfer is not None
             else None
         ),
     )

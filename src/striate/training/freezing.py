@@ -7,9 +7,7 @@ be thawed one after the other from above (Howard and Ruder 2018, arXiv 1801.0614
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import nn
@@ -17,6 +15,7 @@ from torch import nn
 from striate.anatomy.record import record
 from striate.anatomy.stages import Stage, stages
 from striate.errors import StriateError
+from striate.runs.config import TransferOrigin
 from striate.zoo.transferred import Transferred
 
 #: How much slower a stage trains than the one above it; the head's own rate is the recipe's. Our
@@ -44,14 +43,14 @@ class Freezing:
 
     @classmethod
     def of(
-        cls, network: Transferred, shape: tuple[int, ...], transfer: Mapping[str, Any]
+        cls, network: Transferred, shape: tuple[int, ...], transfer: TransferOrigin
     ) -> Freezing:
-        """What `transfer` (a run's table) says of `network`, whose images are `shape` (C, H, W)."""
+        """What `transfer` says of `network`, whose images are `shape` (C, H, W)."""
         return cls(
             stages=stages_of(network, shape),
-            frozen=0 if transfer["freeze"] == "none" else int(transfer["freeze"]),
-            every=transfer["unfreeze_every"],
-            decay=transfer.get("decay"),
+            frozen=0 if transfer.freeze == "none" else int(transfer.freeze),
+            every=transfer.unfreeze_every,
+            decay=transfer.decay,
         )
 
     def resting(self, epoch: int) -> int:

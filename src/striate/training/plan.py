@@ -39,7 +39,7 @@ from striate.training.progress import Watcher
 from striate.training.recipe import Input, Recipe, load_recipe
 from striate.training.resume import plan_resumed, resumed_run
 from striate.zoo.catalogue import Entry, entry
-from striate.zoo.create import create
+from striate.zoo.create import canonical, create
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -84,7 +84,7 @@ def _plan_new(options: Options, place: Place) -> Planned:
             f"--val-fraction {options.val_fraction}", "must lie between 0 and 1", "e.g. 0.2"
         )
     # Before the images, which take minutes to read: what is wrong with a file is known at once.
-    weights, variant = None, dict(options.variant)
+    weights, variant = None, canonical(known.name, dict(options.variant))
     if options.weights is not None:
         weights = find_weights(options.weights, known.name, place, variant)
     data = open_images_of(options.data, seed=seed, options=options, place=place)
@@ -114,7 +114,7 @@ def _plan_new(options: Options, place: Place) -> Planned:
         recipe=recipe.to_dict(),
         data=origin_of(data, options.val_fraction),
         variant=variant,
-        weights=record(published, str(options.weights)) if published else {},
+        weights=record(published, str(options.weights)) if published else None,
         seed=seed,
         precision=precision,
         device=device.type,

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from striate.data.preprocessing import Preprocessing
-from striate.errors import RunError
-from striate.runs.config import RunConfig
+from striate.errors import RunError, WeightsError
+from striate.runs.config import RunConfig, WeightsOrigin
 from striate.runs.run import Run
+from striate.support.paths import resolved
 from striate.training.options import Place
 from striate.training.progress import Silent
 from striate.zoo.weights import SOURCES, Found, Published, find, give
@@ -20,7 +20,7 @@ from striate.zoo.weights import SOURCES, Found, Published, find, give
 
 def resolved_source(weights: str) -> str:
     """A library's name, or the resolved path of a file: what can be found again from anywhere."""
-    return weights if weights in SOURCES else str(Path(weights).expanduser().resolve())
+    return weights if weights in SOURCES else str(resolved(weights, kind=WeightsError))
 
 
 def find_weights(weights: str, name: str, place: Place, variant: Mapping[str, Any]) -> Found:
@@ -66,14 +66,14 @@ def preprocessing_from(published: Published, size: int | None) -> Preprocessing 
     return replace(own, resize=round(own.resize * size / own.height), height=size, width=size)
 
 
-def record(published: Published, weights: str) -> dict[str, Any]:
+def record(published: Published, weights: str) -> WeightsOrigin:
     """What ``run.toml`` says about the weights that a run started from."""
-    return {
-        "source": resolved_source(weights),
-        "name": published.name,
-        "digest": published.digest,
-        "note": published.note,
-    }
+    return WeightsOrigin(
+        source=resolved_source(weights),
+        name=published.name,
+        digest=published.digest,
+        note=published.note,
+    )
 
 
 def start_again(run: Run, network: nn.Module, place: Place) -> None:
@@ -85,11 +85,11 @@ def start_again(run: Run, network: nn.Module, place: Place) -> None:
     RunError: they are not what they were.
     """
     config: RunConfig = run.config
-    if not config.weights:
+    if config.weights is None:
         return
-    found = find_weights(config.weights["source"], config.network, place, config.variant)
+    found = find_weights(config.weights.source, config.network, place, config.variant)
     published = start_from(found, network, classes=len(config.classes), place=place)
-    if published.digest != config.weights["digest"]:
+    if published.digest != config.weights.digest:
         raise RunError(
             str(run.path),
             f"started from other weights than those now in {published.name}",

@@ -20,6 +20,7 @@ from striate.training.options import Options, Place
 from striate.training.pretrained import resolved_source, start_again
 from striate.training.recipe import Recipe, load_recipe
 from striate.zoo.catalogue import entry
+from striate.zoo.create import canonical
 
 
 def resumed_run(options: Options) -> Path | None:
@@ -49,7 +50,7 @@ def plan_resumed(path: Path, options: Options, place: Place) -> tuple[Run, Train
     group = place.group
     run = Run.open(path)
     config = run.config
-    if config.transfer.get("freeze") == "all":
+    if config.transfer is not None and config.transfer.freeze == "all":
         raise RunError(
             str(run.path),
             "was transferred with its backbone frozen: nothing in it is left to train",
@@ -95,7 +96,7 @@ def plan_resumed(path: Path, options: Options, place: Place) -> tuple[Run, Train
             "restore them from a copy, or transfer anew in another --out",
         )
     with settings.seeded(config.seed):
-        network = make_network(config)
+        network = make_network(config, allow_code=run.allow_code)
         if not begun:
             start_again(run, network, place)
     training = make_training(run, network, data, recipe, options=options, place=place)
@@ -126,10 +127,13 @@ def _refuse_changes(options: Options, run: Run, recipe: Recipe, place: Place) ->
         "device": (place.device.type, config.device),
         "recipe": (options.recipe and _recipe_name(options.recipe, config), recipe.name),
         "auxiliary-weights": (options.auxiliary_weights, recipe.loss.auxiliary_weights),
-        "variant": (dict(options.variant) or None, dict(config.variant)),
+        "variant": (
+            canonical(config.network, dict(options.variant)) if options.variant else None,
+            dict(config.variant),
+        ),
         "weights": (
             options.weights and resolved_source(options.weights),
-            config.weights.get("source"),
+            None if config.weights is None else config.weights.source,
         ),
         "out": (out, run.path),
     }

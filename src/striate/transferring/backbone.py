@@ -28,7 +28,8 @@ from striate.runs.weights import digest
 from striate.transferring.normalisation import contradicted
 from striate.zoo.libraries import fetch, imagenet_classes, preprocessing_of
 from striate.zoo.mapping import ORIGINS, Origin, Source
-from striate.zoo.resolve import PREFIXES, resolve
+from striate.zoo.resolve import resolve
+from striate.zoo.spec import PREFIXES, parse
 from striate.zoo.transferred import Headless, Transferred
 from striate.zoo.weight_files import fit, read_state_dict
 from striate.zoo.weights import create_with
@@ -87,14 +88,14 @@ def open_backbone(spec: str | Path, weights: str | Path | None = None) -> Backbo
         return _open_run(Path(spec), weights)
     library, _, name = text.rpartition(":")
     if library in PREFIXES:
-        return _open_library(text, library, name, weights)  # type: ignore[arg-type]
-    resolve(text)  # raises for a name that nobody knows, with the nearest
-    if library or text.endswith(".py"):
+        return _open_library(text, library, name, weights)
+    if parse(text).is_code:
         raise NetworkError(
             f"backbone '{text}'",
             "says nothing of its weights and pre-processing",
             "train it, and name the run's folder",
         )
+    resolve(text)  # raises for a name that nobody knows, with the nearest
     return _open_catalogue(text, weights)
 
 
@@ -117,9 +118,9 @@ def _open_run(path: Path, weights: str | Path | None) -> Backbone:
         "in_channels": config.in_channels,
         **config.variant,
     }
-    if isinstance(network, Transferred):
+    if isinstance(network, Transferred) and config.transfer is not None:
         headless = network.backbone
-        spec, options = config.transfer["spec"], config.transfer["options"]
+        spec, options = config.transfer.spec, dict(config.transfer.options)
     else:
         headless = behead(spec, network, run.preprocessing.input_size)
     return Backbone(

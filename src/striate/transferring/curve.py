@@ -237,8 +237,13 @@ def _trained(
     size = max(trial.preprocessing.input_size[1:])
     recipe = fine_tuning(trial.network, size, grey=data.train.is_grey)
     recipe = recipe.with_changes(epochs=STAGE_EPOCHS).fitted_to(len(data.train))
-    transfer: dict[str, Any] = {**trial.transfer, "freeze": str(frozen), "unfreeze_every": 0}
-    transfer["decay"] = decay_of(fitted, len(data.train) * views, recipe.optimiser.rate)
+    assert trial.transfer is not None
+    transfer = replace(
+        trial.transfer,
+        freeze=str(frozen),
+        unfreeze_every=0,
+        decay=decay_of(fitted, len(data.train) * views, recipe.optimiser.rate),
+    )
     with TemporaryDirectory(prefix="striate-curve-") as folder:
         training = make_training(
             Run(Path(folder), replace(trial, transfer=transfer)),

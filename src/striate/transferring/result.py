@@ -47,13 +47,14 @@ class TransferResult:
     def of(cls, made: Transfer, evaluation: Evaluation, export: Path | None) -> TransferResult:
         """The result of the transfer `made`."""
         timing, config = made.timing, made.run.config
+        assert config.transfer is not None
         rate = timing.computed / timing.seconds if timing.computed and timing.seconds else None
         return cls(
             run=made.run.path,
             network=config.network,
             head=made.head.kind,
-            freeze=config.transfer["freeze"],
-            views=config.transfer["views"],
+            freeze=config.transfer.freeze,
+            views=config.transfer.views,
             strength=made.head.chosen.strength,
             validated=made.head.chosen.accuracy if made.head.folds else None,
             images=evaluation.images,

@@ -22,7 +22,7 @@ from striate.data.scan import threads
 from striate.data.sources import Data
 from striate.errors import Interrupted, RunError, StriateError
 from striate.runs import run as names
-from striate.runs.config import RunConfig
+from striate.runs.config import RunConfig, TransferOrigin
 from striate.runs.run import Run, is_run_folder
 from striate.runs.weights import write_weights
 from striate.support import settings
@@ -329,18 +329,18 @@ class _Work:
             preprocessing=backbone.preprocessing,
             recipe=frozen_recipe(fitted) if trained is None else trained.to_dict(),
             data=origin_of(data, options.val_fraction),
-            transfer={
-                "spec": backbone.spec,
-                "options": dict(backbone.options),
-                "classifier": backbone.network.classifier,
-                "weights": backbone.weights_digest,
-                "origin": backbone.origin,
-                "freeze": options.freeze,
-                "unfreeze_every": options.unfreeze_every,
-                "views": options.views,
-                "head": sizes_of(fitted.head),
-                **({} if decay is None else {"decay": decay}),
-            },
+            transfer=TransferOrigin(
+                spec=backbone.spec,
+                options=dict(backbone.options),
+                classifier=backbone.network.classifier,
+                weights=backbone.weights_digest,
+                origin=backbone.origin,
+                freeze=options.freeze,
+                unfreeze_every=options.unfreeze_every,
+                views=options.views,
+                head=sizes_of(fitted.head),
+                decay=decay,
+            ),
             seed=options.seed,
             precision=precision,
             device=device.type,

@@ -1,0 +1,85 @@
+"""A small run of every format that was ever written is opened, asked, evaluated and resumed.
+
+``stored/formatN/`` holds runs as the version that wrote format N left them: `trained` (from weights
+of a file, stopped in its third epoch), `tuned` (a transfer that trains on, stopped in its second)
+and `fitted` (a transfer with a frozen backbone), with the images that they were made with and, in
+``answers.json``, what that version answered and how its resumed runs ended. None of it is ever
+changed; a version that writes another format adds a folder.
+"""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import striate
+from striate.runs.config import FORMAT, RunConfig
+from striate.runs.run import CONFIG, Run
+
+STORED = Path(__file__).parent / "stored"
+FORMATS = sorted(int(each.name.removeprefix("format")) for each in STORED.iterdir())
+
+
+class Stored:
+    """The runs of one format, unpacked."""
+
+    def __init__(self, number: int, folder: Path) -> None:
+        self.folder = folder
+        self.source = STORED / f"format{number}"
+        self.answers: dict[str, Any] = json.loads((self.source / "answers.json").read_text())
+
+    def unpack(self, name: str) -> Path:
+        with tarfile.open(self.source / f"{name}.tar.xz") as archive:
+            archive.extractall(self.folder, filter="data")
+        return self.folder / name
+
+
+@pytest.fixture(params=FORMATS, ids=lambda number: f"format{number}")
+def stored(request: pytest.FixtureRequest, tmp_path: Path) -> Stored:
+    return Stored(request.param, tmp_path)
+
+
+def test_every_format_but_the_newest_is_stored() -> None:
+    assert set(range(FORMAT)) <= set(FORMATS)
+
+
+@pytest.mark.parametrize("name", ["trained", "tuned", "fitted"])
+def test_it_is_what_it_was(stored: Stored, name: str) -> None:
+    run, said = Run.open(stored.unpack(name)), stored.answers[name]
+    assert run.config.identity == said["identity"]
+    assert run.weights_epoch == said["weights_epoch"]
+    images = stored.unpack("images")
+    files = [images.parent / file for file in stored.answers["files"]]
+    found = striate.predict(run.path, files, workers=0)
+    for prediction, wanted in zip(found, said["probabilities"], strict=True):
+        answers = dict(zip(prediction.classes, prediction.probabilities, strict=True))
+        assert [answers[each] for each in run.classes] == pytest.approx(wanted, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["trained", "tuned"])
+def test_it_goes_on_to_the_same_end(stored: Stored, name: str) -> None:
+    path, said = stored.unpack(name), stored.answers[name]["resumed"]
+    # Its images are elsewhere than when it was made.
+    result = striate.train(stored.unpack("images"), out=path, resume=True, workers=0)
+    assert result is not None
+    assert (result.epochs, result.best_epoch) == (said["epochs"], said["best_epoch"])
+    assert (result.images, result.top1) == (said["images"], said["top1"])
+    assert result.loss == pytest.approx(said["loss"], rel=1e-2)
+    last = Run.open(path).metrics[-1]
+    assert last["validation"]["loss"] == pytest.approx(said["last"]["loss"], rel=1e-2)
+    assert last["train"]["loss"] == pytest.approx(said["train"], rel=1e-2)
+    # What was written meanwhile is of this version's format, and still the same run.
+    assert (path / CONFIG).read_text().startswith(f"format = {FORMAT}\n")
+    assert RunConfig.read(path / CONFIG).identity == stored.answers[name]["identity"]
+    assert striate.evaluate(path, workers=0).loss == pytest.approx(result.loss, abs=1e-6)
+
+
+def test_its_held_out_images_are_the_same_and_give_the_same_figures(stored: Stored) -> None:
+    path, said = stored.unpack("fitted"), stored.answers["fitted"]
+    found = striate.evaluate(path, stored.unpack("images"), workers=0)
+    assert (found.images, found.top1) == (said["images"], said["top1"])
+    assert found.loss == pytest.approx(said["loss"], abs=1e-4)
