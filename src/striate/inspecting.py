@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from striate.errors import NetworkError, RunError, StriateError
+from striate.support.paths import is_folder
 from striate.zoo.catalogue import entries
 
 if TYPE_CHECKING:
@@ -35,7 +36,11 @@ FORWARDS, SECONDS = 15, 4.0
 
 
 def open_network(
-    network: str | Path | nn.Module, *, device: str = "meta", size: Size | None = None
+    network: str | Path | nn.Module,
+    *,
+    device: str = "meta",
+    size: Size | None = None,
+    allow_code: bool = False,
 ) -> Resolved:
     """Give the network that `network` names, or is.
 
@@ -46,20 +51,32 @@ def open_network(
         elsewhere; a module stays as it is.
     size: height and width of the image; the network's own (a run's: what it was trained on) if
         None.
+    allow_code: a run may name Python code as its network. What is named here always may.
 
     Raises
     ------
     NetworkError, RunError: there is nothing of that name, or it cannot be opened.
     """
-    from striate.zoo.resolve import Resolved, input_shapes, resolve
+    from torch import nn
 
-    if not isinstance(network, (str, Path)):
+    from striate.zoo.input_shapes import input_shapes
+    from striate.zoo.resolve import Resolved, resolve, unwrapped
+
+    if isinstance(network, nn.Module):
         name = type(network).__name__
-        shapes = input_shapes(name, network, "module", size)
+        network = unwrapped(network, name)
+        name = type(network).__name__
+        shapes = input_shapes(name, network, size)
         return Resolved(name=name, network=network, inputs=shapes, source="module")
+    if not isinstance(network, (str, Path)):
+        raise NetworkError(
+            f"network {type(network).__name__}",
+            "is no network",
+            "give a torch.nn.Module, a name, or the path of a file or a run",
+        )
     if _names_a_run(network):
-        return _open_run(Path(network), device, size)
-    return resolve(str(network), device=device, size=size)
+        return _open_run(Path(network), device, size, allow_code)
+    return resolve(str(network), device=device, size=size, allow_code=True)
 
 
 def _names_a_run(network: str | Path) -> bool:
@@ -71,27 +88,28 @@ def _names_a_run(network: str | Path) -> bool:
         return network.suffix != ".py"
     if ":" in network or network.endswith(".py") or network in {each.name for each in entries()}:
         return False
-    return "/" in network or network in {".", ".."} or (network != "" and Path(network).is_dir())
+    if "/" in network or network in {".", ".."}:
+        return True
+    return network != "" and is_folder(Path(network), kind=NetworkError)
 
 
-def _open_run(folder: Path, device: str, size: Size | None) -> Resolved:
+def _open_run(folder: Path, device: str, size: Size | None, allow_code: bool) -> Resolved:
+    from striate.runs.networks import make_network
     from striate.runs.run import Run
-    from striate.zoo.resolve import Resolved, input_shapes, resolve
+    from striate.zoo.input_shapes import input_shapes
+    from striate.zoo.resolve import Resolved
 
-    run = Run.open(folder)
+    run = Run.open(folder, allow_code=allow_code)
     prepared = run.preprocessing
     shape = (prepared.channels, prepared.height, prepared.width)
     name = f"{run.config.network} of {run.path.name}"
     if device == "meta":
-        made = resolve(
-            run.config.network,
-            classes=len(run.classes),
-            in_channels=run.config.in_channels,
-            **run.config.variant,
-        ).network
+        made = make_network(run.config, device="meta", allow_code=allow_code)
     else:
         made = run.network().to(device)
-    inputs = (shape,) if size is None else input_shapes(name, made, "run", size)
+    inputs: tuple[tuple[int, ...], ...] = (shape,)
+    if size is not None:
+        inputs = ((prepared.channels, *input_shapes(name, made, size)[0][1:]),)
     return Resolved(name=name, network=made, inputs=inputs, source="run")
 
 
@@ -138,7 +156,11 @@ def record_network(resolved: Resolved) -> Graph:
 
 
 def table(
-    network: str | Path | nn.Module, *, size: Size | None = None, depth: int | None = None
+    network: str | Path | nn.Module,
+    *,
+    size: Size | None = None,
+    depth: int | None = None,
+    allow_code: bool = False,
 ) -> Table:
     """What a network is made of and costs, in rows and totals.
 
@@ -148,14 +170,17 @@ def table(
 
     if depth is not None and depth < 0:
         raise NetworkError(f"--depth {depth}", "must be 0 (every operator) or more", "")
-    return tabulate(record_network(open_network(network, size=size)), depth=depth or None)
+    graph = record_network(open_network(network, size=size, allow_code=allow_code))
+    return tabulate(graph, depth=depth or None)
 
 
-def readable_table(network: str | Path | nn.Module, *, size: Size | None = None) -> Table:
+def readable_table(
+    network: str | Path | nn.Module, *, size: Size | None = None, allow_code: bool = False
+) -> Table:
     """`table`, as deep as a page allows: the deepest grouping of at most 60 rows."""
     from striate.anatomy.table import table as tabulate
 
-    graph = record_network(open_network(network, size=size))
+    graph = record_network(open_network(network, size=size, allow_code=allow_code))
     depth = max((path.count(".") + 1 for path in graph.modules if path), default=0)
     found = tabulate(graph, depth=depth)  # what one innermost module does is one row
     while len(found.rows) > ROWS and depth > 1:
@@ -170,11 +195,13 @@ def explain(
     *,
     at: tuple[int, int] | None = None,
     size: Size | None = None,
+    allow_code: bool = False,
 ) -> Explanation:
     """The arithmetic of one layer, and what the output position `at` (its centre) sees."""
     from striate.anatomy.explain import explain as elucidate
 
-    return elucidate(record_network(open_network(network, size=size)), layer, at=at)
+    graph = record_network(open_network(network, size=size, allow_code=allow_code))
+    return elucidate(graph, layer, at=at)
 
 
 def what_if(chains: Sequence[str]) -> tuple[Chain, ...]:
@@ -185,7 +212,11 @@ def what_if(chains: Sequence[str]) -> tuple[Chain, ...]:
 
 
 def compare(
-    networks: Sequence[str | Path | nn.Module], *, size: Size | None = None, timed: bool = False
+    networks: Sequence[str | Path | nn.Module],
+    *,
+    size: Size | None = None,
+    timed: bool = False,
+    allow_code: bool = False,
 ) -> Comparison:
     """Networks side by side; `timed` runs each with fresh weights (a run: its own) on one image."""
     from striate.anatomy.compare import Comparison, member
@@ -195,9 +226,9 @@ def compare(
         raise NetworkError("compare", "needs a network", "striate compare vgg16 resnet50")
     members = []
     for each in networks:
-        found = member(record_network(open_network(each, size=size)))
+        found = member(record_network(open_network(each, size=size, allow_code=allow_code)))
         if timed:
-            found = replace(found, milliseconds=_forward_time(each, size))
+            found = replace(found, milliseconds=_forward_time(each, size, allow_code))
         members.append(found)
     data, measure, figures = comparable(tuple(one.name for one in members))
     return Comparison(
@@ -212,11 +243,11 @@ def compare(
     )
 
 
-def _forward_time(network: str | Path | nn.Module, size: Size | None) -> float:
+def _forward_time(network: str | Path | nn.Module, size: Size | None, allow_code: bool) -> float:
     """Median milliseconds of a forward of one image on the CPU, after two that warm up."""
     import torch
 
-    found = open_network(network, device="cpu", size=size)
+    found = open_network(network, device="cpu", size=size, allow_code=allow_code)
     images = [torch.rand(1, *shape) for shape in found.inputs]
     before = [(each, each.training) for each in found.network.modules()]
     found.network.eval()
@@ -266,6 +297,7 @@ def view(
     image: Path | None = None,
     against: str | Path | nn.Module | None = None,
     size: Size | None = None,
+    allow_code: bool = False,
 ) -> Path:
     """Write a page on which a network can be explored; returns its path.
 
@@ -284,7 +316,7 @@ def view(
     other = None if against is None else record_network(open_network(against, size=size))
     trained, preprocess = found.network, None
     if found.source == "run":
-        trained = open_network(network, device="cpu", size=size).network
+        trained = open_network(network, device="cpu", size=size, allow_code=allow_code).network
         preprocess = _preprocessing(Path(str(network)), found.input)
     given = not isinstance(network, (str, Path))
     in_memory = given and all(value.device.type == "cpu" for value in trained.parameters())

@@ -179,7 +179,9 @@ def test_a_run(run: Run) -> None:
     assert found.preprocessing == run.preprocessing
     assert found.classes == run.classes
     assert found.spec == run.config.network
-    again = resolve(found.spec, device="cpu", **found.options).network
+    sizes = {key: found.options[key] for key in ("classes", "in_channels")}
+    variant = {key: value for key, value in found.options.items() if key not in sizes}
+    again = resolve(found.spec, device="cpu", variant=variant, **sizes).network
     Headless(again, found.network.classifier).load_state_dict(found.network.state_dict())
     with pytest.raises(WeightsError, match="a run has its own weights; leave it out"):
         open_backbone(run.path, "timm")

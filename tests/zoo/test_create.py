@@ -43,7 +43,7 @@ def test_sizes_below_one_are_refused(sizes: dict) -> None:
 
 
 def test_an_unknown_shortcut_is_refused() -> None:
-    with pytest.raises(NetworkError, match="A, B and C"):
+    with pytest.raises(NetworkError, match="A, B, C"):
         create("resnet20", shortcut="D")
 
 

@@ -11,7 +11,9 @@ import torch
 from torch import nn
 
 from striate.errors import NetworkError
-from striate.zoo.resolve import input_shapes, resolve, weightless
+from striate.zoo.input_shapes import input_shapes
+from striate.zoo.resolve import resolve
+from striate.zoo.weightless import weightless
 
 NET = """
 from __future__ import annotations
@@ -128,7 +130,7 @@ def test_classes_channels_and_variants_reach_the_constructor() -> None:
     with pytest.raises(NetworkError, match="colour"):
         resolve("torchvision:resnet18", in_channels=1)
     with pytest.raises(NetworkError, match="did you mean 'shortcut'"):
-        resolve("resnet18", shortcuts="A")
+        resolve("resnet18", variant={"shortcuts": "A"})
 
 
 @pytest.mark.parametrize(
@@ -148,7 +150,7 @@ def test_a_person_s_file(
     source: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    found = resolve(f"{folder}/net.py:{name}")
+    found = resolve(f"{folder}/net.py:{name}", allow_code=True)
     assert isinstance(found.network, nn.Module)
     assert (found.inputs, found.source) == (shapes, source)
     shown = capsys.readouterr()
@@ -164,7 +166,7 @@ def test_two_files_may_each_have_a_module_of_one_name(folder: Path, tmp_path: Pa
     (other / "net.py").write_text(NET)
     (other / "blocks.py").write_text(BLOCKS.replace("n, 3)", "n, 5)"))
     kernels = [
-        resolve(f"{place}/net.py:Net").network[0].kernel_size  # type: ignore[index]
+        resolve(f"{place}/net.py:Net", allow_code=True).network[0].kernel_size  # type: ignore[index]
         for place in (folder, other)
     ]
     assert kernels == [(3, 3), (5, 5)]
@@ -175,7 +177,7 @@ def test_a_person_s_module(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     (folder / "mine" / "nets.py").write_text(NET.replace("from blocks", "from striate_test_blocks"))
     (folder / "striate_test_blocks.py").write_text(BLOCKS)
     monkeypatch.chdir(folder)
-    found = resolve("mine.nets:small", size=32)
+    found = resolve("mine.nets:small", size=32, allow_code=True)
     assert (found.source, found.input) == ("module", (2, 32, 32))
     for name in [
         each for each in sys.modules if each.split(".")[0] in ("mine", "striate_test_blocks")
@@ -213,7 +215,7 @@ def test_what_is_wrong_is_said_in_one_line(folder: Path, spec: str, message: str
     (folder / "leaves.py").write_text("import sys\nsys.exit(2)\n")
     (folder / "lacks.py").write_text("import no_such_library\n")
     with pytest.raises(NetworkError, match=message) as raised:
-        resolve(spec.replace("FOLDER", str(folder)))
+        resolve(spec.replace("FOLDER", str(folder)), allow_code=True)
     assert len(str(raised.value).splitlines()) == 1
 
 
@@ -230,10 +232,10 @@ def test_timm_that_is_not_installed_is_named_with_its_remedy(
 def test_sizes() -> None:
     two = nn.Conv2d(5, 1, 3)
     two.input_size = [(5, 8, 8), (3, 4, 4)]  # type: ignore[assignment]
-    assert input_shapes("two", two, "module", 6) == ((5, 6, 6), (3, 6, 6))
+    assert input_shapes("two", two, 6) == ((5, 6, 6), (3, 6, 6))
     two.input_size = "224"  # type: ignore[assignment]
     with pytest.raises(NetworkError, match=r"input_size is '224'; make it \(channels"):
-        input_shapes("two", two, "module")
+        input_shapes("two", two)
     assert resolve("resnet18", size=(200, 320)).input == (3, 200, 320)
     with pytest.raises(NetworkError, match="0×0"):
         resolve("resnet18", size=0)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from striate.zoo.catalogue import Entry, entries, entry
 from striate.zoo.create import NETWORKS, create
 from striate.zoo.generate import count_macs, count_parameters, describe
-from striate.zoo.resolve import weightless
+from striate.zoo.weightless import weightless
 
 # Parameters (auxiliary heads included), multiply-accumulates of one image of the paper's size.
 COUNTS = {

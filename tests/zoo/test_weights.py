@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from striate.errors import NetworkError, WeightsError
 from striate.zoo.create import create
 from striate.zoo.mapping import ORIGINS, OTHERS, renamed
-from striate.zoo.resolve import weightless
+from striate.zoo.weightless import weightless
 from striate.zoo.weights import create_with, find, load
 
 RESNET18 = "resnet18-f37072fd.pth"

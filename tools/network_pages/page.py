@@ -16,9 +16,10 @@ from network_pages.recipes import classic, summary
 from striate.anatomy.formulas import by, human_bytes, human_count
 from striate.zoo import attention
 from striate.zoo.catalogue import Entry, entries
-from striate.zoo.create import NETWORKS, SIZES
+from striate.zoo.create import NETWORKS
 from striate.zoo.mapping import ORIGINS, OTHERS, Source
 from striate.zoo.published import figures
+from striate.zoo.variants import SIZES
 
 NOTES = Path(__file__).with_name("notes.toml")
 #: The paragraph of `attention.py` on each family's block; the others hold for all.

@@ -96,6 +96,7 @@ def table(
     *,
     size: int | tuple[int, int] | None = None,
     depth: int | None = None,
+    allow_code: bool = False,
 ) -> Table:
     """What a network is made of and costs: rows of layers, and totals.
 
@@ -105,6 +106,8 @@ def table(
         ``PACKAGE.MODULE:NAME``, a run's folder, or a module. No weight is allocated for it.
     size: of the image, in pixels; the network's own if None.
     depth: group operators by module, so many levels down; None for every operator.
+    allow_code: a run's folder may name Python code as its network, and run it: only if you trust
+        whoever made it.
 
     Returns
     -------
@@ -113,7 +116,7 @@ def table(
     """
     from striate import inspecting
 
-    return inspecting.table(network, size=size, depth=depth)
+    return inspecting.table(network, size=size, depth=depth, allow_code=allow_code)
 
 
 def explain(
@@ -122,18 +125,19 @@ def explain(
     *,
     at: tuple[int, int] | None = None,
     size: int | tuple[int, int] | None = None,
+    allow_code: bool = False,
 ) -> Explanation:
     """The arithmetic of one layer with its numbers filled in.
 
     Parameters
     ----------
-    network, size: as for `table`.
+    network, size, allow_code: as for `table`.
     layer: a name of `table`.
     at: (row, column) of the output position whose pixels are shown; the centre if None.
     """
     from striate import inspecting
 
-    return inspecting.explain(network, layer, at=at, size=size)
+    return inspecting.explain(network, layer, at=at, size=size, allow_code=allow_code)
 
 
 def what_if(*chains: str) -> tuple[Chain, ...]:
@@ -151,17 +155,18 @@ def compare(
     *,
     size: int | tuple[int, int] | None = None,
     timed: bool = False,
+    allow_code: bool = False,
 ) -> Comparison:
     """Networks side by side: parameters, MACs, memory, depth, receptive field, published error.
 
     Parameters
     ----------
-    networks, size: each as for `table`.
+    networks, size, allow_code: each as for `table`.
     timed: run each on one image on this machine, and give the median milliseconds.
     """
     from striate import inspecting
 
-    return inspecting.compare(networks, size=size, timed=timed)
+    return inspecting.compare(networks, size=size, timed=timed, allow_code=allow_code)
 
 
 def view(
@@ -171,12 +176,13 @@ def view(
     image: str | Path | None = None,
     against: str | Path | nn.Module | None = None,
     size: int | tuple[int, int] | None = None,
+    allow_code: bool = False,
 ) -> Path:
     """Write one HTML file in which a network can be explored; returns its path.
 
     Parameters
     ----------
-    network, size: as for `table`. A run's answers to the image are shown too.
+    network, size, allow_code: as for `table`. A run's answers to the image are shown too.
     output: the file; the network's name with ``.html`` if None.
     image: a photograph to look at; a picture of its own if None.
     against: a second network, shown beside the first.
@@ -189,4 +195,5 @@ def view(
         image=None if image is None else Path(image),
         against=against,
         size=size,
+        allow_code=allow_code,
     )

@@ -18,11 +18,15 @@ if TYPE_CHECKING:
     from striate.runs.run import Run
 
 
-def open_run(path: str | Path) -> Run:
-    """The run at `path`: its classes, pre-processing, network, metrics and configuration."""
+def open_run(path: str | Path, *, allow_code: bool = False) -> Run:
+    """The run at `path`: its classes, pre-processing, network, metrics and configuration.
+
+    `allow_code` lets it run the Python code that it names as its network: only if you trust whoever
+    made it.
+    """
     from striate.runs.run import Run
 
-    return Run.open(path)
+    return Run.open(path, allow_code=allow_code)
 
 
 def evaluate(
@@ -31,12 +35,14 @@ def evaluate(
     *,
     workers: int | None = None,
     progress: bool = False,
+    allow_code: bool = False,
 ) -> Evaluation:
     """Measure a run's network on images that it was not trained on.
 
     Parameters
     ----------
     run: a run's folder.
+    allow_code: as for `open_run`.
     data: other images with the run's classes, as for `train`: their ``test/``, else their
         ``val/``, else, where a folder has no such parts, all of them. If they are the images that
         the run was made with, wherever they are now: those that were held out. None: the run's own
@@ -48,7 +54,7 @@ def evaluate(
     """
     from striate.runs.run import Run
 
-    opened = Run.open(run)
+    opened = Run.open(run, allow_code=allow_code)
     if data is None:
         own = own_data(opened, workers=workers, progress=progress)
         return evaluate_own(opened, own, workers=workers, progress=progress)
@@ -85,12 +91,14 @@ def predict(
     top: int = 5,
     workers: int | None = None,
     progress: bool = False,
+    allow_code: bool = False,
 ) -> list[Prediction]:
     """The likeliest classes of images.
 
     Parameters
     ----------
     run: a run's folder.
+    allow_code: as for `open_run`.
     images: a file, a folder (with all below it), a glob, or several of them.
     top: how many classes an image.
     """
@@ -99,7 +107,7 @@ def predict(
     from striate.evaluation.predict import predict_files
     from striate.runs.run import Run
 
-    opened = Run.open(run)
+    opened = Run.open(run, allow_code=allow_code)
     if top < 1:
         raise StriateError(f"--top {top}", "must be at least 1", "")
     files = open_images([images] if isinstance(images, (str, Path)) else list(images))
@@ -126,12 +134,14 @@ def export(
     params: bool = True,
     capture: str = "export",
     preprocess: bool = True,
+    allow_code: bool = False,
 ) -> ExportReport:
     """Write a run's network as one ONNX file, verified before it is moved into place.
 
     Parameters
     ----------
     run: a run's folder.
+    allow_code: as for `open_run`.
     output: the file; ``NETWORK.onnx`` in the run's folder if None.
     opset: of ONNX; None for the exporter's own.
     input_name, output_name: of the graph.
@@ -147,7 +157,7 @@ def export(
     from striate.deploy.export import export_run
     from striate.runs.run import Run
 
-    opened = Run.open(run)
+    opened = Run.open(run, allow_code=allow_code)
     target = Path(output) if output is not None else opened.path / f"{opened.config.stem}.onnx"
     return export_run(
         opened,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from striate.cli.table import NETWORK_HELP
+from striate.cli.table import NETWORK_HELP, AllowCode
 
 
 def compare(
@@ -28,6 +28,7 @@ def compare(
     timed: Annotated[
         bool, typer.Option("--time", help="Measure a forward of one image on this machine.")
     ] = False,
+    allow_code: AllowCode = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Compare parameters, MACs, memory, depth, receptive field, and where the cost sits."""
@@ -35,7 +36,9 @@ def compare(
 
     if output is not None:
         inspecting.check_picture(output)
-    found = inspecting.compare(networks, size=inspecting.read_size(size), timed=timed)
+    found = inspecting.compare(
+        networks, size=inspecting.read_size(size), timed=timed, allow_code=allow_code
+    )
     if output is not None:
         inspecting.write_picture(found, output)
     if as_json:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from striate.cli.table import AllowCode
+
 if TYPE_CHECKING:
     from striate.evaluation.metrics import Evaluation
 
@@ -24,6 +26,7 @@ def evaluate(
         ),
     ] = None,
     workers: Annotated[int | None, typer.Option(min=0, help="Threads that prepare images.")] = None,
+    allow_code: AllowCode = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Measure a run on held-out images.
@@ -32,7 +35,7 @@ def evaluate(
     """
     from striate import api
 
-    found = api.evaluate(run, data, workers=workers, progress=True)
+    found = api.evaluate(run, data, workers=workers, progress=True, allow_code=allow_code)
     if as_json:
         print(json.dumps(found.to_json(), allow_nan=False))
     else:

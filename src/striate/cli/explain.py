@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from striate.cli.table import NETWORK_HELP
+from striate.cli.table import NETWORK_HELP, AllowCode
 
 
 def explain(
@@ -31,6 +31,7 @@ def explain(
             "avg 2x2, gap, flatten 7x7x512 -> 10, linear 84->10.",
         ),
     ] = None,
+    allow_code: AllowCode = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Show the arithmetic of a layer with its numbers: size, costs, and what it sees."""
@@ -55,7 +56,11 @@ def explain(
             f"see `striate table {network or 'NETWORK'} --depth 0`, or ask with --conv",
         )
     found = inspecting.explain(
-        network, layer, at=inspecting.read_position(at), size=inspecting.read_size(size)
+        network,
+        layer,
+        at=inspecting.read_position(at),
+        size=inspecting.read_size(size),
+        allow_code=allow_code,
     )
     if as_json:
         print(json.dumps(found.to_json(), indent=1))

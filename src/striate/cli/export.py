@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from striate.cli.table import AllowCode
+
 if TYPE_CHECKING:
     from striate.deploy.export import ExportReport
 
@@ -42,6 +44,7 @@ def export(
             "own normalised input.",
         ),
     ] = True,
+    allow_code: AllowCode = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Write a run as one verified ONNX file.
@@ -66,6 +69,7 @@ def export(
             params=params,
             capture=capture,
             preprocess=preprocess,
+            allow_code=allow_code,
         )
     print(json.dumps(report.to_json(), indent=1) if as_json else _summary(report))
 

@@ -13,6 +13,16 @@ NETWORK_HELP = (
     "PACKAGE.MODULE:NAME, or a run's folder."
 )
 
+#: What a command that opens a run says of its code.
+AllowCode = Annotated[
+    bool,
+    typer.Option(
+        "--allow-code",
+        help="Let a run's folder run the Python code that it names as its network; only if you "
+        "trust whoever made it.",
+    ),
+]
+
 
 def table(
     network: Annotated[str, typer.Argument(help=NETWORK_HELP, show_default=False)],
@@ -28,6 +38,7 @@ def table(
             "as deep as 60 rows allow; every operator with --json and --csv.",
         ),
     ] = None,
+    allow_code: AllowCode = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
     as_markdown: Annotated[
@@ -42,9 +53,9 @@ def table(
         raise StriateError("--json, --csv, --markdown", "exclude one another", "give one of them")
     pixels = inspecting.read_size(size)
     if depth is None and not (as_json or as_csv):
-        found = inspecting.readable_table(network, size=pixels)
+        found = inspecting.readable_table(network, size=pixels, allow_code=allow_code)
     else:
-        found = inspecting.table(network, size=pixels, depth=depth)
+        found = inspecting.table(network, size=pixels, depth=depth, allow_code=allow_code)
     if as_json:
         print(json.dumps(found.to_json(), indent=1))
         return

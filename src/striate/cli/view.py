@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from striate.cli.table import NETWORK_HELP
+from striate.cli.table import NETWORK_HELP, AllowCode
 
 
 def view(
@@ -32,6 +32,7 @@ def view(
         str | None,
         typer.Option(help="Height and width of the input: 224, or HEIGHTxWIDTH."),
     ] = None,
+    allow_code: AllowCode = False,
 ) -> None:
     """Draw a network on one page to explore.
 
@@ -48,5 +49,6 @@ def view(
             image=image,
             against=against,
             size=inspecting.read_size(size),
+            allow_code=allow_code,
         )
     print(written)

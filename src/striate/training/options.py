@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from striate.errors import NetworkError
 from striate.training.distributed import Group
 from striate.training.progress import Watcher
+from striate.zoo.variants import Value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +33,7 @@ class Options:
     tensorboard: bool = False
     checkpoint_minutes: float = 5.0
     val_fraction: float = 0.2
-    variant: tuple[tuple[str, bool | int | float | str], ...] = ()
+    variant: tuple[tuple[str, Value], ...] = ()
     weights: str | None = None
     progress: bool = False
 
@@ -46,22 +45,3 @@ class Place:
     device: torch.device
     group: Group
     watcher: Watcher | None
-
-
-def parse_variant(choices: list[str]) -> dict[str, bool | int | float | str]:
-    """``["auxiliary=true", "shortcut=A"]`` as a dict of booleans, numbers and words.
-
-    Raises
-    ------
-    NetworkError: one of them is not ``name=value``.
-    """
-    found: dict[str, bool | int | float | str] = {}
-    for choice in choices:
-        name, equals, text = choice.partition("=")
-        if not (name and equals and text):
-            raise NetworkError(f"--variant {choice}", "is not name=value", "e.g. auxiliary=true")
-        found[name] = {"true": True, "false": False}.get(text.lower(), text)
-        for kind in (float, int):
-            with suppress(ValueError):
-                found[name] = kind(text)
-    return found

@@ -33,7 +33,7 @@ from striate.errors import DataError, StriateError
 from striate.transferring.backbone import Backbone
 from striate.transferring.cache import Shelf, default_folder
 from striate.transferring.engines import BATCH, Engine, choose_engine, make_engine
-from striate.zoo.resolve import PREFIXES
+from striate.zoo.spec import PREFIXES
 
 #: Called with (images done, images in all), all views counted.
 Progress = Callable[[int, int], None]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import nn
@@ -25,6 +24,7 @@ from striate.zoo import (
     preact_resnet,
     resnet,
     resnet_cifar,
+    variants,
     vgg,
     xception,
     zfnet,
@@ -99,9 +99,6 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "mnist_example": mnist_example.mnist_example,
 }
 
-# The keywords of every constructor; the others are its variants.
-SIZES = ("classes", "in_channels")
-
 
 def create(
     name: str, classes: int | None = None, in_channels: int | None = None, **variant: Any
@@ -124,25 +121,46 @@ def create(
 
     Raises
     ------
-    NetworkError: for an unknown name or variant, with the nearest one; for sizes below 1.
+    NetworkError: for an unknown name or variant, with the nearest one; for a variant's value that
+        the constructor does not take; for sizes below 1.
     """
-    if name not in NETWORKS:
-        raise NetworkError(f"network '{name}'", "not in the catalogue", nearest(name, NETWORKS))
-    known = choices(name)
-    for key in variant:
-        if key not in known:
-            remedy = nearest(key, known) if known else "it has no variants"
-            raise NetworkError(f"variant '{key}'", f"{name} does not have it", remedy)
+    return build(name, classes=classes, in_channels=in_channels, variant=variant)
+
+
+def build(
+    name: str,
+    *,
+    classes: int | None = None,
+    in_channels: int | None = None,
+    variant: Mapping[str, Any],
+) -> nn.Module:
+    """`create` for choices that a file may have named: no key of `variant` is anything else."""
+    options = canonical(name, variant)
     for key, value in (("classes", classes), ("in_channels", in_channels)):
         if value is None:
             continue
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise NetworkError(f"{key} {value!r}", "not a whole number of 1 or more")
-        variant[key] = value
-    return NETWORKS[name](**variant)
+        options[key] = value
+    return _constructor(name)(**options)
+
+
+def canonical(name: str, variant: Mapping[str, Any]) -> dict[str, Any]:
+    """`variant` as the network called `name` takes it and as a run keeps it: plain values alone.
+
+    Raises
+    ------
+    NetworkError: for an unknown name, choice or value.
+    """
+    return variants.checked(name, _constructor(name), variant)
 
 
 def choices(name: str) -> dict[str, Any]:
     """Give the variants of the network called `name` with their defaults."""
-    parameters = inspect.signature(NETWORKS[name]).parameters
-    return {key: each.default for key, each in parameters.items() if key not in SIZES}
+    return variants.choices(NETWORKS[name])
+
+
+def _constructor(name: str) -> Callable[..., nn.Module]:
+    if name not in NETWORKS:
+        raise NetworkError(f"network '{name}'", "not in the catalogue", nearest(name, NETWORKS))
+    return NETWORKS[name]

@@ -19,7 +19,7 @@ from torch.utils.flop_counter import flop_registry
 from striate.zoo.catalogue import FILE
 from striate.zoo.create import NETWORKS, create
 from striate.zoo.lenet import TableConv2d
-from striate.zoo.resolve import weightless
+from striate.zoo.weightless import weightless
 
 # The paper of each family and the year when it appeared.
 PAPERS = {

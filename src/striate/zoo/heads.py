@@ -145,8 +145,8 @@ def make_head(kind: str, **sizes: int) -> Head:
     ------
     NetworkError: there is no such kind, or these are not its sizes.
     """
-    if kind not in HEADS:
-        raise NetworkError(f"head '{kind}'", "there is no such head", nearest(kind, HEADS))
+    if not isinstance(kind, str) or kind not in HEADS:
+        raise NetworkError(f"head '{kind}'", "there is no such head", nearest(str(kind), HEADS))
     try:
         return HEADS[kind](**sizes)
     except (TypeError, RuntimeError) as error:

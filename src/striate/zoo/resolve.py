@@ -1,53 +1,37 @@
 """From what a person writes to a network: a name, a prefix, a file of their own, a module.
 
-===========================  ==========================================================
-``resnet50``                 the catalogue's
-``torchvision:resnet50``     torchvision's, without its weights
-``timm:efficientnet_lite0``  timm's, without its weights
-``path/net.py:Class``        a person's own file; its folder can be imported from meanwhile
-``package.module:name``      a person's own module; the working directory can be imported from
-===========================  ==========================================================
+What may be written is in `striate.zoo.spec`. A person's own file or module is a program, and runs
+only where the caller says so: what a file names (a run's ``run.toml``) comes from anybody.
 
-The last two name a `torch.nn.Module`, a class of that kind, or a function that returns one.
+A program gives a `torch.nn.Module`: it names one, a class of that kind, or a function that returns
+one. The folder of a file, or the working directory for a module, can be imported from meanwhile.
 """
 
 from __future__ import annotations
 
 import contextlib
 import inspect
+import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import nn
-from torch.overrides import TorchFunctionMode
 
 from striate.errors import NetworkError, nearest
+from striate.support.text import printable
 from striate.zoo.catalogue import entries
-from striate.zoo.create import NETWORKS, create
+from striate.zoo.create import NETWORKS, build
+from striate.zoo.input_shapes import Shape, input_shapes
 from striate.zoo.own import load_file, load_module
+from striate.zoo.spec import ALLOWING, LONGEST, Source, Spec, parse, refuse_code
+from striate.zoo.weightless import only_shapes, small_values, weightless
 
-Source = Literal["catalogue", "torchvision", "timm", "file", "module", "run"]
-Shape = tuple[int, ...]
-
-#: What a person's network takes if it does not say so: (channels, height, width).
-USUAL = (3, 224, 224)
-PREFIXES = ("torchvision", "timm")
-
-# What fills a tensor. On the meta device there is nothing to fill, and PyTorch takes its time over
-# it: a ResNet-152 is made in less than half the time without.
-_FILLING = {
-    nn.init.uniform_,
-    nn.init.normal_,
-    nn.init.constant_,
-    nn.init.kaiming_uniform_,
-    *(
-        getattr(torch.Tensor, name)
-        for name in ("uniform_", "normal_", "fill_", "zero_", "mul_", "add_", "erfinv_", "clamp_")
-    ),
-}
+#: A name of timm's with the tag of weights: nothing that its own resolution would take for an
+#: address, a repository or a path.
+_TIMM_NAME = re.compile(r"\w+(\.\w+)?", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,80 +57,157 @@ class Resolved:
         return self.inputs[0]
 
 
-class _Unfilled(TorchFunctionMode):
-    """Leaves meta tensors as they are where they would be filled with first weights."""
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Sequence[type],
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
-        if func in _FILLING:
-            target = args[0] if args else (kwargs or {}).get("tensor")
-            if isinstance(target, torch.Tensor) and target.is_meta:
-                return target
-        return func(*args, **(kwargs or {}))
-
-
-@contextlib.contextmanager
-def weightless() -> Iterator[None]:
-    """Modules made in this block have shapes and no weights: no memory, hardly any time."""
-    with torch.device("meta"), _Unfilled():
-        yield
-
-
 def resolve(
-    spec: str,
+    text: str,
     *,
     device: str = "meta",
     size: int | tuple[int, int] | None = None,
     classes: int | None = None,
     in_channels: int | None = None,
-    **variant: Any,
+    variant: Mapping[str, Any] | None = None,
+    allow_code: bool = False,
 ) -> Resolved:
-    """Give the network that `spec` names.
+    """Give the network that `text` names.
 
     Parameters
     ----------
-    spec: see the head of this module.
+    text: see `striate.zoo.spec`.
     device: ``meta`` for shapes alone; else where the weights go, freshly initialised.
     size: height and width of the image, or both as one number; the network's own if None.
     classes, in_channels: as for `create`; the network's own if None.
-    variant: further keywords of the network's constructor.
+    variant: further keywords of the network's constructor. Those of other libraries, which may load
+        files and call what they are given, count as code.
+    allow_code: the text comes from the person who runs this, not from a file: their own programs
+        may run.
 
     Raises
     ------
-    NetworkError: nothing of that name, with the nearest; something that is no network; a network
-        that needs arguments; a file that cannot be loaded; timm where it is not installed.
+    NetworkError: nothing of that name, with the nearest; code that is not allowed; something that
+        is no network; a network that needs arguments; a file that cannot be loaded; timm where it
+        is not installed.
     """
-    options = dict(variant)
-    head, _, tail = spec.rpartition(":")
-    if not head:
-        if spec.endswith(".py"):
-            load_file(spec, "")  # says which classes it holds
-        source: Source = "catalogue"
-        _known_or_foreign(spec)
-        make: Callable[[], Any] = lambda: create(  # noqa: E731
-            spec, classes=classes, in_channels=in_channels, **options
+    shown = printable(text[:LONGEST])
+    if len(text) > LONGEST and not parse(text).is_code:
+        raise NetworkError(f"network '{shown}…'", "there is no name as long as that", "")
+    spec = parse(text) if allow_code else refuse_code(text, "a file")
+    options = dict(variant or {})
+    if options and not allow_code and spec.source != "catalogue":
+        raise NetworkError(
+            f"network '{shown}'",
+            f"stands in a file with options of {spec.source}'s ({printable(', '.join(options))}), "
+            "which may run code",
+            ALLOWING,
         )
-    elif head == "torchvision":
-        source, make = "torchvision", _torchvision(tail, classes, in_channels, options)
-    elif head == "timm":
-        source, make = "timm", _timm(tail, classes, in_channels, options)
-    else:
-        options |= {} if classes is None else {"classes": classes}
-        options |= {} if in_channels is None else {"in_channels": in_channels}
-        if head.endswith(".py"):
-            source, own = "file", load_file(head, tail)
-        else:
-            source, own = "module", load_module(head, tail)
-        make = lambda: own(**options)  # noqa: E731
-    network = _make(spec, make, device, own=source in {"file", "module"})
+    make = _maker(spec, shown, classes, in_channels, options)
+    network = _make(shown, make, device, own=spec.is_code)
     return Resolved(
-        name=spec, network=network, inputs=input_shapes(spec, network, source, size), source=source
+        name=shown,
+        network=network,
+        inputs=input_shapes(shown, network, size),
+        source=spec.source,
     )
+
+
+def _maker(
+    spec: Spec, shown: str, classes: int | None, in_channels: int | None, options: dict[str, Any]
+) -> Callable[[], Any]:
+    """What makes the network that `spec` names."""
+    if spec.source == "catalogue":
+        _known_or_foreign(shown)
+        return lambda: build(spec.name, classes=classes, in_channels=in_channels, variant=options)
+    if spec.source == "torchvision":
+        return _torchvision(spec.name, classes, in_channels, options)
+    if spec.source == "timm":
+        return _timm(spec.name, classes, in_channels, options)
+    options |= {} if classes is None else {"classes": classes}
+    options |= {} if in_channels is None else {"in_channels": in_channels}
+    load = load_file if spec.source == "file" else load_module
+    own = load(spec.place, spec.name)
+    return lambda: own(**options)
+
+
+def unwrapped(network: nn.Module, name: str) -> nn.Module:
+    """The network within what makes it faster, copies it or spreads it over devices.
+
+    Raises
+    ------
+    NetworkError: it is a TorchScript program, whose layers cannot be followed.
+    """
+    while True:
+        if isinstance(network, torch.jit.ScriptModule):
+            raise NetworkError(
+                f"network '{name}'",
+                "is a TorchScript program, whose layers cannot be followed",
+                "give the module that it was made from",
+            )
+        inner = getattr(network, "_orig_mod", None)  # torch.compile
+        if inner is None and _wraps(network):
+            inner = getattr(network, "module", None)
+        if not isinstance(inner, nn.Module):
+            return network
+        network = inner
+
+
+#: Classes that compute what their ``module`` computes, and nothing else, by where they come from.
+_WRAPPERS = {
+    "torch": {
+        "DataParallel",
+        "DistributedDataParallel",
+        "FullyShardedDataParallel",
+        "AveragedModel",
+    },
+    "timm": {"ModelEma", "ModelEmaV2", "ModelEmaV3"},
+    "apex": {"DistributedDataParallel"},
+    "fairscale": {"FullyShardedDataParallel", "ShardedDataParallel"},
+    "deepspeed": {"DeepSpeedEngine"},
+}
+
+
+def _wraps(network: nn.Module) -> bool:
+    return any(
+        kind.__name__ in _WRAPPERS.get(kind.__module__.partition(".")[0], ())
+        for kind in type(network).__mro__
+    )
+
+
+def _make(shown: str, make: Callable[[], Any], device: str, *, own: bool) -> nn.Module:
+    """Call `make` on `device`; for ``meta``, with as few values as its constructor lets us.
+
+    First without any; then with those of small tensors, which it may compute with; in earnest where
+    that is not enough. What a constructor prints steps aside: standard output is the command's own.
+    """
+    found: Any = None
+    ways = (weightless, small_values) if device == "meta" else ()
+    for way in ways:
+        try:
+            with way(), contextlib.redirect_stdout(sys.stderr):
+                found = make()
+        except NetworkError:
+            raise
+        except Exception:  # it is tried again, and fails at last for good reasons only
+            continue
+        break
+    if found is None:
+        try:
+            where = torch.device("cpu" if device == "meta" else device)
+            with where, contextlib.redirect_stdout(sys.stderr):
+                found = make()
+        except NetworkError:
+            raise
+        except Exception as error:
+            problem = f"cannot be made ({type(error).__name__}: {_line(error)})"
+            remedy = "mend its constructor" if own else "see the library's documentation"
+            raise NetworkError(f"network '{shown}'", problem, remedy) from error
+    if not isinstance(found, nn.Module):
+        raise NetworkError(
+            f"network '{shown}'",
+            f"gives {type(found).__name__}, not a torch.nn.Module",
+            "name a module, a class of modules, or a function that returns one",
+        )
+    network = unwrapped(found, shown)
+    if ways and not own:
+        only_shapes(network)
+    return network
 
 
 def _known_or_foreign(name: str) -> None:
@@ -161,40 +222,6 @@ def _known_or_foreign(name: str) -> None:
                 f"network '{name}'", "not in the catalogue", f"{library}:{name} is {library}'s"
             )
     raise NetworkError(f"network '{name}'", "not in the catalogue", close)
-
-
-def _make(spec: str, make: Callable[[], Any], device: str, *, own: bool) -> nn.Module:
-    """Call `make` on `device`, or really where it reads the values of a tensor that has none.
-
-    What a constructor prints steps aside: standard output is the command's own.
-    """
-    found: Any = None
-    if device == "meta":
-        try:
-            with weightless(), contextlib.redirect_stdout(sys.stderr):
-                found = make()
-        except NetworkError:
-            raise
-        except Exception:  # it is tried again below, and fails there for good reasons only
-            found = None
-    if found is None:
-        try:
-            where = torch.device("cpu" if device == "meta" else device)
-            with where, contextlib.redirect_stdout(sys.stderr):
-                found = make()
-        except NetworkError:
-            raise
-        except Exception as error:
-            problem = f"cannot be made ({type(error).__name__}: {_line(error)})"
-            remedy = "mend its constructor" if own else "see the library's documentation"
-            raise NetworkError(f"network '{spec}'", problem, remedy) from error
-    if not isinstance(found, nn.Module):
-        raise NetworkError(
-            f"network '{spec}'",
-            f"gives {type(found).__name__}, not a torch.nn.Module",
-            "name a module, a class of modules, or a function that returns one",
-        )
-    return found
 
 
 def _line(error: BaseException) -> str:
@@ -214,16 +241,15 @@ def _torchvision(
     """How to make torchvision's network called `name`."""
     from torchvision import models
 
+    what = f"network 'torchvision:{printable(name)}'"
     if name not in (names := _torchvision_names()):
-        raise NetworkError(
-            f"network 'torchvision:{name}'", "torchvision does not have it", nearest(name, names)
-        )
+        raise NetworkError(what, "torchvision does not have it", nearest(name, names))
     for module, why in (
         (models.detection, "finds objects, and what it computes hangs on what it finds"),
         (models.video, "takes films, not images"),
     ):
         if name in models.list_models(module=module):
-            raise NetworkError(f"network 'torchvision:{name}'", why, "name a network for images")
+            raise NetworkError(what, why, "name a network for images")
     if in_channels is not None:
         raise NetworkError(
             f"in_channels {in_channels}", "torchvision's networks take colour images", ""
@@ -254,73 +280,11 @@ def _timm(
         import timm
     except ImportError as error:
         raise NetworkError(
-            f"network 'timm:{name}'", "timm is not installed", "pip install timm"
+            f"network 'timm:{printable(name)}'", "timm is not installed", "pip install timm"
         ) from error
-    if not timm.is_model(name):
-        raise NetworkError(
-            f"network 'timm:{name}'", "timm does not have it", nearest(name, _timm_names())
-        )
+    if not _TIMM_NAME.fullmatch(name) or not timm.is_model(name):
+        near = nearest(name, _timm_names())
+        raise NetworkError(f"network 'timm:{printable(name)}'", "timm does not have it", near)
     options |= {} if classes is None else {"num_classes": classes}
     options |= {} if in_channels is None else {"in_chans": in_channels}
     return lambda: timm.create_model(name, pretrained=False, **options)
-
-
-def input_shapes(
-    spec: str,
-    network: nn.Module,
-    source: Source,
-    size: int | tuple[int, int] | None = None,
-) -> tuple[Shape, ...]:
-    """The shape of each of the network's inputs, (channels, height, width).
-
-    A network's own `input_size` first (one shape, or a tuple of them where it has several inputs),
-    timm's `default_cfg`, torchvision's 224 pixels (299 for Inception v3); else 224 pixels for each
-    positional argument that `forward` demands, with the channels of the first convolution.
-    """
-    shapes = _stated(spec, network, source) or _guessed(spec, network, source)
-    if size is None:
-        return shapes
-    height, width = (size, size) if isinstance(size, int) else size
-    if min(height, width) < 1:
-        raise NetworkError(f"size {height}×{width}", "must be at least 1×1 pixels", "")
-    return tuple((*shape[:-2], height, width) if len(shape) > 2 else shape for shape in shapes)
-
-
-def _stated(spec: str, network: nn.Module, source: Source) -> tuple[Shape, ...]:
-    if source == "timm":
-        return (tuple(network.default_cfg["input_size"]),)  # type: ignore[index]
-    stated: Any = getattr(network, "input_size", None)
-    if stated is None or source == "torchvision":
-        return ()
-    shapes = (stated,) if _is_shape(stated) else stated
-    if isinstance(shapes, (tuple, list)) and shapes and all(map(_is_shape, shapes)):
-        return tuple(tuple(shape) for shape in shapes)
-    raise NetworkError(
-        f"network '{spec}'",
-        f"its input_size is {stated!r}",
-        "make it (channels, height, width), or a tuple of such where it has several inputs",
-    )
-
-
-def _is_shape(value: object) -> bool:
-    return (
-        isinstance(value, (tuple, list, torch.Size))
-        and len(value) > 0
-        and all(isinstance(each, int) and each > 0 for each in value)
-    )
-
-
-def _guessed(spec: str, network: nn.Module, source: Source) -> tuple[Shape, ...]:
-    channels, height, width = USUAL
-    if source == "torchvision" and "inception_v3" in spec:
-        height = width = 299
-    first = next((each for each in network.modules() if isinstance(each, nn.Conv2d)), None)
-    if first is not None:
-        channels = first.in_channels
-    wanted = [
-        each
-        for each in inspect.signature(network.forward).parameters.values()
-        if each.default is each.empty
-        and each.kind in {each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD}
-    ]
-    return ((channels, height, width),) * max(len(wanted), 1)

@@ -24,8 +24,8 @@ from striate.zoo.catalogue import entries, entry
 from striate.zoo.create import choices, create
 from striate.zoo.libraries import fetch, has_timm, imagenet_classes, preprocessing_of
 from striate.zoo.mapping import ORIGINS, OTHERS, Origin, Source, renamed
-from striate.zoo.resolve import weightless
 from striate.zoo.weight_files import Fitted, classes_in, fit, near, read_state_dict
+from striate.zoo.weightless import weightless
 
 SOURCES: tuple[Source, ...] = ("torchvision", "timm")
 

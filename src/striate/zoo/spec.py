@@ -1,0 +1,93 @@
+"""What a person, or a file, may write for a network, taken apart; reading it needs no torch.
+
+===========================  ==========================================================
+``resnet50``                 the catalogue's
+``torchvision:resnet50``     torchvision's, without its weights
+``timm:efficientnet_lite0``  timm's, without its weights
+``path/net.py:Class``        a person's own file
+``package.module:name``      a person's own module
+===========================  ==========================================================
+
+The first three only name a network. The last two are programs: to make the network is to run them,
+so that what a *file* names (the ``run.toml`` of a run, which may come from anybody) is never one of
+these unless the person who opens it says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from striate.errors import NetworkError
+from striate.support.text import printable
+
+Library = Literal["torchvision", "timm"]
+Source = Literal["catalogue", "torchvision", "timm", "file", "module", "run"]
+
+#: Prefixes of networks that other libraries have.
+PREFIXES: tuple[Library, ...] = ("torchvision", "timm")
+
+#: What to do where a run names code, whatever command or function met it.
+ALLOWING = (
+    "if you trust whoever made it, table, explain, compare, view, predict, evaluate and export run "
+    "it with --allow-code (allow_code=True)"
+)
+
+#: Longer than any name that a library has; what is longer is not looked for.
+LONGEST = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """A network as it was written.
+
+    Attributes:
+        source: where it is to be found.
+        place: the file or the module of a person's own; empty for others.
+        name: within the catalogue, the library, the file or the module; may be empty for a file.
+    """
+
+    source: Source
+    place: str = ""
+    name: str
+
+    @property
+    def is_code(self) -> bool:
+        """Whether making the network runs a person's own program."""
+        return self.source in {"file", "module"}
+
+
+def parse(text: str) -> Spec:
+    """Take `text` apart; nothing is looked for, and nothing is loaded.
+
+    >>> parse("nets/mine.py:Net").is_code
+    True
+    >>> parse("timm:hf-hub:somebody/net").source
+    'timm'
+    """
+    for library in PREFIXES:
+        if text.startswith(f"{library}:"):
+            return Spec(source=library, name=text[len(library) + 1 :])
+    place, _, name = text.rpartition(":")
+    if not place:
+        if text.endswith(".py"):
+            return Spec(source="file", place=text, name="")
+        return Spec(source="catalogue", name=text)
+    return Spec(source="file" if place.endswith(".py") else "module", place=place, name=name)
+
+
+def refuse_code(text: str, what: str) -> Spec:
+    """Take `text` apart, which `what` (a file) names as its network, and refuse programs.
+
+    Raises:
+        NetworkError: it is a program.
+    """
+    spec = parse(text)
+    if spec.is_code:
+        raise NetworkError(
+            what,
+            f"names Python code as its network ('{printable(text[:LONGEST])}'), "
+            "which is not run unasked",
+            ALLOWING,
+        )
+    return spec
