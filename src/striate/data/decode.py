@@ -87,11 +87,7 @@ def decode_with_format(
             _refuse_bomb(image, name)
             image.load()
             _refuse_missing_end(image, data, name)
-            flat = _upright(_flatten(image, name), image)
-            if channels is not None:
-                flat = flat.convert("RGB" if channels == 3 else "L")  # does nothing where it is so
-            pixels = np.asarray(flat)
-            return pixels if pixels.ndim == 3 else pixels[:, :, None], _format(image)
+            return _pixels(_upright(_flatten(image, name), image), channels), _format(image)
     except ImageError:
         raise
     except UnidentifiedImageError:
@@ -100,6 +96,32 @@ def decode_with_format(
         raise _bomb(name) from None
     except Exception as error:  # a damaged file makes Pillow raise nearly anything
         raise _broken(error, data, name) from None
+
+
+def decode_picture(
+    image: Image.Image, channels: int | None = 3, name: str = "image"
+) -> NDArray[np.uint8]:
+    """As `decode`, of an image of Pillow's: what its file would give, if it comes from one.
+
+    An image that was made from others is taken to stand upright.
+    """
+    try:
+        _refuse_bomb(image, name)
+        image.load()
+        flat = _flatten(image, name)
+        return _pixels(flat if image.format is None else _upright(flat, image), channels)
+    except ImageError:
+        raise
+    except Exception as error:  # likewise
+        raise _broken(error, b"", name) from None
+
+
+def _pixels(flat: Image.Image, channels: int | None) -> NDArray[np.uint8]:
+    """The pixels of an image in mode L or RGB: uint8 (H, W, channels)."""
+    if channels is not None:
+        flat = flat.convert("RGB" if channels == 3 else "L")  # does nothing where it is so
+    pixels = np.asarray(flat)
+    return pixels if pixels.ndim == 3 else pixels[:, :, None]
 
 
 def _format(image: Any) -> str:
