@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from striate.errors import NetworkError, RunError, StriateError
+from striate.support import settings
 from striate.support.paths import is_folder
 from striate.zoo.catalogue import entries
 
@@ -76,7 +77,8 @@ def open_network(
         )
     if _names_a_run(network):
         return _open_run(Path(network), device, size, allow_code)
-    return resolve(str(network), device=device, size=size, allow_code=True)
+    with settings.seeded(0):  # what its first weights draw is no draw of the caller's
+        return resolve(str(network), device=device, size=size, allow_code=True)
 
 
 def _names_a_run(network: str | Path) -> bool:
@@ -248,7 +250,8 @@ def _forward_time(network: str | Path | nn.Module, size: Size | None, allow_code
     import torch
 
     found = open_network(network, device="cpu", size=size, allow_code=allow_code)
-    images = [torch.rand(1, *shape) for shape in found.inputs]
+    generator = torch.Generator().manual_seed(0)
+    images = [torch.rand(1, *shape, generator=generator) for shape in found.inputs]
     before = [(each, each.training) for each in found.network.modules()]
     found.network.eval()
     times: list[float] = []

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from striate.runs.config import RunConfig
+from striate.support import settings
 from striate.zoo.heads import make_head
 from striate.zoo.resolve import resolve
 from striate.zoo.transferred import Headless, Transferred
@@ -31,7 +32,8 @@ def network_with(
     # Copies: a file's bytes do not stand where memory would have been allocated.
     network.load_state_dict({name: value.clone() for name, value in weights.items()}, assign=True)
     if any(each.is_meta for each in _held(network)):
-        network = make_network(config, allow_code=allow_code)
+        with settings.seeded(config.seed):
+            network = make_network(config, allow_code=allow_code)
         network.load_state_dict(weights)
     return network
 

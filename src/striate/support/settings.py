@@ -1,11 +1,12 @@
 """Settings of the whole process, changed for a while and put back: a library owns none of them.
 
-Nothing else in the package may change torch's threads, its generators or cuDNN's choices; a test of
-the tree checks that, and another that every public function leaves them as they were.
+Nothing else in the package may change threads, generators or cuDNN's choices: a test of the tree
+checks that, and another that every public function leaves them as they were.
 """
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -40,14 +41,25 @@ def seed(number: int) -> None:
 
 @contextmanager
 def seeded(number: int) -> Iterator[None]:
-    """Seed torch's generators with `number` while the block runs; theirs go on as if it had not."""
+    """Seed everybody's generators with `number` for the block; they go on as if it had not been.
+
+    NumPy's and Python's own too, which libraries and people's networks draw from.
+    """
+    import numpy as np
     import torch
 
     kind = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
     devices = range(0 if kind is None or _sleeps() else torch.accelerator.device_count())
+    others = random.getstate(), np.random.get_state()
     with torch.random.fork_rng(devices, device_type=None if kind is None else kind.type):
-        seed(number)
-        yield
+        try:
+            seed(number)
+            random.seed(number)
+            np.random.seed(number % 2**32)
+            yield
+        finally:
+            random.setstate(others[0])
+            np.random.set_state(others[1])
 
 
 def _sleeps() -> bool:

@@ -68,7 +68,7 @@ def transfer(options: TransferOptions, watcher: Watcher | None = None) -> Transf
     """
     work = _Work(options, watcher or Silent())
     try:
-        with settings.threads(processor_threads(1)):
+        with settings.threads(processor_threads(1)), settings.seeded(options.seed):
             return work.carry_over()
     except KeyboardInterrupt as stop:
         raise Interrupted(work.way_on()) from stop
