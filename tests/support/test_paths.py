@@ -9,7 +9,16 @@ import pytest
 
 from striate.errors import DataError, StriateError
 from striate.support.folders import cache_folder
-from striate.support.paths import expanded, is_file, is_folder, mode_of, read_file, resolved, shown
+from striate.support.paths import (
+    expanded,
+    is_file,
+    is_folder,
+    mode_of,
+    read_file,
+    read_start,
+    resolved,
+    shown,
+)
 from striate.support.text import printable
 
 
@@ -95,3 +104,13 @@ def test_nothing_that_a_terminal_obeys_is_printed(character: str) -> None:
 
 def test_what_can_be_read_is_left_alone() -> None:
     assert printable("玫瑰 <b> café 🌻") == "玫瑰 <b> café 🌻"
+
+
+def test_the_start_of_a_file_is_read_without_waiting(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"abcdef")
+    assert read_start(tmp_path / "file", 3) == (b"abc", 6)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(StriateError, match="is a named pipe, not a file"):
+        read_start(tmp_path / "pipe", 3)
+    with pytest.raises(FileNotFoundError):
+        read_start(tmp_path / "absent", 3)

@@ -103,6 +103,36 @@ def read_file(
         StriateError: of `kind`; it cannot be read, is no regular file, or is too large.
     """
     where = shown(path)
+    handle, size = _open(path, kind)
+    with os.fdopen(handle, "rb") as file:
+        if size > most:
+            raise kind(where, f"is too large ({size:,} bytes; at most {most:,} are read)")
+        try:
+            return file.read()
+        except (OSError, MemoryError) as error:
+            raise kind(where, f"cannot be read ({reason(error)})") from error
+
+
+def read_start(
+    path: Path, count: int, *, kind: type[StriateError] = StriateError
+) -> tuple[bytes, int]:
+    """The first `count` bytes of the regular file `path`, and how many it has; never waits.
+
+    Raises:
+        FileNotFoundError: there is no such file; the caller knows what that means.
+        StriateError: of `kind`; it cannot be read, or is no regular file.
+    """
+    handle, size = _open(path, kind)
+    with os.fdopen(handle, "rb") as file:
+        try:
+            return file.read(count), size
+        except OSError as error:
+            raise kind(shown(path), f"cannot be read ({reason(error)})") from error
+
+
+def _open(path: Path, kind: type[StriateError]) -> tuple[int, int]:
+    """A descriptor of the regular file `path`, and its size."""
+    where = shown(path)
     try:
         handle = os.open(path, os.O_RDONLY | _WITHOUT_WAITING | getattr(os, "O_BINARY", 0))
     except FileNotFoundError:
@@ -113,13 +143,7 @@ def read_file(
     if not stat.S_ISREG(found.st_mode):
         os.close(handle)
         raise kind(where, f"is {_what(found.st_mode)}, not a file")
-    with os.fdopen(handle, "rb") as file:
-        if found.st_size > most:
-            raise kind(where, f"is too large ({found.st_size:,} bytes; at most {most:,} are read)")
-        try:
-            return file.read()
-        except (OSError, MemoryError) as error:
-            raise kind(where, f"cannot be read ({reason(error)})") from error
+    return handle, found.st_size
 
 
 def reason(error: BaseException) -> str:
