@@ -19,6 +19,15 @@ MACHINE_PATH = re.compile(
     r"|\.\.[/]shared\b"
     r"|\b[A-Z]:\\\\?Users\b"
 )
+#: What would outlive the call that it was made for; `striate.support.settings` puts it back.
+PROCESS_WIDE = re.compile(
+    r"(?<!default_generator\.)(?<!Generator\(\)\.)\bmanual_seed(_all)?\("
+    r"|\bset_num_(interop_)?threads\(|\bset_default_(dtype|device|tensor_type)\("
+    r"|\bcudnn\.\w+ *=[^=]|\ballow_tf32 *=[^=]|\buse_deterministic_algorithms\("
+    r"|\bset_float32_matmul_precision\(|\bset_grad_enabled\(|\bset_printoptions\("
+    r"|\brandom\.seed\(|\bos\.chdir\(|\bos\.environ\[.*\] *=[^=]|\bputenv\(|\bos\.umask\("
+    r"|\bMAX_IMAGE_PIXELS *=[^=]|\bLOAD_TRUNCATED_IMAGES *=[^=]"
+)
 LINK = re.compile(r"(?:\]\(|src=\"|srcset=\")([^)#\"\s]+)")
 
 
@@ -60,6 +69,17 @@ def test_no_file_names_a_folder_of_one_machine() -> None:
         for path in tracked()
         for number, line in enumerate(text_of(path).splitlines(), start=1)
         if MACHINE_PATH.search(line)
+    ]
+    assert found == []
+
+
+def test_settings_of_the_process_are_changed_in_one_place() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for path in (ROOT / "src").rglob("*.py")
+        if path.parts[-2:] != ("support", "settings.py")
+        for number, line in enumerate(text_of(path).splitlines(), start=1)
+        if PROCESS_WIDE.search(line.partition("#")[0])
     ]
     assert found == []
 

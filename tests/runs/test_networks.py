@@ -11,7 +11,12 @@ from striate.runs.networks import make_network, network_with
 def decided(network: str, in_channels: int = 3) -> SimpleNamespace:
     """The part of a run's decisions that its network depends on."""
     return SimpleNamespace(
-        network=network, classes=("a", "b", "c"), in_channels=in_channels, variant={}, transfer=None
+        network=network,
+        classes=("a", "b", "c"),
+        in_channels=in_channels,
+        variant={},
+        transfer=None,
+        seed=0,
     )
 
 

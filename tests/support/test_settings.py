@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import random
+
+import numpy as np
 import pytest
 import torch
 
-from striate.support.settings import deterministic, seeded, threads
+from striate.support.settings import deterministic, seed, seeded, threads, training
 
 
 def test_threads() -> None:
@@ -39,3 +42,49 @@ def test_deterministic() -> None:
     with deterministic():
         assert (cudnn.benchmark, cudnn.deterministic) == (False, True)
     assert (cudnn.benchmark, cudnn.deterministic) == before
+
+
+def test_threads_that_nobody_chose_stay() -> None:
+    before = torch.get_num_threads()
+    with threads(None):
+        assert torch.get_num_threads() == before
+
+
+def test_other_generators_are_seeded_and_go_on() -> None:
+    random.seed(1)
+    np.random.seed(1)
+    alone = [random.random() for _ in range(2)], np.random.rand(2).tolist()
+    random.seed(1)
+    np.random.seed(1)
+    first = random.random(), np.random.rand()
+    inside = []
+    for _ in range(2):
+        with seeded(2**40):
+            inside.append((random.random(), np.random.rand()))
+    assert inside[0] == inside[1]
+    assert ([first[0], random.random()], [first[1], np.random.rand()]) == alone
+
+
+def test_a_device_that_nobody_uses_is_not_touched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a caller has asked of a device before its first use would be lost."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: False)
+    touched: list[int] = []
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", touched.append)
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
+    with seeded(3):
+        drawn = torch.rand(2)
+        seed(3)
+        assert torch.equal(torch.rand(2), drawn)
+    assert touched == []
+
+
+def test_a_training_has_all_of_them() -> None:
+    count, cudnn = torch.get_num_threads(), torch.backends.cudnn
+    state = torch.get_rng_state()
+    with training(count + 1, 7):
+        assert torch.get_num_threads() == count + 1
+        assert torch.initial_seed() == 7
+        assert cudnn.deterministic
+    assert torch.get_num_threads() == count
+    assert torch.equal(torch.get_rng_state(), state)

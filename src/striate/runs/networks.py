@@ -28,13 +28,14 @@ def network_with(
     RuntimeError: `weights` do not fit, as PyTorch says it.
     NetworkError: as for `make_network`.
     """
-    network = make_network(config, device="meta", allow_code=allow_code)
-    # Copies: a file's bytes do not stand where memory would have been allocated.
-    network.load_state_dict({name: value.clone() for name, value in weights.items()}, assign=True)
-    if any(each.is_meta for each in _held(network)):
-        with settings.seeded(config.seed):
+    with settings.seeded(config.seed):
+        network = make_network(config, device="meta", allow_code=allow_code)
+        # Copies: a file's bytes do not stand where memory would have been allocated.
+        copies = {name: value.clone() for name, value in weights.items()}
+        network.load_state_dict(copies, assign=True)
+        if any(each.is_meta for each in _held(network)):
             network = make_network(config, allow_code=allow_code)
-        network.load_state_dict(weights)
+            network.load_state_dict(weights)
     return network
 
 
