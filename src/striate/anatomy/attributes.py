@@ -49,6 +49,23 @@ def _convolution(a: Arguments, _: Any) -> dict[str, Any]:
     return given
 
 
+def _deformable(a: Arguments, _: Any) -> dict[str, Any]:
+    weight = a["weight"]
+    return {
+        "kernel": tuple(weight.shape[2:]),
+        **{k: (a[f"{k}_h"], a[f"{k}_w"]) for k in ("stride", "dilation")},
+        "padding": (a["pad_h"], a["pad_w"]),
+        "groups": a["groups"],
+        "fan_in": weight.shape[1],
+        "bias": True,
+    }
+
+
+def _bilinear(a: Arguments, _: Any) -> dict[str, Any]:
+    """How many products of two inputs each value of the output weighs: ``weight`` is (o, i, j)."""
+    return {"contracted": a["i2"].shape[1] * a["i2"].shape[2]}
+
+
 def _pool(a: Arguments, output: Any) -> dict[str, Any]:
     axes = len(a["kernel_size"]) if len(a["kernel_size"]) > 1 else a["self"].dim() - 2
     kernel = _spread(a["kernel_size"], axes)
@@ -87,7 +104,7 @@ def _mean(a: Arguments, output: Any) -> dict[str, Any]:
 
 
 def _along(a: Arguments, _: Any) -> dict[str, Any]:
-    return {"dims": _axes(a["self"], a["dim"])}
+    return {"dims": _axes(a["self"], a.get("dim", -1))}
 
 
 def _layer_norm(a: Arguments, _: Any) -> dict[str, Any]:
@@ -100,7 +117,11 @@ def _group_norm(a: Arguments, _: Any) -> dict[str, Any]:
 
 
 def _batch_norm(a: Arguments, _: Any) -> dict[str, Any]:
-    return {"training": bool(a.get("training", False))}
+    """Statistics are the input's own, over ``dims``, in training and where none are kept."""
+    given = {"training": bool(a.get("training", False)), "epsilon": a["eps"]}
+    if given["training"]:
+        given["dims"] = tuple(dim for dim in range(a["input"].dim()) if dim != 1)
+    return given
 
 
 def _concatenate(a: Arguments, _: Any) -> dict[str, Any]:
@@ -166,7 +187,20 @@ def _select(a: Arguments, _: Any) -> dict[str, Any]:
 
 
 def _roll(a: Arguments, _: Any) -> dict[str, Any]:
+    if not a.get("dims"):  # all axes as one
+        return {}
     return {"shifts": tuple(a["shifts"]), "dims": tuple(_axis(a["self"], d) for d in a["dims"])}
+
+
+def _windows(a: Arguments, _: Any) -> dict[str, Any]:
+    return {"dim": _axis(a["self"], a["dimension"]), "size": a["size"], "step": a["step"]}
+
+
+def _repeated(a: Arguments, output: Any) -> dict[str, Any]:
+    """Axes whose length changes, counted in the output."""
+    before = (1,) * (output.dim() - a["self"].dim()) + tuple(a["self"].shape)
+    pairs = enumerate(zip(before, output.shape, strict=True))
+    return {"dims": tuple(dim for dim, (given, made) in pairs if given != made)}
 
 
 def _unfold(a: Arguments, _: Any) -> dict[str, Any]:
@@ -181,6 +215,8 @@ def _factor(a: Arguments, _: Any) -> dict[str, Any]:
 
 READERS: dict[str, Callable[[Arguments, Any], dict[str, Any]]] = {
     "convolution": _convolution,
+    "torchvision.deform_conv2d": _deformable,
+    "_trilinear": _bilinear,
     "mean": _mean,
     "native_layer_norm": _layer_norm,
     "_fused_rms_norm": _layer_norm,
@@ -197,6 +233,8 @@ READERS: dict[str, Callable[[Arguments, Any], dict[str, Any]]] = {
     "roll": _roll,
     "flip": lambda a, _: {"dims": _axes(a["self"], a["dims"])},
     "im2col": _unfold,
+    "unfold": _windows,
+    "repeat": _repeated,
     "pixel_shuffle": _factor,
     "pixel_unshuffle": _factor,
     **dict.fromkeys(
@@ -243,11 +281,33 @@ READERS: dict[str, Callable[[Arguments, Any], dict[str, Any]]] = {
             "any",
             "all",
             "prod",
+            "nansum",
             "median",
+            "nanmedian",
+            "mode",
+            "kthvalue",
         ],
         _reduction,
     ),
-    **dict.fromkeys(["_softmax", "_log_softmax", "cumsum", "cumprod"], _along),
+    **dict.fromkeys(
+        [
+            "_softmax",
+            "_safe_softmax",
+            "_log_softmax",
+            "cumsum",
+            "cumprod",
+            "cummax",
+            "cummin",
+            "logcumsumexp",
+            "topk",
+            "glu",
+            "index_select",
+            "_fft_c2c",
+            "_fft_r2c",
+            "_fft_c2r",
+        ],
+        _along,
+    ),
     **dict.fromkeys(
         [
             "constant_pad_nd",
@@ -267,6 +327,7 @@ READERS: dict[str, Callable[[Arguments, Any], dict[str, Any]]] = {
             "upsample_nearest3d",
             "_upsample_nearest_exact1d",
             "_upsample_nearest_exact2d",
+            "_upsample_nearest_exact3d",
             "upsample_linear1d",
             "upsample_bilinear2d",
             "upsample_bicubic2d",

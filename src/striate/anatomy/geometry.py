@@ -20,6 +20,11 @@ Positions = npt.NDArray[np.int64]
 NOWHERE = -1
 
 
+def magnitude(value: Number) -> Number:
+    """`value` without its sign, which says only that positions run backwards."""
+    return -value if value < 0 else value
+
+
 @dataclass(frozen=True)
 class Reach(ABC):
     """What one operator reads along one axis of `given` positions to make `made` of them."""

@@ -31,7 +31,9 @@ PLUMBING = frozenset(
         "cast",
         "assemble",
         "alias",
+        "part",
         "unfold",
+        "sliding windows",
     ]
 )
 
@@ -62,6 +64,7 @@ NAMES = {
     "leaky_relu": "leaky relu",
     "_prelu_kernel": "prelu",
     "_softmax": "softmax",
+    "_safe_softmax": "softmax",
     "_log_softmax": "log softmax",
     "mul": "multiply",
     "sub": "subtract",
@@ -71,9 +74,13 @@ NAMES = {
     "constant_pad_nd": "pad",
     **{f"{kind}_pad{n}d": "pad" for kind in ("reflection", "replication") for n in (1, 2, 3)},
     "native_dropout": "dropout",
+    "_trilinear": "bilinear",
+    "torchvision.deform_conv2d": "deformable convolution",
+    **dict.fromkeys(("_embedding_bag", "_embedding_bag_forward_only"), "embedding bag"),
     "pixel_shuffle": "pixel shuffle",
     "pixel_unshuffle": "pixel unshuffle",
     "im2col": "unfold",
+    "unfold": "sliding windows",
     "col2im": "fold",
     "view": "view",
     "_unsafe_view": "view",
@@ -89,8 +96,14 @@ NAMES = {
     "channel_shuffle": "channel shuffle",
     "native_channel_shuffle": "channel shuffle",
 }
-PRODUCTS = frozenset(("mm", "addmm", "bmm", "baddbmm", "linear", "matmul", "mv", "addmv", "dot"))
-ATTENTION = "scaled_dot_product"
+#: Products of two tensors, by the place of the first factor among the tensors.
+PRODUCTS = {
+    **dict.fromkeys(("mm", "bmm", "linear", "matmul", "mv", "dot", "vdot"), 0),
+    **dict.fromkeys(("addmm", "baddbmm", "addmv", "addbmm", "addr", "_addmm_activation"), 1),
+}
+#: Other layers whose cost is that of their weights.
+LAYERS = frozenset(("convolution", "_trilinear", "torchvision.deform_conv2d"))
+ATTENTION = "_scaled_dot_product"
 VALUES = {
     "_local_scalar_dense": "a tensor is turned into a number",
     "item": "a tensor is turned into a number",
@@ -105,16 +118,18 @@ VALUES = {
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """What is the same for every call of one ATen operator."""
+    """What is the same for every call of one operator."""
 
     name: str  # "aten.relu_.default"
     base: str  # "relu"
+    key: str  # what rules are looked up by: the base, with its library where that is not ATen
     overload: str
     arguments: tuple[str, ...]
     in_place: bool
     view: bool
     pointwise: bool
     splits: bool  # gives several views
+    attention: bool
     costly: bool  # kept even where it reads parameters alone: it counts as MACs
     shape_alone: bool  # reads the shape of its argument and none of its values
     random: bool
@@ -125,21 +140,25 @@ class Traits:
 def traits_of(func: Any) -> Traits:
     """Read the traits of an operator from its schema."""
     schema = func._schema
-    base = schema.name.partition("::")[2]
+    library, _, base = schema.name.partition("::")
     written = [a for a in schema.arguments if a.alias_info is not None and a.alias_info.is_write]
     returned = [r.alias_info for r in schema.returns if r.alias_info is not None]
     in_place = bool(written) and any(alias.is_write for alias in returned)
     plain = base[:-1] if base.endswith("_") and in_place else base
+    key = plain if library == "aten" else f"{library}.{plain}"
+    attention = key.startswith(ATTENTION)
     return Traits(
         name=str(func),
         base=plain,
+        key=key,
         overload=func._overloadname,
         arguments=tuple(argument.name for argument in schema.arguments),
         in_place=in_place,
         view=(bool(returned) and not in_place) or base in ("_unsafe_view", "lift_fresh"),
         pointwise=torch.Tag.pointwise in func.tags,
         splits=base in ("split", "split_with_sizes", "unbind", "chunk", "unsafe_split"),
-        costly=base in PRODUCTS or base == "convolution" or ATTENTION in base,
+        attention=attention,
+        costly=key in PRODUCTS or key in LAYERS or attention,
         shape_alone=base.endswith("_like") or base.startswith("new_"),
         random=torch.Tag.nondeterministic_seeded in func.tags,
         value_wanted=VALUES.get(base, ""),
@@ -158,18 +177,20 @@ def describe(
 
     `known` says of each tensor argument whether it descends from the network's inputs.
     """
-    base = traits.base
-    if base in PRODUCTS:
+    if traits.key in PRODUCTS:
         return _product(traits, args, kwargs, known)
-    if ATTENTION in base:
+    if traits.attention:
         query, key, value = args[:3]
         sizes = {"keys": key.shape[-2], "width": query.shape[-1], "values": value.shape[-1]}
         return "attention", sizes
-    name = NAMES.get(base) or base.strip("_").replace("_", " ")
-    reader = READERS.get(base)
+    name = NAMES.get(traits.key) or traits.key.strip("_").replace("_", " ")
+    reader = READERS.get(traits.key)
     if reader is None:
         return name, {}
-    given = reader(bind(traits, args, kwargs), output)
+    try:
+        given = reader(bind(traits, args, kwargs), output)
+    except (LookupError, TypeError, ValueError, AttributeError):
+        return name, {}  # an overload that the reader does not know: no rule will follow it
     return given.pop("operator", name), given
 
 
@@ -182,9 +203,10 @@ def _product(
     `activations` says on which side of the product they stand.
     """
     tensors = [value for value in (*args, *kwargs.values()) if isinstance(value, Tensor)]
-    first = 1 if traits.base in ("addmm", "baddbmm", "addmv") else 0
-    contracted = {"contracted": tensors[first].shape[-1]}
+    first = PRODUCTS[traits.key]
+    size = tensors[first].shape
+    length = {"addbmm": size[0] * size[-1], "addr": 1}.get(traits.key, size[-1])
     if known[first] and known[first + 1]:
-        return "matrix product", contracted
+        return "matrix product", {"contracted": length}
     side = "right" if known[first + 1] else "left"
-    return "linear", contracted | {"activations": side}
+    return "linear", {"contracted": length, "activations": side}

@@ -24,7 +24,14 @@ from math import ceil, floor
 import numpy as np
 
 from striate.anatomy.follow import extent, places
-from striate.anatomy.geometry import NOWHERE, Everything, Number, Positions, Reach
+from striate.anatomy.geometry import (
+    NOWHERE,
+    Everything,
+    Number,
+    Positions,
+    Reach,
+    magnitude,
+)
 from striate.anatomy.operators import PLUMBING
 from striate.anatomy.record import Graph
 from striate.anatomy.spatial import IMAGE, Link, Place
@@ -35,7 +42,8 @@ class Axis:
     """Along one axis, output position p sees pixels low + p·jump … high + p·jump.
 
     With `everything` every position sees the whole image, low … high as they stand; `jump` still
-    says how far apart neighbours lie (0: the axis has no positions any more).
+    says how far apart neighbours lie (0: the axis has no positions any more; less: they run from
+    the image's far end, after a flip).
     """
 
     jump: Number
@@ -76,18 +84,27 @@ def receptive_fields(graph: Graph, *, gates: bool = True) -> tuple[Field | None,
 
 
 def last_feature_map(graph: Graph, laid: Places | None = None) -> int | None:
-    """Give the last node before the output whose positions still lie over the image."""
+    """Give the node whose field stands for the network's: the last map before the output.
+
+    A map has several positions, whether or not they still lie over the image: where they were
+    mixed on the way (attention, tokens among them that are no positions, recurrence), it is that
+    node, which sees what all of them saw, and not an earlier one that saw less. A network without
+    a map is seen from its output. None where there is no output.
+    """
     if not graph.outputs:
         return None
     laid = laid or places(graph)
     ancestors = {graph.outputs[0]}
     for node in reversed(graph.nodes[: graph.outputs[0] + 1]):
-        if node.index in ancestors:
-            place = laid[node.index]
-            if node.operator not in PLUMBING and place is not None and max(place.counts) > 1:
-                return node.index
-            ancestors.update(node.inputs)
-    return None
+        if node.index not in ancestors:
+            continue
+        ancestors.update(node.inputs)
+        place = laid[node.index]
+        if node.operator in PLUMBING or node.key == "input" or place is None:
+            continue
+        if max(place.counts) > 1 or sum(side > 1 for side in node.shape) > 1:
+            return node.index
+    return graph.outputs[0]
 
 
 def fields_of(graph: Graph, laid: Places) -> tuple[Field | None, ...]:
@@ -136,8 +153,8 @@ def recursion(graph: Graph, index: int, axis: int = 0) -> tuple[Step, ...]:
             break
         link = max(place.links[axis], key=lambda one: _width(one, fields, axis))
         scale, first, last = _chain(link.reaches)
-        size = (size - 1) * scale + (last - first + 1)
-        steps.append(Step(index, last - first + 1, scale, size))
+        size = (size - 1) * magnitude(scale) + (last - first + 1)
+        steps.append(Step(index, last - first + 1, magnitude(scale), size))
         index = link.source
     return tuple(steps)
 
@@ -147,16 +164,18 @@ def _width(link: Link, fields: tuple[Field | None, ...], axis: int) -> Number:
     if field is None:
         return 0
     _, first, last = _chain(link.reaches)
-    return field[axis].size + (last - first) * field[axis].jump
+    return field[axis].size + (last - first) * magnitude(field[axis].jump)
 
 
 def _chain(reaches: tuple[Reach, ...]) -> tuple[Number, Number, Number]:
-    """Put reaches one after the other into one (scale, first, last)."""
+    """Put reaches one after the other into one (scale, first, last); some may turn round."""
     scale: Number = 1
     first: Number = 0
     last: Number = 0
     for reach in reversed(reaches):
         inner, start, end = reach.affine()
+        if inner < 0:
+            first, last = last, first
         scale, first, last = inner * scale, start + inner * first, end + inner * last
     return scale, first, last
 
@@ -167,7 +186,8 @@ def _meet(place: Place, axis: int, found: list[Field | None], extent: int) -> Ax
         return branches[0]
     count = place.counts[axis]
     if any(branch.everything for branch in branches):
-        return Axis(max(branch.jump for branch in branches), 0, extent - 1, True)
+        jump = max((branch.jump for branch in branches), key=magnitude)
+        return Axis(jump, 0, extent - 1, True)
     jump = max(branches, key=lambda branch: (branch.jump != 0, branch.size)).jump
     low = min(min(b.low, b.low + (count - 1) * (b.jump - jump)) for b in branches)
     high = max(max(b.high, b.high + (count - 1) * (b.jump - jump)) for b in branches)
@@ -184,6 +204,8 @@ def _pass(link: Link, axis: int, found: list[Field | None], extent: int) -> Axis
         if field.everything:
             field = Axis(jump, 0, extent - 1, True)
             continue
+        if field.jump < 0:  # after a flip the last position sees the first pixels
+            first, last = last, first
         low, high = field.low + first * field.jump, field.high + last * field.jump
         if isinstance(reach, Everything):
             low, high = max(low, 0), min(high, extent - 1)

@@ -1,26 +1,26 @@
 """One forward on meta tensors, kept as a graph: the start of everything in this room.
 
-No weight is allocated and no number computed: the network's operators run on tensors that have
+No weight is allocated and no number computed: a copy of the network runs on tensors that have
 shapes alone, and each ATen operator that reads something of the input becomes a `Node`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
+from striate.anatomy.backward import saved_bytes
+from striate.anatomy.failures import explain_failure, failed_at
 from striate.anatomy.operators import PLUMBING
-from striate.anatomy.tape import Entry, Tape, Unrecordable
-from striate.errors import NetworkError, StriateError
-
-Modules = Mapping[str, nn.Module]
+from striate.anatomy.shadow import shadow, to_meta
+from striate.anatomy.shapes import Functions
+from striate.anatomy.tape import Entry, Tape, tensors_in
+from striate.errors import StriateError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,15 +30,21 @@ class Node:
     index: int
     operator: str  # readable: "convolution", "linear", "max pool", "batch norm", "add", …
     aten: str  # "aten.convolution.default"; "" for an input
+    key: str  # what rules know it by: "convolution", "relu" also in place, "input", …
     module: str  # path of the innermost module called, "" = the network itself
     call: int  # which call of that module, 0 first
     kind: str  # class of that module
     name: str  # unique in the graph: "layer1.0.conv1", "layer1.0.add", "relu#2"
-    inputs: tuple[int, ...]  # nodes that it reads; none but those that descend from the inputs
+    operands: tuple[int, ...]  # the node of each tensor that it reads; -1: not of the inputs
     shape: tuple[int, ...]  # of its output, batch axis first
     bytes: int  # that its output allocates: 0 for views and operators in place
     attributes: Mapping[str, Any]  # kernel, stride, padding, dilation, groups, dim, scale, …
     parameters: tuple[str, ...]  # names of the parameters that it reads
+
+    @cached_property
+    def inputs(self) -> tuple[int, ...]:
+        """Nodes that it reads, each once; none but those that descend from the inputs."""
+        return tuple(dict.fromkeys(index for index in self.operands if index >= 0))
 
     @property
     def output(self) -> tuple[int, ...]:
@@ -57,106 +63,96 @@ class Graph:
     modules: Mapping[str, str]  # path -> class of every module, called or not
     parameters: Mapping[str, int]  # name -> number of values, shared ones once
     used: frozenset[str]  # parameters that the forward read
+    saved: int | None  # bytes kept for the backward pass; None where it has none
+    training: bool = False
+    #: Path -> for each call of that module, the nodes that it returned (-1: not of the inputs).
+    returned: Mapping[str, tuple[tuple[int, ...], ...]] = field(default_factory=dict)
+    #: Path -> what a module says of itself that no operator tells: dropout's rate, for one.
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
-def record(network: nn.Module, *inputs: Tensor, name: str = "", training: bool = False) -> Graph:
-    """Run `network` once on meta copies of `inputs`, and keep what it did.
+#: Modules whose operators do not tell what they are, with the attributes that do.
+SETTINGS = {
+    "Dropout": ("p",),
+    "Dropout1d": ("p",),
+    "Dropout2d": ("p",),
+    "Dropout3d": ("p",),
+    "AlphaDropout": ("p",),
+    "LocalResponseNorm": ("size", "alpha", "beta", "k"),
+    "BatchNorm1d": ("momentum",),
+    "BatchNorm2d": ("momentum",),
+    "BatchNorm3d": ("momentum",),
+}
 
-    The network may live anywhere; nothing of it is copied but shapes, and nothing of it changes.
-    Each input has its batch axis first, (1, C, H, W) for images. `training` records the network in
-    training mode, auxiliary heads and dropout included; otherwise in evaluation mode.
 
-    Raises
-    ------
-    NetworkError: where the forward fails or depends on values, naming the layer; a network's own
-        error about its input goes through as it is.
+def record(
+    network: nn.Module,
+    *inputs: Any,
+    name: str = "",
+    training: bool = False,
+    named: Mapping[str, Any] | None = None,
+) -> Graph:
+    """Run a copy of `network` on meta copies of the inputs, and keep what it did.
+
+    The network may live anywhere and be used meanwhile; nothing of it is copied but shapes, and
+    nothing of it changes.
+
+    Args:
+        network: any module.
+        inputs: what its forward takes: tensors with the batch axis first, (1, C, H, W) for images;
+            also lists and dictionaries of them, and plain values.
+        name: for people; the class if absent.
+        training: record it in training mode, auxiliary heads and dropout included.
+        named: what the forward takes by name.
+
+    Raises:
+        NetworkError: the forward fails or depends on values, naming the layer; a network's own
+            error about its input goes through as it is.
     """
-    network = getattr(network, "_orig_mod", network)  # what torch.compile wrapped
     title = name or type(network).__name__
-    modules = dict(network.named_modules())
-    parameters = dict(network.named_parameters())
-    given = {**parameters, **dict(network.named_buffers())}
-    stored = _meta_tensors(given, title)
-    moved = any(value is not stored[key] for key, value in given.items())
-    tape = Tape(modules, {key: stored[key] for key in parameters})
-    arguments = [tape.add_input(torch.empty_like(value, device="meta")) for value in inputs]
+    copied = shadow(network, to_meta, training=training, title=title)
+    title = name or type(copied).__name__
+    tape = Tape(copied)
+    given = tensors_in([inputs, named or {}])
+    args = _on_meta(inputs, tape)
+    kwargs = _on_meta(dict(named or {}), tape)
     try:
-        with _mode(modules, training), torch.no_grad(), tape.following_modules(), tape:
-            if moved:
-                output = torch.func.functional_call(network, stored, tuple(arguments))
-            else:
-                output = network(*arguments)
+        with torch.no_grad(), Functions(), tape:
+            output = copied(*args, **kwargs)
         outputs = tape.find(output)
     except StriateError:
         raise
     except Exception as error:
-        raise _explain(error, tape, title, modules, inputs) from error
-    return _finish(tape, parameters, modules, title, inputs, outputs)
+        path = failed_at(error, tape.paths)
+        kind = type(copied.get_submodule(path)).__name__
+        raise explain_failure(error, title, path, kind, given) from error
+    # Another copy: the first may have kept tensors, counters or caches of its own.
+    again = shadow(network, to_meta, training=training, title=title)
+    saved = saved_bytes(again, _on_meta(inputs), _on_meta(dict(named or {})))
+    return _finish(tape, copied, title, given, outputs, saved)
 
 
-def _meta_tensors(given: Mapping[str, Tensor], title: str) -> dict[str, Tensor]:
-    """Give every parameter and buffer as a meta tensor: itself where it is one already."""
-    found: dict[str, Tensor] = {}
-    for key, value in given.items():
-        if isinstance(value, UninitializedParameter | UninitializedBuffer):
-            raise NetworkError(
-                f"{title}, '{key}'",
-                "has no shape before the first batch",
-                "run the network once on an image, then look at it",
-            )
-        if value.is_meta:
-            found[key] = value
-        elif isinstance(value, nn.Parameter):
-            moved = torch.empty_like(value, device="meta", requires_grad=False)
-            found[key] = nn.Parameter(moved, requires_grad=False)
-        else:
-            found[key] = torch.empty_like(value, device="meta")
-    return found
-
-
-@contextmanager
-def _mode(modules: Modules, training: bool) -> Iterator[None]:
-    """Put all modules in one mode, and each back in its own afterwards."""
-    before = [(module, module.training) for module in modules.values()]
-    fast = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)  # it would hide attention's layers in one call
-    try:
-        for module, _ in before:
-            module.training = training
-        yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fast)
-        for module, mode in before:
-            module.training = mode
-
-
-def _explain(
-    error: Exception, tape: Tape, title: str, modules: Modules, inputs: tuple[Tensor, ...]
-) -> NetworkError:
-    kind = type(modules[tape.failed or ""]).__name__
-    where = f"{title}, layer '{tape.failed}' ({kind})" if tape.failed else title
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    reason = lines[0].rstrip(".") if lines else type(error).__name__
-    if isinstance(error, Unrecordable) or re.search(r"\bmeta\b", reason, re.IGNORECASE):
-        return NetworkError(
-            where,
-            f"its forward depends on values, not on shapes alone: {reason}",
-            "the layers after it cannot be known without running it on an image",
-        )
-    shapes = " and ".join(str(tuple(value.shape)) for value in inputs)
-    return NetworkError(
-        where, f"fails on input of shape {shapes}: {reason}", "give the size that the network takes"
-    )
+def _on_meta(value: Any, tape: Tape | None = None) -> Any:
+    """Replace every tensor by a meta tensor, which is made an input of the tape."""
+    if isinstance(value, Tensor):
+        moved = torch.empty_like(value, device="meta", requires_grad=False)
+        return moved if tape is None else tape.add_input(moved)
+    if isinstance(value, Mapping):
+        return {key: _on_meta(each, tape) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_on_meta(each, tape) for each in value)
+    return value
 
 
 def _finish(  # noqa: PLR0917 - all that the forward left
     tape: Tape,
-    parameters: Mapping[str, Tensor],
-    modules: Modules,
+    network: nn.Module,
     title: str,
-    inputs: tuple[Tensor, ...],
+    inputs: list[Tensor],
     outputs: tuple[int, ...],
+    saved: int | None,
 ) -> Graph:
+    modules = dict(network.named_modules())
     kinds = {path: type(module).__name__ for path, module in modules.items()}
     names = _name(tape.entries, {path for path, module in modules.items() if not module._modules})
     nodes = tuple(
@@ -164,11 +160,12 @@ def _finish(  # noqa: PLR0917 - all that the forward left
             index=index,
             operator=entry.operator,
             aten=entry.aten,
+            key=entry.key,
             module=entry.module,
             call=entry.call,
             kind=kinds[entry.module],
             name=names[index],
-            inputs=entry.inputs,
+            operands=entry.operands,
             shape=entry.shape,
             bytes=entry.bytes,
             attributes=_with_absent(entry, modules[entry.module]),
@@ -176,21 +173,32 @@ def _finish(  # noqa: PLR0917 - all that the forward left
         )
         for index, entry in enumerate(tape.entries)
     )
+    returned: dict[str, list[tuple[int, ...]]] = {}
+    for (path, _), found in sorted(tape.returned.items()):
+        returned.setdefault(path, []).append(found)
     return Graph(
         network=title,
         inputs=tuple(tuple(value.shape[1:]) for value in inputs),
         nodes=nodes,
         outputs=outputs,
         modules=kinds,
-        parameters={key: value.numel() for key, value in parameters.items()},
+        parameters={key: value.numel() for key, value in network.named_parameters()},
         used=frozenset(tape.used),
+        saved=saved,
+        training=network.training,
+        returned={path: tuple(calls) for path, calls in returned.items()},
+        settings={
+            path: {key: getattr(module, key, None) for key in SETTINGS[kinds[path]]}
+            for path, module in modules.items()
+            if kinds[path] in SETTINGS
+        },
     )
 
 
 def _with_absent(entry: Entry, module: nn.Module) -> Mapping[str, Any]:
     """Add what a module says of itself: kernels that a dense convolution holds as zeros."""
     absent = getattr(module, "absent_kernels", 0)
-    if entry.operator != "convolution" or not absent:
+    if entry.key != "convolution" or not absent:
         return entry.attributes
     return {**entry.attributes, "absent_kernels": absent}
 

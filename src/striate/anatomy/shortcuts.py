@@ -23,6 +23,13 @@ LIKE_INPUT = frozenset(
 )
 
 
+def _like(value: Tensor) -> Tensor:
+    """`torch.empty_like`, which takes its time over meta tensors of any strides."""
+    if value.is_contiguous():
+        return torch.empty(value.shape, dtype=value.dtype, device="meta")
+    return torch.empty_like(value)
+
+
 def shape_of_output(traits: Traits, args: Any) -> Any:
     """Give what the operator would give on meta tensors, or None for PyTorch to say."""
     if traits.base in LIKE_INPUT:
@@ -31,7 +38,7 @@ def shape_of_output(traits: Traits, args: Any) -> Any:
             return None
         if traits.in_place:
             return value if traits.overload == "default" else None
-        return torch.empty_like(value) if traits.overload == "default" else None
+        return _like(value) if traits.overload == "default" else None
     shortcut = SHORTCUTS.get(traits.name)
     return None if shortcut is None else shortcut(*args)
 
@@ -67,20 +74,22 @@ def _convolution(  # noqa: PLR0917 - the operator's own arguments
     return torch.empty((given[0], kernel[0], *sizes), dtype=value.dtype, device="meta")
 
 
-def _batch_norm(
+def _batch_norm(  # noqa: PLR0917 - the operator's own arguments
     value: Tensor,
     weight: Tensor | None,
     bias: Tensor | None,
     mean: Tensor | None,
     variance: Tensor | None,
+    training: bool,
     *_: Any,
 ) -> tuple[Tensor, Tensor, Tensor] | None:
     channels = value.shape[1] if value.dim() > 1 else -1
     for each in (weight, bias, mean, variance):
         if each is not None and (each.shape != (channels,) or each.dtype != value.dtype):
             return None
-    nothing = torch.empty((0,), dtype=value.dtype, device="meta")
-    return torch.empty_like(value), nothing, nothing
+    size = (channels if training else 0,)
+    mine = [torch.empty(size, dtype=value.dtype, device="meta") for _ in range(2)]
+    return _like(value), mine[0], mine[1]
 
 
 def _addmm(bias: Tensor, left: Tensor, right: Tensor) -> Tensor | None:
@@ -95,9 +104,9 @@ def _pointwise(left: Any, right: Any) -> Tensor | None:
     if not isinstance(left, Tensor) or not left.is_floating_point():
         return None
     if isinstance(right, int | float):
-        return torch.empty_like(left)
+        return _like(left)
     if left.shape == right.shape and left.dtype == right.dtype and left.stride() == right.stride():
-        return torch.empty_like(left)
+        return _like(left)
     if left.dtype != right.dtype or not (left.is_contiguous() and right.is_contiguous()):
         return None
     try:
@@ -138,7 +147,16 @@ def _mean(value: Tensor, dims: list[int] | None, keepdim: bool = False) -> Tenso
 def _softmax(value: Tensor, dim: int, half_to_float: bool) -> Tensor | None:
     if half_to_float or not value.is_floating_point() or not -value.dim() <= dim < value.dim():
         return None
-    return torch.empty_like(value)
+    return _like(value)
+
+
+def _attention(query: Tensor, *_: Any) -> tuple[Tensor, Tensor] | None:
+    """Fused attention, asked for only where the shapes fit: its output lies head by head inside."""
+    made = torch.empty_permuted(query.shape, (0, 2, 1, 3), dtype=query.dtype, device="meta")
+    batch, heads, length, _width = query.shape
+    exact = query.dtype if query.dtype == torch.float64 else torch.float32
+    sums = torch.empty((batch, length, heads), dtype=exact, device="meta").transpose(1, 2)
+    return made, sums
 
 
 def _add_in_place(left: Any, right: Any) -> Tensor | None:
@@ -161,6 +179,7 @@ SHORTCUTS: dict[str, Callable[..., Any]] = {
     "aten.mean.dim": _mean,
     "aten._softmax.default": _softmax,
     "aten._log_softmax.default": _softmax,
+    "aten._scaled_dot_product_flash_attention_for_cpu.default": _attention,
     "aten.add_.Tensor": _add_in_place,
     "aten.mul_.Tensor": _add_in_place,
 }

@@ -3,7 +3,8 @@
 A `Place` says of a node which axes of its tensor run over the image's height (0) and width (1), and
 which positions of its inputs it reads, as chains of `Reach`es. An axis of a tensor is written as
 factors, slowest first: a grid that was flattened to tokens is ``((0, 14), (1, 14))``, and a view
-that takes it apart again finds both. Where an axis can no longer be followed (an unknown operator,
+that takes it apart again finds both. What is stretched along an axis is `EVEN` there: every
+position gets the same. Where an axis can no longer be followed (an unknown operator,
 values mixed across positions), everything that the operator's input sees is taken: sound, never
 too small.
 """
@@ -16,9 +17,10 @@ from math import prod
 
 from striate.anatomy.geometry import Everything, Reach, Repeat, Window
 
-Factor = tuple[int, int]  # (0 = height, 1 = width, -1 = neither; size)
+Factor = tuple[int, int]  # (0 = height, 1 = width, PLAIN or EVEN = neither; size)
 Dim = tuple[Factor, ...]
 PLAIN = -1
+EVEN = -2
 IMAGE = -1  # the source of a chain that starts at the image
 
 
@@ -42,7 +44,12 @@ class Place:
 
 def axes_of(dim: Dim) -> list[int]:
     """Give the image's axes that run along a tensor's axis."""
-    return [axis for axis, _ in dim if axis != PLAIN]
+    return [axis for axis, _ in dim if axis >= 0]
+
+
+def even(dim: Dim) -> bool:
+    """Whether all positions along a tensor's axis hold the same, as those of a gate do."""
+    return all(axis == EVEN or size == 1 for axis, size in dim)
 
 
 class Sketch:
@@ -79,7 +86,7 @@ class Sketch:
         if not axes:
             self.mix(dim)
             return PLAIN
-        if len(axes) > 1 or factors[0][0] == PLAIN:
+        if len(axes) > 1 or factors[0][0] < 0:
             self.mix(dim)
             return PLAIN
         axis, times = axes[0], prod(size for _, size in factors[1:])
@@ -90,7 +97,7 @@ class Sketch:
 
     def through(self, dim: int, reach: Reach) -> None:
         """Go through `reach` along an axis of the tensor, if it runs along one of the image."""
-        if len(self.dims[dim]) == 1 and self.dims[dim][0][0] != PLAIN:
+        if len(self.dims[dim]) == 1 and self.dims[dim][0][0] >= 0:
             axis = self.dims[dim][0][0]  # also where one position is left
         else:
             axis = self.alone(dim)
@@ -119,15 +126,15 @@ class Sketch:
                 if have % need:
                     return self.lose(shape)
                 taken.append((axis, need))
-                queue.insert(0, (PLAIN, have // need))
-                if axis != PLAIN:
+                queue.insert(0, (min(axis, PLAIN), have // need))
+                if axis >= 0:
                     rest = have // need
                     self.read(axis, Window(have, need, kernel=rest, stride=rest))
                 need = 1
             dims.append(tuple(taken) or ((PLAIN, 1),))
         self.dims = dims
         for index, dim in enumerate(dims):
-            if len(dim) > 1 and dim[0][0] != PLAIN and len(axes_of(dim)) == 1:
+            if len(dim) > 1 and dim[0][0] >= 0 and len(axes_of(dim)) == 1:
                 self.alone(index)  # windows put together again: each position repeats its window's
         return None
 
@@ -143,20 +150,21 @@ class Sketch:
         if missing < 0:
             self.lose(shape)
             return
-        dims: list[Dim] = [((PLAIN, 1),)] * missing + self.dims
+        dims: list[Dim] = [((EVEN, 1),)] * missing + self.dims
         for index, size in enumerate(shape):
             dim = dims[index]
             have = dim[0][1] if len(dim) == 1 else prod(n for _, n in dim)
             if have != size:  # an axis of one that is stretched
-                dims[index] = ((PLAIN, size),)
+                dims[index] = ((EVEN if have == 1 else PLAIN, size),)
         self.dims = dims
 
 
 def join(sketches: Iterable[Sketch], shape: Sequence[int], *, gates: bool) -> Place | None:
     """Lay inputs over each other where they meet.
 
-    An input with no positions along an axis where others have them is a gate, a weight for the
-    whole map; without `gates` it is not followed. Inputs that lie differently are mixed first.
+    An input that gives the same to all positions along an axis where others have them is a gate, a
+    weight for the whole map; without `gates` it is not followed. Inputs that lie differently are
+    mixed first.
     """
     parts = list(sketches)
     if not parts:
@@ -177,11 +185,17 @@ def join(sketches: Iterable[Sketch], shape: Sequence[int], *, gates: bool) -> Pl
         for index, dim in enumerate(part.dims):
             if axes_of(dim) and not axes_of(dims[index]):
                 dims[index] = dim
-    both, counts = [], []
+    both, counts, gated = [], [], False
     for axis in (0, 1):
         count = max(part.counts[axis] for part in parts)
-        kept = [part for part in parts if gates or part.counts[axis] == count]
+        along = [index for index, dim in enumerate(dims) if axis in axes_of(dim)]
+        lasting = [
+            part
+            for part in parts
+            if part.counts[axis] == count or not all(even(part.dims[index]) for index in along)
+        ]
+        gated |= len(lasting) < len(parts)
+        kept = parts if gates else lasting
         both.append(tuple(dict.fromkeys(part.link(axis) for part in kept)))
         counts.append(count)
-    gated = any(part.counts != counts for part in parts)
     return Place(tuple(dims), (both[0], both[1]), (counts[0], counts[1]), gated)

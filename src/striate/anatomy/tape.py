@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
-import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from striate.anatomy.attributes import parts_of_split
 from striate.anatomy.operators import Traits, bind, describe, traits_of
-from striate.anatomy.shortcuts import shape_of_output
+from striate.anatomy.shapes import Shapes, tensors_of
 
 NOTHING: frozenset[str] = frozenset()
-
-
-class Unrecordable(Exception):  # noqa: N818 - becomes a NetworkError that names the layer
-    """The forward asks for a value where there are shapes alone."""
 
 
 @dataclass(slots=True)
@@ -29,9 +21,10 @@ class Entry:
 
     operator: str
     aten: str
+    key: str
     module: str
     call: int
-    inputs: tuple[int, ...]
+    operands: tuple[int, ...]
     shape: tuple[int, ...]
     bytes: int
     attributes: Mapping[str, Any]
@@ -57,78 +50,61 @@ class Memory:
 UNKNOWN = Origin(-1)
 
 
-class Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class Tape(Shapes):  # type: ignore[no-untyped-call]
     """Keeps an `Entry` for each operator that reads something of the network's inputs.
 
     Tensors are known by identity; all that were seen stay alive until the tape is thrown away, so
     that no identity is used twice. Meta tensors weigh nothing.
+
+    `network` is a shadow: listeners are hung on its modules and stay there.
     """
 
-    def __init__(self, modules: Mapping[str, nn.Module], parameters: Mapping[str, Tensor]) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
         self.entries: list[Entry] = []
         self.used: set[str] = set()
-        self.failed: str | None = None  # the innermost module that raised
-        self.paths = {id(module): path for path, module in modules.items()}
+        self.returned: dict[tuple[str, int], tuple[int, ...]] = {}  # by module and call
+        self.paths: dict[int, str] = {}
         self._origins: dict[int, Origin] = {}
         self._memories: dict[int, Memory] = {}
         self._alive: list[Any] = []
         self._stack: list[tuple[str, int]] = [("", 0)]
         self._calls: dict[str, int] = {}
-        for name, value in parameters.items():
+        for path, module in network.named_modules():
+            self._listen(path, module)
+        for name, value in network.named_parameters():
             self._remember(value, Origin(-1, frozenset((name,))))
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        """Keep PyTorch from loading its compiler, seconds of work, to say that it is not used."""
-        return False
 
     # -- what the network is given, and what it gives ------------------------------------------
 
     def add_input(self, value: Tensor) -> Tensor:
         """Make `value` an input of the graph."""
         size = value.numel() * value.element_size()
-        self._add(value, Entry("input", "", "", 0, (), tuple(value.shape), size, {}, ()))
+        self._add(value, Entry("input", "", "input", "", 0, (), tuple(value.shape), size, {}, ()))
         return value
 
     def find(self, output: Any) -> tuple[int, ...]:
         """Give the nodes of all tensors in what a network returned."""
-        if isinstance(output, Tensor):
-            node = self._node_of(output)
-            return () if node < 0 else (node,)
-        if isinstance(output, Mapping):
-            output = list(output.values())
-        if isinstance(output, list | tuple):
-            return tuple(node for part in output for node in self.find(part))
-        return ()
+        found = ((self._node_of(value), value) for value in tensors_in(output))
+        return tuple(node for node, _ in found if node >= 0)
 
     # -- modules -------------------------------------------------------------------------------
 
-    @contextmanager
-    def following_modules(self) -> Iterator[None]:
-        """Know which module runs, while the context lasts, in this thread alone."""
-        thread, original = threading.get_ident(), nn.Module.__call__
+    def _listen(self, path: str, module: nn.Module) -> None:
+        """Know when the module runs, and what it returns."""
+        self.paths[id(module)] = path
 
-        def call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
-            path = self.paths.get(id(module))
-            if path is None or threading.get_ident() != thread:
-                return original(module, *args, **kwargs)
+        def begins(_: nn.Module, args: Any) -> None:
             number = self._calls.get(path, 0)
             self._calls[path] = number + 1
             self._stack.append((path, number))
-            try:
-                return original(module, *args, **kwargs)
-            except Exception:
-                self.failed = path if self.failed is None else self.failed
-                raise
-            finally:
-                self._stack.pop()
 
-        nn.Module.__call__ = call  # type: ignore[method-assign]
-        try:
-            yield
-        finally:
-            nn.Module.__call__ = original  # type: ignore[method-assign]
+        def ends(_: nn.Module, args: Any, output: Any) -> None:
+            origins = (self._origins.get(id(value), UNKNOWN) for value in tensors_in(output))
+            self.returned[self._stack.pop()] = tuple(each.node for each in origins)
+
+        module.register_forward_pre_hook(begins, prepend=True)
+        module.register_forward_hook(ends, always_call=True)
 
     # -- operators -----------------------------------------------------------------------------
 
@@ -138,59 +114,50 @@ class Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Run one operator on shapes, and keep it if it reads something of the inputs."""
         kwargs = kwargs or {}
         traits = traits_of(func)
-        tensors = [value for value in (*args, *kwargs.values()) if isinstance(value, Tensor)]
-        for value in args:
-            if isinstance(value, list | tuple):
-                tensors.extend(part for part in value if isinstance(part, Tensor))
+        tensors = tensors_of(args, kwargs)
         if traits.shape_alone:
-            return self._run(func, traits, args, kwargs, tensors)
-        nodes: list[int] = []
+            return self.run(func, traits, args, kwargs, tensors)
+        operands: list[int] = []
         parameters: set[str] = set()
         noise = False
         for value in tensors:
             node = self._node_of(value)
-            if node >= 0:
-                nodes.append(node)
-            else:
+            operands.append(node)
+            if node < 0:
                 origin = self._origins.get(id(value), UNKNOWN)
                 parameters |= origin.parameters
                 noise |= origin.noise
         self.used |= parameters
-        output = self._run(func, traits, args, kwargs, tensors)
-        if not nodes and not (parameters and traits.costly):
+        output = self.run(func, traits, args, kwargs, tensors)
+        if max(operands, default=-1) < 0 and not (parameters and traits.costly):
             self._note_constant(traits, output, frozenset(parameters), tensors)
             return output
-        if traits.name == "aten.copy_.default" and self._origin_is_node(args[1]):
-            nodes = nodes[-1:]  # what was there is overwritten
-        known = [self._origin_is_node(value) for value in tensors]
-        operator, attributes = describe(traits, args, kwargs, output, known)
+        if traits.name == "aten.copy_.default" and operands[1] >= 0:
+            operands[0] = -1  # what was there is overwritten
+        operator, attributes = describe(traits, args, kwargs, output, [o >= 0 for o in operands])
         if noise and operator == "multiply":
             operator = "dropout"
-        inputs = tuple(dict.fromkeys(nodes))
         names = tuple(sorted(parameters))
         if traits.splits:
             for part, extra in parts_of_split(bind(traits, args, kwargs), output):
                 kind = "slice" if "step" in extra else "select"
-                self._record(part, kind, traits, inputs, extra, names)
+                self._record(part, kind, kind, traits, operands, extra, names)
         else:
-            self._record(output, operator, traits, inputs, attributes, names)
+            self._record(output, operator, traits.key, traits, operands, attributes, names)
         return output
 
     def _record(  # noqa: PLR0917 - the parts of an entry
         self,
         output: Any,
         operator: str,
+        key: str,
         traits: Traits,
-        inputs: tuple[int, ...],
+        operands: Sequence[int],
         attributes: Mapping[str, Any],
         parameters: tuple[str, ...],
     ) -> None:
         """Keep an entry for the first tensor of `output`; the others are known by it too."""
-        parts = (
-            [output]
-            if isinstance(output, Tensor)
-            else [part for part in output if isinstance(part, Tensor)]
-        )
+        parts = tensors_in(output)
         if not parts:
             return
         value, (path, number) = parts[0], self._stack[-1]
@@ -200,9 +167,10 @@ class Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]
             Entry(
                 operator,
                 traits.name,
+                key,
                 path,
                 number,
-                inputs,
+                tuple(operands),
                 tuple(value.shape),
                 size,
                 attributes,
@@ -213,25 +181,6 @@ class Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._memory(value).writes.append(index)
         for part in parts[1:]:
             self._remember(part, Origin(index))
-
-    def _run(self, func: Any, traits: Traits, args: Any, kwargs: Any, tensors: list[Tensor]) -> Any:
-        if traits.value_wanted and tensors and tensors[0].is_meta:
-            raise Unrecordable(traits.value_wanted)
-        if traits.base == "index" and any(
-            value.dtype == torch.bool and value.is_meta for value in tensors[1:]
-        ):
-            raise Unrecordable("positions are chosen by value")
-        if any(value.is_meta for value in tensors) and not all(value.is_meta for value in tensors):
-            # A constant made on the CPU inside the forward. What is written into it has no values:
-            # the constant keeps its own, and its origin says that it holds something of the input.
-            if traits.in_place and not args[0].is_meta:
-                return args[0]
-            args, kwargs = _on_meta(args), {key: _on_meta(value) for key, value in kwargs.items()}
-        elif tensors and tensors[0].is_meta and not kwargs:
-            shortcut = shape_of_output(traits, args)
-            if shortcut is not None:
-                return shortcut
-        return func(*args, **kwargs)
 
     # -- tensors -------------------------------------------------------------------------------
 
@@ -253,19 +202,27 @@ class Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._alive.append(storage)
         return memory
 
-    def _origin_is_node(self, value: Tensor) -> bool:
-        return self._origins.get(id(value), UNKNOWN).node >= 0
-
     def _node_of(self, value: Tensor) -> int:
-        """Give the node that `value` comes from; parts written through other views join in one."""
+        """Give the node that `value` comes from; parts written through other views join in one.
+
+        Of an operator that gives several tensors the node is that of the first: the others get
+        nodes of their own where they have another shape.
+        """
         origin = self._origins.get(id(value), UNKNOWN)
+        if origin.node >= 0 and self.entries[origin.node].shape != tuple(value.shape):
+            origin = Origin(self._join("part", (origin.node,), value))
         memory = self._memories.get(value.untyped_storage()._cdata)
         later = [index for index in memory.writes if index > origin.node] if memory else []
         if not later:
             return origin.node
         inputs = (origin.node, *later) if origin.node >= 0 else tuple(later)
+        return self._join("assemble", inputs, value)
+
+    def _join(self, operator: str, inputs: tuple[int, ...], value: Tensor) -> int:
+        """Add a node that no operator stands for."""
         path, number = self._stack[-1]
-        entry = Entry("assemble", "", path, number, inputs, tuple(value.shape), 0, {}, ())
+        shape = tuple(value.shape)
+        entry = Entry(operator, "", operator, path, number, inputs, shape, 0, {}, ())
         return self._add(value, entry)
 
     def _note_constant(
@@ -276,17 +233,18 @@ class Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]
         )
         if not parameters and not noise:
             return
-        parts = output if isinstance(output, list | tuple) else (output,)
-        for part in parts:
-            if isinstance(part, Tensor):
-                self._remember(part, Origin(-1, parameters, noise))
+        for part in tensors_in(output):
+            self._remember(part, Origin(-1, parameters, noise))
 
 
-def _on_meta(value: Any) -> Any:
+def tensors_in(value: Any) -> list[Tensor]:
+    """All tensors in what a module takes or gives, however they are wrapped."""
     if isinstance(value, Tensor):
-        return value if value.is_meta else torch.empty_like(value, device="meta")
+        return [value]
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    elif is_dataclass(value) and not isinstance(value, type):
+        value = [getattr(value, each.name) for each in fields(value)]
     if isinstance(value, list | tuple):
-        return type(value)(_on_meta(part) for part in value)
-    if isinstance(value, torch.device):
-        return torch.device("meta")
-    return value
+        return [each for part in value for each in tensors_in(part)]
+    return []

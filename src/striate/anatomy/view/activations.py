@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from striate.anatomy.operators import PLUMBING
 from striate.anatomy.record import Graph
+from striate.anatomy.shadow import shadow, shared
+from striate.anatomy.shapes import Functions
 from striate.anatomy.tape import Entry, Tape
 from striate.anatomy.view.picture import as_address
 
@@ -31,7 +33,7 @@ class _Watch(Tape):  # type: ignore[no-untyped-call]
     """Keeps a sheet of every feature map in the moment that it is made, before it changes."""
 
     def __init__(self, network: nn.Module, tile: int) -> None:
-        super().__init__(dict(network.named_modules()), dict(network.named_parameters()))
+        super().__init__(network)
         self.sheets: dict[int, dict[str, Any]] = {}
         self._tile = tile
 
@@ -49,19 +51,14 @@ def activations(network: nn.Module, graph: Graph, image: Tensor) -> dict[int, di
 
     A sheet is ``{"src", "tile": [height, width], "across", "channels"}``: an image of tiles, a
     channel each, those that differ most from place to place first, each from its least value
-    (black) to its greatest (white). The network is left in the mode it was in.
+    (black) to its greatest (white). A copy runs, with the same weights: the network stays as it is.
     """
     count = sum(len(node.shape) == 4 for node in graph.nodes)
     tile = next((side for most, side in _TILES if count <= most), _LEAST_TILE)
-    watch = _Watch(network, tile)
-    before = [(module, module.training) for module in network.modules()]
-    network.eval()
-    try:
-        with torch.no_grad(), watch.following_modules(), watch:
-            network(watch.add_input(image))
-    finally:
-        for module, training in before:
-            module.training = training
+    copied = shadow(network, shared, training=False)
+    watch = _Watch(copied, tile)
+    with torch.no_grad(), Functions(), watch:
+        copied(watch.add_input(image))
     same = {
         index
         for index, (entry, node) in enumerate(zip(watch.entries, graph.nodes, strict=False))
