@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import shlex
-from typing import TYPE_CHECKING
+from contextlib import nullcontext, suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from striate.errors import Interrupted, RunError
+from striate.errors import DataError, Interrupted, RunError
 from striate.support import settings
-from striate.support.files import FULL
+from striate.support.files import WriteError
+from striate.support.paths import shown
 from striate.support.progress import counting
+from striate.support.text import printable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,40 +33,129 @@ SAMPLED = 16
 LARGEST_SAMPLE = 512
 
 
-def own_data(run: Run, *, workers: int | None, progress: bool = False) -> Data:
-    """The images that `run` was made with, after checking that they are still the same.
+def own_data(
+    run: Run, *, skip_bad: bool = False, workers: int | None, progress: bool = False
+) -> Data:
+    """The images that `run` was made with, whatever they are called now.
+
+    Files that cannot be used are left out (`skip_bad`) where the run was made without such files,
+    and where its own list tells that they are none of its images.
 
     Raises
     ------
-    DataError: they are gone or cannot be read.
-    RunError: they are not what they were.
+    DataError: they are no longer where they were, or cannot be read.
+    RunError: some of them are gone.
     """
     from striate.data.scan import threads
     from striate.data.sources import open_data
+    from striate.runs.images import images_of
+
+    origin, manifest = run.config.data, images_of(run)
+    if not origin.origin:
+        raise RunError(shown(run.path), "has no images of its own", "give images to measure on")
+    try:
+        with counting("checking images", wanted=progress) as count:
+            data = open_data(
+                origin.origin,
+                seed=run.config.seed,
+                val_fraction=origin.val_fraction,
+                skip_bad=skip_bad or origin.skipped > 0,
+                workers=max(threads(workers), 1),
+                manifest=manifest,
+                progress=count,
+            )
+        if not data.is_of(origin.fingerprint):
+            raise RunError(printable(data.origin), "holds other images than it was made with")
+    except (DataError, RunError) as error:
+        raise (RunError if isinstance(error, RunError) else DataError)(
+            shown(run.path),
+            f"cannot be measured on its own images: {error.what} {error.why}{_last_time(run)}",
+            "give the place where they are now, or other images, to measure on",
+        ) from error
+    return data
+
+
+def told_of(data: Data) -> dict[str, Any]:
+    """What an evaluation on a run's own images says besides its figures, as `evaluate_on` does."""
+    from striate.data.labelled import measured_on
+
+    given = data.held_out_name != "split"
+    split = "test" if data.test is not None else data.held_out_name
+    return {
+        "left_out": 0 if given else len(data.train),
+        "skipped": tuple((problem.name, problem.reason) for problem in data.skipped),
+        "notes": (*data.notes, *([measured_on(split)] if given else [])),
+    }
+
+
+def _last_time(run: Run) -> str:
+    """What was found when the run was last measured on its own images."""
+    with suppress(RunError, LookupError, TypeError, ValueError):
+        known = run.evaluation
+        if known is not None:
+            top1, images = float(known["top1"]), int(known["images"])
+            return f" (last time, top-1 was {top1:.2%} of {images:,} images)"
+    return ""
+
+
+def evaluate_on(
+    run: Run,
+    data: str | Path,
+    *,
+    all_images: bool = False,
+    skip_bad: bool = False,
+    workers: int | None,
+    device: str = "cpu",
+    progress: bool = False,
+) -> Evaluation:
+    """Measure `run` on the images in `data` that it was not trained on, or on `all_images`.
+
+    Nothing is written. Of a run that was trained without the files that cannot be used (`skip_bad`)
+    they are left out here, too.
+    """
+    from striate.data.labelled import Training, open_labelled
+    from striate.data.scan import threads
+    from striate.evaluation.metrics import measure
+    from striate.evaluation.predict import probabilities
+    from striate.runs.images import images_of
+    from striate.training.precision import choose_device
 
     origin = run.config.data
-    if not origin.origin:
-        raise RunError(
-            str(run.path),
-            "has no images of its own",
-            "give the images to evaluate on: striate evaluate RUN DATA",
-        )
-    with counting("checking images", wanted=progress) as count:
-        data = open_data(
-            origin.origin,
+    training = None
+    if origin.origin:  # not of a run that was made of published weights as they are
+        training = Training(
+            manifest=images_of(run),
+            fingerprint=origin.fingerprint,
             seed=run.config.seed,
             val_fraction=origin.val_fraction,
-            skip_bad=origin.skipped > 0,
+            held_out=origin.held_out,
+        )
+    where = choose_device(device)
+    with counting("checking images", wanted=progress) as count:
+        found = open_labelled(
+            data,
+            run.classes,
+            training=training,
+            all_images=all_images,
+            skip_bad=skip_bad or origin.skipped > 0,
             workers=max(threads(workers), 1),
             progress=count,
         )
-    if data.fingerprint != origin.fingerprint:
-        raise RunError(
-            str(run.path),
-            f"was trained on other images than those now in {data.origin}",
-            "give the images to evaluate on: striate evaluate RUN DATA",
+    with counting("evaluating images", wanted=progress) as count:
+        shares = probabilities(
+            run.network(),
+            found.images,
+            run.preprocessing,
+            workers=threads(workers),
+            device=where,
+            progress=count,
         )
-    return data
+    return replace(
+        measure(shares, found.images.labels, run.classes),
+        left_out=found.left_out,
+        skipped=tuple((problem.name, problem.reason) for problem in found.skipped),
+        notes=found.notes,
+    )
 
 
 def evaluate_own(
@@ -70,6 +163,7 @@ def evaluate_own(
     data: Data,
     *,
     workers: int | None,
+    device: str = "cpu",
     progress: bool = False,
     found: NDArray[np.float32] | None = None,
 ) -> Evaluation:
@@ -84,7 +178,9 @@ def evaluate_own(
     from striate.evaluation.predict import probabilities
     from striate.report.build import write_report
     from striate.runs import run as names
+    from striate.runs.images import IMAGES, keep_images
     from striate.support.files import write_atomically
+    from striate.training.precision import choose_device
 
     images = data.val if data.test is None else data.test
     if found is None:
@@ -95,13 +191,20 @@ def evaluate_own(
             counting("evaluating images", wanted=progress) as count,
         ):
             found = probabilities(
-                network, images, run.preprocessing, workers=threads(workers), progress=count
+                network,
+                images,
+                run.preprocessing,
+                workers=threads(workers),
+                device=choose_device(device),
+                progress=count,
             )
     evaluation = measure(found, images.labels, run.classes)
     write_atomically(
         run.path / names.EVALUATION, json.dumps(evaluation.to_json(), indent=1).encode()
     )
     _keep_samples(run, data)
+    if not (run.path / IMAGES).exists():  # a run from before there was a list of its images
+        keep_images(run.path, replace(data, fingerprint=run.config.data.fingerprint))
     write_report(run, data, evaluation, found, summary(data, statistics=not run.config.transfer))
     return evaluation
 
@@ -156,21 +259,20 @@ def finish_transfer(
 
     run = made.run
     try:
-        evaluation = evaluate_own(
-            run, made.data, workers=workers, progress=progress, found=made.probabilities
-        )
-        file = _exported(run) if export else None
+        with made.held or nullcontext():
+            evaluation = evaluate_own(
+                run, made.data, workers=workers, progress=progress, found=made.probabilities
+            )
+            file = _exported(run) if export else None
     except KeyboardInterrupt as stop:
         way_on = shlex.quote(str(run.path))
         raise Interrupted(
             f"at the end; the run is whole: striate evaluate {way_on}, striate export {way_on}"
         ) from stop
-    except RunError as error:
-        if error.why != FULL:
-            raise
+    except WriteError as error:
         way_on = shlex.quote(str(run.path))
-        remedy = f"free some space; the run is whole: striate evaluate {way_on}"
-        raise RunError(error.what, FULL, remedy) from error
+        remedy = f"{error.remedy}; the run is whole: striate evaluate {way_on}"
+        raise WriteError(error.what, error.why, remedy) from error
     return TransferResult.of(made, evaluation, file)
 
 

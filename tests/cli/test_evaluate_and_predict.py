@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,14 +18,20 @@ from striate.cli.predict import predict
 from striate.evaluation.metrics import measure
 from striate.evaluation.predict import Prediction
 
+FOUND = [Prediction(file="a b.jpg", classes=("[red]", "玫瑰"), probabilities=(0.75, 0.25))]
+FORGED = Prediction(
+    file="n\nb.jpg: dog 99.9%\x1b[31m", classes=("\x1b]0;x\x07",), probabilities=(1.0,)
+)
+BAD = Prediction(file="bad\n.jpg", classes=(), probabilities=(), error="is empty\x1b[2J")
 
-def run(command: Callable[..., None], *arguments: str) -> str:
-    """What `command` prints to standard output."""
+
+def run(command: Callable[..., None], *arguments: str, status: int = 0) -> tuple[str, str]:
+    """What `command` prints to standard output and standard error."""
     app = typer.Typer()
     app.command()(command)
     result = CliRunner().invoke(app, arguments, catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    return result.stdout
+    assert result.exit_code == status, result.output
+    return result.stdout, result.stderr
 
 
 @pytest.fixture
@@ -37,36 +45,54 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
     def evaluate_(*arguments: Any, **options: Any) -> Any:
         calls["evaluate"] = (arguments, options)
-        return measure(shares, labels, ["[red]", "玫瑰"])
+        found = measure(shares, labels, ["[red]", "玫\x1b[2J瑰"])
+        return replace(
+            found, left_out=3, skipped=(("a.jpg", "is empty"),), notes=("3 of 11 left\nout",)
+        )
 
-    def predict_(*arguments: Any, **options: Any) -> Any:
+    def predict_each(*arguments: Any, **options: Any) -> Iterator[Prediction]:
         calls["predict"] = (arguments, options)
-        return [Prediction(file="a b.jpg", classes=("[red]", "玫瑰"), probabilities=(0.75, 0.25))]
+        yield from FOUND
 
     monkeypatch.setattr(api, "evaluate", evaluate_)
-    monkeypatch.setattr(api, "predict", predict_)
+    monkeypatch.setattr(api, "predict_each", predict_each)
     return calls
 
 
 def test_evaluate_prints_one_json_document(asked: dict[str, Any]) -> None:
-    document = json.loads(run(evaluate, "runs/x", "photos", "--json", "--workers", "3"))
+    printed, _ = run(evaluate, "runs/x", "photos", "--json", "--workers", "3", "--all")
+    assert printed.isascii()
+    document = json.loads(printed)
     assert document["top1"] == 7 / 8
-    assert document["per_class"][1]["class"] == "玫瑰"
+    assert document["per_class"][0]["class"] == "[red]"
+    assert document["left_out"] == 3
+    assert document["skipped"] == [{"file": "a.jpg", "error": "is empty"}]
+    assert document["notes"] == ["3 of 11 left\nout"]
     arguments, options = asked["evaluate"]
     assert [str(each) for each in arguments] == ["runs/x", "photos"]
-    assert options["workers"] == 3
+    assert (options["workers"], options["all_images"], options["skip_bad"]) == (3, True, False)
 
 
 def test_evaluate_shows_a_table_with_names_as_they_are(asked: dict[str, Any]) -> None:
-    shown = run(evaluate, "runs/x")
+    shown, _ = run(evaluate, "runs/x", "--skip-bad", "--device", "auto")
     assert "87.50%" in shown
     assert "[red]" in shown
-    assert "玫瑰" in shown
+    assert "玫\\x1b[2J瑰" in shown
+    assert shown.splitlines()[:2] == ["note: skipped a.jpg: is empty", "note: 3 of 11 left\\nout"]
     assert asked["evaluate"][0][1] is None
+    assert "left out: trained on" not in shown
+    assert asked["evaluate"][1]["skip_bad"] is True
+    assert asked["evaluate"][1]["device"] == "auto"
+
+
+def test_evaluate_says_how_many_images_were_left_out(asked: dict[str, Any]) -> None:
+    shown, _ = run(evaluate, "runs/x", "photos")
+    assert "note: 3 images left out: trained on (--all measures on them too)\n" in shown
 
 
 def test_predict_prints_json_and_lines(asked: dict[str, Any]) -> None:
-    assert json.loads(run(predict, "runs/x", "a b.jpg", "c", "--top", "2", "--json")) == [
+    printed, _ = run(predict, "runs/x", "a b.jpg", "c", "--top", "2", "--json")
+    assert json.loads(printed) == [
         {
             "file": "a b.jpg",
             "predictions": [
@@ -78,4 +104,47 @@ def test_predict_prints_json_and_lines(asked: dict[str, Any]) -> None:
     arguments, options = asked["predict"]
     assert list(arguments[1]) == ["a b.jpg", "c"]
     assert options["top"] == 2
-    assert run(predict, "runs/x", "a b.jpg") == "a b.jpg: [red] 75.0%, 玫瑰 25.0%\n"
+    assert run(predict, "runs/x", "a b.jpg")[0] == "a b.jpg: [red] 75.0%, 玫瑰 25.0%\n"
+
+
+def test_predict_names_bad_files_in_their_place_and_exits_with_two(
+    asked: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "FOUND", [BAD, *FOUND, BAD, *FOUND])
+    shown, told = run(predict, "runs/x", "d", status=2)
+    assert shown == 2 * "a b.jpg: [red] 75.0%, 玫瑰 25.0%\n"
+    assert told.splitlines() == [
+        "striate: bad\\n.jpg: is empty\\x1b[2J",
+        "striate: bad\\n.jpg: is empty\\x1b[2J",
+        "striate: 2 of 4 images cannot be read",
+    ]
+    printed, told_again = run(predict, "runs/x", "d", "--json", status=2)
+    document = json.loads(printed)
+    assert document[0] == {"file": "bad\n.jpg", "error": "is empty\x1b[2J"}
+    assert ["error" in each for each in document] == [True, False, True, False]
+    assert told_again == told
+    assert run(predict, "runs/x", "d", "--skip-bad") == (shown, told)
+
+
+def test_predict_keeps_one_line_an_image(
+    asked: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "FOUND", [FORGED])
+    shown, _ = run(predict, "runs/x", "d")
+    assert shown == "n\\nb.jpg: dog 99.9%\\x1b[31m: \\x1b]0;x\\x07 100.0%\n"
+
+
+def test_predict_ends_its_document_where_it_is_cut_short(
+    asked: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from striate import api
+
+    def stopped(*_arguments: Any, **_options: Any) -> Iterator[Prediction]:
+        yield from FOUND
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(api, "predict_each", stopped)
+    printed, _ = run(predict, "runs/x", "d", "--json", status=130)
+    assert len(json.loads(printed)) == 1
+    monkeypatch.setattr(api, "predict_each", lambda *_arguments, **_options: iter(()))
+    assert run(predict, "runs/x", "d", "--json")[0] == "[]\n"

@@ -73,6 +73,35 @@ def test_draws_are_fixed_for_ever():
     assert draw("abc", 7) == 0.5148484172153661
 
 
+def test_what_draws_less_than_the_fraction_is_held_out():
+    rising = sorted("abcdefghijklmnop", key=lambda name: draw(name, 0))
+    out = split([(name, 0) for name in rising], draw(rising[5], 0), 0)
+    assert out.tolist() == [True] * 5 + [False] * 11
+
+
+def test_the_picture_nearest_to_the_other_side_is_the_one_that_moves():
+    # What each picture draws with seed 0, to show which is nearest.
+    draws = {name: draw(name, 0) for name in "abcdefghijklmnop"}
+    rising = sorted(draws, key=draws.__getitem__)
+    low, high = rising[:4], rising[-4:]
+    between = (draws[low[-1]] + draws[high[0]]) / 2
+    # No draw of the first class lies below the fraction: its lowest is held out, and no other.
+    images = [(name, 0) for name in high] + [(name, 1) for name in low]
+    out = dict(zip([name for name, _ in images], split(images, between, 0), strict=True))
+    assert [name for name in high if out[name]] == [min(high, key=draws.__getitem__)]
+    # All of the second would be held out: its highest is trained on, and no other.
+    assert [name for name in low if not out[name]] == [max(low, key=draws.__getitem__)]
+
+
+def test_the_last_picture_of_another_class_does_not_move():
+    draws = {name: draw(name, 0) for name in "abcdefghijklmnop"}
+    rising = sorted(draws, key=draws.__getitem__)
+    shared, other = rising[8], rising[9]
+    # The nearest of the first class is all that the second has to train on.
+    images = [(shared, 0), (other, 0), (shared, 1)]
+    assert split(images, draws[rising[7]], 0).tolist() == [False, True, False]
+
+
 @pytest.mark.parametrize("fraction", [0, 1, -0.1, 2])
 def test_an_impossible_fraction_is_refused(fraction):
     with pytest.raises(RecipeError, match="between 0 and 1"):

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,9 +12,10 @@ from PIL import Image
 from torch import Tensor, nn
 
 from striate.data.images import ImageSet
+from striate.data.inputs import items
 from striate.data.preprocessing import Preprocessing
-from striate.errors import DataError
-from striate.evaluation.predict import predict_files, probabilities
+from striate.errors import TrainingError
+from striate.evaluation.predict import Prediction, predict_items, probabilities
 
 CLASSES = ("dark", "middling", "bright")
 
@@ -51,6 +55,10 @@ def files(tmp_path: Path) -> list[Path]:
     return paths
 
 
+def predicted(network: nn.Module, files: Any, **options: Any) -> list[Prediction]:
+    return list(predict_items(network, items(files), PREPROCESSING, CLASSES, **options))
+
+
 def image_set(files: list[Path]) -> ImageSet:
     return ImageSet(
         classes=CLASSES,
@@ -86,15 +94,12 @@ def test_workers_do_not_change_a_bit(files: list[Path]) -> None:
         for w in (0, 3)
     )
     assert one.tobytes() == other.tobytes()
-    paths = [
-        predict_files(Brightness(), several, PREPROCESSING, CLASSES, batch_size=8, workers=w)
-        for w in (0, 3)
-    ]
+    paths = [predicted(Brightness(), several, batch_size=8, workers=w) for w in (0, 3)]
     assert paths[0] == paths[1]
 
 
 def test_files_are_named_with_the_likeliest_class_first(files: list[Path]) -> None:
-    found = predict_files(Brightness(), files, PREPROCESSING, CLASSES, top=2, batch_size=2)
+    found = predicted(Brightness(), files, top=2, batch_size=2)
     assert [each.classes[0] for each in found] == ["dark", "dark", "middling", "bright", "bright"]
     assert all(len(each.classes) == 2 for each in found)
     document = found[3].to_json()
@@ -105,7 +110,7 @@ def test_files_are_named_with_the_likeliest_class_first(files: list[Path]) -> No
 
 
 def test_more_than_there_are_gives_all(files: list[Path]) -> None:
-    (found,) = predict_files(Brightness(), files[:1], PREPROCESSING, CLASSES, top=5)
+    (found,) = predicted(Brightness(), files[:1], top=5)
     assert len(found.classes) == 3
     assert sum(found.probabilities) == pytest.approx(1)
 
@@ -113,13 +118,54 @@ def test_more_than_there_are_gives_all(files: list[Path]) -> None:
 def test_files_and_sets_see_the_same_pixels(files: list[Path]) -> None:
     one, other = Brightness(), Brightness()
     probabilities(one, image_set(files), PREPROCESSING)
-    predict_files(other, files, PREPROCESSING, CLASSES)
+    predicted(other, files)
     assert torch.equal(torch.cat(one.seen), torch.cat(other.seen))
 
 
-def test_a_file_that_is_no_image_is_named(files: list[Path], tmp_path: Path) -> None:
-    bad = tmp_path / "bad.jpg"
-    bad.write_bytes(b"no image")
-    for workers in (0, 2):
-        with pytest.raises(DataError, match=r"bad\.jpg"):
-            predict_files(Brightness(), [*files, bad], PREPROCESSING, CLASSES, workers=workers)
+def test_a_file_that_is_no_image_costs_only_itself(files: list[Path], tmp_path: Path) -> None:
+    bad = [tmp_path / f"bad{i}.jpg" for i in range(3)]
+    for path in bad[:2]:
+        path.write_bytes(b"no image")
+    mixed = [bad[0], files[0], files[4], bad[1], bad[2], files[0]]
+    alone = {each.file: each for each in predicted(Brightness(), files)}
+    for workers, size in ((0, 32), (2, 2), (0, 1)):
+        found = predicted(Brightness(), mixed, workers=workers, batch_size=size)
+        assert [each.file for each in found] == [str(path) for path in mixed]
+        for each in found:
+            if Path(each.file) in bad:
+                assert (each.classes, each.probabilities) == ((), ())
+                assert each.to_json() == {"file": each.file, "error": each.error}
+            else:
+                assert not each.error
+                assert each.probabilities == pytest.approx(alone[each.file].probabilities)
+        assert "is in no image format" in found[0].error
+        assert "there is no such file" in found[4].error
+
+
+def test_results_come_as_soon_as_a_batch_is_done(files: list[Path]) -> None:
+    asked: list[int] = []
+
+    def frames() -> Iterator[Image.Image]:
+        for number in itertools.count():
+            asked.append(number)
+            yield Image.new("RGB", (20, 20), (255, 255, 255))
+
+    found = predict_items(Brightness(), items(frames()), PREPROCESSING, CLASSES, batch_size=4)
+    assert [next(found).classes[0] for _ in range(4)] == ["bright"] * 4
+    assert len(asked) == 4
+    assert next(found).file == "images[4]"
+
+
+def test_pictures_in_memory_are_seen_as_their_files_are(files: list[Path]) -> None:
+    arrays = [np.asarray(Image.open(path)) for path in files]
+    opened = [Image.open(path) for path in files]
+    rows = [each.probabilities for each in predicted(Brightness(), files)]
+    for given in (arrays, opened, iter(arrays), [files[0], *arrays[1:]]):
+        assert [each.probabilities for each in predicted(Brightness(), given)] == rows
+
+
+def test_answers_that_are_no_numbers_are_refused(files: list[Path]) -> None:
+    network = Brightness()
+    network.levels.data[1] = float("nan")
+    with pytest.raises(TrainingError, match=r"0\.png: .*not finite"):
+        predicted(network, files)

@@ -18,7 +18,7 @@ from striate.api.networks import (
 )
 from striate.api.training import check, train
 from striate.api.transferring import cache, transfer
-from striate.api.using import evaluate, export, open_run, predict
+from striate.api.using import evaluate, export, open_run, predict, predict_each
 
 __all__ = [
     "cache",
@@ -32,6 +32,7 @@ __all__ = [
     "export",
     "open_run",
     "predict",
+    "predict_each",
     "table",
     "train",
     "transfer",

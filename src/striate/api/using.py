@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from striate.errors import StriateError
-from striate.measuring import evaluate_own, own_data, samples
+from striate.errors import DataError, StriateError
+from striate.measuring import evaluate_on, evaluate_own, own_data, samples, told_of
 from striate.support.progress import counting
+from striate.support.text import printable
 
 if TYPE_CHECKING:
+    from striate.data.inputs import Source
     from striate.deploy.capture import Capture
     from striate.deploy.export import ExportReport
     from striate.evaluation.metrics import Evaluation
@@ -33,94 +36,149 @@ def evaluate(
     run: str | Path,
     data: str | Path | None = None,
     *,
+    all_images: bool = False,
+    skip_bad: bool = False,
     workers: int | None = None,
+    device: str = "cpu",
     progress: bool = False,
     allow_code: bool = False,
 ) -> Evaluation:
     """Measure a run's network on images that it was not trained on.
 
-    Parameters
-    ----------
-    run: a run's folder.
-    allow_code: as for `open_run`.
-    data: other images with the run's classes, as for `train`: their ``test/``, else their
-        ``val/``, else, where a folder has no such parts, all of them. If they are the images that
-        the run was made with, wherever they are now: those that were held out. None: the run's own
-        held-out images, in which case the run's report is made anew.
+    Whether it was trained on an image is asked by the image's content, one by one: an image that
+    was renamed, moved or joined by others since is known all the same.
 
-    Returns
-    -------
-    top-1, top-5, loss, calibration error, interval, per-class figures, confusion matrix.
+    Args:
+        run: a run's folder.
+        data: other images with the run's classes, as for `train`: their ``test/``, else their
+            ``val/``, else, where a folder has no such parts, all of them; without those that the
+            network was trained on, whose number is in the result. None: the run's own held-out
+            images, in which case the run's report is made anew.
+        all_images: measure on every image of `data` (of the run, if None), those that the network
+            was trained on among them: this is no measure of how good it is.
+        skip_bad: leave unreadable files out instead of stopping at them; the result names them. A
+            run that was trained so leaves them out in any case.
+        workers: threads that prepare images; None for one a processor, at most four.
+        device: where to compute: ``cpu``, ``cuda`` … or ``auto``. The last digits differ between
+            devices.
+        progress: count on standard error.
+        allow_code: as for `open_run`.
+
+    Returns:
+        Top-1, top-5, loss, calibration error, interval, per-class figures, confusion matrix; how
+        many images were left out, files that could not be used, notes.
+
+    Raises:
+        StriateError: the run or the images are at fault, or the network was trained on all of them.
     """
     from striate.runs.run import Run
 
     opened = Run.open(run, allow_code=allow_code)
-    if data is None:
-        own = own_data(opened, workers=workers, progress=progress)
-        return evaluate_own(opened, own, workers=workers, progress=progress)
-    from striate.data.scan import threads
-    from striate.data.sources import open_labelled
-    from striate.evaluation.metrics import measure
-    from striate.evaluation.predict import probabilities
-
-    with counting("checking images", wanted=progress) as count:
-        images = open_labelled(
-            data,
-            classes=opened.classes,
-            seed=opened.config.seed,
-            val_fraction=opened.config.data.val_fraction,
-            trained_on=opened.config.data.fingerprint,
-            workers=max(threads(workers), 1),
-            progress=count,
-        )
-    with counting("evaluating images", wanted=progress) as count:
-        found = probabilities(
-            opened.network(),
-            images,
-            opened.preprocessing,
-            workers=threads(workers),
-            progress=count,
-        )
-    return measure(found, images.labels, opened.classes)
+    if data is None and not all_images:
+        own = own_data(opened, skip_bad=skip_bad, workers=workers, progress=progress)
+        found = evaluate_own(opened, own, workers=workers, device=device, progress=progress)
+        return replace(found, **told_of(own))
+    return evaluate_on(
+        opened,
+        opened.config.data.origin if data is None else data,
+        all_images=all_images,
+        skip_bad=skip_bad,
+        workers=workers,
+        device=device,
+        progress=progress,
+    )
 
 
 def predict(
     run: str | Path,
-    images: str | Path | Iterable[str | Path],
+    images: Source | Iterable[Source],
     *,
     top: int = 5,
     workers: int | None = None,
+    device: str = "cpu",
     progress: bool = False,
     allow_code: bool = False,
 ) -> list[Prediction]:
-    """The likeliest classes of images.
+    """The likeliest classes of images: a `Prediction` for each, in order, as often as it is named.
 
-    Parameters
-    ----------
-    run: a run's folder.
-    allow_code: as for `open_run`.
-    images: a file, a folder (with all below it), a glob, or several of them.
-    top: how many classes an image.
+    Args:
+        run: a run's folder.
+        images: a file, a folder (with all images below it, sorted), a glob, a Pillow image, a NumPy
+            array (uint8, (H, W) or (H, W, 1, 3 or 4), grey, RGB or RGBA), or several of them.
+        top: how many classes an image.
+        workers: threads that read images; None for one a processor, at most four.
+        device: where to compute, as for `evaluate`.
+        progress: count on standard error.
+        allow_code: as for `open_run`.
+
+    Returns:
+        Predictions. Of several images, one that cannot be read has its own, in its place, with
+        `Prediction.error` saying why and without classes; and so has a path that names nothing.
+
+    Raises:
+        StriateError: the run or an option is at fault, or `images` is a single image and cannot be
+            read.
     """
+    from striate.data.inputs import is_single
+
+    single = is_single(images)
+    found = list(
+        predict_each(
+            run,
+            images,
+            top=top,
+            workers=workers,
+            device=device,
+            progress=progress,
+            allow_code=allow_code,
+        )
+    )
+    if single and found[0].error:
+        raise DataError(printable(found[0].file), found[0].error)
+    return found
+
+
+def predict_each(
+    run: str | Path,
+    images: Source | Iterable[Source],
+    *,
+    top: int = 5,
+    workers: int | None = None,
+    device: str = "cpu",
+    progress: bool = False,
+    allow_code: bool = False,
+) -> Iterator[Prediction]:
+    """As `predict`, one by one as they come, for as many images as there are.
+
+    `images` may be an iterator without an end, such as the frames of a camera: it is asked for a
+    few images at a time (not with `progress`, which wants to know how many there will be). Nothing
+    is raised for an image that cannot be read, not even for a single one.
+    """
+    from striate.data.inputs import items
     from striate.data.scan import threads
-    from striate.data.sources import open_images
-    from striate.evaluation.predict import predict_files
+    from striate.evaluation.predict import predict_items
     from striate.runs.run import Run
+    from striate.training.precision import choose_device
 
     opened = Run.open(run, allow_code=allow_code)
     if top < 1:
-        raise StriateError(f"--top {top}", "must be at least 1", "")
-    files = open_images([images] if isinstance(images, (str, Path)) else list(images))
+        raise StriateError(f"top = {top}", "must be at least 1", "")
+    wanted, where = items(images), choose_device(device)
+    listed = list(wanted) if progress else None
     with counting("predicting images", wanted=progress) as count:
-        return predict_files(
+        found = predict_items(
             opened.network(),
-            files,
+            wanted if listed is None else listed,
             opened.preprocessing,
             opened.classes,
             top=top,
             workers=threads(workers),
-            progress=count,
+            device=where,
         )
+        for done, prediction in enumerate(found, start=1):
+            yield prediction
+            if count is not None and listed is not None:
+                count(done, len(listed))
 
 
 def export(

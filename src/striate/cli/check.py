@@ -24,6 +24,9 @@ def check(
         ),
     ],
     seed: Annotated[int, typer.Option(min=0, help="Decides the split, as in training.")] = 0,
+    val_fraction: Annotated[
+        float, typer.Option(help="Share held out where DATA has no such part, as in training.")
+    ] = 0.2,
     workers: Annotated[
         int | None, typer.Option(min=0, help="Threads; any number gives the same result.")
     ] = None,
@@ -35,9 +38,9 @@ def check(
     """
     from striate import api
 
-    found = api.check(data, seed=seed, workers=workers, progress=True)
+    found = api.check(data, seed=seed, val_fraction=val_fraction, workers=workers, progress=True)
     if as_json:
-        print(json.dumps(found.to_json(), indent=1, ensure_ascii=False))
+        print(json.dumps(found.to_json(), indent=1, allow_nan=False))
     else:
         from rich.console import Console
 
@@ -50,7 +53,9 @@ def show(found: Report, console: Console) -> None:
     """Print a report for a person to read."""
     from rich.markup import escape
 
-    console.print(f"\n[bold]{escape(found.origin)}[/]", soft_wrap=True)
+    from striate.support.text import printable
+
+    console.print(f"\n[bold]{escape(printable(found.origin))}[/]", soft_wrap=True)
     _show_counts(found, console)
     _show_sizes(found, console)
     _show_colour(found, console)
@@ -59,13 +64,15 @@ def show(found: Report, console: Console) -> None:
     _show_files(
         "yellow", "named as another format (they can be used)", _lines(found.misnamed), console
     )
-    _show_files("dim", "no images, passed over", [escape(name) for name in found.ignored], console)
+    for title, names in (("in no class folder", found.loose), ("no images", found.ignored)):
+        _show_files("dim", f"{title}, passed over", [escape(name) for name in names], console)
     for note in found.notes:
         console.print(f"[yellow]note[/]  {escape(note)}", soft_wrap=True)
     _show_files("red", "cannot be used", _lines(found.problems), console)
     console.print()
     if found.usable:
-        console.print(f"[green]✓[/] {found.images:,} images, ready to train on")
+        size = f"{found.images:,} images of {len(found.classes):,} classes"
+        console.print(f"[green]✓[/] {size}, ready to train on")
         return
     bad = len(found.problems)
     reasons = [f"{bad} file{'s' if bad > 1 else ''} cannot be used"] if bad else []
@@ -89,7 +96,7 @@ def _show_counts(found: Report, console: Console) -> None:
     for split in found.counts:
         table.add_column(split, justify="right")
     table.add_column("")
-    train = found.counts["train"]
+    train = found.counts.get("train") or next(iter(found.counts.values()))
     most = max(train, default=0) or 1
     order = sorted(range(len(train)), key=lambda label: -train[label])
     # Of many classes the two ends tell the most.

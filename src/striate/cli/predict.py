@@ -3,29 +3,79 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from striate.cli.table import AllowCode
+
+if TYPE_CHECKING:
+    from striate.evaluation.predict import Prediction
 
 
 def predict(
     run: Annotated[Path, typer.Argument(help="Folder of a run.")],
     images: Annotated[list[str], typer.Argument(help="Files, folders or globs.")],
     top: Annotated[int, typer.Option(min=1, help="How many classes an image.")] = 5,
+    skip_bad: Annotated[
+        bool,
+        typer.Option(
+            "--skip-bad", help="Exit with 0 even if files cannot be read; they are named."
+        ),
+    ] = False,
     workers: Annotated[int | None, typer.Option(min=0, help="Threads that read images.")] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda … or auto.")] = "cpu",
     allow_code: AllowCode = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Say what images show, with probabilities."""
+    """Say what images show, with probabilities.
+
+    Every image in order, as soon as it is known. A file that cannot be read is named in its place;
+    then the exit status is 2.
+    """
     from striate import api
 
-    found = api.predict(run, images, top=top, workers=workers, progress=True, allow_code=allow_code)
-    if as_json:
-        print(json.dumps([each.to_json() for each in found]))
+    found = api.predict_each(
+        run,
+        images,
+        top=top,
+        workers=workers,
+        device=device,
+        # Where the results themselves appear, a count between them would only disturb.
+        progress=not sys.stdout.isatty(),
+        allow_code=allow_code,
+    )
+    bad = number = 0
+    try:
+        for number, each in enumerate(found, start=1):
+            if as_json:
+                text = json.dumps(each.to_json(), allow_nan=False)
+                print(("[" if number == 1 else ",") + f"\n{text}", end="", flush=True)
+            if each.error or not as_json:
+                _show(each)
+            bad += bool(each.error)
+    finally:
+        if as_json and number:  # one document, even where it was cut short
+            print("\n]")
+    if as_json and not number:
+        print("[]")
+    if bad:
+        print(f"striate: {bad:,} of {number:,} images cannot be read", file=sys.stderr)
+        if not skip_bad:
+            raise typer.Exit(2)
+
+
+def _show(each: Prediction) -> None:
+    """One line, whatever the file and the classes are called."""
+    from striate.support.text import printable
+
+    if each.error:
+        begin = "\r\x1b[2K" if sys.stderr.isatty() else ""  # a count may stand there
+        line = f"striate: {printable(each.file)}: {printable(each.error)}"
+        print(begin + line, file=sys.stderr, flush=True)
         return
-    for each in found:
-        pairs = zip(each.classes, each.probabilities, strict=True)
-        print(f"{each.file}: " + ", ".join(f"{name} {share:.1%}" for name, share in pairs))
+    pairs = zip(each.classes, each.probabilities, strict=True)
+    shares = ", ".join(f"{printable(name)} {share:.1%}" for name, share in pairs)
+    print(f"{printable(each.file)}: {shares}", flush=True)

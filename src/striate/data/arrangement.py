@@ -14,7 +14,7 @@ from functools import cached_property
 from itertools import combinations
 from pathlib import Path
 
-from striate.data.folders import entries, files_under, is_image_name
+from striate.data.folders import entries, files_under, is_image
 from striate.data.split_names import Reading, partition_stem, read_split_name, says_nothing
 from striate.errors import DataError
 from striate.support.paths import shown
@@ -104,12 +104,12 @@ class Top:
     @cached_property
     def has_images(self) -> bool:
         """Whether images lie directly in it."""
-        return any(is_image_name(path) for path in self.files)
+        return any(is_image(path) for path in self.files)
 
     @cached_property
     def holds_images(self) -> bool:
         """Whether images lie anywhere in it."""
-        return self.has_images or any(is_image_name(path) for path in files_under(self.path))
+        return self.has_images or any(is_image(path) for path in files_under(self.path))
 
 
 def arrangement(root: Path) -> Arrangement:
@@ -308,7 +308,7 @@ def _refuse_detection(folder: Path, tops: Sequence[Top]) -> None:
 
 
 def _no_classes(root: Path, files: Sequence[Path]) -> DataError:
-    if any(is_image_name(path) for path in files):
+    if any(is_image(path) for path in files):
         return DataError(
             shown(root),
             "its images lie in no class folder",

@@ -13,6 +13,7 @@ from striate.data.duplicates import PHOTOGRAPHS, SIGNS, exact_duplicates, near_d
 from striate.data.images import SMALL, ImageSet
 from striate.data.scan import Problem, Progress
 from striate.data.sources import Data, arrange
+from striate.data.split import check_fraction
 from striate.data.statistics import Statistics, channel_statistics
 from striate.data.survey import Look, Survey, survey
 from striate.errors import DataError
@@ -75,14 +76,16 @@ class Report:
     refusal: why training refuses the set as a whole, or an empty string.
     misnamed: files whose name promises another format than they have; they can be used.
     ignored: files that are no images.
+    loose: images that lie in no class folder.
     notes: what a person should know and need not mend.
     duplicates: groups of exact and of near duplicates.
     uncompared: images too flat to be compared for near duplicates.
-    imbalance: the largest class of the training images by the smallest.
+    imbalance: the largest class by the smallest, of the training images (of the only split, where
+        there are none).
     sizes: minimum, median and maximum of width, height and aspect (width by height), and the names
         of the smallest images.
     grey: images without colour.
-    statistics: of the training images in RGB, or in grey where no image has colour.
+    statistics: of the same images in RGB, or in grey where no image has colour.
     """
 
     origin: str
@@ -93,6 +96,7 @@ class Report:
     refusal: str
     misnamed: tuple[Problem, ...]
     ignored: tuple[str, ...]
+    loose: tuple[str, ...]
     notes: tuple[str, ...]
     duplicates: tuple[Duplicates, ...]
     uncompared: int
@@ -125,6 +129,7 @@ class Report:
             "problems": [asdict(problem) for problem in self.problems],
             "misnamed": [asdict(problem) for problem in self.misnamed],
             "ignored": list(self.ignored),
+            "loose": list(self.loose),
             "notes": list(self.notes),
             "duplicates": [group.to_json() for group in self.duplicates],
             "sizes": self.sizes,
@@ -146,6 +151,7 @@ def check(
     `seed` and `val_fraction` decide the split where there is none, for the duplicates across it.
     Raises DataError only where there is nothing to look at: no such place, no class folders.
     """
+    check_fraction(val_fraction)
     found = survey(data, Look(workers=workers, thumbnails=True, progress=progress))
     splits, held_out, notes, refusal = found.sets, "none", tuple(found.notes), ""
     try:
@@ -160,6 +166,7 @@ def check(
         refusal=refusal,
         misnamed=tuple(found.misnamed),
         ignored=tuple(found.ignored),
+        loose=tuple(found.loose),
         notes=notes,
         duplicates=groups,
         uncompared=uncompared,
@@ -180,6 +187,7 @@ def summary(data: Data, *, statistics: bool = True) -> dict[str, Any]:
         refusal="",
         misnamed=(),
         ignored=(),
+        loose=(),
         notes=data.notes,
         duplicates=_described("exact", exact_duplicates(digests), members),
         uncompared=len(digests),
@@ -191,14 +199,14 @@ def _figures(
     splits: dict[str, ImageSet], held_out: str, workers: int, *, statistics: bool = True
 ) -> dict[str, Any]:
     """The fields of a report that are counted and measured on the images themselves."""
-    train = splits["train"]
+    train = splits["train"] if "train" in splits else next(iter(splits.values()))
     grey = all(images.is_grey for images in splits.values())
-    fewest = int(train.counts.min())
+    fewest = int(train.counts.min(initial=train.counts.max(initial=0)))
     return {
         "classes": train.classes,
         "counts": {name: _counts(images, train.classes) for name, images in splits.items()},
         "held_out": held_out,
-        "imbalance": round(int(train.counts.max()) / fewest, 3) if fewest else 0.0,
+        "imbalance": round(int(train.counts.max(initial=0)) / fewest, 3) if fewest else 0.0,
         "sizes": _sizes(splits),
         "grey": int(sum(images.grey.sum() for images in splits.values())),
         "statistics": channel_statistics(train, 1 if grey else 3, workers=workers)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from striate.data.formats import FOREIGN, SUFFIXES
+from striate.data.formats import kind_of
 from striate.errors import DataError, nearest
 from striate.support import paths
 from striate.support.text import printable
@@ -34,10 +34,12 @@ _NOT_DATA = {
 _ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+):/")  # Path writes :// as :/
 
 
-def is_image_name(path: Path) -> bool:
-    """Whether a file's name promises an image, be it of a kind that is not read here."""
-    suffix = path.suffix.lower()
-    return suffix in SUFFIXES or suffix in FOREIGN
+def is_image(path: Path) -> bool:
+    """Whether a file is an image by its name or, where that does not tell, by its first bytes.
+
+    It may be of a kind that is not read here.
+    """
+    return bool(kind_of(path))
 
 
 def is_hidden(name: str) -> bool:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,7 @@ class Item:
     name: str
     content: Path | Picture | DataError
 
-    def pixels(self, channels: Literal[1, 3]) -> NDArray[np.uint8]:
+    def pixels(self, channels: int) -> NDArray[np.uint8]:
         """The image: uint8 (H, W, channels). Raises DataError."""
         if isinstance(self.content, DataError):
             raise self.content
@@ -44,7 +44,7 @@ class Item:
         return decode_picture(_picture(self.content, self.name), channels, self.name)
 
 
-def _picture(array: NDArray[np.uint8], name: str) -> Image.Image:
+def _picture(array: Any, name: str) -> Image.Image:
     """An array as the image that a file with these pixels would be."""
     if not isinstance(array, np.ndarray):
         why = f"is of type {type(array).__name__}, not an image"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from striate.data.arrangement import Branch, arrangement
-from striate.data.folders import files_under, is_image_name
+from striate.data.folders import files_under, is_image
 from striate.data.split_names import says_nothing
 from striate.errors import DataError
 from striate.support.paths import shown
@@ -90,8 +90,7 @@ def _part(layout: Layout, branches: Sequence[Branch], nested: dict[str, set[str]
     found: dict[str, list[Path]] = {}
     for name in sorted(by_class):
         files = files_under(by_class[name].folder)
-        images = [path for path in files if is_image_name(path)]
-        others = [path for path in files if not is_image_name(path)]
+        images, others = _parted(files)
         if _is_left_by_a_tool(layout, by_class[name].folder, images, others):
             continue
         _sort_out(layout, others)
@@ -106,8 +105,17 @@ def _part(layout: Layout, branches: Sequence[Branch], nested: dict[str, set[str]
 
 def _sort_out(layout: Layout, files: Iterable[Path]) -> None:
     """Write down files that belong to no class."""
+    images, others = _parted(files)
+    layout.loose += [layout.name(path) for path in images]
+    layout.ignored += [layout.name(path) for path in others]
+
+
+def _parted(files: Iterable[Path]) -> tuple[list[Path], list[Path]]:
+    """Images, and what is none."""
+    parted: tuple[list[Path], list[Path]] = ([], [])
     for path in files:
-        (layout.loose if is_image_name(path) else layout.ignored).append(layout.name(path))
+        parted[not is_image(path)].append(path)
+    return parted
 
 
 def _is_left_by_a_tool(

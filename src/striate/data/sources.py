@@ -5,22 +5,30 @@
 
 from __future__ import annotations
 
-import glob
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 
-from striate.data.folders import files_under, is_image_name
-from striate.data.images import ImageSet
+from striate.data.folders import entries
+from striate.data.images import Array, ImageSet, stack
+from striate.data.manifest import (
+    Manifest,
+    fingerprint_of,
+    fingerprint_with_names,
+    is_of_names,
+)
+from striate.data.preprocessing import with_channels
 from striate.data.scan import Problem, Progress, Record
 from striate.data.split import held_out
 from striate.data.survey import Look, Survey, survey
-from striate.errors import DataError, nearest
+from striate.errors import DataError, RunError, nearest
+from striate.support import paths
 from striate.support.text import printable
+
+_NAMED = 6  # classes that a line names
 
 
 @dataclass(frozen=True)
@@ -33,11 +41,12 @@ class Data:
     classes: names of the classes, in the order of the labels.
     train, val: the images to train on and those that training is judged by.
     test: images kept for the very end, where the data come with three parts.
-    fingerprint: hash of every image's split, class, name and content.
+    fingerprint: hash of every image's split, class and content, whatever it is called.
     skipped: files that were passed over since they cannot be used.
     held_out_name: what `val` is: ``"val"``, ``"test"`` (the only part held out) or ``"split"``
         (taken from the training images by content hash and seed).
     notes: what a person should know and need not mend.
+    others: how many files are no images.
     """
 
     origin: str
@@ -49,12 +58,39 @@ class Data:
     skipped: tuple[Problem, ...] = ()
     held_out_name: str = "val"
     notes: tuple[str, ...] = ()
+    others: int = 0
 
     @property
     def splits(self) -> dict[str, ImageSet]:
         """The splits there are, by name."""
         three = {"train": self.train, "val": self.val, "test": self.test}
         return {name: images for name, images in three.items() if images is not None}
+
+    @property
+    def described(self) -> str:
+        """How many classes and images there are, in one line."""
+        names = ", ".join(printable(name) for name in self.classes[:_NAMED])
+        more = ", …" if len(self.classes) > _NAMED else ""
+        counts = [f"{len(self.train):,} images to train on", f"{len(self.val):,} held out"]
+        counts += [f"{len(self.test):,} to test on"] if self.test is not None else []
+        counts += [_counted(self.others, "other file") + " passed over"] if self.others else []
+        return f"{len(self.classes):,} classes ({names}{more}): {', '.join(counts)}"
+
+    @property
+    def manifest(self) -> Manifest:
+        """What a run keeps of these images."""
+        return Manifest.of(
+            self.splits,
+            classes=self.classes,
+            held_out=self.held_out_name,
+            fingerprint=self.fingerprint,
+        )
+
+    def is_of(self, fingerprint: str) -> bool:
+        """Whether these are the images that a run calls by that fingerprint."""
+        if is_of_names(fingerprint) and not is_of_names(self.fingerprint):
+            return fingerprint_with_names(self.splits) == fingerprint
+        return self.fingerprint == fingerprint
 
 
 def open_data(
@@ -66,69 +102,49 @@ def open_data(
     download: bool = True,
     workers: int = 0,
     known: Mapping[str, Record] | None = None,
+    manifest: Manifest | None = None,
     progress: Progress | None = None,
 ) -> Data:
     """Find, verify and split images.
 
     Parameters
     ----------
-    data: a folder of class folders; a folder that holds train/ and perhaps val/ (valid/,
-        validation/) and test/ with class folders in each; a folder of MNIST's IDX files; or one of
-        the names ``digits``, ``mnist``, ``fashion_mnist``, ``cifar10``, ``cifar100``,
-        ``flowers102``. A string that is such a name means it; ``./digits`` means the folder.
+    data: a folder of class folders; a folder that holds train/ and perhaps val/ and test/, in any
+        spelling, with class folders in each; a folder of MNIST's IDX files; or one of the names
+        ``digits``, ``mnist``, ``fashion_mnist``, ``cifar10``, ``cifar100``, ``flowers102``. A
+        string that is such a name means it; ``./digits`` means the folder.
     seed, val_fraction: decide the split where the data have none; see `striate.data.split`.
     skip_bad: go on without the files that cannot be used; they are listed in `Data.skipped`.
     download: fetch a named data set that is not in the cache.
     workers: threads; 0 for one a processor. The result does not depend on it.
     known: records of images that need not be decoded again, by content hash.
+    manifest: of a run, whose images are wanted as they were, whatever they are called now.
     progress: called with the number of files done and of all.
 
-    Raises DataError: no such place, one class only, a class without an image to train on, a class
-    in val or test that train does not have, or files that cannot be used, each named with its
-    reason.
+    Raises DataError: no such place, folders that could be splits or classes, one class only, a
+    class without an image to train on, a class in val or test that train does not have, files that
+    cannot be used, each named with its reason. Raises RunError where images of the manifest are
+    gone.
     """
     look = Look(workers=workers, progress=progress, download=download, known=known)
     found = survey(data, look)
+    if manifest is not None:
+        return restored(found, manifest, seed=seed, val_fraction=val_fraction)
     if found.problems and not skip_bad:
-        raise _refusal(found)
+        raise refusal(found)
     return arrange(found, seed=seed, val_fraction=val_fraction)
-
-
-def open_labelled(
-    data: str | Path,
-    classes: Sequence[str],
-    *,
-    seed: int = 0,
-    val_fraction: float = 0.2,
-    trained_on: str = "",
-    skip_bad: bool = False,
-    workers: int = 0,
-    progress: Progress | None = None,
-) -> ImageSet:
-    """Images to measure a network with those `classes` on: test, else val, else all there are.
-
-    Where splitting them by `seed` and `val_fraction` gives the fingerprint `trained_on`, they are
-    what the network was trained with, and only the held-out part of them is given. The images need
-    not show every class. Raises DataError as `open_data` does, and for a class that the network
-    does not know.
-    """
-    found = survey(data, Look(workers=workers, progress=progress))
-    if found.problems and not skip_bad:
-        raise _refusal(found)
-    with suppress(DataError):
-        own = arrange(found, seed=seed, val_fraction=val_fraction)
-        if own.fingerprint == trained_on:
-            return own.val if own.test is None else own.test
-    split = next(name for name in ("test", "val", "train") if len(found.sets.get(name, ())))
-    return _with_classes(found.sets[split], tuple(classes), found.origin, "the network's classes")
 
 
 def arrange(found: Survey, *, seed: int = 0, val_fraction: float = 0.2) -> Data:
     """The splits to train with. Raises DataError for what cannot be trained on."""
+    origin = printable(found.origin)
+    if "train" not in found.sets:
+        held = " and ".join(f"{name}/" for name in found.sets)
+        raise DataError(origin, f"has {held} and no images to train on", "put them into train/")
     train = found.sets["train"]
     _refuse_few_classes(found.origin, train)
     given = {
-        name: _with_classes(found.sets[name], train.classes, f"{found.origin} ({name})", "train")
+        name: with_classes(found.sets[name], train.classes, f"{origin} ({name})", "train")
         for name in ("val", "test")
         if len(found.sets.get(name, ()))
     }
@@ -140,7 +156,7 @@ def arrange(found: Survey, *, seed: int = 0, val_fraction: float = 0.2) -> Data:
         val = given[held]
     if not len(val):
         raise DataError(
-            found.origin,
+            origin,
             "no class has two different images, so none can be held out",
             "add images, or a val/ folder",
         )
@@ -156,26 +172,117 @@ def arrange(found: Survey, *, seed: int = 0, val_fraction: float = 0.2) -> Data:
         skipped=tuple(found.problems),
         held_out_name=held,
         notes=(*found.notes, *note),
+        others=len(found.ignored),
     )
-    return replace(data, fingerprint=_fingerprint(data.splits))
+    of = data.manifest
+    return replace(data, fingerprint=fingerprint_of(of.classes, of.digests, of.labels))
+
+
+def restored(found: Survey, manifest: Manifest, *, seed: int, val_fraction: float) -> Data:
+    """The images of `manifest` among those `found`, in its splits and its order.
+
+    They may have other names and lie in other splits than they did; what has come since is left
+    out. Raises RunError where one of them is gone.
+    """
+    with suppress(DataError):
+        data = arrange(found, seed=seed, val_fraction=val_fraction)
+        if data.manifest.lists_the_same_as(manifest):
+            return replace(data, fingerprint=manifest.fingerprint)
+    everything = joined(list(found.sets.values()), manifest.classes)
+    places = {
+        key: index
+        for index, key in enumerate(
+            zip(everything.digests, everything.labels.tolist(), strict=True)
+        )
+    }
+    splits: dict[str, ImageSet] = {}
+    gone = 0
+    for split, digests in manifest.digests.items():
+        wanted = zip(digests, manifest.labels[split].tolist(), strict=True)
+        indices = [places.get(key, -1) for key in wanted]
+        gone += indices.count(-1)
+        splits[split] = everything.subset([index for index in indices if index >= 0])
+    if gone:
+        total = sum(map(len, manifest.digests.values()))
+        bad = "".join(f", {problem.name} {problem.reason}" for problem in found.problems)
+        why = (
+            "holds other images than those that the run was made with: "
+            f"{gone:,} of {total:,} are not there{bad}"
+        )
+        raise RunError(printable(found.origin), why, "restore them")
+    kept = {digest for images in splits.values() for digest in images.digests}
+    new = sum(digest not in kept for images in found.sets.values() for digest in images.digests)
+    note = [f"{_counted(new, 'image')} came after the run began: not used"] if new else []
+    return Data(
+        origin=found.origin,
+        classes=manifest.classes,
+        train=splits["train"],
+        val=splits["val"],
+        test=splits.get("test"),
+        fingerprint=manifest.fingerprint,
+        skipped=tuple(found.problems),
+        held_out_name=manifest.held_out,
+        notes=(*found.notes, *note),
+        others=len(found.ignored),
+    )
+
+
+def joined(sets: Sequence[ImageSet], classes: tuple[str, ...]) -> ImageSet:
+    """All images of several sets whose class is among `classes`, labelled by these."""
+    place = {name: label for label, name in enumerate(classes)}
+    labels = np.concatenate(
+        [
+            np.array([place.get(name, -1) for name in images.classes], np.int64)[images.labels]
+            for images in sets
+        ]
+    )
+    files = all(images.paths is not None for images in sets)
+    held = all(images.pixels is not None for images in sets)
+    everything = ImageSet(
+        classes=classes,
+        labels=labels,
+        names=[name for images in sets for name in images.names],
+        digests=[digest for images in sets for digest in images.digests],
+        sizes=np.concatenate([images.sizes for images in sets]),
+        grey=np.concatenate([images.grey for images in sets]),
+        paths=[path for images in sets for path in images.paths or ()] if files else None,
+        pixels=_pixels(sets) if held else None,
+    )
+    return everything.subset(np.flatnonzero(labels >= 0))
+
+
+def _pixels(sets: Sequence[ImageSet]) -> Array | list[Array]:
+    """The pixels of several sets that hold them, in as few channels as hold them all."""
+    grey = all(images.is_grey for images in sets)
+    return stack(
+        [
+            with_channels(image, 1 if grey else 3)
+            for images in sets
+            if images.pixels is not None
+            for image in images.pixels
+        ]
+    )
 
 
 def _refuse_few_classes(origin: str, train: ImageSet) -> None:
     """Raise for a training split that no classifier can be made of."""
+    what = printable(origin)
+    if not train.classes:
+        raise DataError(what, "holds no class folders", "give each class a folder of its own")
     if len(train.classes) < 2:
         only = train.classes[0]
         inner = Path(origin) / only
-        deeper = inner.is_dir() and any(path.is_dir() for path in inner.iterdir())
-        remedy = f"did you mean {inner}?" if deeper else "give each class a folder of its own"
-        raise DataError(origin, f"holds one class only ('{only}')", remedy)
+        remedy = "give each class a folder of its own"
+        if paths.is_folder(inner, kind=DataError) and entries(inner)[0]:
+            remedy = f"did you mean {paths.shown(inner)}?"
+        raise DataError(what, f"holds one class only ('{only}')", remedy)
     empty = [f"'{name}'" for name, n in zip(train.classes, train.counts, strict=True) if not n]
     if empty:
         where = f"class{'es' if len(empty) > 1 else ''} {', '.join(empty)}"
-        why = f"no image to train on in {where}"
-        raise DataError(origin, why, "add some, or remove the folder")
+        raise DataError(what, f"no image to train on in {where}", "add some, or remove the folder")
 
 
-def _with_classes(images: ImageSet, classes: tuple[str, ...], what: str, those: str) -> ImageSet:
+def with_classes(images: ImageSet, classes: tuple[str, ...], what: str, those: str) -> ImageSet:
     """`images` labelled by `classes`; DataError, naming `those`, for one that is not among them."""
     if images.classes == classes:
         return images
@@ -187,68 +294,16 @@ def _with_classes(images: ImageSet, classes: tuple[str, ...], what: str, those: 
     return images.relabelled(classes, new[images.labels])
 
 
-def _fingerprint(splits: dict[str, ImageSet]) -> str:
-    """sha256 over the split, class, name and digest of every image, sorted."""
-    lines = sorted(
-        f"{split}\0{images.classes[label]}\0{name}\0{digest}\n"
-        for split, images in splits.items()
-        for label, name, digest in zip(
-            images.labels.tolist(), images.names, images.digests, strict=True
-        )
-    )
-    return sha256("".join(lines).encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _refusal(found: Survey) -> DataError:
+def refusal(found: Survey) -> DataError:
     """One line that says how many files are bad, and every one of them with its reason."""
     listed = ", ".join(f"{problem.name} ({problem.reason})" for problem in found.problems)
     many = len(found.problems) > 1
     return DataError(
-        found.origin,
-        f"{len(found.problems)} file{'s' if many else ''} cannot be used: {listed}",
-        f"mend or remove {'them' if many else 'it'}, or leave out bad files by --skip-bad",
+        printable(found.origin),
+        f"{_counted(len(found.problems), 'file')} cannot be used: {listed}",
+        f"mend or remove {'them' if many else 'it'}, or leave out bad files (skip_bad, --skip-bad)",
     )
 
 
-def open_images(sources: str | Path | Iterable[str | Path]) -> list[Path]:
-    """The image files that files, folders (at any depth) and globs name, in order, each once.
-
-    A file that is named itself is taken whatever its ending. Raises DataError where one of the
-    sources names nothing.
-    """
-    if isinstance(sources, str | Path):
-        sources = [sources]
-    found: dict[Path, None] = {}
-    for source in sources:
-        found.update(dict.fromkeys(_expand(Path(source).expanduser())))
-    if not found:
-        raise DataError("images", "none are given", "name files, folders or globs")
-    return list(found)
-
-
-def _expand(source: Path) -> list[Path]:
-    if source.is_dir():
-        images = [path for path in files_under(source) if is_image_name(path)]
-        if not images:
-            raise DataError(str(source.resolve()), "holds no images")
-        return images
-    if source.exists():
-        return [source]
-    matches = sorted(Path(m) for m in glob.glob(str(source), recursive=True))  # noqa: PTH207 - absolute
-    images = [
-        path
-        for match in matches
-        for path in (files_under(match) if match.is_dir() else [match])
-        if is_image_name(path)
-    ]
-    if images:
-        return images
-    what = str(source.absolute())
-    if glob.has_magic(str(source)):
-        raise DataError(what, "matches no image")
-    beside = source.absolute().parent
-    if not beside.is_dir():
-        raise DataError(what, f"there is no such file, nor the folder {beside}")
-    choices = [printable(path.name) for path in beside.iterdir() if is_image_name(path)]
-    remedy = nearest(source.name, choices) if choices else ""
-    raise DataError(what, "there is no such file or folder", remedy)
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"

@@ -28,6 +28,12 @@ def draw(digest: str, seed: int) -> float:
     return (int.from_bytes(value) >> 11) / 2**53
 
 
+def check_fraction(fraction: float) -> None:
+    """Raise RecipeError where a share to hold out does not lie between 0 and 1."""
+    if not 0 < fraction < 1:
+        raise RecipeError("val_fraction", f"{fraction} does not lie between 0 and 1", "e.g. 0.2")
+
+
 def held_out(
     digests: Sequence[str], labels: NDArray[np.int64], fraction: float, seed: int
 ) -> NDArray[np.bool_]:
@@ -36,8 +42,7 @@ def held_out(
     A class whose images are all copies of one picture stays in training. Raises RecipeError where
     `fraction` does not lie between 0 and 1.
     """
-    if not 0 < fraction < 1:
-        raise RecipeError("val_fraction", f"{fraction} does not lie between 0 and 1")
+    check_fraction(fraction)
     draws = {digest: draw(digest, seed) for digest in digests}
     out = {digest: value < fraction for digest, value in draws.items()}
     pictures: dict[int, set[str]] = {}

@@ -25,6 +25,7 @@ from striate.data.scan import (
     scan,
 )
 from striate.errors import DataError
+from striate.support import paths
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +49,8 @@ class Survey:
     `sets` holds the sound images of each split of the source (``train``, ``val``, ``test``; a
     source without splits is all ``train``), each with its own classes. `thumbnails` (n, 32, 32) and
     `colours` (n, 3) go with them where they were asked for. `problems` are files that cannot be
-    used, `misnamed` those whose name belies their format, `ignored` those that are no images.
+    used, `misnamed` those whose name belies their format, `ignored` those that are no images, and
+    `loose` images that lie in no class folder.
     """
 
     origin: str
@@ -58,6 +60,7 @@ class Survey:
     problems: list[Problem] = field(default_factory=list)
     misnamed: list[Problem] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
+    loose: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -85,22 +88,26 @@ def survey(data: str | Path, look: Look) -> Survey:
 def known_name(data: str | Path) -> str:
     """The named data set that is meant, or an empty string."""
     name = str(data)
-    if name not in named.names() or (isinstance(data, Path) and data.is_dir()):
+    if name not in named.names() or (isinstance(data, Path) and _is_here(name)):
         return ""
     return name
 
 
+def _is_here(name: str) -> bool:
+    return paths.is_folder(Path(name), kind=DataError)
+
+
 def _survey_folder(layout: Layout, look: Look) -> Survey:
-    found = Survey(str(layout.root), ignored=layout.ignored, notes=layout.notes)
-    paths = [path for part in layout.parts.values() for path in part.paths]
-    names = [layout.name(path) for path in paths]
-    records = _scan(paths, names, look)
+    found = Survey(str(layout.root), ignored=layout.ignored, loose=layout.loose, notes=layout.notes)
+    files = [path for part in layout.parts.values() for path in part.paths]
+    names = [layout.name(path) for path in files]
+    records = _scan(files, names, look)
     start = 0
     for name, part in layout.parts.items():
         rows = slice(start, start + len(part.paths))
         start = rows.stop
         labels = np.asarray(part.labels, np.int64)
-        split = _Split(name, part.classes, labels, names[rows], paths[rows])
+        split = _Split(name, part.classes, labels, names[rows], files[rows])
         _add_scanned(found, split, records[rows])
     return found
 
@@ -117,6 +124,8 @@ def _survey_idx(root: Path, files: dict[str, tuple[Path, Path]], look: Look) -> 
 def _survey_named(name: str, look: Look) -> Survey:
     known = named.load(name, look.download)
     found = Survey(name)
+    if _is_here(name):
+        found.notes.append(f"'{name}' is the known data set; ./{name} would be the folder here")
     for split, part in known.parts.items():
         if isinstance(part, ArrayPart):
             _add_arrays(found, split, known.classes, part, look)

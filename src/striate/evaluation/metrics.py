@@ -87,6 +87,12 @@ class Evaluation:
     confusion: NDArray[np.int64]
     """(classes, classes); rows are true classes, columns predicted ones."""
     calibration: tuple[CalibrationBin, ...]
+    left_out: int = 0
+    """Images that were not measured on since the network was trained on them."""
+    skipped: tuple[tuple[str, str], ...] = ()
+    """Files that could not be used, and why."""
+    notes: tuple[str, ...] = ()
+    """What a person should know and need not mend."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for ``json.dumps``."""
@@ -102,6 +108,9 @@ class Evaluation:
             "per_class": [each.to_json() for each in self.per_class],
             "confusion": self.confusion.tolist(),
             "calibration": [each.to_json() for each in self.calibration],
+            "left_out": self.left_out,
+            "skipped": [{"file": file, "error": reason} for file, reason in self.skipped],
+            "notes": list(self.notes),
         }
 
 

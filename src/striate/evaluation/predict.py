@@ -1,12 +1,12 @@
-"""From images to probabilities: a whole split, or files that a person names."""
+"""From images to probabilities: a whole split, or images that a person names."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,9 +14,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from striate.data.decode import decode
+from striate.data.inputs import Item
 from striate.data.loader import Loader
 from striate.data.preprocessing import Preprocessing
+from striate.errors import DataError, TrainingError
+from striate.support.text import printable
 
 if TYPE_CHECKING:
     from striate.data.images import ImageSet
@@ -27,14 +29,29 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Prediction:
-    """The likeliest classes of one file, likeliest first."""
+    """The likeliest classes of one image, likeliest first, or why there are none.
+
+    Attributes:
+        file: the path, or ``images[3]`` for the fourth of several that are in memory.
+        classes, probabilities: as many as were asked for; empty for an image that cannot be read.
+        error: why it cannot be read, in one line; empty for all others.
+    """
 
     file: str
     classes: tuple[str, ...]
     probabilities: tuple[float, ...]
+    error: str = ""
+
+    @classmethod
+    def failed(cls, file: str, error: DataError) -> Prediction:
+        """What stands in the place of a `file` that cannot be read."""
+        why = error.why + (f"; {error.remedy}" if error.remedy else "")
+        return cls(file=file, classes=(), probabilities=(), error=why)
 
     def to_json(self) -> dict[str, Any]:
-        """``{"file", "predictions": [{"class", "probability"}, …]}``."""
+        """``{"file", "predictions": [{"class", "probability"}, …]}``, or ``{"file", "error"}``."""
+        if self.error:
+            return {"file": self.file, "error": self.error}
         pairs = zip(self.classes, self.probabilities, strict=True)
         return {
             "file": self.file,
@@ -75,9 +92,9 @@ def probabilities(
     return np.concatenate(parts)
 
 
-def predict_files(
+def predict_items(
     network: nn.Module,
-    files: Sequence[Path],
+    items: Iterable[Item],
     preprocessing: Preprocessing,
     classes: Sequence[str],
     *,
@@ -85,32 +102,50 @@ def predict_files(
     batch_size: int = 32,
     workers: int = 0,
     device: str | torch.device = "cpu",
-    progress: Progress | None = None,
-) -> list[Prediction]:
-    """The `top` likeliest classes of each of `files`, in their order.
+) -> Iterator[Prediction]:
+    """The `top` likeliest classes of each of `items`, in their order, as they come.
 
-    With fewer than `top` classes all of them are given; equals come in the order of `classes`.
+    With fewer than `top` classes all of them are given; equals come in the order of `classes`. An
+    item that cannot be read as an image gives a `Prediction` that says why. No more than a batch
+    of items is asked for ahead.
 
-    Raises
-    ------
-    DataError: a file cannot be read as an image; it is named.
+    Args:
+        network: moved to `device` and left in evaluation mode.
+        items: see `striate.data.inputs.items`.
+        preprocessing: the run's.
+        classes: names, in the order of the network's outputs.
+        top: how many classes an image.
+        batch_size: images that are computed together.
+        workers: threads that read images.
+        device: where to compute.
+
+    Raises:
+        TrainingError: the network gives something else than numbers.
     """
     network = _ready(network, device)
-    predictions: list[Prediction] = []
-    for names, pixels in _fitted(files, preprocessing, batch_size, workers):
-        inputs = preprocessing.normalise(torch.from_numpy(pixels).to(device))
-        for name, row in zip(names, _softmax(network, inputs), strict=True):
-            best = np.argsort(-row, kind="stable")[:top]
-            predictions.append(
-                Prediction(
-                    file=str(name),
-                    classes=tuple(classes[i] for i in best),
-                    probabilities=tuple(float(row[i]) for i in best),
+    for batch in _fitted(items, preprocessing, batch_size, workers):
+        sound = [pixels for _, pixels in batch if not isinstance(pixels, DataError)]
+        shares: Iterator[NDArray[np.float32]] = iter(())
+        if sound:
+            inputs = preprocessing.normalise(torch.from_numpy(np.stack(sound)).to(device))
+            shares = iter(_softmax(network, inputs))
+        for item, pixels in batch:
+            if isinstance(pixels, DataError):
+                yield Prediction.failed(item.name, pixels)
+                continue
+            row = next(shares)
+            if not np.isfinite(row).all():
+                raise TrainingError(
+                    printable(item.name),
+                    "the network's probabilities are not finite numbers",
+                    "the weights have diverged: train again at a lower learning rate",
                 )
+            best = np.argsort(-row, kind="stable")[:top]
+            yield Prediction(
+                file=item.name,
+                classes=tuple(classes[i] for i in best),
+                probabilities=tuple(float(row[i]) for i in best),
             )
-        if progress is not None:
-            progress(len(predictions), len(files))
-    return predictions
 
 
 def _ready(network: nn.Module, device: str | torch.device) -> nn.Module:
@@ -127,20 +162,20 @@ def _softmax(network: nn.Module, inputs: Tensor) -> NDArray[np.float32]:
 
 
 def _fitted(
-    files: Sequence[Path], preprocessing: Preprocessing, batch_size: int, workers: int
-) -> Iterator[tuple[Sequence[Path], NDArray[np.uint8]]]:
-    """Batches of files with their pixels (N, H, W, C), decoded on `workers` threads."""
+    items: Iterable[Item], preprocessing: Preprocessing, batch_size: int, workers: int
+) -> Iterator[list[tuple[Item, NDArray[np.uint8] | DataError]]]:
+    """Batches of items with their pixels (H, W, C), or why there are none; on `workers` threads."""
 
-    def read(path: Path) -> NDArray[np.uint8]:
-        channels: Any = preprocessing.channels
-        fitted: NDArray[np.uint8] = preprocessing.fit_image(decode(path, channels))
-        return fitted
+    def read(item: Item) -> tuple[Item, NDArray[np.uint8] | DataError]:
+        try:
+            return item, preprocessing.fit_image(item.pixels(preprocessing.channels))
+        except DataError as error:
+            return item, error
 
     with ExitStack() as stack:
+        each: Any = map
         if workers > 0:
-            each: Any = stack.enter_context(ThreadPoolExecutor(workers)).map
-        else:
-            each = map
-        for start in range(0, len(files), batch_size):
-            names = files[start : start + batch_size]
-            yield names, np.stack(list(each(read, names)))
+            each = stack.enter_context(ThreadPoolExecutor(workers)).map
+        waiting = iter(items)
+        while batch := list(islice(waiting, batch_size)):
+            yield list(each(read, batch))

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from torch import nn
 
 from striate.data.loader import Loader
+from striate.data.manifest import Manifest
 from striate.data.scan import Record, threads
 from striate.data.sources import Data, open_data
 from striate.data.statistics import channel_statistics
@@ -33,11 +34,13 @@ def open_images_of(
     options: Options,
     place: Place,
     known: Mapping[str, Record] | None = None,
+    manifest: Manifest | None = None,
 ) -> Data:
     """The images that `data` names, as the options want them looked at.
 
-    Those that are `known`, by content hash, are not decoded again. What was passed over, or is
-    otherwise worth knowing, is told to the watcher.
+    Those that are `known`, by content hash, are not decoded again; with the `manifest` of a run
+    they are those of the run. How many there are, what was passed over, and what is otherwise worth
+    knowing, is told to the watcher.
     """
     # A data set that has to be downloaded is fetched by one process; the others find it there.
     if not place.group.leads:
@@ -50,12 +53,13 @@ def open_images_of(
             skip_bad=options.skip_bad,
             workers=max(threads(options.workers), 1),
             known=known,
+            manifest=manifest,
             progress=progress,
         )
     if place.group.leads:
         place.group.wait()
         skipped = [f"skipped {problem.name}: {problem.reason}" for problem in found.skipped]
-        for text in (*found.notes, *skipped):
+        for text in (found.described, *found.notes, *skipped):
             (place.watcher or Silent()).note(text)
     return found
 
