@@ -80,6 +80,21 @@ def test_torchvision_with_a_file(tmp_path: Path) -> None:
     assert found.preprocessing.resize == 256
 
 
+def test_a_training_script_s_file_is_understood(tmp_path: Path) -> None:
+    network = resolve("torchvision:squeezenet1_1", device="cpu").network
+    state = {f"module._orig_mod.{key}": value for key, value in network.state_dict().items()}
+    torch.save({"state_dict": state, "best_acc1": torch.tensor(58.1)}, tmp_path / "w.pth")
+    found = open_backbone("torchvision:squeezenet1_1", tmp_path / "w.pth")
+    assert "without 'module._orig_mod.'" in found.note
+    own = network.state_dict()
+    for key, value in found.network.network.state_dict().items():
+        assert torch.equal(value, own[key]), key
+    whole = {key: value.to(torch.int8) for key, value in network.state_dict().items()}
+    torch.save(whole, tmp_path / "int8.pth")
+    with pytest.raises(WeightsError, match=r"whole numbers \(int8\)"):
+        open_backbone("torchvision:squeezenet1_1", tmp_path / "int8.pth")
+
+
 def test_ours_with_torchvisions_weights(tmp_path: Path) -> None:
     file = weights_of(resolve("torchvision:resnet18", device="cpu").network, tmp_path / "w")
     found = open_backbone("resnet18", file)

@@ -10,7 +10,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from striate.errors import WeightsError
-from striate.zoo.weight_files import classes_in, fit, read_state_dict
+from striate.zoo.fitting import classes_in, fit
+from striate.zoo.state_dicts import read_state_dict
 
 
 def small(classes: int = 3, hidden: int = 5) -> nn.Sequential:
@@ -37,7 +38,7 @@ def test_both_kinds_of_file_are_read(tmp_path, state, ending) -> None:
         save_file(state, path)
     else:
         torch.save(state, path, _use_new_zipfile_serialization=ending == "pth")
-    found = read_state_dict(path)
+    found = read_state_dict(path).state
     assert found.keys() == state.keys()
     assert all(torch.equal(found[name], value) for name, value in state.items())
 
@@ -48,7 +49,7 @@ def test_weights_are_found_among_other_things(tmp_path, state, nest) -> None:
     for key in nest:
         content = {"epoch": 3, key: content}
     torch.save(content, tmp_path / "checkpoint.pth")
-    assert read_state_dict(tmp_path / "checkpoint.pth").keys() == state.keys()
+    assert read_state_dict(tmp_path / "checkpoint.pth").state.keys() == state.keys()
 
 
 def damaged(folder, state) -> dict[str, str]:

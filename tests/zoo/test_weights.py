@@ -1,9 +1,11 @@
 """Published weights: what goes with them, where they are looked for, whom they do not fit."""
 
+import io
 import os
 import re
 import urllib.error
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import torch
@@ -46,7 +48,7 @@ def offline(tmp_path, monkeypatch) -> Path:
         raise urllib.error.URLError("Name or service not known")
 
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    monkeypatch.setattr(torch.hub, "download_url_to_file", refuse)
+    monkeypatch.setattr("urllib.request.urlopen", refuse)
     monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *_: None)
     return tmp_path / "checkpoints"
 
@@ -108,7 +110,7 @@ def test_auxiliary_heads_do_not_hide_which_network_a_file_is_of(googlenet) -> No
 
 
 def test_images_of_other_channels_are_named(resnet18) -> None:
-    with pytest.raises(WeightsError, match=r"of 3 channels, not of 1: give such images, or train"):
+    with pytest.raises(WeightsError, match=r"of 3 channels, not of 1: give such images, or start"):
         create_with("resnet18", resnet18, in_channels=1, classes=5)
 
 
@@ -218,7 +220,7 @@ def test_a_runs_weights_are_for_its_choices_alone(tmp_path) -> None:
 def test_a_source_without_the_network_names_another(offline) -> None:
     with pytest.raises(WeightsError, match="torchvision has none that equal it"):
         find("lenet", "torchvision")
-    with pytest.raises(WeightsError, match=r"timm has none .*; --weights torchvision has"):
+    with pytest.raises(WeightsError, match=r"timm has none .*; torchvision has"):
         find("googlenet_bn", "timm")
     with pytest.raises(WeightsError, match=r"is no source.*did you mean 'torchvision'\?"):
         find("resnet18", "torchvison")
@@ -237,7 +239,7 @@ def test_without_a_network_the_file_and_its_place_are_named(offline, key) -> Non
     assert "cannot be fetched (Name or service not known)" in text
     assert f" at {offline}{os.sep}" in text
     assert "put https://" in text
-    assert "or give its path to --weights" in text
+    assert "or give its path as the weights" in text
     assert "\n" not in text
     stem = ORIGINS[key].name.partition(".")[0]
     assert source in text
@@ -266,3 +268,38 @@ def test_every_origin_has_the_names_and_shapes_of_our_network(key) -> None:
     heads = re.compile(origin.heads or r"(?!)")
     assert [n for n in ours.keys() ^ found.keys() if not heads.match(n)] == []
     assert [n for n in ours.keys() & found.keys() if found[n].shape != ours[n].shape] == []
+
+
+PAGE = b"<!DOCTYPE html><html><body>Welcome to the hotel</body></html>"
+
+
+@pytest.mark.parametrize("kind", ["page", "half", "garbage", "empty"])
+def test_what_is_no_weights_is_not_kept_from_a_download(
+    tmp_path, monkeypatch, resnet18, kind: str
+) -> None:
+    whole = resnet18.read_bytes()
+    body = {"page": PAGE, "half": whole[: len(whole) // 2], "garbage": b"x" * 999, "empty": b""}
+
+    class Answer(io.BytesIO):
+        headers: ClassVar[dict[str, str]] = {}
+
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    monkeypatch.setattr("urllib.request.urlopen", lambda *_, **__: Answer(body[kind]))
+    monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *_: None)
+    for source in ("torchvision", "timm"):
+        with pytest.raises(WeightsError, match=r"cannot be fetched \(") as caught:
+            find("resnet18", source)
+        assert "put https://" in str(caught.value)
+    assert list((tmp_path / "checkpoints").iterdir()) == []
+
+
+def test_a_damaged_file_in_the_cache_is_named_with_what_to_do(
+    tmp_path, monkeypatch, resnet18
+) -> None:
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    kept = tmp_path / "checkpoints" / RESNET18
+    kept.parent.mkdir()
+    for content in (resnet18.read_bytes()[:-9999], PAGE, b""):
+        kept.write_bytes(content)
+        with pytest.raises(WeightsError, match=f"delete {re.escape(str(kept))} to have it fetched"):
+            find("resnet18", "torchvision")

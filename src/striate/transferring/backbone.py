@@ -25,13 +25,15 @@ from striate.data.preprocessing import Preprocessing
 from striate.errors import NetworkError, StriateError, WeightsError
 from striate.runs.run import Run, is_run_folder
 from striate.runs.weights import digest
+from striate.support.paths import shown
 from striate.transferring.normalisation import contradicted
-from striate.zoo.libraries import fetch, imagenet_classes, preprocessing_of
+from striate.zoo.fitting import fit
+from striate.zoo.libraries import fetched_state, imagenet_classes, preprocessing_of
 from striate.zoo.mapping import ORIGINS, Origin, Source
 from striate.zoo.resolve import resolve
 from striate.zoo.spec import PREFIXES, parse
+from striate.zoo.state_dicts import harmonised, read_state_dict
 from striate.zoo.transferred import Headless, Transferred
-from striate.zoo.weight_files import fit, read_state_dict
 from striate.zoo.weights import create_with
 
 # torchvision's weights for these were trained on images from -1 to 1, which its networks make of
@@ -167,24 +169,28 @@ def _open_library(spec: str, library: Source, name: str, weights: str | Path | N
     # timm's names may end in the tag of weights, which its pre-processing depends on.
     origin = Origin(name=name, transform_input=library == "torchvision" and name in _TRANSFORMING)
     preprocessing = _preprocessing(spec, preprocessing_of(origin, library))
+    own = network.state_dict()
     headless = behead(spec, network.eval(), preprocessing.input_size)
+    notes: tuple[str, ...] = ()
     if weights == library:
-        file, label = fetch(origin, library)
+        _, label, state = fetched_state(origin, library)
     else:
-        file = Path(weights).expanduser()
-        label = str(file.resolve())
-    state = read_state_dict(file)
+        chosen = read_state_dict(weights, lambda names: len(own.keys() & set(names)))
+        label = shown(chosen.file)
+        state, notes = harmonised(chosen.state, own)
+        notes = (*chosen.notes, *notes)
     classifier = [key for key in state if key.startswith(f"{headless.classifier}.")]
     rows = {state[key].shape[0] for key in classifier if state[key].ndim}
     fit(
         {key: value for key, value in state.items() if key not in classifier},
         headless.network,
         what=label,
-        remedy=f"{spec} takes other weights",
+        remedy=f"give weights of {spec}",
     )
     note = ""
     if weights != library:
         preprocessing, note = _checked(headless, preprocessing, label, f"{library}'s {name}")
+    note = "; ".join(part for part in (*notes, note) if part)
     return Backbone(
         name=spec,
         spec=spec,

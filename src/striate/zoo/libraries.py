@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import http.client
 import math
 import re
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from striate.errors import WeightsError
+from striate.support.download import DownloadError
+from striate.support.download import fetch as download
+from striate.support.paths import exists, resolved, shown
 from striate.zoo.mapping import Origin, Source
+from striate.zoo.state_dicts import read_state_dict
+from striate.zoo.weight_files import refuse_unsound
 
 
 def has_timm() -> bool:
@@ -40,26 +45,41 @@ def fetch(origin: Origin, source: Source) -> tuple[Path, str]:
     return _download(hf_hub_url(config.hf_hub_id, file), f"{origin.name}.safetensors", label), label
 
 
+def fetched_state(origin: Origin, source: Source) -> tuple[Path, str, dict[str, Tensor]]:
+    """The library's weights under its own names, with their file and what to call them.
+
+    Raises
+    ------
+    WeightsError: they cannot be had, or the file that lies in the cache is damaged.
+    """
+    file, label = fetch(origin, source)
+    try:
+        return file, label, read_state_dict(file).state
+    except WeightsError as error:
+        remedy = f"delete {shown(file)} to have it fetched anew"
+        raise WeightsError(error.what, error.why, remedy) from None
+
+
 def _download(url: str, name: str, label: str) -> Path:
     """`url` as the file `name` in PyTorch's own cache; WeightsError where it cannot be had."""
-    target = Path(torch.hub.get_dir()) / "checkpoints" / name
-    if target.is_file():
+    target = resolved(torch.hub.get_dir(), kind=WeightsError) / "checkpoints" / name
+    if exists(target, kind=WeightsError):
         return target
     # torchvision's and timm's file names end in the beginning of their SHA-256.
     stamp = re.search(r"-([0-9a-f]{8,})\.pth$", name)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(
-            url, str(target), hash_prefix=stamp[1] if stamp else None, progress=False
-        )
-    except (OSError, RuntimeError, http.client.HTTPException) as error:
-        reason = getattr(error, "reason", error)
-        raise WeightsError(
-            label,
-            f"cannot be fetched ({reason})",
-            f"put {url} at {target.resolve()}, or give its path to --weights",
-        ) from None
-    return target
+        download(url, target, sound=refuse_unsound, digest=stamp[1] if stamp else "")
+    except WeightsError as error:
+        why = f"what came {error.why}"
+    except DownloadError as error:
+        why = str(error)
+    else:
+        return target
+    raise WeightsError(
+        label,
+        f"cannot be fetched ({why})",
+        f"put {url} at {shown(target)}, or give its path as the weights",
+    )
 
 
 def _torchvision(origin: Origin) -> Any:

@@ -11,7 +11,7 @@ import hashlib
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,14 +20,21 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from striate.errors import WeightsError, nearest
+from striate.support.paths import exists, read_file, resolved, shown
+from striate.support.text import printable
 from striate.zoo.catalogue import entries, entry
 from striate.zoo.create import choices, create
-from striate.zoo.libraries import fetch, has_timm, imagenet_classes, preprocessing_of
+from striate.zoo.fitting import Fitted, classes_in, fit
+from striate.zoo.libraries import fetched_state, has_timm, imagenet_classes, preprocessing_of
 from striate.zoo.mapping import ORIGINS, OTHERS, Origin, Source, renamed
-from striate.zoo.weight_files import Fitted, classes_in, fit, near, read_state_dict
+from striate.zoo.state_dicts import Chosen, Known, few, harmonised, read_state_dict, split
+from striate.zoo.weight_files import near
 from striate.zoo.weightless import weightless
 
 SOURCES: tuple[Source, ...] = ("torchvision", "timm")
+
+# More than any run says of itself.
+_LARGEST_RUN = 16 << 20
 
 # Choices that weights do not depend on.
 _FREE = ("dropout", "checkpointing", "auxiliary")
@@ -45,6 +52,7 @@ class Found:
     name: where they come from, for people: ``torchvision resnet18 IMAGENET1K_V1`` or a file's path.
     digest: SHA-256 of the file.
     state: the tensors.
+    network: the catalogue's name of the network that they were looked for; empty if of any.
     heads: pattern of auxiliary heads among them that a network need not have.
     preprocessing: what they were trained for, as `striate.data.preprocessing.Preprocessing.to_dict`
         gives it; None where nobody knows.
@@ -55,6 +63,7 @@ class Found:
     name: str
     digest: str
     state: Mapping[str, Tensor]
+    network: str = ""
     heads: str = ""
     preprocessing: dict[str, Any] | None = None
     classes: tuple[str, ...] | None = None
@@ -123,7 +132,7 @@ def give(found: Found, network: nn.Module, classes: int | None) -> Published:
     try:
         kept = fit(found.state, network, classes, what=found.name, heads=found.heads)
     except WeightsError as error:
-        remedy = _other_channels(found.state, network) or _suggestion(found.state)
+        remedy = error.remedy or _other_channels(found.state, network) or _suggestion(found)
         raise WeightsError(error.what, error.why, remedy) from None
     names = found.classes if not kept.classifier and len(found.classes or ()) == classes else None
     note = "; ".join(part for part in (*found.notes, kept.note) if part)
@@ -151,12 +160,13 @@ def find(name: str, source: str | Path, **variant: Any) -> Found:
         return _in_file(name, Path(source), variant)
     origin = _origin(name, source)
     if source == "timm" and not has_timm():
-        raise WeightsError("--weights timm", "timm is not installed", "pip install timm")
-    file, label = fetch(origin, source)
+        raise WeightsError("weights timm", "timm is not installed", "pip install timm")
+    file, label, state = fetched_state(origin, source)
     return Found(
         name=label,
+        network=name,
         digest=_digest(file),
-        state=renamed(read_state_dict(file), origin.rules),
+        state=renamed(state, origin.rules),
         heads=origin.heads,
         preprocessing=preprocessing_of(origin, source),
         classes=imagenet_classes(),
@@ -171,16 +181,16 @@ def _origin(name: str, source: Source) -> Origin:
     if (other, source) in ORIGINS:
         theirs = ORIGINS[other, source].name
         raise WeightsError(
-            f"--weights {source} for {name}",
+            f"weights {source} for {name}",
             f"{source}'s {theirs} is another network ({convention})",
             f"{other} takes them",
         )
     known = [ours for ours, library in ORIGINS if library == source]
     elsewhere = [library for library in SOURCES if (name, library) in ORIGINS]
     raise WeightsError(
-        f"--weights {source} for {name}",
+        f"weights {source} for {name}",
         f"{source} has none that equal it",
-        f"--weights {elsewhere[0]} has" if elsewhere else nearest(name, known),
+        f"{elsewhere[0]} has" if elsewhere else nearest(name, known),
     )
 
 
@@ -189,41 +199,72 @@ def _origin(name: str, source: Source) -> Origin:
 
 def _in_file(name: str, path: Path, variant: Mapping[str, Any]) -> Found:
     """The weights in a file, whose names are ours or a library's."""
-    file = path.expanduser().resolve()
-    if path.parent == Path() and not file.exists():
+    where, _ = split(path)
+    if where.parent == Path() and not exists(where, kind=WeightsError):
+        file = resolved(where, kind=WeightsError)
         raise WeightsError(
-            f"--weights {path}",
-            f"is no source ({', '.join(SOURCES)}) and there is no file {file}",
+            f"weights {printable(str(path))}",
+            f"is no source ({', '.join(SOURCES)}) and there is no file {shown(file)}",
             near(file) or nearest(str(path), SOURCES),
         )
-    state = read_state_dict(file)
-    found = Found(name=str(file), digest=_digest(file), state=state)
     with weightless():
-        own = set(create(name).state_dict())
-    if _is_ours(file):
+        own = create(name, **variant).state_dict()
+    chosen = read_state_dict(path, _known(name, own))
+    file, state = chosen.file, chosen.state
+    ours = _is_ours(file)
+    if ours:
         _refuse_other_run(name, file, variant)
-        return found
-    for library in SOURCES:
+    for library in () if ours else SOURCES:
         origin = ORIGINS.get((name, library))
         theirs = renamed(state, origin.rules) if origin else {}
-        if origin and len(own & set(theirs)) > len(own & set(state)):
-            return _named_as(found, theirs, origin, library)
-    _refuse_other_convention(name, file, state)
-    return found
+        if origin and len(own.keys() & theirs.keys()) > len(own.keys() & state.keys()):
+            return _named_as(chosen, name, own, origin, library)
+    if not ours:
+        _refuse_other_convention(name, file, state)
+    state, notes = harmonised(state, own)
+    return Found(
+        name=shown(file),
+        network=name,
+        digest=_digest(file),
+        state=state,
+        notes=(*chosen.notes, *notes),
+    )
 
 
-def _named_as(found: Found, state: Mapping[str, Tensor], origin: Origin, library: Source) -> Found:
-    """`found`, whose tensors have the names of a library's network: taken for its weights."""
+def _known(name: str, own: Collection[str]) -> Known:
+    """How many names in a file are the network's, as we or a library name them."""
+    spellings = {
+        origin.rules
+        for known in (name, OTHERS.get(name, ("", ""))[0])
+        for library in SOURCES
+        if (origin := ORIGINS.get((known, library)))
+    }
+    names = set(own)
+
+    def known(given: Collection[str]) -> int:
+        plain = dict.fromkeys(given)
+        spelt = (plain, *(renamed(plain, rules) for rules in spellings))
+        return max(len(names & each.keys()) for each in spelt)
+
+    return known
+
+
+def _named_as(
+    chosen: Chosen, name: str, own: Mapping[str, Tensor], origin: Origin, library: Source
+) -> Found:
+    """Tensors that have the names of a library's network: taken for its weights."""
     preprocessing = preprocessing_of(origin, library)
     note = f"named as {library}'s {origin.name}, hence its pre-processing" if preprocessing else ""
+    state, notes = harmonised(renamed(chosen.state, origin.rules), own, origin.heads)
     return Found(
-        name=found.name,
-        digest=found.digest,
+        name=shown(chosen.file),
+        network=name,
+        digest=_digest(chosen.file),
         state=state,
         heads=origin.heads,
         preprocessing=preprocessing,
         classes=imagenet_classes() if _is_imagenet(state) else None,
-        notes=(note,) if note else (),
+        notes=(*([note] if note else []), *chosen.notes, *notes),
     )
 
 
@@ -244,7 +285,7 @@ def _refuse_other_convention(name: str, file: Path, state: Mapping[str, Tensor])
         # Rules leave our own names alone: a file that has them says nothing of a library.
         if own <= set(renamed(state, origin.rules)) and not own <= set(state):
             raise WeightsError(
-                str(file),
+                shown(file),
                 f"holds {library}'s {origin.name}, another network than {name} ({convention})",
                 f"{other} takes them",
             )
@@ -265,23 +306,28 @@ def _refuse_other_run(name: str, file: Path, variant: Mapping[str, Any]) -> None
     A file that was taken away from its run's ``run.toml`` says nothing of either.
     """
     try:
-        run = tomllib.loads((file.parent / "run.toml").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        text = read_file(file.parent / "run.toml", most=_LARGEST_RUN, kind=WeightsError)
+        run = tomllib.loads(text.decode())
+    except (WeightsError, OSError, ValueError, RecursionError):
         return
     theirs = run.get("network", name)
     if theirs != name:
+        said = printable(str(theirs))[:80]
         raise WeightsError(
-            str(file),
-            f"is of a run with {theirs}, another network than {name}",
-            f"{theirs} takes them",
+            shown(file),
+            f"is of a run with {said}, another network than {name}",
+            f"{said} takes them",
         )
+    told = run.get("variant", {})
     for key, usual in choices(name).items():
-        ours, chosen = variant.get(key, usual), run.get("variant", {}).get(key, usual)
+        ours = variant.get(key, usual)
+        chosen = told.get(key, usual) if isinstance(told, dict) else usual
         if key not in _FREE and ours != chosen:
+            said = printable(str(chosen))[:80]
             raise WeightsError(
-                str(file),
-                f"is of a run with {name} and {key}={chosen}, not {key}={ours}",
-                f"{name} with {key}={chosen} takes them",
+                shown(file),
+                f"is of a run with {name} and {key}={said}, not {key}={ours}",
+                f"{name} with {key}={said} takes them",
             )
 
 
@@ -300,12 +346,16 @@ def _other_channels(state: Mapping[str, Tensor], network: nn.Module) -> str:
         return ""
     return (
         f"they are for images of {theirs[1]} channels, not of {ours[1]}: "
-        "give such images, or train without --weights"
+        "give such images, or start without weights"
     )
 
 
-def _suggestion(state: Mapping[str, Tensor]) -> str:
-    """Which networks of the catalogue have the shapes in `state`, whatever their names."""
+def _suggestion(found: Found) -> str:
+    """What to do about tensors that do not fit: which networks of the catalogue have their shapes.
+
+    Where those of the network that was asked for are the same, it is the names that differ.
+    """
+    state = found.state
     trained = {n: v.numel() for n, v in state.items() if "running_" not in n and v.dim()}
     sizes = (sum(trained.values()), sum(n for name, n in trained.items() if not _HEADS.match(name)))
     shapes, fitting = _shapes(state), []
@@ -313,9 +363,15 @@ def _suggestion(state: Mapping[str, Tensor]) -> str:
         if all(abs(one.parameters - size) > 0.1 * size for size in sizes):
             continue
         with weightless():
-            network = create(one.name)
-        if _shapes(network.state_dict()) == shapes:
-            fitting.append(one.name)
+            network = create(one.name).state_dict()
+        if _shapes(network) != shapes:
+            continue
+        if one.name == found.network:
+            theirs = next((key for key in state if key not in network), "")
+            ours = next((key for key in network if key not in state), "")
+            named = f"they say '{few([theirs])}', it '{ours}': " if theirs and ours else ""
+            return f"their shapes are its own, their names are not ({named}rename them)"
+        fitting.append(one.name)
     return f"their shapes are those of {' or '.join(fitting[:3])}" if fitting else ""
 
 
