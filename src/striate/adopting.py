@@ -50,39 +50,39 @@ def adopt(
 
     Raises
     ------
-    RunError: `out` holds a run already, or cannot be written.
+    RunError: `out` is not empty, or cannot be written.
     StriateError: network, variant or weights are at fault.
     """
     from striate.runs import run as names
-    from striate.runs.run import Run, is_run_folder
+    from striate.runs.claim import claim
+    from striate.runs.run import Run
     from striate.runs.weights import write_weights
     from striate.support import settings
-    from striate.support.files import make_folder
+    from striate.support.paths import resolved
     from striate.training.pretrained import record
-    from striate.zoo.create import create
+    from striate.training.signals import heard
+    from striate.zoo.create import canonical, create
     from striate.zoo.weights import create_with
 
-    folder = Path(out).expanduser().resolve()
-    if is_run_folder(folder):
-        raise RunError(str(folder), "holds a run already", "choose another --out")
-    options, published = dict(variant or {}), None
-    with settings.seeded(seed):
-        if weights is None:
-            network = create(name, classes=classes, **options)
-        else:
-            network, published = create_with(name, str(weights), classes=classes, **options)
-    config = _config(name, network, published, seed=seed, variant=options)
-    if published:
-        config = replace(config, weights=record(published, str(weights)))
-    run = Run(folder, config)
-    make_folder(folder)
-    _write_samples(folder)
-    write_weights(
-        folder / names.WEIGHTS, network.state_dict(), identity=run.config.identity, epoch=0
-    )
-    # Last: what holds a run.toml is a run.
-    run.config.write(folder / names.CONFIG)
-    return run
+    options, published = canonical(name, variant or {}), None
+    # Before the weights, which may have to be downloaded.
+    with heard(), claim(resolved(out, kind=RunError)) as held:
+        folder = held.path
+        with settings.seeded(seed):
+            if weights is None:
+                network = create(name, classes=classes, **options)
+            else:
+                network, published = create_with(name, str(weights), classes=classes, **options)
+        config = _config(name, network, published, seed=seed, variant=options)
+        if published:
+            config = replace(config, weights=record(published, str(weights)))
+        _write_samples(folder)
+        learnt = network.state_dict()
+        write_weights(folder / names.WEIGHTS, learnt, identity=config.identity, epoch=0)
+        # Last: what holds a run.toml is a run.
+        config.write(folder / names.CONFIG)
+        held.begun()
+    return Run(folder, config)
 
 
 def _config(
@@ -161,7 +161,8 @@ def _write_samples(folder: Path) -> None:
     from PIL import Image
     from safetensors.numpy import save
 
-    from striate.measuring import LARGEST_SAMPLE, SAMPLES
+    from striate.measuring import LARGEST_SAMPLE
+    from striate.runs.run import SAMPLES
     from striate.support.files import write_atomically
 
     kept: dict[str, NDArray[np.uint8]] = {}

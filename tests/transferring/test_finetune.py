@@ -17,7 +17,7 @@ import striate
 from striate.errors import Interrupted, RunError, StriateError
 from striate.measuring import finish_transfer
 from striate.runs.run import STATE, WEIGHTS, Run
-from striate.support.files import FULL
+from striate.support.files import FULL, WriteError
 from striate.training import loop
 from striate.training.freezing import SLOWER, Freezing, check_thawing, stages_of
 from striate.training.optimisers import make_optimiser
@@ -300,10 +300,10 @@ def test_a_full_disk(
     photographs: Path, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object, **__: object) -> None:
-        raise RunError("somewhere", FULL, "go on with --resume")
+        raise WriteError("somewhere", FULL, "free some space")
 
     monkeypatch.setattr(module, "write_weights", full)
-    with pytest.raises(RunError, match="run the same command again; the features are kept"):
+    with pytest.raises(RunError, match="free some space, then run the same command again"):
         carry(photographs, source, tmp_path / "run", epochs=None)
 
 

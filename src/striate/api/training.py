@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from striate.errors import Interrupted
 from striate.measuring import evaluate_own
 from striate.support.progress import counting
 
@@ -16,14 +16,19 @@ if TYPE_CHECKING:
 
 
 def check(
-    data: str | Path, *, seed: int = 0, workers: int | None = None, progress: bool = False
+    data: str | Path,
+    *,
+    seed: int = 0,
+    val_fraction: float = 0.2,
+    workers: int | None = None,
+    progress: bool = False,
 ) -> Report:
     """What is wrong with a set of images, and what they are like.
 
     Parameters
     ----------
     data: as for `train`.
-    seed: decides the split of a folder that has none, for the duplicates across it.
+    seed, val_fraction: decide the split of a folder that has none, for the duplicates across it.
     workers: threads; None for one a processor, at most four.
     progress: count on standard error.
 
@@ -36,7 +41,13 @@ def check(
     from striate.data.scan import threads
 
     with counting("checking images", wanted=progress) as count:
-        return look(data, seed=seed, workers=max(threads(workers), 1), progress=count)
+        return look(
+            data,
+            seed=seed,
+            val_fraction=val_fraction,
+            workers=max(threads(workers), 1),
+            progress=count,
+        )
 
 
 def train(
@@ -103,10 +114,12 @@ def train(
     Interrupted: Ctrl-C; the run can be resumed.
     """
     from striate.training.distributed import group
+    from striate.training.ending import going_on
     from striate.training.options import Options
     from striate.training.plan import plan
     from striate.training.progress import Terminal
     from striate.training.result import TrainResult
+    from striate.training.signals import heard
 
     options = Options(
         # A path is a path, even where a folder is called like a known data set.
@@ -131,17 +144,17 @@ def train(
         checkpoint_minutes=checkpoint_minutes,
         progress=progress,
     )
-    with group() as processes:
+    with heard(), group() as processes:
         planned = plan(options, group=processes, watcher=Terminal() if progress else None)
-        state = planned.training.run()
-        if not processes.leads:
-            return None
-        try:
+        way_on = processes.resume_command(planned.run.path)
+        with (
+            planned.held or nullcontext(),
+            going_on(way_on, interrupted="after training, before the figures were written"),
+        ):
+            state = planned.training.run()
+            if not processes.leads:
+                return None
             evaluation = evaluate_own(planned.run, planned.data, workers=workers, progress=progress)
-        except KeyboardInterrupt as stop:
-            raise Interrupted(
-                f"in the final evaluation; go on with: {processes.resume_command(planned.run.path)}"
-            ) from stop
         timing = planned.run.timing
         assert state.best is not None
         return TrainResult(

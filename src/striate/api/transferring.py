@@ -62,6 +62,7 @@ def transfer(
     """
     from striate.measuring import finish_transfer
     from striate.training.progress import Terminal
+    from striate.training.signals import heard
     from striate.transferring.options import TransferOptions
     from striate.transferring.transfer import transfer as carry
 
@@ -87,8 +88,9 @@ def transfer(
         skip_bad=skip_bad,
         progress=progress,
     )
-    made = carry(options, Terminal() if progress else None)
-    return finish_transfer(made, export=export, workers=workers, progress=progress)
+    with heard():
+        made = carry(options, Terminal() if progress else None)
+        return finish_transfer(made, export=export, workers=workers, progress=progress)
 
 
 def cache(

@@ -174,9 +174,9 @@ class RunConfig:
         )
         return {"format": FORMAT, **_written(safe)}
 
-    def write(self, path: Path, *, then: str = "") -> None:
-        """Write `path` (TOML), whole or not at all; `then` as for `write_atomically`."""
-        write_atomically(path, tomli_w.dumps(self.to_dict()).encode(), then=then)
+    def write(self, path: Path) -> None:
+        """Write `path` (TOML), whole or not at all."""
+        write_atomically(path, tomli_w.dumps(self.to_dict()).encode())
 
     @classmethod
     def read(cls, path: Path) -> RunConfig:

@@ -24,6 +24,25 @@ TIMING = "timing.jsonl"
 EVALUATION = "evaluation.json"
 REPORT = "report.html"
 TRANSFER = "transfer.json"
+#: A few held-out images, so that an export can be proved wherever the run is.
+SAMPLES = "samples.safetensors"
+#: Which images it was made with, by their content.
+IMAGES = "images.safetensors"
+#: Every file that a run may hold, but for exports, which bear names of their own.
+FILES = (
+    CONFIG,
+    WEIGHTS,
+    STATE,
+    METRICS,
+    TIMING,
+    EVALUATION,
+    REPORT,
+    TRANSFER,
+    SAMPLES,
+    IMAGES,
+)
+#: The folder of TensorBoard's files, where they were asked for.
+BOARD = "tensorboard"
 
 
 class Run:

@@ -18,19 +18,22 @@ from striate.support.paths import mode_of, reason, shown
 FULL = "the disk is full"
 
 
-def write_atomically(
-    path: Path, content: bytes | Callable[[Path], None], *, then: str = ""
-) -> None:
+class WriteError(RunError):
+    """A file that cannot be written, for what lies outside the program.
+
+    Who writes it knows how to go on afterwards, and adds that to the remedy.
+    """
+
+
+def write_atomically(path: Path, content: bytes | Callable[[Path], None]) -> None:
     """Replace `path` by `content` so that a crash at any moment leaves the old file or the new.
 
     Args:
         path: the file to replace; its folder must exist.
         content: the bytes, or a function that writes them to the path that it is given.
-        then: how to go on once it can be written, which the caller alone knows: ``"go on with:
-            striate train RUN --resume"``. It ends the remedy of the error.
 
     Raises:
-        RunError: the disk is full or the folder cannot be written; the old file is left as it was.
+        WriteError: the disk is full or the folder cannot be written; the old file is as it was.
     """
     beside = part_of(path)
     try:
@@ -47,7 +50,7 @@ def write_atomically(
     except (OSError, RuntimeError) as error:
         # torch.save and safetensors turn a failed write into errors of their own kind, so what is
         # left on the disk decides whether this was a full disk.
-        raise _explain(path, error, then) from error
+        raise _explain(path, error) from error
     finally:
         # What cannot be removed was never made, and must not hide why.
         with suppress(OSError):
@@ -65,16 +68,14 @@ def _flush_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _explain(path: Path, error: OSError | RuntimeError, then: str) -> RunError:
-    go_on = f", then {then}" if then else ""
+def _explain(path: Path, error: OSError | RuntimeError) -> WriteError:
     text = str(error).lower()
     if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or any(
         sign in text
         for sign in ("no space left", "enforce fail", "file write failed", "os error 28")
     ):
-        return RunError(shown(path), FULL, f"free some space{go_on}")
-    remedy = f"make it writable{go_on}" if then else "make it writable, or choose another place"
-    return RunError(shown(path), f"cannot be written ({reason(error)})", remedy)
+        return WriteError(shown(path), FULL, "free some space")
+    return WriteError(shown(path), f"cannot be written ({reason(error)})", "make it writable")
 
 
 def part_of(path: Path) -> Path:
@@ -105,18 +106,17 @@ def make_folder(path: Path) -> None:
         (path / ".writable").unlink()
 
 
-def remove(path: Path, *, then: str = "") -> None:
-    """Remove the file at `path`, if there is one; `then` as for `write_atomically`.
+def remove(path: Path) -> None:
+    """Remove the file at `path`, if there is one.
 
     Raises:
-        RunError: it cannot be removed, or is a folder.
+        WriteError: it cannot be removed, or is a folder.
     """
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
-        go_on = f", then {then}" if then else ""
         why = "is a folder" if path.is_dir() else f"cannot be removed ({reason(error)})"
-        raise RunError(shown(path), why, f"move it away{go_on}") from error
+        raise WriteError(shown(path), why, "move it away") from error
 
 
 def sha256(data: bytes) -> str:

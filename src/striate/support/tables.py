@@ -210,11 +210,11 @@ def check_bounds(value: object, where: str, *, kind: type[StriateError] = Recipe
     For ``__post_init__``, so that values which come from no table are checked as well.
 
     Raises:
-        StriateError: of `kind`; it names the field within `where`.
+        StriateError: of `kind`; it names the field, within `where` if that is not empty.
     """
     for name, hint in get_type_hints(type(value), include_extras=True).items():
         if get_origin(hint) is Annotated:
-            converter = _Converter(kind, f"{where}: {name}")
+            converter = _Converter(kind, f"{where}: {name}" if where else name)
             converter._bounded(getattr(value, name), list(get_args(hint)[1:]))
 
 

@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 
 from striate.errors import RunError
-from striate.runs import run as names
 from striate.support.files import write_atomically
 
 FORMAT = 1
@@ -62,21 +61,6 @@ class State:
     optimiser: dict[str, Any] = field(default_factory=dict)
     schedule: dict[str, Any] = field(default_factory=dict)
     averaging: dict[str, Any] = field(default_factory=dict)
-
-
-def clear(folder: Path, *, fresh: bool) -> None:
-    """Remove what killed writers left in `folder` and, for a `fresh` run, an earlier run's files.
-
-    Parameters
-    ----------
-    fresh: whether the run begins at its first step: what it would go on from is not its own.
-    """
-    left = list(folder.glob(".*.part"))
-    if fresh:
-        own = (names.STATE, names.WEIGHTS, names.METRICS, names.TIMING)
-        left += [folder / name for name in own]
-    for path in left:
-        path.unlink(missing_ok=True)
 
 
 def save(path: Path, state: State) -> None:

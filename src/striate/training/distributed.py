@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
+
+from striate.errors import StriateError
 
 T = TypeVar("T")
 
@@ -72,6 +74,27 @@ class Group:
         box = [value]
         dist.broadcast_object_list(box, src=0, device=torch.device("cpu"))
         return box[0]
+
+    def lead(self, work: Callable[[], T]) -> T:
+        """What `work` gives, which the leader does for all; an error of it is everybody's.
+
+        Raises:
+            StriateError: `work` failed in the leader.
+        """
+        if self.world == 1:
+            return work()
+        found: T | None = None
+        failed: StriateError | None = None
+        try:
+            found = work() if self.leads else None
+        except StriateError as error:
+            failed = error
+        said = self.share(None if failed is None else (failed.what, failed.why, failed.remedy))
+        if failed is not None:
+            raise failed
+        if said is not None:
+            raise StriateError(*said)
+        return self.share(cast("T", found))
 
     def wait(self) -> None:
         """Until every process has come this far."""

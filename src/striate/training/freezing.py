@@ -42,9 +42,7 @@ class Freezing:
     decay: float | None = None
 
     @classmethod
-    def of(
-        cls, network: Transferred, shape: tuple[int, ...], transfer: TransferOrigin
-    ) -> Freezing:
+    def of(cls, network: Transferred, shape: tuple[int, ...], transfer: TransferOrigin) -> Freezing:
         """What `transfer` says of `network`, whose images are `shape` (C, H, W)."""
         return cls(
             stages=stages_of(network, shape),

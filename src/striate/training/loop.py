@@ -65,7 +65,8 @@ class Training:
         )
         self.health = Health(self.network)
         self.state = State(identity=setup.identity)
-        self.resumed = False
+        self.kept: tuple[int, int] | None = None
+        """The epochs, and the steps after them, of the last checkpoint."""
         self.wrapped = setup.group.wrap(self.network)
 
     @property
@@ -87,8 +88,6 @@ class Training:
 
     def _run(self) -> State:
         state, watcher, group = self.state, self.setup.watcher, self.setup.group
-        if group.leads:
-            checkpoint.clear(self.setup.path, fresh=not self.resumed)
         if self.setup.board is not None:
             self.setup.board.begin(state.history, state.timing)
         done = state.epoch * self.steps + state.step
@@ -100,15 +99,24 @@ class Training:
                         raise self._interrupted()
                     self._train_epoch(stop)
                     self._finish_epoch()
+                if group.highest(STOP if stop.received else NOTHING):
+                    raise self._interrupted()
+        except KeyboardInterrupt as again:
+            raise self._interrupted(at_once=True) from again
         finally:
             watcher.end()
         return state
 
-    def _interrupted(self) -> Interrupted:
-        return Interrupted(
-            f"after {self.state.epoch} epochs and {self.state.step} steps; go on with: "
-            f"{self.setup.group.resume_command(self.setup.path)}"
-        )
+    def _interrupted(self, *, at_once: bool = False) -> Interrupted:
+        """What to say of a run that was stopped after a checkpoint, or at once."""
+        way_on = f"go on with: {self.setup.group.resume_command(self.setup.path)}"
+        if at_once and self.kept is None:
+            return Interrupted(f"before there was a checkpoint: it begins anew, {way_on}")
+        epochs, steps = (self.kept if at_once else None) or (self.state.epoch, self.state.step)
+        done = f"after {epochs} epochs and {steps} steps"
+        if at_once:
+            return Interrupted(f"at once; the last checkpoint was made {done}; {way_on}")
+        return Interrupted(f"{done}; {way_on}")
 
     def _diverged(self, where: str, why: str, remedy: str = "lower the rate") -> TrainingError:
         return TrainingError(
@@ -329,6 +337,7 @@ class Training:
             checkpoint.save(self.setup.path / names.STATE, state)
         state.sums = mine
         self.setup.group.wait()
+        self.kept = state.epoch, state.step
 
     def _write_results(self, *, better: bool) -> None:
         """The files that others read. All of them can be made again from the checkpoint."""
@@ -349,14 +358,12 @@ class Training:
         A network that has learned something may be at its best as it is, and a run that is killed
         before its first checkpoint has to go on from there.
         """
-        checkpoint.clear(self.setup.path, fresh=True)
         found = self.validate()
         self._record({"epoch": 0, "step": 0, "validation": found, "health": {}})
         self.schedule.observe(found["top1"])
         self._judge(found)
         self._save_checkpoint()
         self._write_results(better=True)
-        self.resumed = True
         self.setup.watcher.note(
             f"the fitted head alone: {100 * found['top1']:.2f} % of the validation images; where "
             "training does no better, that is kept"
@@ -379,7 +386,7 @@ class Training:
         if state.sums is not None:
             # The sums were everybody's; the leader carries them on and the others start from zero.
             state.sums = state.sums.to(self.setup.device) * (1.0 if group.leads else 0.0)
-        self.state, self.resumed = state, True
+        self.state, self.kept = state, (state.epoch, state.step)
         if group.leads and state.best is not None:
             self._restore_results(state.best)
         group.wait()

@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
+from itertools import chain, count
 from pathlib import Path
 
 from torch import nn
@@ -17,17 +18,19 @@ from striate.data.preprocessing import Preprocessing
 from striate.data.scan import threads
 from striate.data.sources import Data
 from striate.data.statistics import Statistics, channel_statistics
-from striate.errors import RunError, StriateError
+from striate.errors import DataError, Interrupted, RunError, StriateError
 from striate.runs import run as names
+from striate.runs.claim import Held, claim, claim_first
 from striate.runs.config import DataOrigin, RunConfig
-from striate.runs.run import Run, is_run_folder
+from striate.runs.images import keep_images
+from striate.runs.run import Run
 from striate.support import settings
-from striate.support.files import make_folder
-from striate.training import checkpoint
+from striate.support.paths import is_folder, resolved, shown
 from striate.training.assemble import make_training, open_board, open_images_of
 from striate.training.distributed import Group
+from striate.training.holding import Holding
 from striate.training.loop import Training
-from striate.training.options import Options, Place
+from striate.training.options import Options, Place, check
 from striate.training.precision import (
     choose_device,
     choose_precision,
@@ -51,40 +54,55 @@ class Planned:
     run: Run
     training: Training
     data: Data
+    held: Held | None
+    """The run's folder, to be let go of when all is written; the leader alone has it."""
 
 
 def plan(options: Options, *, group: Group, watcher: Watcher | None = None) -> Planned:
     """Decide everything about the training that `options` ask for, and write ``run.toml``.
 
+    The run's folder is claimed before the images are looked at, which takes minutes; where nothing
+    comes of it, it is given up again.
+
     Raises
     ------
-    StriateError: something in the options, the data or the run directory is at fault. Nothing has
-        been written to an existing run.
+    StriateError: something in the options, the data or the run directory is at fault, or another
+        process is writing into that. Nothing has been written to an existing run.
+    Interrupted: Ctrl-C; it says what there is now.
     """
+    check(options)
+    target = resumed_run(options)
+    holding = Holding(group)
+    try:
+        with holding:
+            if target is None:
+                run, training, data = _plan_new(options, group, watcher, holding)
+            else:
+                run, training, data = plan_resumed(target, options, group, watcher, holding)
+            return Planned(run=run, training=training, data=data, held=holding.handed_on())
+    except KeyboardInterrupt as stop:
+        begun = target or holding.begun
+        if begun is None:
+            raise Interrupted("before the run was begun: nothing of it was kept") from stop
+        way_on = group.resume_command(begun)
+        raise Interrupted(f"before the next step; go on with: {way_on}") from stop
+
+
+def _plan_new(
+    options: Options, group: Group, watcher: Watcher | None, holding: Holding
+) -> tuple[Run, Training, Data]:
     device = choose_device(options.device or "auto")
     place = Place(device=device, group=group, watcher=watcher)
-    target = resumed_run(options)
-    if target is None:
-        return _plan_new(options, place)
-    run, training, data = plan_resumed(target, options, place)
-    return Planned(run=run, training=training, data=data)
-
-
-def _plan_new(options: Options, place: Place) -> Planned:
-    group, device = place.group, place.device
     if options.data is None or options.net is None:
         raise StriateError("train", "needs DATA and --net", "e.g. striate train digits --net lenet")
     known = entry(options.net)
-    out = group.share(choose_out(options.data, options.out, options.net) if group.leads else Path())
     seed = options.seed or 0
-    if not 0 <= seed < 2**63:
-        raise StriateError(f"--seed {seed}", "must lie between 0 and 2^63 - 1", "")
-    if not 0 < options.val_fraction < 1:
-        raise StriateError(
-            f"--val-fraction {options.val_fraction}", "must lie between 0 and 1", "e.g. 0.2"
-        )
+    variant = canonical(known.name, dict(options.variant))
+    source, asked = options.data, options.out
+    resumed = "resume it, or choose another folder"
+    out = holding.take(lambda: claim_out(source, asked, known.name, otherwise=resumed))
     # Before the images, which take minutes to read: what is wrong with a file is known at once.
-    weights, variant = None, canonical(known.name, dict(options.variant))
+    weights = None
     if options.weights is not None:
         weights = find_weights(options.weights, known.name, place, variant)
     data = open_images_of(options.data, seed=seed, options=options, place=place)
@@ -128,11 +146,11 @@ def _plan_new(options: Options, place: Place) -> Planned:
     run = Run(out, config)
     training = make_training(run, network, data, recipe, options=options, place=place)
     if group.leads:
-        make_folder(out)
-        checkpoint.clear(out, fresh=True)
+        keep_images(out, data)
         config.write(out / names.CONFIG)
+    holding.run_begun()
     open_board(training, run, options)
-    return Planned(run=run, training=training, data=data)
+    return run, training, data
 
 
 def _choose_recipe(
@@ -161,31 +179,29 @@ def has_batch_norm(network: nn.Module) -> bool:
     return any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in network.modules())
 
 
-def choose_out(data: str, wanted: Path | None, network: str) -> Path:
-    """The folder for a new run: never one that holds a run already, nor one among the images.
+def claim_out(data: str, wanted: Path | None, network: str, *, otherwise: str) -> Held:
+    """Claim the folder for a new run: an empty or a new one, and none among the images.
 
-    Where none is `wanted` it is called after `network` and `data`.
+    Where none is `wanted` it is called after `network` and `data`; `otherwise` as for `claim`.
     """
-    out = _free_name(data, network) if wanted is None else wanted.expanduser().resolve()
-    images = Path(data).expanduser().resolve()
-    if images.is_dir() and out.is_relative_to(images):
-        raise RunError(
-            str(out), "lies in the folder of the images", "choose another --out, outside it"
-        )
-    if is_run_folder(out):
-        raise RunError(
-            str(out), "holds a run already", "go on with --resume, or choose another --out"
-        )
-    return out
+    images = resolved(data, kind=DataError)
+    if wanted is not None:
+        out = resolved(wanted, kind=RunError)
+        _refuse_among_images(out, images)
+        return claim(out, otherwise=otherwise)
+    stem = re.sub(r"[^\w.-]+", "-", images.name).strip("-") or "data"
+    # A legal name with something before and behind it would exceed what a name may have.
+    base = Path("runs").resolve() / f"{network}-{stem[:100]}"
+    _refuse_among_images(base, images)
+    numbered = (base.with_name(f"{base.name}-{number}") for number in count(2))
+    return claim_first(chain([base], numbered))
 
 
-def _free_name(data: str, network: str) -> Path:
-    stem = re.sub(r"[^\w.-]+", "-", Path(data).resolve().name).strip("-") or "data"
-    base = Path("runs").resolve() / f"{network}-{stem}"
-    out, number = base, 2
-    while out.exists():
-        out, number = base.with_name(f"{base.name}-{number}"), number + 1
-    return out
+def _refuse_among_images(out: Path, images: Path) -> None:
+    if is_folder(images, kind=DataError) and out.is_relative_to(images):
+        raise RunError(
+            shown(out), "lies in the folder of the images", "choose a folder outside it for the run"
+        )
 
 
 def _check_batch(recipe: Recipe, data: Data, network: nn.Module, group: Group) -> None:
@@ -194,11 +210,11 @@ def _check_batch(recipe: Recipe, data: Data, network: nn.Module, group: Group) -
         raise StriateError(
             f"a batch of {share} a process",
             "cannot train a network with batch norm, which needs two images to compare",
-            "raise --batch-size, or add images",
+            "take larger batches, or add images",
         )
     if recipe.batch_size < group.world:
         raise StriateError(
-            f"--batch-size {recipe.batch_size}",
+            f"a batch of {recipe.batch_size}",
             f"cannot be shared by {group.world} processes",
             f"use at least {group.world}",
         )

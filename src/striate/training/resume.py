@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from striate.data.manifest import Manifest
 from striate.data.sources import Data
-from striate.errors import RunError, StriateError
+from striate.errors import DataError, RunError, StriateError
 from striate.runs import run as names
+from striate.runs.claim import hold
 from striate.runs.config import RunConfig
+from striate.runs.images import images_of, keep_images
 from striate.runs.networks import make_network
 from striate.runs.run import Run, is_run_folder
 from striate.support import settings
+from striate.support.paths import exists, resolved, shown
+from striate.support.text import printable
 from striate.training.assemble import make_training, open_board, open_images_of
+from striate.training.distributed import Group
+from striate.training.holding import Holding
 from striate.training.loop import Training
 from striate.training.options import Options, Place
+from striate.training.precision import choose_device
 from striate.training.pretrained import resolved_source, start_again
+from striate.training.progress import Watcher
 from striate.training.recipe import Recipe, load_recipe
 from striate.zoo.catalogue import entry
 from striate.zoo.create import canonical
@@ -28,72 +40,61 @@ def resumed_run(options: Options) -> Path | None:
     if not options.resume:
         return None
     for given in (options.out, options.data):
-        if given is not None and is_run_folder(Path(given).expanduser()):
-            return Path(given)
+        if given is not None and is_run_folder(resolved(given, kind=RunError)):
+            return resolved(given, kind=RunError)
     if options.out is not None and options.data is not None and options.net is not None:
         # Nothing to go on from yet: the same command starts a run and, when repeated, resumes it.
         return None
     given = options.out or options.data
     if given is None:
-        raise StriateError("--resume", "needs a run", "e.g. striate train RUN --resume")
-    Run.open(given)
-    return Path(given)
+        raise StriateError("resume", "needs a run", "e.g. striate train RUN --resume")
+    return Run.open(given).path
 
 
-def plan_resumed(path: Path, options: Options, place: Place) -> tuple[Run, Training, Data]:
+def plan_resumed(
+    path: Path, options: Options, group: Group, watcher: Watcher | None, holding: Holding
+) -> tuple[Run, Training, Data]:
     """The training of the run at `path`, at its last checkpoint.
 
     Raises
     ------
-    StriateError: the run is damaged, its images have changed, or a flag says otherwise than it.
+    StriateError: the run is damaged or another process is writing into it, its images have changed,
+        or an option says otherwise than it.
     """
-    group = place.group
     run = Run.open(path)
     config = run.config
+    place = Place(device=_device(run, options), group=group, watcher=watcher)
     if config.transfer is not None and config.transfer.freeze == "all":
         raise RunError(
             str(run.path),
             "was transferred with its backbone frozen: nothing in it is left to train",
-            "transfer anew with --freeze none, or a number of stages",
+            "transfer anew and freeze none, or a number of stages",
         )
     if not config.recipe:
         raise RunError(
             str(run.path),
             "was never trained: it was made of weights as they are",
-            "train with --weights in another --out",
+            "train a new run, which can start from the same weights",
         )
     recipe = Recipe.from_dict(config.recipe, f"{run.path / names.CONFIG} [recipe]")
-    _refuse_changes(options, run, recipe, place)
+    _refuse_changes(options, run, recipe)
     if group.world != config.world:
         raise RunError(
             str(run.path),
             f"was trained by {config.world} processes, not {group.world}",
             f"go on with torchrun --nproc-per-node {config.world}",
         )
-    given = options.data
-    moved = given is not None and Path(given).expanduser().resolve() != run.path
-    data = open_images_of(
-        given if moved and given is not None else config.data.origin,
-        seed=config.seed,
-        options=replace(
-            options,
-            val_fraction=config.data.val_fraction,
-            skip_bad=options.skip_bad or config.data.skipped > 0,
-        ),
-        place=place,
-    )
-    if data.fingerprint != config.data.fingerprint:
-        raise RunError(
-            str(run.path),
-            f"was trained on other images than those now in {data.origin}",
-            "restore them, or train anew",
-        )
+    holding.take(lambda: hold(run.path, otherwise="wait until it has ended"))
+    manifest = images_of(run)
+    given = None if options.data in (None, config.data.origin) else options.data
+    moved = given is not None and resolved(given, kind=DataError) != run.path
+    data = _images(run, given if moved else None, options, place, manifest)
     begun = (run.path / names.STATE).exists() or (run.path / names.WEIGHTS).exists()
     if not begun and config.transfer:
         raise RunError(
             str(run.path),
             f"has lost {names.STATE} and {names.WEIGHTS}: nothing else holds its fitted head",
-            "restore them from a copy, or transfer anew in another --out",
+            "restore them from a copy, or transfer anew",
         )
     with settings.seeded(config.seed):
         network = make_network(config, allow_code=run.allow_code)
@@ -106,27 +107,82 @@ def plan_resumed(path: Path, options: Options, place: Place) -> tuple[Run, Train
         # The images have moved: what comes after training must find them too.
         run = Run(run.path, replace(config, data=replace(config.data, origin=data.origin)))
         run.config.write(run.path / names.CONFIG)
+    if manifest is None and group.leads:
+        keep_images(run.path, replace(data, fingerprint=config.data.fingerprint))
     open_board(training, run, options)
     return run, training, data
 
 
-def _refuse_changes(options: Options, run: Run, recipe: Recipe, place: Place) -> None:
-    """A run goes on as it began: a flag that says otherwise is a mistake."""
+def _device(run: Run, options: Options) -> torch.device:
+    """The kind of device that the run was trained on until now, whatever else is here."""
+    kept = run.config.device
+    if options.device not in (None, "auto"):
+        asked = choose_device(str(options.device))
+        if asked.type != kept:
+            raise _changed("device", options.device, kept)
+        return asked
+    try:
+        return choose_device(kept)
+    except StriateError as error:
+        raise RunError(
+            shown(run.path),
+            f"was trained on the device {kept}, which {error.why}",
+            "go on where there is one, or train anew",
+        ) from error
+
+
+def _images(
+    run: Run, moved: str | None, options: Options, place: Place, manifest: Manifest | None
+) -> Data:
+    """The images that `run` was made with, where they are now."""
     config = run.config
-    out = None if options.out is None else options.out.expanduser().resolve()
+    origin = config.data.origin
+    wanted = replace(
+        options,
+        val_fraction=config.data.val_fraction,
+        skip_bad=options.skip_bad or config.data.skipped > 0,
+    )
+    if moved is None and os.sep in origin and not exists(Path(origin), kind=DataError):
+        raise RunError(
+            shown(run.path),
+            f"was trained on images that are not in {printable(origin)} any more",
+            "move them back, or say where they are now: striate train FOLDER --resume --out RUN",
+        )
+    data = open_images_of(
+        moved or origin, seed=config.seed, options=wanted, place=place, manifest=manifest
+    )
+    if not data.is_of(config.data.fingerprint):
+        raise RunError(
+            shown(run.path),
+            f"was trained on other images than those now in {printable(data.origin)}",
+            "restore them, say where the old ones are (striate train FOLDER --resume --out RUN), "
+            "or train anew",
+        )
+    return data
+
+
+def _changed(name: str, given: Any, kept: Any) -> RunError:
+    return RunError(
+        f"{name} {given}", f"the run to go on with has {kept}", "leave it out, or train a new run"
+    )
+
+
+def _refuse_changes(options: Options, run: Run, recipe: Recipe) -> None:
+    """A run goes on as it began: an option that says otherwise is a mistake."""
+    config = run.config
+    out = None if options.out is None else resolved(options.out, kind=RunError)
     settled: Mapping[str, tuple[Any, Any]] = {
         "net": (options.net, config.network),
         "epochs": (options.epochs, recipe.epochs),
         "size": (options.size, config.preprocessing.height),
-        "batch-size": (options.batch_size, recipe.batch_size),
+        "batch_size": (options.batch_size, recipe.batch_size),
         "seed": (options.seed, config.seed),
         "precision": (
             None if options.precision == "auto" else options.precision,
             config.precision,
         ),
-        "device": (place.device.type, config.device),
         "recipe": (options.recipe and _recipe_name(options.recipe, config), recipe.name),
-        "auxiliary-weights": (options.auxiliary_weights, recipe.loss.auxiliary_weights),
+        "auxiliary_weights": (options.auxiliary_weights, recipe.loss.auxiliary_weights),
         "variant": (
             canonical(config.network, dict(options.variant)) if options.variant else None,
             dict(config.variant),
@@ -137,13 +193,9 @@ def _refuse_changes(options: Options, run: Run, recipe: Recipe, place: Place) ->
         ),
         "out": (out, run.path),
     }
-    for flag, (given, kept) in settled.items():
+    for name, (given, kept) in settled.items():
         if given is not None and given != kept:
-            raise RunError(
-                f"--{flag} {given}",
-                f"the run to go on with has {kept}",
-                "leave the flag out, or train anew in another --out",
-            )
+            raise _changed(name, given, kept)
 
 
 def _recipe_name(asked: str, config: RunConfig) -> str:

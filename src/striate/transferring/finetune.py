@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 from torch import nn
@@ -130,11 +131,23 @@ def decay_of(fitted: FittedHead, rows: int, rate: float) -> float | None:
     return min(halved / (fitted.chosen.strength * rows), _MOST_DECAYED / rate)
 
 
-def train_on(run: Run, network: Transferred, data: Data, *, options: Options, place: Place) -> None:
-    """Train what is not frozen, from the fitted head; the run can be resumed like any other."""
+def train_on(
+    run: Run,
+    network: Transferred,
+    data: Data,
+    *,
+    options: Options,
+    place: Place,
+    begun: Callable[[], None],
+) -> None:
+    """Train what is not frozen, from the fitted head; the run can be resumed like any other.
+
+    `begun` is called once there is a run.
+    """
     recipe = Recipe.from_dict(run.config.recipe, "fine_tuning.toml")
     training = make_training(run, network, data, recipe, options=options, place=place)
     # There is no run before there are weights to go on from: those of the head are nowhere else.
     training.start_from_here()
     run.config.write(run.path / names.CONFIG)
+    begun()
     training.run()

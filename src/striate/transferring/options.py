@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from striate.data.sources import Data
+from striate.runs.claim import Held
 from striate.runs.run import Run
 from striate.transferring.heads import FittedHead, Penalty
 
@@ -67,3 +68,5 @@ class Transfer:
     timing: Timing
     probabilities: NDArray[np.float32] | None
     """Of the held-out images, from their features; None where the backbone was trained on."""
+    held: Held | None = None
+    """The run's folder, to be let go of when all is written."""

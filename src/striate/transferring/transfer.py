@@ -20,19 +20,20 @@ from numpy.typing import NDArray
 from striate.data.images import ImageSet
 from striate.data.scan import threads
 from striate.data.sources import Data
-from striate.errors import Interrupted, RunError, StriateError
+from striate.errors import DataError, Interrupted, StriateError
 from striate.runs import run as names
 from striate.runs.config import RunConfig, TransferOrigin
-from striate.runs.run import Run, is_run_folder
+from striate.runs.images import keep_images
+from striate.runs.run import Run
 from striate.runs.weights import write_weights
 from striate.support import settings
-from striate.support.files import FULL, make_folder, write_atomically
+from striate.support.files import WriteError, write_atomically
 from striate.support.progress import counting
-from striate.training import checkpoint
 from striate.training.assemble import open_images_of
 from striate.training.distributed import Group
+from striate.training.holding import Holding
 from striate.training.options import Options, Place
-from striate.training.plan import choose_out, origin_of, versions
+from striate.training.plan import claim_out, origin_of, versions
 from striate.training.precision import choose_device, choose_precision, processor_threads
 from striate.training.progress import Silent, Watcher
 from striate.transferring.backbone import Backbone, open_backbone
@@ -63,20 +64,28 @@ def transfer(options: TransferOptions, watcher: Watcher | None = None) -> Transf
     Raises
     ------
     StriateError: options, images, backbone or weights are at fault, and nothing has been written;
-        or the disk is full.
+        another process is writing into the run's folder; or the disk is full.
     Interrupted: Ctrl-C. The features computed so far are kept; what was trained on, too.
     """
     work = _Work(options, watcher or Silent())
     try:
-        with settings.threads(processor_threads(1)), settings.seeded(options.seed):
+        with (
+            work.holding,
+            settings.threads(processor_threads(1)),
+            settings.seeded(options.seed),
+        ):
             return work.carry_over()
     except KeyboardInterrupt as stop:
-        raise Interrupted(work.way_on()) from stop
-    except RunError as error:
-        if error.why != FULL or work.begun:
+        reached = "after" if work.holding.begun else "before"
+        raise Interrupted(f"{reached} the run was written; {work.way_on()}") from stop
+    except WriteError as error:
+        remedy = f"{error.remedy}, then {work.way_on()}"
+        raise WriteError(error.what, error.why, remedy) from error
+    except DataError as error:
+        if not work.looked_at:  # nothing was lost, and the error says what to do
             raise
-        remedy = "free some space, then run the same command again; the features are kept"
-        raise RunError(error.what, FULL, remedy) from error
+        remedy = f"{error.remedy or 'restore it'}, then {work.way_on()}"
+        raise DataError(error.what, error.why, remedy) from error
 
 
 class _Work:
@@ -84,9 +93,11 @@ class _Work:
 
     def __init__(self, options: TransferOptions, watcher: Watcher) -> None:
         self.options, self.watcher = options, watcher
-        self.out: Path | None = None
+        self.looked_at = False
+        """Whether the images have been looked at, and were in order then."""
         self._refuse()
         self.place = Place(device=choose_device("auto"), group=Group(), watcher=watcher)
+        self.holding = Holding(self.place.group)
         self.training_options = Options(
             val_fraction=options.val_fraction,
             skip_bad=options.skip_bad,
@@ -113,27 +124,21 @@ class _Work:
                 )
         refuse_meaningless(options)
 
-    @property
-    def begun(self) -> bool:
-        """Whether there is a run that could be gone on with."""
-        return self.out is not None and is_run_folder(self.out)
-
     def way_on(self) -> str:
-        """What to do after Ctrl-C at this moment."""
-        if not self.begun:
-            return (
-                "before the run was written; run the same command again, it goes on from the "
-                "features that were computed"
-            )
+        """What to do after it was cut short at this moment."""
+        run = self.holding.begun
+        if run is None:
+            return "run the same command again, which finds the features that were computed"
         if self.options.freeze == "all":
-            return f"the run is whole: striate evaluate {shlex.quote(str(self.out))}"
-        assert self.out is not None
-        return f"go on with: {self.place.group.resume_command(self.out)}"
+            return f"measure it: striate evaluate {shlex.quote(str(run))}"
+        return f"go on with: {self.place.group.resume_command(run)}"
 
     def carry_over(self) -> Transfer:
         options = self.options
         label = re.sub(r"[^\w.-]+", "-", Path(str(options.backbone)).name.rpartition(":")[2])
-        out = self.out = choose_out(options.data, options.out, label)
+        out = self.holding.take(
+            lambda: claim_out(options.data, options.out, label, otherwise="choose another folder")
+        )
         backbone = open_backbone(options.backbone, options.weights)
         if backbone.note:
             self.watcher.note(backbone.note)
@@ -147,10 +152,10 @@ class _Work:
             place=self.place,
             known=known,
         )
+        self.looked_at = True
         self._note_single(data)
         given = (options.head, options.penalty, data.train.labels, data.classes)
         check_head(*given, views=options.views)
-        make_folder(out)
         keep_seen(kept, options.data, data, known)
         held = data.val if data.test is None else data.test
         timing, of_train, of_held = self._features(backbone, data.train, held)
@@ -174,8 +179,8 @@ class _Work:
         run = Run(out, self._config(backbone, fitted, data, timing))
         if options.curve:
             story["curve"] = self._curve(run, network, len(stages), data, (of_train, of_held))
-        checkpoint.clear(out, fresh=True)
         write_atomically(out / names.TRANSFER, json.dumps(story, indent=1).encode())
+        keep_images(out, data)
         probabilities: NDArray[np.float32] | None = None
         if options.freeze == "all":
             with torch.inference_mode():
@@ -184,9 +189,24 @@ class _Work:
             identity = run.config.identity
             write_weights(out / names.WEIGHTS, network.state_dict(), identity=identity, epoch=0)
             run.config.write(out / names.CONFIG)
+            self.holding.run_begun()
         else:
-            train_on(run, network, data, options=self.training_options, place=self.place)
-        return Transfer(run=run, data=data, head=fitted, timing=timing, probabilities=probabilities)
+            train_on(
+                run,
+                network,
+                data,
+                options=self.training_options,
+                place=self.place,
+                begun=self.holding.run_begun,
+            )
+        return Transfer(
+            run=run,
+            data=data,
+            head=fitted,
+            timing=timing,
+            probabilities=probabilities,
+            held=self.holding.handed_on(),
+        )
 
     def _note_single(self, data: Data) -> None:
         counts = data.train.counts

@@ -1,0 +1,309 @@
+"""A run's folder: claimed by making it, locked while it is written, never made over other files.
+
+Two small files of ours lie in it. `LOCK` is what is locked, as the operating system does it
+(``flock``, on Windows ``LockFileEx``): such a lock ends with its process, also by ``kill -9``. A
+file system that knows no locks gets a file in their place, which names its process and is set
+aside once that has ended. `ABOUT` says which process is writing, and whether the folder has ever
+held a ``run.toml``: as long as it has not, all in it that bears a name of ours is ours, left by a
+process that was killed before the run began, and may be written over.
+
+Of several processes that train together, the leader holds the folder for all.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import shlex
+import socket
+import stat
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
+
+from striate.errors import RunError
+from striate.runs import run as names
+from striate.support.files import WriteError, remove, write_atomically
+from striate.support.paths import is_folder, mode_of, read_file, reason, shown
+from striate.support.text import printable
+
+LOCK = ".striate.lock"
+#: What stands for `LOCK` where the file system knows no locks.
+SOFT_LOCK = ".striate.held"
+ABOUT = ".striate.json"
+
+_OURS = frozenset((*names.FILES, LOCK, SOFT_LOCK, ABOUT))
+#: What `write_atomically` leaves when it is killed, now and in earlier versions (by process).
+_PART = re.compile(r"\.(?P<name>.+)\.([0-9a-f]{16}|[0-9]+)\.part")
+#: How file systems say that they know no locks.
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
+
+
+class Held:
+    """A run's folder that this process, and no other, may write into.
+
+    As a context it lets go of the folder at its end, however that comes.
+
+    Attributes:
+        path: the folder.
+    """
+
+    def __init__(self, path: Path, lock: BaseFileLock, *, made: list[Path], begun: bool) -> None:
+        self.path = path
+        self._lock = lock
+        self._made = made
+        self._begun = begun
+
+    def begun(self) -> None:
+        """Say that the folder holds a run from now on: its ``run.toml`` has been written."""
+        self._begun = True
+        _write_about(self.path, begun=True)
+
+    def release(self) -> None:
+        """Let others write; a folder in which no run was begun is left as it was found."""
+        if not self._lock.is_locked:
+            return
+        # What fails here must not hide why the folder is let go of.
+        with suppress(RunError, OSError):
+            if self._begun or (self.path / names.CONFIG).exists():
+                _write_about(self.path, begun=True, writing=False)
+            else:
+                _clear(self.path, fresh=True)
+                for name in (ABOUT, LOCK):
+                    (self.path / name).unlink(missing_ok=True)
+        self._lock.release()
+        for folder in () if self._begun else reversed(self._made):
+            with suppress(OSError):  # somebody else has put something there
+                folder.rmdir()
+
+    def __enter__(self) -> Held:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.release()
+
+
+def claim(path: Path, *, otherwise: str = "choose another folder") -> Held:
+    """Take `path`, a new or an empty folder, for a run that is about to be made.
+
+    Args:
+        path: resolved; made with its parents where it does not exist.
+        otherwise: what to do where it holds a run already.
+
+    Raises:
+        RunError: it holds a run or other files, another process has claimed it, or it cannot be
+            made or written. Nothing in it was changed.
+    """
+    made = _make(path)
+    try:
+        _refuse_occupied(path, otherwise)
+        lock = _locked(path, "wait until it has ended, or choose another folder")
+        try:
+            # Again, now that nobody else of ours can come between.
+            _refuse_occupied(path, otherwise)
+            _write_about(path, begun=False)
+            _clear(path, fresh=True)
+        except BaseException:
+            lock.release()
+            raise
+    except BaseException:
+        for folder in reversed(made):
+            with suppress(OSError):
+                folder.rmdir()
+        raise
+    return Held(path, lock, made=made, begun=False)
+
+
+def claim_first(paths: Iterable[Path]) -> Held:
+    """Claim the first of `paths` that is free, of names that nobody asked for.
+
+    Raises:
+        RunError: as `claim`, where that is so for other reasons than that one is taken.
+    """
+    for path in paths:
+        try:
+            return claim(path)
+        except _TakenError:
+            continue
+    raise AssertionError("there is always another name")
+
+
+def hold(path: Path, *, otherwise: str = "wait until it has ended") -> Held:
+    """Take the run in `path` in order to write into it.
+
+    Args:
+        path: a run's folder.
+        otherwise: what to do where another process is writing into it.
+
+    Raises:
+        WriteError: the folder cannot be written.
+        RunError: another process is writing into it, or something that is no file lies where the
+            run keeps one.
+    """
+    lock = _locked(path, otherwise)
+    try:
+        _refuse_misplaced(path)
+        _write_about(path, begun=True)
+        _clear(path, fresh=False)
+    except BaseException:
+        lock.release()
+        raise
+    return Held(path, lock, made=[], begun=True)
+
+
+class _TakenError(RunError):
+    """A folder that is somebody's already."""
+
+
+def _make(path: Path) -> list[Path]:
+    """Make `path` and its parents; those that were made, outermost first."""
+    mode = mode_of(path, kind=RunError)
+    if mode is not None and not stat.S_ISDIR(mode):
+        raise _TakenError(shown(path), "is a file, not a folder", "choose another name")
+    missing = []
+    for folder in (path, *path.parents):
+        if mode_of(folder, kind=RunError) is not None:
+            break
+        missing.append(folder)
+    made: list[Path] = []
+    for folder in reversed(missing):
+        try:
+            folder.mkdir()
+            made.append(folder)
+        except OSError as error:
+            if isinstance(error, FileExistsError) and folder.is_dir():
+                continue  # another process was quicker
+            for each in reversed(made):
+                with suppress(OSError):
+                    each.rmdir()
+            why = f"the folder cannot be made ({reason(error)})"
+            raise RunError(shown(path), why, "choose another place") from error
+    return made
+
+
+def _refuse_occupied(path: Path, otherwise: str) -> None:
+    """Raise `RunError` where `path` holds anything but what we left before a run began."""
+    found = sorted(_entries(path))
+    if names.CONFIG in found:
+        if LOCK in found or SOFT_LOCK in found:
+            _locked(path, "wait until it has ended, or choose another folder").release()
+        raise _TakenError(shown(path), "holds a run already", otherwise)
+    about = _about(path)
+    if about is not None and about.get("begun"):
+        raise _TakenError(
+            shown(path),
+            f"held a run that has lost its {names.CONFIG}",
+            "restore that from a copy, or choose another folder",
+        )
+    foreign = [
+        name
+        for name in found
+        if not (name in (LOCK, SOFT_LOCK, ABOUT) or (about is not None and is_ours(name)))
+    ]
+    # Something of another's that is called like ours.
+    foreign += [ABOUT] if about is None and ABOUT in found else []
+    if foreign:
+        raise _TakenError(
+            shown(path),
+            f"is not empty, and what is in it is not a run's ({printable(foreign[0])}, …)",
+            "choose a new or an empty folder",
+        )
+
+
+def is_ours(name: str) -> bool:
+    """Whether a file that is called `name`, in a run's folder, is one that we write there."""
+    part = _PART.fullmatch(name)
+    return name in _OURS or (part is not None and part["name"] in _OURS)
+
+
+def _entries(path: Path) -> list[str]:
+    try:
+        return os.listdir(path)  # noqa: PTH208 - names are all that is asked
+    except OSError as error:
+        why = f"cannot be looked into ({reason(error)})"
+        raise RunError(shown(path), why, "choose another folder") from error
+
+
+def _refuse_misplaced(path: Path) -> None:
+    """Raise `RunError` where a run's file could not be written, before hours are spent on it."""
+    for name in names.FILES:
+        mode = mode_of(path / name, kind=RunError)
+        if mode is not None and not stat.S_ISREG(mode):
+            what = "a folder" if stat.S_ISDIR(mode) else "no regular file"
+            why = f"is {what}, but the run keeps a file there"
+            raise RunError(shown(path / name), why, "move it away")
+    board = path / names.BOARD
+    if mode_of(board, kind=RunError) is not None and not is_folder(board, kind=RunError):
+        raise RunError(shown(board), "is no folder, but the run keeps one there", "move it away")
+
+
+def _clear(path: Path, *, fresh: bool) -> None:
+    """Remove what killed writers left; before a run begins (`fresh`), all of ours but the lock."""
+    for name in _entries(path):
+        part = _PART.fullmatch(name)
+        left = part is not None and part["name"] in _OURS
+        if left or (fresh and name in names.FILES):
+            remove(path / name)
+
+
+def _locked(path: Path, otherwise: str) -> BaseFileLock:
+    for kind, name in ((FileLock, LOCK), (SoftFileLock, SOFT_LOCK)):
+        lock = kind(path / name, blocking=False, thread_local=False)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise _TakenError(shown(path), f"is being written {_by(path)}", otherwise) from error
+        except OSError as error:
+            if error.errno in _NO_LOCKS and kind is not SoftFileLock:
+                continue
+            why = f"cannot be written ({reason(error)})"
+            raise WriteError(shown(path), why, "make it writable") from error
+        return lock
+    raise AssertionError("the second kind needs no locks")
+
+
+def _by(path: Path) -> str:
+    """Who is writing into `path`, as far as that is known."""
+    about = _about(path) or {}
+    if "process" not in about:
+        return "by another process"
+    said = {key: printable(str(about.get(key, "?"))) for key in ("process", "host", "since")}
+    command = printable(str(about.get("command", "")))[:200]
+    return (
+        f"by process {said['process']} on {said['host']}, since {said['since']}"
+        f"{f' ({command})' if command else ''}"
+    )
+
+
+def _about(path: Path) -> dict[str, Any] | None:
+    """What `ABOUT` says; None where there is none or it is not ours."""
+    try:
+        found = json.loads(read_file(path / ABOUT, most=1 << 16))
+    except (OSError, ValueError, RecursionError, RunError):
+        return None
+    return found if isinstance(found, dict) and found.get("striate") == "run" else None
+
+
+def _write_about(path: Path, *, begun: bool, writing: bool = True) -> None:
+    about: dict[str, Any] = {"striate": "run", "begun": begun}
+    if writing:
+        about |= {
+            "process": os.getpid(),
+            "host": socket.gethostname(),
+            "since": datetime.now().astimezone().isoformat(timespec="seconds"),
+            "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        }
+    write_atomically(path / ABOUT, json.dumps(about, indent=1).encode())
