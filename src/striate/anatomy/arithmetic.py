@@ -21,9 +21,14 @@ from striate.anatomy.formulas import (
     window,
 )
 from striate.anatomy.record import Graph, Node
-from striate.anatomy.rules import macs, operations, products
+from striate.anatomy.rules import PER_VALUE, macs, operations, products
 
-AXES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
+AXES = {
+    0: (),
+    1: ("length",),
+    2: ("height", "width"),
+    3: ("depth", "height", "width"),
+}
 NORMS = {"batch norm", "layer norm", "group norm", "rms norm"}
 
 
@@ -50,15 +55,24 @@ def _source(node: Node, graph: Graph) -> Node:
     return graph.nodes[node.inputs[0]]
 
 
-def _axes(node: Node) -> tuple[str, ...]:
-    return AXES.get(len(node.shape) - 2, ())
+def _axes(count: int) -> tuple[str, ...]:
+    """Names of the last `count` axes of a tensor."""
+    return AXES.get(count) or tuple(f"axis {at + 1}" for at in range(count))
+
+
+def _names(shape: tuple[int, ...]) -> tuple[str, ...]:
+    """Names of all axes of a tensor that has a batch axis."""
+    return ("batch", "channels", *_axes(max(len(shape) - 2, 0)))[: len(shape)]
 
 
 def _windows(node: Node, source: Node, graph: Graph) -> list[Line]:
     """Convolution and pooling: where a window fits."""
     a = node.attributes
-    rows = zip(_axes(node), source.shape[2:], a["kernel"], a["stride"], a["padding"], strict=True)
-    dilation = a.get("dilation", (1,) * len(a["kernel"]))
+    count = len(a["kernel"])
+    rows = zip(
+        _axes(count), source.shape[-count:], a["kernel"], a["stride"], a["padding"], strict=True
+    )
+    dilation = a.get("dilation", (1,) * count)
     return [
         window(
             what,
@@ -75,23 +89,25 @@ def _windows(node: Node, source: Node, graph: Graph) -> list[Line]:
 
 def _enlarged(node: Node, source: Node, graph: Graph) -> list[Line]:
     a = node.attributes
+    count = len(a["kernel"])
     return [
         enlarged(
             what,
-            source.shape[axis + 2],
+            source.shape[axis - count],
             kernel=a["kernel"][axis],
             stride=a["stride"][axis],
             padding=a["padding"][axis],
             dilation=a["dilation"][axis],
             output_padding=a["output_padding"][axis],
         )
-        for axis, what in enumerate(_axes(node))
+        for axis, what in enumerate(_axes(count))
     ]
 
 
 def _adaptive(node: Node, source: Node, graph: Graph) -> list[Line]:
     """Bins of (nearly) equal size: bin i runs from ⌊i·n/m⌋ to ⌈(i + 1)·n/m⌉ − 1."""
-    pairs = zip(_axes(node), source.shape[2:], node.shape[2:], strict=True)
+    count = len(node.attributes["size"])
+    pairs = zip(_axes(count), source.shape[-count:], node.shape[-count:], strict=True)
     return [
         Line(
             what=what,
@@ -104,9 +120,14 @@ def _adaptive(node: Node, source: Node, graph: Graph) -> list[Line]:
 
 
 def _global(node: Node, source: Node, graph: Graph) -> list[Line]:
-    grid = source.shape[2:]
+    a = node.attributes
+    if "dims" in a:
+        grid = tuple(source.shape[dim] for dim in a["dims"])
+    else:
+        grid = source.shape[-len(a.get("kernel") or a["size"]) :]
+    letters = {1: "l", 2: "h·w", 3: "d·h·w"}.get(len(grid), "all positions")
     return [
-        Line(what="values pooled", rule="h·w", filled=times(*grid), value=math.prod(grid)),
+        Line(what="values pooled", rule=letters, filled=times(*grid), value=math.prod(grid)),
     ]
 
 
@@ -115,7 +136,7 @@ def _concatenated(node: Node, source: Node, graph: Graph) -> list[Line]:
     parts = [graph.nodes[index].shape[dim] for index in node.inputs]
     if sum(parts) != node.shape[dim]:  # one branch twice is one input of the node
         return []
-    what = "channels" if dim == 1 else (_axes(node)[dim - 2] if dim > 1 else "batch")
+    what = _names(node.shape)[dim]
     filled = " + ".join(map(str, parts))
     return [Line(what=what, rule="c₁ + c₂ + …", filled=filled, value=node.shape[dim])]
 
@@ -129,13 +150,14 @@ def _flattened(node: Node, source: Node, graph: Graph) -> list[Line]:
 def _scaled(node: Node, source: Node, graph: Graph) -> list[Line]:
     return [
         Line(what=what, rule="n·scale", filled=f"{given}·{made / given:g}", value=made)
-        for what, given, made in zip(_axes(node), source.shape[2:], node.shape[2:], strict=True)
+        for what, given, made in zip(
+            _names(node.shape)[2:], source.shape[2:], node.shape[2:], strict=True
+        )
     ]
 
 
 def _padded(node: Node, source: Node, graph: Graph) -> list[Line]:
-    names = ("batch", "channels", *_axes(node))
-    rows = zip(names, source.shape, node.attributes["pads"], node.shape, strict=True)
+    rows = zip(_names(node.shape), source.shape, node.attributes["pads"], node.shape, strict=True)
     return [
         Line(
             what=what,
@@ -150,14 +172,11 @@ def _padded(node: Node, source: Node, graph: Graph) -> list[Line]:
 
 def _sliced(node: Node, source: Node, graph: Graph) -> list[Line]:
     a = node.attributes
-    names = ("batch", "channels", *_axes(node))
-    if a["dim"] >= len(names):
-        return []
     kept = node.shape[a["dim"]]
     last = a["start"] + (kept - 1) * a["step"]
     every = f", every {a['step']}th" if a["step"] > 1 else ""
     filled = f"{a['start']} to {last} of {source.shape[a['dim']]}{every}"
-    return [Line(what=names[a["dim"]], rule="a part", filled=filled, value=kept)]
+    return [Line(what=_names(source.shape)[a["dim"]], rule="a part", filled=filled, value=kept)]
 
 
 _SIZES: dict[str, Callable[[Node, Node, Graph], list[Line]]] = {
@@ -196,7 +215,10 @@ def _parameters(node: Node, graph: Graph) -> Line | None:
     elif node.operator in NORMS and len(node.parameters) == 2:
         each = counted // 2
         line = Line(
-            what="parameters", rule="2·c (scale γ and shift β)", filled=f"2·{each}", value=counted
+            what="parameters",
+            rule="2·c, a scale γ and a shift β each",
+            filled=f"2·{each}",
+            value=counted,
         )
     if line is not None and line.value == counted:
         return line
@@ -214,7 +236,7 @@ def _macs(node: Node, graph: Graph) -> Line | None:
         # Each value of the output takes a product with every input.
         line = Line(
             what="MACs",
-            rule="c_in·values of the output",
+            rule="c_in·c_out" if len(node.output) == 1 else "c_in·values of the output",
             filled=times(a["contracted"], *node.output),
             value=a["contracted"] * math.prod(node.shape),
         )
@@ -254,16 +276,19 @@ def _others(node: Node, graph: Graph) -> Line | None:
     value = operations(node, graph)
     if not value or products(node):
         return None
-    values = math.prod(node.shape)
-    each, rest = divmod(value, values)
-    shape = times(*node.output)
-    filled = f"{each}·{shape}" if not rest and each > 1 else (shape if not rest else "")
-    return Line(
-        what="other operations",
-        rule="operations a value·values of the output" if filled else "",
-        filled=filled,
-        value=value,
-    )
+    shape, a = node.output, node.attributes
+    letters = "c·h·w" if len(shape) == 3 else "values"
+    many, which = PER_VALUE.get(node.operator, (1, ""))
+    if "kernel" in a:
+        windows = "·".join("k" for _ in a["kernel"])
+        rule, filled = f"{windows}·{letters}, the window of each value", times(*a["kernel"], *shape)
+    elif "keepdim" in a or node.operator.endswith("pool"):
+        rule, filled = "every value that it reads", times(*_source(node, graph).output)
+    elif many > 1:
+        rule, filled = f"{many}·{letters}: {which}", times(many, *shape)
+    else:
+        rule, filled = f"{letters}, one each", times(*shape)
+    return Line(what="other operations", rule=rule, filled=filled, value=value)
 
 
 def _memory(node: Node) -> Line:

@@ -143,9 +143,11 @@ def _upsample(a: Arguments, output: Any) -> dict[str, Any]:
     given, size = a["self"].shape[2:], output.shape[2:]
     ratios = [after / before for before, after in zip(given, size, strict=True)]
     scale = tuple(int(ratio) if ratio == int(ratio) else ratio for ratio in ratios)
+    asked = [a.get("scales")] if len(size) == 1 else [a.get(f"scales_{axis}") for axis in "dhw"]
     return {
         "size": tuple(size),
         "scale": scale,
+        "asked": tuple(asked[-len(size) :]),  # scales that were given, which rounding leaves be
         "align_corners": bool(a.get("align_corners", False)),
         "operator": "upsample" if max(ratios) >= 1 else "resize",
     }
@@ -231,7 +233,7 @@ READERS: dict[str, Callable[[Arguments, Any], dict[str, Any]]] = {
     "slice": _slice,
     "select": _select,
     "roll": _roll,
-    "flip": lambda a, _: {"dims": _axes(a["self"], a["dims"])},
+    "flip": lambda a, _: {"dims": tuple(_axis(a["self"], dim) for dim in a["dims"])},
     "im2col": _unfold,
     "unfold": _windows,
     "repeat": _repeated,

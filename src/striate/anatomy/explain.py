@@ -3,54 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil, floor
 from typing import Any
 
 from striate.anatomy.arithmetic import arithmetic
+from striate.anatomy.definitions import Definition, definition, module_definition
 from striate.anatomy.follow import extent, places
-from striate.anatomy.formulas import Line, by
-from striate.anatomy.geometry import Number
+from striate.anatomy.formulas import Line
+from striate.anatomy.geometry import Number, magnitude
+from striate.anatomy.growth import Way, backward, forward_rule, plain_number
 from striate.anatomy.operators import PLUMBING
-from striate.anatomy.receptive_field import Field, fields_of, recursion
+from striate.anatomy.receptive_field import Field, fields_of
 from striate.anatomy.record import Graph, Node
 from striate.anatomy.rules import macs, operations
 from striate.anatomy.spatial import Place
 from striate.errors import NetworkError, nearest
-
-MEETING = {"add", "subtract", "multiply", "divide", "concatenate", "maximum", "minimum"}
-WINDOWED = {"convolution", "max pool", "average pool"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Way:
-    """One step from the output down to the image: r = (r − 1)·stride + kernel."""
-
-    layer: str
-    kernel: Number
-    stride: Number
-    size: Number
-
-    @property
-    def line(self) -> Line:
-        """The step as a formula."""
-        before = (self.size - self.kernel) / Fraction(self.stride) + 1 if self.stride else 1
-        return Line(
-            what=self.layer,
-            rule="(r − 1)·s + k",
-            filled=f"({_shown(before)} − 1)·{_shown(self.stride)} + {_shown(self.kernel)}",
-            value=_shown(self.size),
-        )
-
-    def to_json(self) -> dict[str, Any]:
-        """The step as a JSON object."""
-        return {
-            "layer": self.layer,
-            "kernel": _plain(self.kernel),
-            "stride": _plain(self.stride),
-            "receptive_field": _plain(self.size),
-        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +54,7 @@ class Explanation:
     Attributes
     ----------
     inputs: name and shape (channels, height, width) of what it reads.
+    definition: its formula, of operators that the lines do not explain; None otherwise.
     lines: sizes and costs.
     forward: the receptive field from what it reads: r + d·(k − 1)·j.
     backward: the same by the recursion from its output, for height and width; the steps that
@@ -108,6 +78,7 @@ class Explanation:
     backward: tuple[tuple[Way, ...], tuple[Way, ...]]
     sights: tuple[Sight, ...]
     parts: tuple[tuple[str, str], ...] = ()
+    definition: Definition | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The explanation as a JSON object."""
@@ -119,6 +90,7 @@ class Explanation:
             "inputs": [{"layer": name, "shape": list(shape)} for name, shape in self.inputs],
             "output": list(self.output),
             "attributes": {key: _listed(value) for key, value in self.attributes.items()},
+            "definition": None if self.definition is None else self.definition.to_json(),
             "arithmetic": [line.to_json() for line in self.lines],
             "receptive_field": _pair(self.receptive_field),
             "jump": _pair(self.jump),
@@ -146,10 +118,36 @@ def explain(graph: Graph, layer: str, *, at: tuple[int, int] | None = None) -> E
     NetworkError: there is no such layer, with the nearest; it is never run; `at` lies outside.
     """
     part = _find(graph, layer)
+    if not part:
+        return _passed(graph, layer)
     node = part[-1]
     laid = places(graph)
     fields = fields_of(graph, laid)
     field, place = fields[node.index], laid[node.index]
+    short = _short(part, graph, layer, fields)
+    return replace(
+        short,
+        backward=(backward(graph, node, 0), backward(graph, node, 1)),
+        sights=() if field is None or place is None else _sights(graph, node, field, place, at),
+    )
+
+
+def explain_all(graph: Graph) -> tuple[Explanation, ...]:
+    """Explain every operator that computes something, in order, without `backward` and `sights`."""
+    fields = fields_of(graph, places(graph))
+    return tuple(
+        _short([node], graph, node.name, fields)
+        for node in graph.nodes
+        if node.key != "input" and (node.operator not in PLUMBING or node.bytes)
+    )
+
+
+def _short(
+    part: list[Node], graph: Graph, layer: str, fields: tuple[Field | None, ...]
+) -> Explanation:
+    """What can be told of a layer without walking down to the image."""
+    node = part[-1]
+    field = fields[node.index]
     read = (graph.nodes[index] for index in _reads(part, graph, layer))
     alone = len(part) == 1
     return Explanation(
@@ -162,27 +160,57 @@ def explain(graph: Graph, layer: str, *, at: tuple[int, int] | None = None) -> E
         attributes=node.attributes if alone else {},
         lines=arithmetic(node, graph) if alone else _summed(part, graph),
         receptive_field=None if field is None else (field[0].size, field[1].size),
-        jump=None if field is None else (field[0].jump, field[1].jump),
+        jump=None if field is None else (magnitude(field[0].jump), magnitude(field[1].jump)),
         everything=field is not None and field[0].everything and field[1].everything,
         forward=forward_rule(node, graph, fields) if alone else (),
-        backward=(_backward(graph, node, 0), _backward(graph, node, 1)),
-        sights=() if field is None or place is None else _sights(graph, node, field, place, at),
+        backward=((), ()),
+        sights=(),
         parts=() if alone else tuple((each.name, each.operator) for each in part),
+        definition=module_definition(layer, graph) or (definition(node, graph) if alone else None),
+    )
+
+
+def _passed(graph: Graph, layer: str) -> Explanation:
+    """A module that gives back what it is given, as dropout does at prediction."""
+    given = next((index for index in graph.returned[layer][-1] if index >= 0), None)
+    shapes = () if given is None else ((graph.nodes[given].name, graph.nodes[given].output),)
+    return Explanation(
+        network=graph.network,
+        layer=layer,
+        operator="computes nothing" if graph.training else "computes nothing at prediction",
+        kind=graph.modules[layer],
+        inputs=shapes,
+        output=() if given is None else graph.nodes[given].output,
+        attributes={},
+        lines=(),
+        receptive_field=None,
+        jump=None,
+        everything=False,
+        forward=(),
+        backward=((), ()),
+        sights=(),
+        definition=module_definition(layer, graph),
     )
 
 
 def _find(graph: Graph, layer: str) -> list[Node]:
-    """The nodes of a layer: one by its name, or all that run inside a module."""
+    """The nodes of a layer: one by its name, all that run inside a module, none where none does."""
     for node in graph.nodes:
         if node.name == layer:
             return [node]
     inside = [node for node in graph.nodes if layer and _runs_in(node, layer) and node.aten]
     counting = [node for node in inside if node.operator not in PLUMBING] or inside
-    if counting:
+    if counting or (layer and layer in graph.returned):
         return counting
     what = f"layer '{layer}' of {graph.network}"
     if layer and layer in graph.modules:
-        raise NetworkError(what, "is never run at prediction", "its parameters are stored only")
+        if graph.training:
+            raise NetworkError(what, "is never run", "its parameters are stored only")
+        raise NetworkError(
+            what,
+            "is never run at prediction, its parameters are stored only",
+            "training mode may run it (training=True, or --training on the command line)",
+        )
     names = {node.name for node in graph.nodes} | {path for path in graph.modules if path}
     raise NetworkError(what, "there is no such layer", nearest(layer, names))
 
@@ -221,89 +249,12 @@ def _summed(part: list[Node], graph: Graph) -> tuple[Line, ...]:
     found = []
     for what, values in rows.items():
         kept = [value for value in values if value]
-        filled = " + ".join(map(str, kept)) if 1 < len(kept) <= 8 else ""
+        filled = " + ".join(f"{value:,}" for value in kept) if 1 < len(kept) <= 8 else ""
         if kept:
             found.append(
                 Line(what=what, rule="the sum of its parts", filled=filled, value=sum(kept))
             )
     return tuple(found)
-
-
-def forward_rule(node: Node, graph: Graph, fields: tuple[Field | None, ...]) -> tuple[Line, ...]:
-    """The receptive field and the jump from those of what the node reads."""
-    field = fields[node.index]
-    if field is None or not node.inputs or node.operator == "input":
-        return ()
-    if field[0].everything and field[1].everything:
-        return (Line(what="receptive field", rule="", filled="", value="the whole image"),)
-    if node.operator in WINDOWED and (source := fields[node.inputs[0]]) is not None:
-        return _windowed(node, field, source)
-    sources = [fields[index] for index in node.inputs]
-    if node.operator in MEETING and len(sources) > 1:
-        shown = [by((_shown(each[0].size), _shown(each[1].size))) for each in sources if each]
-        value = by((_shown(field[0].size), _shown(field[1].size)))
-        return (
-            Line(
-                what="receptive field",
-                rule="from the least low to the greatest high of its branches",
-                filled=f"all of {', '.join(dict.fromkeys(shown))}",
-                value=value,
-            ),
-        )
-    return ()
-
-
-def _windowed(node: Node, field: Field, source: Field) -> tuple[Line, ...]:
-    a = node.attributes
-    lines = []
-    for axis, what in enumerate(("height", "width")):
-        r, j = source[axis].size, source[axis].jump
-        k, s, d = (_along(a.get(key, ()), axis) for key in ("kernel", "stride", "dilation"))
-        grown = f"{_shown(r)} + {f'{d}·' if d > 1 else ''}({k} − 1)·{_shown(j)}"
-        if r + d * (k - 1) * j != field[axis].size:  # it sees all of the image along this axis
-            grown = ""
-        lines.append(
-            Line(
-                what=f"receptive field, {what}",
-                rule="r + d·(k − 1)·j" if d > 1 else "r + (k − 1)·j",
-                filled=grown,
-                value=_shown(field[axis].size),
-            )
-        )
-        lines.append(
-            Line(
-                what=f"jump, {what}",
-                rule="j·s",
-                filled=f"{_shown(j)}·{s}",
-                value=_shown(field[axis].jump),
-            )
-        )
-    first, second = lines[:2], lines[2:]
-    if [(x.filled, x.value) for x in first] != [(x.filled, x.value) for x in second]:
-        return tuple(lines)
-    return tuple(
-        Line(what=line.what.partition(",")[0], rule=line.rule, filled=line.filled, value=line.value)
-        for line in first
-    )
-
-
-def _along(values: tuple[int, ...], axis: int) -> int:
-    """What holds along the image's height (0) or width (1), its last axes; 1 if it lacks that."""
-    at = len(values) - 2 + axis
-    return values[at] if at >= 0 else 1
-
-
-def _backward(graph: Graph, node: Node, axis: int) -> tuple[Way, ...]:
-    return tuple(
-        Way(
-            layer=graph.nodes[step.node].name,
-            kernel=step.kernel,
-            stride=step.stride,
-            size=step.size,
-        )
-        for step in recursion(graph, node.index, axis)
-        if (step.kernel, step.stride) != (1, 1)
-    )
 
 
 def _sights(
@@ -315,7 +266,7 @@ def _sights(
         raise NetworkError(
             f"position {where[0]},{where[1]}",
             f"{node.name} has {grid[0]} rows and {grid[1]} columns, counted from 0",
-            "give --at ROW,COLUMN inside them",
+            "give a row and a column inside them",
         )
     found = []
     for axis, position, pixels in zip(field, where, extent(graph), strict=True):
@@ -324,19 +275,11 @@ def _sights(
     return tuple(found)
 
 
-def _shown(value: Number) -> str:
-    return f"{value}" if isinstance(value, int) or value.denominator == 1 else f"{float(value):g}"
-
-
-def _plain(value: Number) -> int | float:
-    return int(value) if value == int(value) else float(value)
-
-
 def _pair(pair: tuple[Number, Number] | None) -> list[int | float] | None:
-    return None if pair is None else [_plain(value) for value in pair]
+    return None if pair is None else [plain_number(value) for value in pair]
 
 
 def _listed(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_listed(each) for each in value]
-    return _plain(value) if isinstance(value, Fraction) else value
+    return plain_number(value) if isinstance(value, Fraction) else value

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-
-import torch
-
 from striate.anatomy.geometry import adaptive
 from striate.anatomy.moves import (
     RULES,
@@ -18,7 +14,7 @@ from striate.anatomy.moves import (
     reduce,
     weigh,
 )
-from striate.anatomy.operators import ATTENTION
+from striate.anatomy.operators import ATTENTION, pointwise
 from striate.anatomy.record import Graph, Node
 from striate.anatomy.spatial import IMAGE, PLAIN, Link, Place, Sketch, join
 
@@ -52,7 +48,7 @@ def _unmoved(node: Node, graph: Graph) -> bool:
         node.key not in RULES
         and node.key not in STATISTICS
         and graph.nodes[node.inputs[0]].shape == node.shape
-        and _pointwise(node.aten)
+        and pointwise(node.aten)
     )
 
 
@@ -88,7 +84,7 @@ def _follow(node: Node, operands: Operands, gates: bool) -> list[Sketch]:
         rule(node, operands)
     elif node.key in STATISTICS and "dims" in node.attributes:
         return weigh(node, operands, gates)
-    elif not _pointwise(node.aten) and node.key not in STATISTICS:
+    elif not pointwise(node.aten) and node.key not in STATISTICS:
         lose(node, operands)
     return sketches
 
@@ -99,12 +95,3 @@ def _rule(node: Node) -> tuple[tuple[str, ...], Rule | None]:
     if "keepdim" in node.attributes:
         return ("dims",), reduce
     return RULES.get(node.key, ((), None))
-
-
-@functools.cache
-def _pointwise(aten: str) -> bool:
-    """Tell whether PyTorch calls an operator element-wise."""
-    library, _, rest = aten.partition(".")
-    packet, _, overload = rest.partition(".")
-    operator = getattr(getattr(torch.ops.aten, packet, None), overload or "default", None)
-    return library == "aten" and operator is not None and torch.Tag.pointwise in operator.tags

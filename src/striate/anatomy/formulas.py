@@ -57,7 +57,8 @@ def window(
     """How often a window fits: 1 + ⌊(n − k + 2p) / s⌋, for convolution and pooling.
 
     A dilated kernel counts by what lies under it. With `ceil` a last window that hangs over the
-    edge counts too, unless it would begin in the padding behind the image (PyTorch's rule).
+    edge counts too, unless it would begin in the padding behind the image (PyTorch's rule). The
+    rule has the terms that the numbers have: no padding and no stride where there is none.
     """
     wide = span(kernel, dilation)
     before, after = padding
@@ -67,16 +68,21 @@ def window(
     if ceil and (value - 1) * stride >= size + before:
         value -= 1
         note = " − 1 (that window would begin behind the edge)"
-    rule = "n − k + 2p" if dilation == 1 else "n − (d·(k − 1) + 1) + 2p"
+    rule = "n − k" if dilation == 1 else "n − (d·(k − 1) + 1)"
     inner = f"{size} − {_spanned(kernel, dilation)}"
-    if before == after:
-        inner += f" + 2·{before}" if before else ""
-    else:
-        inner += f" + {before} + {after}"
-        rule = rule.replace("2p", "p₁ + p₂")
+    if before != after:
+        rule, inner = f"{rule} + p₁ + p₂", f"{inner} + {before} + {after}"
+    elif before:
+        rule, inner = f"{rule} + 2p", f"{inner} + 2·{before}"
     left, right = ("⌈", "⌉") if ceil else ("⌊", "⌋")
-    filled = f"1 + {left}({inner}) / {stride}{right}" if stride > 1 else f"1 + {inner}"
-    return Line(what=what, rule=f"1 + {left}({rule}) / s{right}", filled=filled + note, value=value)
+    if stride == 1:
+        return Line(what=what, rule=f"1 + {rule}", filled=f"1 + {inner}{note}", value=value)
+    return Line(
+        what=what,
+        rule=f"1 + {left}({rule}) / s{right}",
+        filled=f"1 + {left}({inner}) / {stride}{right}{note}",
+        value=value,
+    )
 
 
 def _spanned(kernel: int, dilation: int) -> str:
@@ -95,13 +101,14 @@ def enlarged(
 ) -> Line:
     """The output of a transposed convolution: (n − 1)·s − 2p + d·(k − 1) + 1 + output padding."""
     value = (size - 1) * stride - 2 * padding + span(kernel, dilation) + output_padding
-    filled = f"({size} − 1)·{stride}"
-    filled += f" − 2·{padding}" if padding else ""
-    filled += f" + {_spanned(kernel, dilation)}"
-    filled += f" + {output_padding}" if output_padding else ""
-    return Line(
-        what=what, rule="(n − 1)·s − 2p + d·(k − 1) + 1 + p_out", filled=filled, value=value
-    )
+    parts = [("(n − 1)·s", f"({size} − 1)·{stride}", " + ")]
+    parts += [("2p", f"2·{padding}", " − ")] if padding else []
+    parts += [("k" if dilation == 1 else "d·(k − 1) + 1", _spanned(kernel, dilation), " + ")]
+    parts += [("p_out", str(output_padding), " + ")] if output_padding else []
+    rule, filled = "", ""
+    for letters, numbers, sign in parts:
+        rule, filled = rule + sign + letters, filled + sign + numbers
+    return Line(what=what, rule=rule[3:], filled=filled[3:], value=value)
 
 
 def convolution_parameters(

@@ -176,26 +176,45 @@ def adaptive(given: int, made: int) -> Reach:
     return Listed(given, made, Fraction(given, made), firsts, lasts)
 
 
-def resize(given: int, made: int, mode: str, align_corners: bool) -> Reach:
-    """Interpolation without clipping at the borders; `mode` is nearest, exact, linear or cubic."""
-    if given == made and mode != "cubic":
+#: How far a position may be off when it is computed with a scale that no fraction states.
+_ROUNDING = Fraction(1, 10_000)
+
+
+def resize(
+    given: int, made: int, mode: str, align_corners: bool, asked: float | None = None
+) -> Reach:
+    """Interpolation without clipping at the borders; `mode` is nearest, exact, linear or cubic.
+
+    `asked` is a scale that was given by itself: it is used as it is, although it gives no whole
+    number of positions.
+    """
+    stated = asked is not None and asked > 0 and not (align_corners and mode in {"linear", "cubic"})
+    off = _ROUNDING if stated else Fraction(0)
+    scale = 1 / Fraction(asked) if stated and asked else Fraction(given, made)
+    if scale == 1 and given == made and mode != "cubic":
         return Window(given, made)
-    if mode == "nearest" and made % given == 0:
+    if mode == "nearest" and scale == Fraction(given, made) and made % given == 0:
         return Repeat(given, made, made // given)
-    scale = Fraction(given, made)
     if mode in ("nearest", "exact"):
         shift = Fraction(1, 2) if mode == "exact" else Fraction(0)
-        at = tuple(int((q + shift) * scale) for q in range(made))
-        return Listed(given, made, scale, at, at)
+        at = [(q + shift) * scale for q in range(made)]
+        firsts = tuple(min(max((each - off).__floor__(), 0), given - 1) for each in at)
+        lasts = tuple(min((each + off).__floor__(), given - 1) for each in at)
+        return Listed(given, made, scale, firsts, lasts)
     if align_corners:
         scale = Fraction(given - 1, made - 1) if made > 1 else Fraction(0)
         centres = [q * scale for q in range(made)]
     else:
         centres = [(q + Fraction(1, 2)) * scale - Fraction(1, 2) for q in range(made)]
     before, after = (1, 2) if mode == "cubic" else (0, 1)
-    firsts = tuple(centre.__floor__() - (before if centre % 1 else 0) for centre in centres)
-    lasts = tuple(centre.__floor__() + (after if centre % 1 else 0) for centre in centres)
+    firsts = tuple(_neighbour(centre - off, -before) for centre in centres)
+    lasts = tuple(_neighbour(centre + off, after) for centre in centres)
     return Listed(given, made, scale, firsts, lasts)
+
+
+def _neighbour(centre: Fraction, step: int) -> int:
+    """The outermost position that weighs something at `centre`: itself alone where it is whole."""
+    return centre.__floor__() + (step if centre % 1 else 0)
 
 
 def reflected(given: int, made: int, before: int, mode: str) -> Reach:

@@ -234,9 +234,10 @@ def _pad(node: Node, sketch: Sketch, shape: tuple[int, ...]) -> None:
 @_first
 def _upsample(node: Node, sketch: Sketch, shape: tuple[int, ...]) -> None:
     mode = next((m for m in ("exact", "nearest", "cubic") if m in node.key), "linear")
-    for dim in range(2, len(node.shape)):
+    a = node.attributes
+    for axis, dim in enumerate(range(2, len(node.shape))):
         given, made = shape[dim], node.shape[dim]
-        reach = resize(given, made, mode, node.attributes["align_corners"])
+        reach = resize(given, made, mode, a["align_corners"], a["asked"][axis])
         if given == 1 and not axes_of(sketch.dims[dim]):
             sketch.dims[dim] = ((EVEN, made),)
         elif node.key.endswith("_aa") and made < given:  # smoothing widens the kernel
@@ -360,7 +361,7 @@ RULES: dict[str, tuple[tuple[str, ...], Rule]] = {
         for n in (1, 2, 3)
     },
     **{
-        f"{prefix}{kind}": (("align_corners",), _upsample)
+        f"{prefix}{kind}": (("align_corners", "asked"), _upsample)
         for prefix, kinds in (
             ("upsample_", ("nearest1d", "nearest2d", "nearest3d", "linear1d", "bilinear2d")),
             ("upsample_", ("bicubic2d", "trilinear3d")),

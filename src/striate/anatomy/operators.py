@@ -127,7 +127,6 @@ class Traits:
     arguments: tuple[str, ...]
     in_place: bool
     view: bool
-    pointwise: bool
     splits: bool  # gives several views
     attention: bool
     costly: bool  # kept even where it reads parameters alone: it counts as MACs
@@ -155,7 +154,6 @@ def traits_of(func: Any) -> Traits:
         arguments=tuple(argument.name for argument in schema.arguments),
         in_place=in_place,
         view=(bool(returned) and not in_place) or base in ("_unsafe_view", "lift_fresh"),
-        pointwise=torch.Tag.pointwise in func.tags,
         splits=base in ("split", "split_with_sizes", "unbind", "chunk", "unsafe_split"),
         attention=attention,
         costly=key in PRODUCTS or key in LAYERS or attention,
@@ -163,6 +161,15 @@ def traits_of(func: Any) -> Traits:
         random=torch.Tag.nondeterministic_seeded in func.tags,
         value_wanted=VALUES.get(base, ""),
     )
+
+
+@functools.cache
+def pointwise(aten: str) -> bool:
+    """Tell whether PyTorch calls an operator, ``aten.relu.default``, element-wise."""
+    library, _, rest = aten.partition(".")
+    packet, _, overload = rest.partition(".")
+    operator = getattr(getattr(torch.ops.aten, packet, None), overload or "default", None)
+    return library == "aten" and operator is not None and torch.Tag.pointwise in operator.tags
 
 
 def bind(traits: Traits, args: Sequence[Any], kwargs: Arguments) -> dict[str, Any]:

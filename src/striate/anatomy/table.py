@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from typing import Any
 
 from striate.anatomy.follow import places
-from striate.anatomy.geometry import Number
+from striate.anatomy.geometry import Number, magnitude
 from striate.anatomy.memory import TrainingMemory, forward_memory, training_memory
 from striate.anatomy.operators import PLUMBING
 from striate.anatomy.receptive_field import (
@@ -19,9 +20,14 @@ from striate.anatomy.receptive_field import (
     receptive_fields,
 )
 from striate.anatomy.record import Graph, Node
-from striate.anatomy.rules import macs, operations, products
+from striate.anatomy.rules import macs, operations, products, uncounted
 
-WEIGHT_LAYERS = frozenset(("convolution", "transposed convolution", "linear"))
+WEIGHT_LAYERS = frozenset(
+    [
+        *("convolution", "transposed convolution", "deformable convolution"),
+        *("linear", "bilinear"),
+    ]
+)
 Pair = tuple[Number, Number]
 PerAxis = tuple[int, ...]
 
@@ -57,16 +63,28 @@ class Totals:
     parameters: int  # that the forward reads
     stored: int  # all of them
     unused: tuple[str, ...]  # the outermost modules of which the forward reads no parameter
+    uncounted: tuple[str, ...]  # nodes that read parameters in a way that `macs` does not know
     macs: int
     products: int  # multiply-accumulates between activations: attention
     operations: int
     memory: int  # bytes of all outputs of one forward
     training_memory: TrainingMemory
-    receptive_field: Pair | None  # of the last feature map
+    receptive_field: Pair | None  # of the last feature map, the image's size where it sees all
     convolutional_receptive_field: Pair | None  # the same without gates and statistics
-    jump: Pair | None
+    jump: Pair | None  # (0, 0): its positions were mixed on the way
     input: tuple[int, ...]
-    depth: int  # weight layers on the longest path
+    depth: int  # weight layers on the longest path, those that run again counted once
+    branches: tuple[Branch, ...]  # to outputs beside the first: auxiliary heads
+
+
+@dataclass(frozen=True, kw_only=True)
+class Branch:
+    """What leads to an output beside the first, and to nothing else."""
+
+    name: str  # the module that holds it; its first operator where there is none
+    source: str  # the layer after which it branches off
+    shape: tuple[int, ...]  # of what it reads
+    output: tuple[int, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +95,7 @@ class Table:
     input: tuple[int, ...]
     rows: tuple[Row, ...]
     totals: Totals
+    training: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Give plain numbers, strings, lists and dictionaries; sizes are (channels, h, w)."""
@@ -86,13 +105,14 @@ class Table:
         return {
             "network": self.network,
             "input": list(self.input),
+            "training": self.training,
             "layers": layers,
             "totals": _plain(asdict(self.totals)),
         }
 
 
 def table(graph: Graph, *, depth: int | None = None) -> Table:
-    """Put every operator that computes something into a row, or every module down to `depth`.
+    """Put every operator that computes or allocates something into a row, or modules to `depth`.
 
     ``depth=1`` gives a row for each of the network's own parts, ``depth=2`` for theirs, and so on;
     operators that a module above that depth runs itself keep rows of their own.
@@ -104,30 +124,99 @@ def table(graph: Graph, *, depth: int | None = None) -> Table:
     rows = [
         _row(node, graph, fields[node.index], counted, total)
         for node in graph.nodes
-        if node.operator != "input" and (node.operator not in PLUMBING or node.parameters)
+        if node.key != "input" and (node.operator not in PLUMBING or node.parameters or node.bytes)
     ]
     totals = _totals(graph, laid, fields, rows, total)
     if depth is not None:
-        rows = _grouped(rows, graph, depth)
+        rows = _grouped(rows, graph, depth, fields)
     first = graph.inputs[0] if graph.inputs else ()
-    return Table(network=graph.network, input=first, rows=tuple(rows), totals=totals)
+    return Table(
+        network=graph.network,
+        input=first,
+        rows=tuple(rows),
+        totals=totals,
+        training=graph.training,
+    )
 
 
 def shown(field: Field | None) -> tuple[Pair | None, Pair | None]:
-    """Give (receptive field, jump), each (height, width)."""
+    """Give (receptive field, jump), each (height, width); a jump has no sign, flipped or not."""
     if field is None:
         return None, None
     height, width = field
-    return (height.size, width.size), (height.jump, width.jump)
+    return (height.size, width.size), (magnitude(height.jump), magnitude(width.jump))
 
 
 def weight_depth(graph: Graph) -> int:
-    """Count the convolution and linear layers on the path that has most of them."""
+    """Count the weight layers on the path that has most of them, each layer once.
+
+    A layer whose weights ran on the way already adds nothing: the steps of a recurrent network are
+    one layer. Such layers are known by their parameters, a set of bits for each node.
+    """
     depths: list[int] = []
+    passed: list[int] = []
+    bits: dict[tuple[str, ...], int] = {}
     for node in graph.nodes:
-        before = max((depths[index] for index in node.inputs), default=0)
-        depths.append(before + (node.operator in WEIGHT_LAYERS))
+        depth = max((depths[index] for index in node.inputs), default=0)
+        before = 0
+        for index in node.inputs:
+            before |= passed[index]
+        if node.operator in WEIGHT_LAYERS:
+            # Weights that nobody trains are known by where they are used.
+            key = node.parameters or (f"\0{node.index}",)
+            bit = bits.setdefault(key, 1 << len(bits))
+            depth += not before & bit
+            before |= bit
+        depths.append(depth)
+        passed.append(before)
     return max((depths[index] for index in graph.outputs), default=0)
+
+
+def branches(graph: Graph) -> tuple[Branch, ...]:
+    """The ways to the outputs beside the first, auxiliary heads for one."""
+    if not graph.outputs:
+        return ()
+    seen = _ancestors(graph, graph.outputs[0])
+    found = []
+    for output in graph.outputs[1:]:
+        own = [node for node in graph.nodes if node.index in _ancestors(graph, output) - seen]
+        if own and own[0].inputs:
+            source = graph.nodes[own[0].inputs[0]]
+            found.append(
+                Branch(
+                    name=_common_module([node.module for node in own]) or own[0].name,
+                    source=_giver(graph, source),
+                    shape=source.output,
+                    output=graph.nodes[output].output,
+                )
+            )
+        seen |= {node.index for node in own}
+    return tuple(found)
+
+
+def _ancestors(graph: Graph, index: int) -> set[int]:
+    found = {index}
+    for node in reversed(graph.nodes[: index + 1]):
+        if node.index in found:
+            found.update(node.inputs)
+    return found
+
+
+def _common_module(paths: Sequence[str]) -> str:
+    """The innermost module around all of them."""
+    split = [path.split(".") for path in paths]
+    shared = itertools.takewhile(lambda names: len(set(names)) == 1, zip(*split, strict=False))
+    return ".".join(names[0] for names in shared)
+
+
+def _giver(graph: Graph, node: Node) -> str:
+    """The outermost module that returned the node's output; the node's own name without one."""
+    given = [
+        path
+        for path, calls in graph.returned.items()
+        if path and any(node.index in call for call in calls)
+    ]
+    return min(given, key=len, default=node.name)
 
 
 def unused_modules(graph: Graph) -> tuple[str, ...]:
@@ -176,26 +265,35 @@ def _row(node: Node, graph: Graph, field: Field | None, counted: set[str], total
     )
 
 
-def _grouped(rows: Sequence[Row], graph: Graph, depth: int) -> list[Row]:
+def _grouped(
+    rows: Sequence[Row], graph: Graph, depth: int, fields: Sequence[Field | None]
+) -> list[Row]:
     groups: dict[str, list[Row]] = {}
     for row in rows:
         parts = row.module.split(".") if row.module else []
         key = ".".join(parts[:depth]) if len(parts) >= depth > 0 else f"\0{row.name}"
         groups.setdefault(key, []).append(row)
     return [
-        members[0] if key.startswith("\0") else _merged(key, members, graph)
+        members[0] if key.startswith("\0") else _merged(key, members, graph, fields)
         for key, members in groups.items()
     ]
 
 
-def _merged(path: str, rows: list[Row], graph: Graph) -> Row:
-    """Add up the rows of one module; its grid is that of its last operator."""
+def _merged(path: str, rows: list[Row], graph: Graph, fields: Sequence[Field | None]) -> Row:
+    """Add up the rows of one module; its grid is that of what it returns."""
+    calls = graph.returned.get(path, ())
+    given = next((index for index in calls[-1] if index >= 0), None) if calls else None
+    last = graph.nodes[rows[-1].nodes[-1] if given is None else given]
+    seen, jump = shown(fields[last.index])
     weighted = [row for row in rows if row.kernel is not None]
     shape = weighted[0] if len(weighted) == 1 else None
     kind = graph.modules[path]
     return replace(
         rows[-1],
         name=path,
+        output=last.output,
+        receptive_field=seen,
+        jump=jump,
         operator=rows[0].operator if len(rows) == 1 else kind,
         kind=kind,
         module=path,
@@ -229,6 +327,7 @@ def _totals(
         parameters=sum(graph.parameters[name] for name in graph.used),
         stored=sum(graph.parameters.values()),
         unused=unused_modules(graph),
+        uncounted=tuple(node.name for node in graph.nodes if uncounted(node, graph)),
         macs=total,
         products=sum(products(node) for node in graph.nodes),
         operations=sum(row.operations for row in rows),
@@ -239,6 +338,7 @@ def _totals(
         jump=jump,
         input=graph.inputs[0] if graph.inputs else (),
         depth=weight_depth(graph),
+        branches=branches(graph),
     )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.cells import cell_len
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table as Grid
 from rich.text import Text
 
@@ -15,7 +17,7 @@ from striate.anatomy.compare import Comparison, Part
 from striate.anatomy.explain import Explanation, Sight
 from striate.anatomy.formulas import Line, by, human_bytes, human_count
 from striate.anatomy.table import Table
-from striate.anatomy.text import HEADINGS, cells, geometry, pair, totals
+from striate.anatomy.text import HEADINGS, cells, geometry, number, pair, totals
 from striate.support.text import printable
 
 EIGHTHS = " ▏▎▍▌▋▊▉"
@@ -118,12 +120,16 @@ def show_explanation(found: Explanation, console: Console) -> None:
     )
     for name, shape in found.inputs[:8]:
         console.print(Text(f"  reads {printable(name)}, {by(shape)}", style="dim"))
-    console.print(Text(f"  gives {by(found.output)}", style="dim"))
+    if found.output:
+        console.print(Text(f"  gives {by(found.output)}", style="dim"))
     if found.parts:
         names = ", ".join(name for name, _ in found.parts[:SHOWN])
         more = f" and {len(found.parts) - SHOWN} more" if len(found.parts) > SHOWN else ""
         console.print(Text(f"  made of {printable(names)}{more}", style="dim"))
     console.print()
+    _definition(found, console)
+    if not found.lines:
+        return
     _lines(found.lines, console)
     if found.receptive_field is None:
         console.print("It sees no pixel of the image.")
@@ -140,6 +146,41 @@ def show_explanation(found: Explanation, console: Console) -> None:
             first = f"position {where} sees" if name == "rows" else ""
             grid.add_row(first, name, *_window(sight))
         console.print(grid)
+
+
+def show_layers(found: Sequence[Explanation], console: Console) -> None:
+    """Layer after layer in short; a formula where its operator comes for the first time."""
+    told: set[str] = set()
+    for each in found:
+        read = " and ".join(by(shape) for _, shape in each.inputs[:3])
+        more = " and more" if len(each.inputs) > 3 else ""
+        console.print(
+            Text(printable(each.layer), style="bold")
+            + Text(f"   {each.operator}, {read}{more} → {by(each.output)}")
+        )
+        if each.operator not in told:
+            _definition(each, console, indent="  ")
+        told.add(each.operator)
+        _lines(each.lines, console, indent=2)
+        if each.receptive_field is not None:
+            whole = "the whole image" if each.everything else f"{by(_sides(each))} pixels"
+            console.print(Text(f"  sees {whole}", style="dim"))
+        console.print()
+
+
+def _sides(found: Explanation) -> tuple[str, ...]:
+    return tuple(map(number, found.receptive_field or ()))
+
+
+def _definition(found: Explanation, console: Console, *, indent: str = "") -> None:
+    """The formula of what the arithmetic does not explain, and its letters."""
+    if found.definition is None:
+        return
+    console.print(Padding(Text(found.definition.formula), (0, 0, 0, len(indent))))
+    for note in found.definition.notes:
+        console.print(Padding(Text(note, style="dim"), (0, 0, 0, len(indent) + 2)))
+    if not indent:
+        console.print()
 
 
 def _seen(found: Explanation) -> Line:
@@ -165,8 +206,11 @@ def _heading(text: str, console: Console) -> None:
     console.print(Text(text, style="bold"))
 
 
-def _lines(lines: Sequence[Line], console: Console, *, rules: bool = True) -> None:
-    """Name, rule, numbers and value; the rules, then long numbers, give way on narrow screens."""
+def _lines(lines: Sequence[Line], console: Console, *, rules: bool = True, indent: int = 0) -> None:
+    """Name, rule, numbers and value; where that is too wide, the rule on a line above its numbers.
+
+    Numbers that are too long even then give way to their value.
+    """
     rows = []
     for line in lines:
         value = f"{line.value:,}" if isinstance(line.value, int) else line.value
@@ -175,17 +219,33 @@ def _lines(lines: Sequence[Line], console: Console, *, rules: bool = True) -> No
         filled = "" if line.filled in {value, str(line.value)} else line.filled
         rows.append([printable(line.what), line.rule if rules else "", filled, value])
     widths = [max(len(row[at]) for row in rows) for at in range(4)] if rows else []
-    if sum(widths) + 8 > console.width:
-        rows = [[what, "", filled, value] for what, _, filled, value in rows]
-        spare = console.width - widths[0] - widths[3] - 6
-        rows = [[w, r, f if len(f) <= spare else "", value] for w, r, f, value in rows]
+    room = console.width - indent
+    if sum(widths) + 8 > room:
+        spare = room - widths[0] - widths[3] - 6
+        rows = [
+            each
+            for what, rule, filled, value in rows
+            for each in _stacked(what, rule, filled if len(filled) <= spare else "", value, spare)
+        ]
     grid = Grid.grid(padding=(0, 1, 0, 0))
     for style in ("", "dim", "", "dim", ""):
         grid.add_column(style=style, no_wrap=True)
     grid.columns[-1].justify = "right"
     for what, rule, filled, value in rows:
-        grid.add_row(what, f" {rule}  " if rule else " ", filled, "=" if filled else "", value)
-    console.print(grid)
+        equals = "=" if filled and value else ""
+        shown = Text(filled, style="" if value else "dim")
+        grid.add_row(what, f" {rule}  " if rule else " ", shown, equals, value)
+    console.print(Padding(grid, (0, 0, 0, indent)) if indent else grid)
+
+
+def _stacked(what: str, rule: str, filled: str, value: str, spare: int) -> list[list[str]]:
+    """A rule above its numbers, cut to what fits beside name and value."""
+    if not rule or not filled:
+        return [[what, "", filled, value]]
+    short = rule if len(rule) <= spare else re.split("[,:]", rule)[0]
+    if len(short) > spare:
+        return [[what, "", filled, value]]
+    return [[what, "", short, ""], ["", "", filled, value]]
 
 
 def _recursions(found: Explanation, console: Console) -> None:

@@ -95,6 +95,8 @@ def totals(table: Table) -> tuple[tuple[str, str], ...]:
     macs = f"{t.macs:,}; other operations {t.operations:,}"
     if t.products:
         macs += f", of which products of activations 2 × {t.products:,}"
+    if t.uncounted:
+        macs += f"; {_uncounted(t.uncounted)}"
     m = t.training_memory
     training = (
         f"{human_bytes(m.total)} for a batch of one: weights {human_bytes(m.weights)}, gradients "
@@ -108,19 +110,40 @@ def totals(table: Table) -> tuple[tuple[str, str], ...]:
         ("To train", training),
         ("Sees", _sees(table)),
         ("Depth", f"{t.depth} weight layers on the longest path"),
+        *(
+            (
+                "Beside",
+                f"{each.name} branches off after {each.source} ({by(each.shape)}) and gives "
+                f"{by(each.output)}",
+            )
+            for each in t.branches
+        ),
     )
+
+
+def _uncounted(names: Sequence[str]) -> str:
+    """The note that keeps a sum from looking whole."""
+    shown = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
+    if len(names) == 1:
+        return f"1 operator reads parameters and is not counted: {shown}"
+    return f"{len(names)} operators read parameters and are not counted: {shown}"
 
 
 def _sees(table: Table) -> str:
     t = table.totals
+    if not table.rows:
+        return "nothing is computed: the forward gives back what it is given"
     if t.receptive_field is None:
         return "its last feature map sees no image"
     image = t.input[-2:] if len(t.input) > 2 else (1, *t.input[-1:])
     seen = t.convolutional_receptive_field or t.receptive_field
+    covers = all(field >= side for field, side in zip(seen, image, strict=True))
+    if t.jump == (0, 0):
+        whole = f"the whole input, {by(image)}" if covers else f"{pair(seen)} of {by(image)}"
+        return f"{whole}: positions are mixed before the last feature map"
     text = f"{by(tuple(map(number, seen)))} pixels at each position of the last feature map"
     if t.jump is not None and min(t.jump) > 0:
         text += f", {pair(t.jump)} apart"
-    covers = all(field >= side for field, side in zip(seen, image, strict=True))
     text += f"; the input has {by(image)}" + (", so all of it" if covers else "")
     if not covers and t.receptive_field != seen:
         text += "; gates and statistics over the map see all of it"
