@@ -124,6 +124,9 @@ def test_predict_names_bad_files_in_their_place_and_exits_with_two(
     assert ["error" in each for each in document] == [True, False, True, False]
     assert told_again == told
     assert run(predict, "runs/x", "d", "--skip-bad") == (shown, told)
+    monkeypatch.setattr(sys.modules[__name__], "FOUND", [BAD])
+    _, told = run(predict, "runs/x", "d", status=2)
+    assert told.splitlines() == ["striate: bad\\n.jpg: is empty\\x1b[2J"]
 
 
 def test_predict_keeps_one_line_an_image(

@@ -15,7 +15,7 @@ from striate.data.check import check, summary
 from striate.data.duplicates import near_duplicates
 from striate.data.sources import open_data
 from striate.data.statistics import channel_statistics
-from striate.errors import DataError
+from striate.errors import DataError, RecipeError
 
 
 def scene(number: int, side: int = 96) -> Image.Image:
@@ -154,6 +154,52 @@ def test_the_command_exits_with_two_where_something_must_be_mended(folder, capsy
         command(str(folder), as_json=True)
     assert caught.value.exit_code == 2
     assert json.loads(capsys.readouterr().out)["problems"][0]["name"] == "tulip/bad.jpg"
+
+
+def test_the_document_is_ascii_on_any_machine(tmp_path, capsys):
+    for place, name in enumerate(("café", "花🌻")):
+        (tmp_path / name).mkdir()
+        for number in range(4):
+            scene(100 * place + number, 40).save(tmp_path / name / f"{number}.png")
+    command(str(tmp_path), as_json=True)
+    printed = capsys.readouterr().out
+    assert printed.isascii()
+    assert json.loads(printed)["classes"] == ["café", "花🌻"]
+
+
+def test_the_share_held_out_is_the_one_asked_for(folder):
+    few, many = check(folder, val_fraction=0.1), check(folder, val_fraction=0.6)
+    assert sum(few.counts["val"]) < 10 < sum(many.counts["val"])
+    with pytest.raises(RecipeError, match="does not lie between 0 and 1"):
+        check(folder, val_fraction=1.5)
+
+
+def test_a_part_that_is_only_measured_on_is_looked_at(folder, tmp_path, capsys):
+    root = tmp_path / "parts"
+    (root / "test").mkdir(parents=True)
+    for name in ("[red]rose", "tulip"):
+        (folder / name).rename(root / "test" / name)
+    report = check(root)
+    assert not report.usable
+    assert "has test/ and no images to train on; put them into train/" in report.refusal
+    assert report.counts == {"test": [20, 10]}
+    show(report, Console(width=100, highlight=False, force_terminal=False))
+    assert "would refuse" in capsys.readouterr().out
+
+
+def test_class_folders_without_images_are_looked_at(tmp_path):
+    for name in "ab":
+        (tmp_path / name).mkdir()
+    report = check(tmp_path)
+    assert "no image to train on in classes 'a', 'b'" in report.refusal
+    assert (report.images, report.imbalance, report.sizes) == (0, 0.0, {})
+
+
+def test_images_in_no_class_folder_are_counted(folder):
+    scene(7).save(folder / "loose.png")
+    report = check(folder)
+    assert report.loose == ("loose.png",)
+    assert report.notes[0].startswith("1 image in no class folder, not used: loose.png; put each")
 
 
 # --- statistics -----------------------------------------------------------------------------------

@@ -51,18 +51,20 @@ def predict(
     try:
         for number, each in enumerate(found, start=1):
             if as_json:
+                # Whole lines, so that what goes to standard error does not run into them.
                 text = json.dumps(each.to_json(), allow_nan=False)
-                print(("[" if number == 1 else ",") + f"\n{text}", end="", flush=True)
+                print(("[" if number == 1 else ",") + text, flush=True)
             if each.error or not as_json:
                 _show(each)
             bad += bool(each.error)
     finally:
         if as_json and number:  # one document, even where it was cut short
-            print("\n]")
+            print("]")
     if as_json and not number:
         print("[]")
     if bad:
-        print(f"striate: {bad:,} of {number:,} images cannot be read", file=sys.stderr)
+        if number > 1:
+            print(f"striate: {bad:,} of {number:,} images cannot be read", file=sys.stderr)
         if not skip_bad:
             raise typer.Exit(2)
 
