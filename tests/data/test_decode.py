@@ -208,8 +208,8 @@ def test_what_is_no_image_says_what_it_is(data, kind, word):
 
 
 @pytest.mark.parametrize("side", [13_500, 30_000])
-def test_a_bomb_is_refused_before_it_is_unpacked(side, recwarn):
-    assert kind_of(png(side, side, 8, 0, b"")) == "bomb"
+def test_what_cannot_hold_its_picture_is_refused_before_memory_is_taken(side, recwarn):
+    assert kind_of(png(side, side, 8, 0, b"")) == "truncated"
 
 
 def test_numbers_without_a_range_are_refused():

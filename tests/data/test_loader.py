@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from striate.data.augment import Augmentation
+from striate.data.decode import digest_of
 from striate.data.images import ImageSet
 from striate.data.loader import Batch, Loader
 from striate.data.preprocessing import Preprocessing
@@ -44,7 +45,7 @@ def image_set(n: int, sizes: Any, channels: int = 3, **fields: Any) -> ImageSet:
         classes=("a", "b", "c"),
         labels=np.arange(n, dtype=np.int64) % 3,
         names=[f"train[{k}]" for k in range(n)],
-        digests=[str(k) for k in range(n)],
+        digests=fields.pop("digests", None) or [str(k) for k in range(n)],
         sizes=sizes,
         grey=np.full(n, channels == 1),
         **{"pixels": np.stack(pixels) if len(np.unique(sizes, axis=0)) == 1 else pixels} | fields,
@@ -62,7 +63,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> ImageSet:
         paths.append(folder / f"{k}.png")
         pixels = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(paths[-1])
-    return image_set(30, sizes, pixels=None, paths=paths)
+    digests = [digest_of(path.read_bytes()) for path in paths]
+    return image_set(30, sizes, pixels=None, paths=paths, digests=digests)
 
 
 def loader(images: ImageSet, preprocessing: Preprocessing = SMALL, **options: Any) -> Loader:
@@ -316,9 +318,9 @@ def test_leaving_early_leaves_no_thread(files: ImageSet, how: str) -> None:
 
 def test_only_a_few_batches_are_prepared_ahead(files: ImageSet, monkeypatch: Any) -> None:
     read = []
-    plain = ImageSet.read
+    plain = ImageSet.reading
     monkeypatch.setattr(
-        ImageSet, "read", lambda self, index, channels: (read.append(index), plain(self, index))[1]
+        ImageSet, "reading", lambda self, index, *_: (read.append(index), plain(self, index))[1]
     )
     batches = loader(files, LARGE, batch_size=2, workers=2).batches(0)
     next(batches)
@@ -333,7 +335,7 @@ def test_a_file_that_has_gone_is_named_in_its_own_step(
     gone = tmp_path / "gone.png"
     assert files.paths is not None
     paths = [*files.paths[:20], gone, *files.paths[21:]]
-    broken = image_set(30, files.sizes, pixels=None, paths=paths)
+    broken = image_set(30, files.sizes, pixels=None, paths=paths, digests=files.digests)
     batches = loader(broken, LARGE, shuffle=False, workers=workers).batches(0)
     assert len(next(batches)) == len(next(batches)) == 8
     with pytest.raises(DataError, match=r"gone\.png"):
@@ -348,6 +350,6 @@ def test_any_failure_in_a_thread_names_the_file(
     def fail(*_: Any) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(ImageSet, "read", fail)
+    monkeypatch.setattr(ImageSet, "reading", fail)
     with pytest.raises(DataError, match=r"\d+\.png: MemoryError"):
         next(loader(files, LARGE, workers=workers).batches(0))

@@ -24,13 +24,13 @@ def test_images_are_decoded_once(
     sides = np.concatenate([part.sizes.max(1) for part in first.splits.values()])
     assert bool(known) == bool((sides > 64).any())
     decoded: list[str] = []
-    original = decode.decode_with_format
+    original = decode.decoded
 
-    def counted(content: bytes, name: str, channels: int | None) -> object:
+    def counted(content: bytes, name: str) -> object:
         decoded.append(name)
-        return original(content, name, channels)
+        return original(content, name)
 
-    monkeypatch.setattr(scan, "decode_with_format", counted)
+    monkeypatch.setattr(scan, "decoded", counted)
     again = open_data(data, workers=1, known=known)
     assert len(decoded) == (sides <= 64).sum()
     assert again.fingerprint == first.fingerprint

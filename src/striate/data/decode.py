@@ -4,46 +4,59 @@ What an image is, whatever its file: upright (its EXIF orientation applied), on 
 transparent, 8 bits a channel (of 16, the upper eight), grey or RGB, the first of its frames. CMYK
 is read by Adobe's inverted convention and turned into RGB by the plain formula, without profiles.
 
-A JPEG with damaged bits in its middle decodes without complaint in every common library; nothing
-here can tell it from a sound one.
+A file is taken only if it is whole as far as its format lets one know: see `striate.data.jpeg` and
+`striate.data.damage`. docs/data.md has the figures of what gets through all the same.
 """
 
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
+import PIL
+import simplejpeg  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from PIL import (
+    BmpImagePlugin,
+    GifImagePlugin,
     Image,
+    JpegImagePlugin,
+    PngImagePlugin,
+    PpmImagePlugin,
     TiffImagePlugin,
-    UnidentifiedImageError,
-    WebPImagePlugin,  # noqa: F401 - importing registers it, which spares importing all of them
+    WebPImagePlugin,
 )
 
-from striate.data.formats import FORMATS
+from striate.data import damage, jpeg, memory, pixels, tiff
+from striate.data.flaws import Flaw, Kind, broken, unidentified
+from striate.data.formats import kind_of_content
 from striate.errors import DataError
+from striate.support import paths
 
-Kind = Literal["empty", "unreadable", "truncated", "damaged", "bomb", "unsupported"]
-
-MOST_PIXELS = 178_956_970
-"""Above this many pixels (half a gigabyte in RGB) a file is taken for a decompression bomb."""
-
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
+# Asked for by name, without Image.open: its limit of pixels is not ours, and is a warning or an
+# error by what somebody else has set.
+_PLUGINS: dict[str, Any] = {
+    "JPEG": JpegImagePlugin.JpegImageFile,  # of an MPO, which is several JPEGs, the first
+    "PNG": PngImagePlugin.PngImageFile,
+    "WEBP": WebPImagePlugin.WebPImageFile,
+    "BMP": BmpImagePlugin.BmpImageFile,
+    "TIFF": TiffImagePlugin.TiffImageFile,
+    "GIF": GifImagePlugin.GifImageFile,
+    "PPM": PpmImagePlugin.PpmImageFile,
 }
-_ORIENTATION = 0x0112
-_WHERE_ORIENTATION_HIDES = ("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif")
-_WHITE_IS_ZERO = 0
-_BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG", b"RIFF", b"GIF8", b"BM", b"II*\0", b"MM\0*")
+
+_EACH = 10
+"""Bytes that a pixel takes: 3 of what is given, 3 of a part cut out, 4 of Pillow's in resizing."""
+
+_CMYK, _WEBP = 12, 20
+_RULES = 2  # raised by whatever makes a file taken that was not, or the other way round
+
+_LARGE_FILE = 32  # a file of more than this part of the limit is read while no other is decoded
 
 
 class ImageError(DataError):
@@ -55,47 +68,79 @@ class ImageError(DataError):
 
 
 def decode(source: Path | bytes, channels: int | None = 3, name: str = "") -> NDArray[np.uint8]:
-    """The pixels of an image file or of its bytes: uint8 (height, width, channels), read-only.
+    """The pixels of an image file or of its bytes.
 
-    With `channels` 3 or 1 a grey image is repeated and a coloured one turned grey (ITU-R 601);
-    with None it is 1 where the file stores grey, else 3. `name` is how errors call the image where
-    `source` is bytes. Raises ImageError, a DataError.
+    Args:
+        source: a file, or the content of one.
+        channels: with 3 or 1 a grey image is repeated and a coloured one turned grey (ITU-R 601);
+            with None it is 1 where the file stores grey, else 3.
+        name: how errors call the image where `source` is bytes.
+
+    Returns:
+        uint8 (height, width, channels), read-only.
+
+    Raises:
+        ImageError: a DataError: there is no such file, or it cannot be used.
     """
-    what = name or ("image" if isinstance(source, bytes) else str(source.absolute()))
-    return decode_with_format(
-        read_file(source) if isinstance(source, Path) else source, what, channels
-    )[0]
+    with decoding(source, channels, name) as image:
+        return image
 
 
-def read_file(path: Path) -> bytes:
-    """The bytes of a file. Raises ImageError."""
+def decoders() -> list[str | int]:
+    """What the pixels of a file, and whether it is taken, depend on: for whatever is kept of it."""
+    return [PIL.__version__, simplejpeg.__version__, _RULES]
+
+
+@contextmanager
+def decoding(
+    source: Path | bytes, channels: int | None = 3, name: str = "", digest: str = ""
+) -> Iterator[NDArray[np.uint8]]:
+    """The pixels as `decode` gives them, for the time of a block.
+
+    While it runs, the memory that a large image takes counts against what all threads may take
+    together (`striate.data.memory`): whoever goes through many images works in such blocks.
+
+    Args:
+        source, channels, name: as in `decode`.
+        digest: `digest_of` the file's content when it was looked at before; empty if it was not.
+
+    Raises:
+        ImageError: as in `decode`; or the file's content has changed, or is gone.
+    """
+    if isinstance(source, bytes):
+        with decoded(source, name or "image", channels) as (image, _):
+            yield image
+        return
+    with content_of(source, known=bool(digest)) as content:
+        if digest and digest_of(content) != digest:
+            raise _changed(source, "has changed since it was looked at")
+        with decoded(content, source, channels) as (image, _):
+            yield image
+
+
+def digest_of(data: bytes) -> str:
+    """Content hash of a file or array: 128 bits of BLAKE2b, hexadecimal."""
+    return blake2b(data, digest_size=16).hexdigest()
+
+
+@contextmanager
+def content_of(path: Path, known: bool = False) -> Iterator[bytes]:
+    """All bytes of a regular file, for the time of a block; large files one after another.
+
+    Args:
+        path: the file.
+        known: it has been read before, so that whatever keeps it from being read now is a change.
+
+    Raises:
+        ImageError: it cannot be read, is no regular file, or is too large.
+    """
+    most = memory.limit()
     try:
-        return path.read_bytes()
-    except OSError as error:
-        why = f"cannot be read ({error.strerror or error})"
-        raise ImageError(str(path.resolve()), "unreadable", why) from None
-
-
-def decode_with_format(
-    data: bytes, name: str, channels: int | None = 3
-) -> tuple[NDArray[np.uint8], str]:
-    """As `decode`, with the format that the file really has (``"JPEG"``, ``"PNG"`` …)."""
-    if not data:
-        raise ImageError(name, "empty", "is empty (0 bytes)")
-    try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            _refuse_bomb(image, name)
-            image.load()
-            _refuse_missing_end(image, data, name)
-            return _pixels(_upright(_flatten(image, name), image), channels), _format(image)
-    except ImageError:
-        raise
-    except UnidentifiedImageError:
-        raise _unidentified(data, name) from None
-    except Image.DecompressionBombError:
-        raise _bomb(name) from None
-    except Exception as error:  # a damaged file makes Pillow raise nearly anything
-        raise _broken(error, data, name) from None
+        size = path.stat().st_size
+    except (OSError, ValueError):
+        size = 0  # reading it says why
+    with memory.room_for(most if size * _LARGE_FILE > most else 0):
+        yield _read(path, most, known)
 
 
 def decode_picture(
@@ -105,135 +150,151 @@ def decode_picture(
 
     An image that was made from others is taken to stand upright.
     """
-    try:
-        _refuse_bomb(image, name)
+    with _explained(name), memory.room_for(_affordable(*image.size, _EACH)):
         image.load()
-        flat = _flatten(image, name)
-        return _pixels(flat if image.format is None else _upright(flat, image), channels)
-    except ImageError:
-        raise
-    except Exception as error:  # likewise
-        raise _broken(error, b"", name) from None
+        turn = 1 if image.format is None else pixels.orientation(image)
+        found = pixels.upright(pixels.flatten(image), turn)
+        return pixels.in_channels(found, channels)
 
 
-def _pixels(flat: Image.Image, channels: int | None) -> NDArray[np.uint8]:
-    """The pixels of an image in mode L or RGB: uint8 (H, W, channels)."""
-    if channels is not None:
-        flat = flat.convert("RGB" if channels == 3 else "L")  # does nothing where it is so
-    pixels = np.asarray(flat)
-    return pixels if pixels.ndim == 3 else pixels[:, :, None]
+def read_file(path: Path) -> bytes:
+    """The bytes of a file. Raises ImageError."""
+    return _read(path, memory.limit(), known=False)
 
 
-def _format(image: Any) -> str:
-    """The format's name; a phone's multi-picture MPO is a JPEG to everybody else."""
-    return {"MPO": "JPEG", "DIB": "BMP"}.get(image.format, str(image.format))
-
-
-def _flatten(image: Image.Image, name: str) -> Image.Image:
-    """`image` in mode L or RGB."""
-    mode = image.mode
-    if mode in ("L", "RGB") and "transparency" not in image.info:
-        return image
-    if mode.startswith("I;16") or (mode == "I" and image.format in ("PNG", "PPM")):
-        return _upper_eight_bits(image)
-    if image.has_transparency_data:
-        ground = Image.new("RGBA", image.size, "white")
-        ground.alpha_composite(image.convert("RGBA"))
-        return ground.convert("L" if mode in ("L", "LA", "La") else "RGB")
-    if mode in ("1", "L", "RGB"):
-        return image.convert("RGB" if mode == "RGB" else "L")
-    if mode in ("P", "CMYK", "YCbCr", "HSV", "RGBX"):
-        return image.convert("RGB")
-    raise ImageError(
-        name,
-        "unsupported",
-        f"its pixels (Pillow's mode '{mode}') have no agreed range",
-        "convert it to 8 or 16 bits a channel",
-    )
-
-
-def _upper_eight_bits(image: Image.Image) -> Image.Image:
-    """A 16-bit grey image with its lower bits dropped, as Pillow does for 16-bit colour."""
-    values = (np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8)
-    photometric = getattr(image, "tag_v2", {}).get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION)
-    return Image.fromarray(255 - values if photometric == _WHITE_IS_ZERO else values)
-
-
-def _upright(flat: Image.Image, image: Image.Image) -> Image.Image:
-    """`flat` turned as the metadata of `image` ask. (Pillow itself turns TIFF.)"""
-    if image.format == "TIFF" or not any(key in image.info for key in _WHERE_ORIENTATION_HIDES):
-        return flat
+def _read(path: Path, most: int, known: bool) -> bytes:
     try:
-        turn = _TURNS.get(image.getexif().get(_ORIENTATION, 1))
-    except Exception:  # metadata that cannot be read do not spoil the picture
-        return flat
-    return flat if turn is None else flat.transpose(turn)
+        return paths.read_file(path, most=most, kind=DataError)
+    except FileNotFoundError:
+        why = "cannot be read (No such file or directory)"
+    except DataError as error:
+        why = error.why
+    if known:
+        raise _changed(path, why)
+    raise ImageError(paths.shown(path), "unreadable", why)
 
 
-def _refuse_bomb(image: Image.Image, name: str) -> None:
-    if image.width * image.height > MOST_PIXELS:
-        raise _bomb(name, f"{image.width} x {image.height} pixels")
+def _changed(path: Path, why: str) -> ImageError:
+    remedy = "put it back as it was and go on, or begin anew with the images as they are now"
+    return ImageError(paths.shown(path), "changed", why, remedy)
 
 
-def _bomb(name: str, size: str = "its size") -> ImageError:
-    why = f"decompression bomb: {size} is more than {MOST_PIXELS // 10**6} million pixels"
-    return ImageError(name, "bomb", why, "make it smaller")
+def decode_with_format(
+    data: bytes, name: str, channels: int | None = 3
+) -> tuple[NDArray[np.uint8], str]:
+    """As `decode`, with the format that the file really has (``"JPEG"``, ``"PNG"`` …)."""
+    with decoded(data, name, channels) as found:
+        return found
 
 
-def _refuse_missing_end(image: Image.Image, data: bytes, name: str) -> None:
-    """Raise for a JPEG without an end: an unfinished download filled up with zeros.
-
-    Pillow takes the zeros for picture data and is content.
-    """
-    if image.format != "JPEG" or data.endswith(b"\xff\xd9"):
-        return
-    if b"\xff\xd9" not in data[_start_of_scan(data) :]:
-        raise ImageError(name, "truncated", "is truncated (a JPEG without its end marker)")
-
-
-def _start_of_scan(data: bytes) -> int:
-    """Where the picture data of a JPEG begin: after the headers, which may hold a thumbnail."""
-    position = 2
-    while position + 4 <= len(data) and data[position] == 0xFF:
-        marker = data[position + 1]
-        if marker == 0xDA:
-            break
-        # A fill byte stands alone; a segment says its own length.
-        position += 1 if marker == 0xFF else 2 + int.from_bytes(data[position + 2 : position + 4])
-    return position
+@contextmanager
+def decoded(
+    data: bytes, name: str | Path, channels: int | None = None
+) -> Iterator[tuple[NDArray[np.uint8], str]]:
+    """Pixels and format of the content of a file, for the time of a block; see `decoding`."""
+    with ExitStack() as stack:
+        with _explained(name):
+            source = _Source(data)
+            stack.enter_context(memory.room_for(source.cost()))
+            found = source.pixels(channels)
+            found.flags.writeable = False
+        yield found, source.form
 
 
-def _unidentified(data: bytes, name: str) -> ImageError:
-    """An error that says what the file is instead of an image, as far as its start shows."""
-    head = data[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if b"ftyp" in data[4:8]:
-        brand = data[8:12].decode("ascii", "replace").strip("\0 ")
-        return ImageError(
-            name, "unsupported", f"is HEIC, AVIF or video ('{brand}')", "convert it to JPEG"
+class _Source:
+    """An image file whose header was read, and whose pixels were not."""
+
+    def __init__(self, data: bytes) -> None:
+        if not data:
+            raise Flaw("empty", "is empty (0 bytes)")
+        self.form = kind_of_content(data[:132])
+        if self.form not in _PLUGINS:
+            raise unidentified(data, self.form)
+        self.doubtful: bytes | None = None
+        self.header = jpeg.Header([], 0)
+        self.data = self._walked(data)
+        # WebP's decoder takes its memory when it is made: not before that is counted.
+        self.image = None if self.form == "WEBP" else self._open(self.data)
+
+    def _walked(self, data: bytes) -> bytes:
+        """The content to decode, its structure found whole and free of floods. Raises Flaw."""
+        match self.form:
+            case "JPEG":
+                self.header = jpeg.read_header(data)
+                if not self.header.complete:
+                    raise Flaw("truncated", "is truncated (a JPEG without picture data)")
+                data = jpeg.without_fill(data, self.header)
+                self.header = jpeg.read_header(data)
+            case "PNG":
+                damage.refuse_damaged_png(data)
+            case "WEBP":
+                self.doubtful = damage.refuse_damaged_webp(data)
+            case "GIF":
+                data = damage.refuse_damaged_gif(data)
+            case "TIFF":
+                tiff.refuse_odd_tiff(data)
+            case "PPM":
+                damage.refuse_long_ppm_header(data)
+        return data
+
+    def _open(self, data: bytes) -> Any:
+        return _PLUGINS[self.form](io.BytesIO(data))
+
+    def cost(self) -> int:
+        """The bytes of memory that decoding and resizing take. Raises Flaw if they are too many."""
+        if self.image is None:
+            width, height = damage.webp_size(self.data)
+            return _affordable(width, height, _WEBP)
+        width, height = self.image.size
+        return _affordable(width, height, _CMYK if self.image.mode == "CMYK" else _EACH)
+
+    def pixels(self, channels: int | None) -> NDArray[np.uint8]:
+        """The pixels, upright, with that many channels. Raises Flaw, and whatever Pillow raises."""
+        image = self._open(self.data) if self.image is None else self.image
+        found: NDArray[np.uint8] | None = None
+        if self.form == "JPEG":
+            found = jpeg.decode(self.data, self.header, image.mode, image.size)
+            if found is not None and image.mode == "CMYK":
+                found = pixels.from_cmyk(found)
+        if found is None:
+            with tiff.without_chatter() if self.form == "TIFF" else ExitStack():
+                image.load()
+            found = pixels.flatten(image, self.data)
+        if self.doubtful is not None and self._decodes(self.doubtful):
+            raise Flaw("damaged", "is damaged (zeros in the place of picture data)")
+        turn = pixels.orientation(image)
+        del image, self.image  # and with them Pillow's copy
+        return pixels.in_channels(pixels.upright(found, turn), channels)
+
+    def _decodes(self, data: bytes) -> bool:
+        try:
+            self._open(data).load()
+        except Exception:  # a decoder that is short of data raises nearly anything
+            return False
+        return True
+
+
+def _affordable(width: int, height: int, each: int) -> int:
+    """The bytes that so many pixels take. Raises Flaw if they are more than images may take."""
+    cost, most = width * height * each, memory.limit()
+    if cost > most:
+        raise Flaw(
+            "too large",
+            f"has {width:,} x {height:,} pixels and would take {memory.shown(cost)} of memory, "
+            f"where images may take {memory.shown(most)}",
+            f"make it smaller, or set {memory.VARIABLE} to {-(-cost >> 30)}G",
         )
-    for start, what in (
-        (b"<!doctype html", "an HTML page"),
-        (b"<html", "an HTML page"),
-        (b"<?xml", "XML"),
-        (b"<svg", "an SVG drawing"),
-        (b"%pdf", "a PDF"),
-        (b"version https://git-lfs", "a Git LFS pointer"),
-    ):
-        if head.startswith(start):
-            return ImageError(name, "unreadable", f"is {what}, not an image")
-    if data.startswith(_BEGINNINGS):
-        return ImageError(name, "truncated", f"is truncated ({len(data)} bytes, a header in part)")
-    if not any(data):
-        return ImageError(name, "damaged", f"holds {len(data)} zero bytes, not an image")
-    return ImageError(name, "unreadable", "is in no image format that is read here")
+    return cost
 
 
-def _broken(error: Exception, data: bytes, name: str) -> ImageError:
-    """What Pillow says about a file that it began to read, in one line."""
-    said = " ".join(str(error).split()) or type(error).__name__
-    ended = isinstance(error, EOFError) or any(word in said for word in ("runcated", "EOF"))
-    if data.startswith(b"RIFF") and len(data) < 8 + int.from_bytes(data[4:8], "little"):
-        ended, said = True, f"{len(data)} of {8 + int.from_bytes(data[4:8], 'little')} bytes"
-    if ended:
-        return ImageError(name, "truncated", f"is truncated ({said})")
-    return ImageError(name, "damaged", f"is damaged ({said})")
+@contextmanager
+def _explained(name: str | Path) -> Iterator[None]:
+    """Turn whatever is raised about the content of a file into an ImageError of that name."""
+    try:
+        yield
+    except DataError:
+        raise
+    except Exception as error:  # a damaged file makes Pillow raise nearly anything
+        flaw = error if isinstance(error, Flaw) else broken(error)
+        what = paths.shown(name) if isinstance(name, Path) else name
+        raise ImageError(what, flaw.kind, flaw.why, flaw.remedy) from None

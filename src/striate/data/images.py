@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from striate.data.decode import decode
+from striate.data.decode import decoding
 from striate.data.preprocessing import with_channels
 from striate.errors import DataError
 
@@ -77,14 +78,23 @@ class ImageSet:
         """The pixels of an image, upright: uint8 (H, W, channels).
 
         With None, as many channels as the image is stored in. Treat the array as read-only.
-        Raises DataError where the file has since gone or changed.
+        Raises DataError where the file has since gone or changed: its content is compared with
+        `digests`, every time.
         """
+        with self.reading(index, channels) as image:
+            return image
+
+    @contextmanager
+    def reading(self, index: int, channels: int | None = 3) -> Iterator[Array]:
+        """The pixels as `read` gives them, for the time of a block; see `decode.decoding`."""
         if self.pixels is not None:
             image = self.pixels[index]
-            return image if channels is None else with_channels(image, channels)
+            yield image if channels is None else with_channels(image, channels)
+            return
         if self.paths is None:
             raise DataError(self.names[index], "has neither a file nor pixels")
-        return decode(self.paths[index], channels)
+        with decoding(self.paths[index], channels, digest=self.digests[index]) as image:
+            yield image
 
     def in_memory(self, channels: int) -> Array | list[Array]:
         """All images decoded: uint8 (n, H, W, channels), or a list where their sizes differ.

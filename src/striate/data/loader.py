@@ -7,9 +7,11 @@ what it holds, and a run that goes on in the middle of an epoch sees what it wou
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -23,11 +25,15 @@ from striate.data.mixing import Boxes, Mixing, draw_erasing, draw_mixing, erase
 from striate.data.preprocessing import Preprocessing
 from striate.data.random import CROP, MIRROR, Key, permutation, uniforms
 from striate.errors import DataError, RecipeError, StriateError
+from striate.support import paths
 
 if TYPE_CHECKING:
     import torch
 
 _AHEAD = 3  # batches prepared or being prepared before they are asked for
+MOST_FITTED = 256 << 20
+"""Bytes that the images of a small set may take at the size of the network's input."""
+
 _CHUNK = 8  # images a task, where each has to be decoded
 
 
@@ -94,8 +100,9 @@ class Batch:
 class Loader:
     """Batches of `images` as a network takes them.
 
-    Images of sets with no side above 64 pixels are held in memory; others are decoded anew in each
-    epoch. Over several processes each batch is shared out in contiguous parts of near-equal size.
+    Images of sets with no side above 64 pixels are held in memory, at the size of the network's
+    input where that takes little; others are decoded anew in each epoch. Over several processes
+    each batch is shared out in contiguous parts of near-equal size.
 
     Parameters
     ----------
@@ -142,6 +149,7 @@ class Loader:
         # Crops that start from the image as evaluation sees it, and so may be cut from arrays.
         self._fits = self._crop in ("none", "padded") or preprocessing.fit == "pad"
         self._held: NDArray[np.uint8] | Sequence[NDArray[np.uint8]] | None = None
+        self._fits_late = False  # what is held has its own size, and is fitted batch by batch
 
     def _check(self) -> None:
         size = max(self.preprocessing.height, self.preprocessing.width)
@@ -212,8 +220,8 @@ class Loader:
             pool.shutdown(wait=True, cancel_futures=True)
 
     def _submit(self, pool: ThreadPoolExecutor, epoch: int, indices: NDArray[np.int64]) -> _Awaited:
-        """Begin a batch: as one task if the images are in memory, else as one every few images."""
-        size = len(indices) if self._held is not None else _CHUNK
+        """Begin a batch: as one task if the images lie ready, else as one every few images."""
+        size = len(indices) if self._held is not None and not self._fits_late else _CHUNK
         shape = (self.preprocessing.height, self.preprocessing.width, self.preprocessing.channels)
         pixels = np.empty((len(indices), *shape), np.uint8)
 
@@ -271,13 +279,14 @@ class Loader:
         turned = self._mirrored(epoch, indices)
         pixels = np.empty((len(indices), height, width, channels), np.uint8)
         for position, index in enumerate(indices.tolist()):
-            given = (self._image(index), (height, width), draws[position])
-            if resized:
-                crop = geometry.resized_crop(
-                    *given, settings.scale, settings.ratio, interpolation=how
-                )
-            else:
-                crop = geometry.corner_crop(*given, settings.sizes, interpolation=how)
+            with self._image(index) as image:
+                given = (image, (height, width), draws[position])
+                if resized:
+                    crop = geometry.resized_crop(
+                        *given, settings.scale, settings.ratio, interpolation=how
+                    )
+                else:
+                    crop = geometry.corner_crop(*given, settings.sizes, interpolation=how)
             crop = geometry.mirrored(crop) if turned[position] else crop
             pixels[position] = np.asarray(crop).reshape(height, width, channels)
         return pixels
@@ -291,31 +300,40 @@ class Loader:
 
     def _fitted(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """New copies of the images as evaluation sees them: uint8 (n, height, width, channels)."""
-        if isinstance(self._held, np.ndarray):
+        if isinstance(self._held, np.ndarray) and not self._fits_late:
             return self._held[indices]
-        return np.stack([self._image(index) for index in indices.tolist()])
+        channels, *size = self.preprocessing.input_size
+        pixels = np.empty((len(indices), *size, channels), np.uint8)
+        for position, index in enumerate(indices.tolist()):
+            with self._image(index) as image:
+                pixels[position] = image
+        return pixels
 
-    def _image(self, index: int) -> NDArray[np.uint8]:
+    @contextmanager
+    def _image(self, index: int) -> Iterator[NDArray[np.uint8]]:
         """The image that crops begin at, from memory or from its file. Do not write to it."""
         if self._held is not None:
-            return self._held[index]
+            held = self._held[index]
+            yield self.preprocessing.fit_image(held) if self._fits_late else held
+            return
         try:
-            image = self.images.read(index, self.preprocessing.channels)
-            return self.preprocessing.fit_image(image) if self._fits else image
+            with self.images.reading(index, self.preprocessing.channels) as image:
+                yield self.preprocessing.fit_image(image) if self._fits else image
         except StriateError:
             raise
         except Exception as error:
             path = self.images.path(index)
-            name = str(path.resolve()) if path else self.images.names[index]
+            name = paths.shown(path) if path else self.images.names[index]
             raise DataError(name, str(error) or type(error).__name__) from error
 
     def _hold(self) -> None:
-        """Decode a set of small images, once."""
+        """Decode a set of small images, once; fit them too where that takes little memory."""
         if self._held is not None or self.images.largest_side > SMALL:
             return
         images = self.images.in_memory(self.preprocessing.channels)
-        if self._fits:
-            images = fit_all(images, self.preprocessing)
+        if self._fits and not _are_fitted(images, self.preprocessing):
+            self._fits_late = len(images) * prod(self.preprocessing.input_size) > MOST_FITTED
+            images = images if self._fits_late else _fit_all(images, self.preprocessing)
         self._held = images
 
 
@@ -327,15 +345,22 @@ class _Awaited(NamedTuple):
     tasks: Sequence[Future[None]]
 
 
-def fit_all(
+def _are_fitted(
+    images: NDArray[np.uint8] | Sequence[NDArray[np.uint8]], preprocessing: Preprocessing
+) -> bool:
+    """Whether `fit_image` would change none of the images."""
+    size = (preprocessing.height, preprocessing.width)
+    return isinstance(images, np.ndarray) and (
+        images.shape[1:3] == size == preprocessing.resized(*images.shape[1:3])
+        and images.shape[3] == preprocessing.channels
+    )
+
+
+def _fit_all(
     images: NDArray[np.uint8] | Sequence[NDArray[np.uint8]], preprocessing: Preprocessing
 ) -> NDArray[np.uint8]:
-    """`fit_image` of every image: uint8 (n, height, width, channels); the same array if it fits."""
+    """`fit_image` of every image: uint8 (n, height, width, channels)."""
     size = (preprocessing.height, preprocessing.width)
-    if isinstance(images, np.ndarray):
-        as_is = images.shape[1:3] == size == preprocessing.resized(*images.shape[1:3])
-        if as_is and images.shape[3] == preprocessing.channels:
-            return images
     fitted = np.empty((len(images), *size, preprocessing.channels), np.uint8)
     for position, image in enumerate(images):
         fitted[position] = preprocessing.fit_image(image)

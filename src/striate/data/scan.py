@@ -6,14 +6,13 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
-from striate.data.decode import ImageError, decode_with_format, read_file
+from striate.data.decode import ImageError, content_of, decoded, digest_of
 from striate.data.formats import SUFFIXES
 from striate.data.images import SMALL, Array, has_no_colour
 from striate.data.preprocessing import resize, with_channels
@@ -79,16 +78,17 @@ def scan(
     def examine(item: tuple[Path, str]) -> Record | Problem:
         path, name = item
         try:
-            data = read_file(path)
-            digest = digest_of(data)
-            if known and digest in known:
-                return known[digest]
-            pixels, form = decode_with_format(data, name, None)
+            with content_of(path) as data:
+                digest = digest_of(data)
+                if known and digest in known:
+                    return known[digest]
+                with decoded(data, name) as (pixels, form):
+                    promised = SUFFIXES.get(path.suffix.lower(), form)
+                    belied = form != promised
+                    misnamed = f"is {form}, not {promised} as its name says" if belied else ""
+                    return measure(pixels, digest, thumbnails, misnamed)
         except ImageError as error:
             return Problem(name, error.kind, _sentence(error))
-        promised = SUFFIXES.get(path.suffix.lower(), form)
-        misnamed = f"is {form}, not {promised} as its name says" if form != promised else ""
-        return measure(pixels, digest, thumbnails, misnamed)
 
     return list(over_threads(examine, list(zip(paths, names, strict=True)), workers, progress))
 
@@ -107,11 +107,6 @@ def measure(pixels: Array, digest: str, thumbnails: bool, misnamed: str = "") ->
         thumbnail=square,
         colour=colour,
     )
-
-
-def digest_of(data: bytes) -> str:
-    """Content hash of a file or array: 128 bits of BLAKE2b, hexadecimal."""
-    return blake2b(data, digest_size=16).hexdigest()
 
 
 def thumbnail(pixels: Array) -> tuple[Array, tuple[float, float, float]]:

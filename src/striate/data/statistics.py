@@ -75,7 +75,8 @@ def _moments_of(images: ImageSet, channels: int, index: int) -> NDArray[np.float
     In whole numbers, hence exact: a matrix product would start threads inside these threads, and
     round differently on every machine.
     """
-    image = _shrunk(images.read(index, channels))
+    with images.reading(index, channels) as whole:
+        image = _shrunk(whole)
     planes = np.moveaxis(image, 2, 0).reshape(channels, -1).astype(np.uint16)  # 255² fits
     moments = np.ones((channels + 1, channels + 1))
     for row, plane in enumerate(planes, start=1):

@@ -263,6 +263,6 @@ def origin_of(data: Data, val_fraction: float) -> DataOrigin:
 
 def versions() -> dict[str, str]:
     """What the run is made with, for ``run.toml``."""
-    packages = ("striate", "torch", "torchvision", "numpy", "pillow")
+    packages = ("striate", "torch", "torchvision", "numpy", "pillow", "simplejpeg")
     found = {package: version(package) for package in packages}
     return {"python": platform.python_version(), **found, "machine": platform.platform()}

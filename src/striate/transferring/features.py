@@ -19,16 +19,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import PIL
 from numpy.typing import NDArray
 
 from striate.data import geometry
 from striate.data.augment import Augmentation
-from striate.data.decode import decode, read_file
+from striate.data.decode import decoders
 from striate.data.images import ImageSet
 from striate.data.preprocessing import Preprocessing
 from striate.data.random import CROP, MIRROR, uniforms
-from striate.data.scan import digest_of
 from striate.errors import DataError, StriateError
 from striate.transferring.backbone import Backbone
 from striate.transferring.cache import Shelf, default_folder
@@ -189,7 +187,7 @@ class _Work:
             "network": [self.backbone.spec, dict(self.backbone.options)],
             "library": _library(self.backbone.spec),
             "preprocessing": self.backbone.preprocessing.to_dict(),
-            "pixels": [PIXELS, PIL.__version__],
+            "pixels": [PIXELS, *decoders()],
             "engine": [self.engine, self.precision],
             "view": [view, self.seed, asdict(VIEWS)] if view else [0],
         }
@@ -245,10 +243,10 @@ class _Work:
         preprocessing = self.backbone.preprocessing
 
         def read(index: int) -> NDArray[np.uint8]:
-            image = self._read(index)
-            if view == 0:
-                return preprocessing.fit_image(image)
-            return draw_view(image, preprocessing, self.images.digests[index], view, self.seed)
+            with self.images.reading(index, preprocessing.channels) as image:
+                if view == 0:
+                    return preprocessing.fit_image(image)
+                return draw_view(image, preprocessing, self.images.digests[index], view, self.seed)
 
         def batch(first: int) -> NDArray[np.uint8]:
             return np.stack([read(index) for index in indices[first : first + BATCH]])
@@ -264,20 +262,6 @@ class _Work:
                 yield ahead.popleft().result()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
-
-    def _read(self, index: int) -> NDArray[np.uint8]:
-        """The pixels of an image, of a file only if it is still the one that was hashed."""
-        channels, path = self.backbone.preprocessing.channels, self.images.path(index)
-        if path is None or self.images.pixels is not None:
-            return self.images.read(index, channels)
-        content = read_file(path)
-        if digest_of(content) != self.images.digests[index]:
-            raise DataError(
-                str(path.resolve()),
-                "has changed since it was looked at",
-                "run the command again when nothing writes to the images any more",
-            )
-        return decode(content, channels, str(path.resolve()))
 
 
 def _library(spec: str) -> list[str]:

@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import PIL
 from numpy.typing import NDArray
 
+from striate.data.decode import decoders
 from striate.data.images import SMALL
 from striate.data.scan import Record
 from striate.data.sources import Data
@@ -94,7 +94,7 @@ def compared(
 
 def _file(folder: Path, data: str) -> Path:
     """Another version may take other images for sound."""
-    told = [version("striate"), PIL.__version__, str(Path(data).expanduser().absolute())]
+    told = [version("striate"), *map(str, decoders()), str(Path(data).expanduser().absolute())]
     return folder / IMAGES / f"{sha256(json.dumps(told).encode())[:32]}.json"
 
 

@@ -1,0 +1,99 @@
+"""TIFF files: refused before they cost minutes or show a thumbnail, decoded without chatter."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from striate.data.flaws import Flaw, foreign
+
+_MOST_TAGS = 4096
+_SIZES = np.zeros(256, np.uint64)  # of one value of each type; 0: unknown
+_SIZES[1:19] = [1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8]
+
+_NEW_SUBFILE_TYPE, _SUB_IFDS, _DNG_VERSION = 254, 330, 50706
+
+
+def refuse_odd_tiff(data: bytes) -> None:
+    """Raise Flaw for a TIFF whose first directory is a flood, or is a camera's raw file.
+
+    Raw files are TIFFs whose first picture is a thumbnail: decoding it would be a silent mistake.
+    """
+    tags = _first_directory(data)
+    if tags is None:
+        return
+    if len(tags) > _MOST_TAGS:
+        raise Flaw("damaged", f"is damaged (more than {_MOST_TAGS:,} tags)")
+    lengths = tags["count"].astype(np.float64) * _SIZES[np.minimum(tags["type"], 255)]
+    if lengths.sum() > 4 * len(data) + 4096:
+        raise Flaw("damaged", "is damaged (its tags promise more than it holds)")
+    values = dict(zip(tags["tag"].tolist(), tags["value"].tolist(), strict=True))
+    reduced = values.get(_NEW_SUBFILE_TYPE, 0) & 1
+    if _DNG_VERSION in values or (reduced and _SUB_IFDS in values):
+        raise foreign("camera raw")
+
+
+def _first_directory(data: bytes) -> Any:
+    """The entries of the first directory as an array with fields; None where there is none."""
+    order = "<" if data[:2] == b"II" else ">"
+    big = b"+" in data[2:4]
+    word, count = ("u8", "u8") if big else ("u4", "u2")
+    fields = (("tag", "u2"), ("type", "u2"), ("count", word), ("value", word))
+    entry = np.dtype([(name, order + kind) for name, kind in fields])
+    try:
+        (place,) = np.frombuffer(data, order + word, 1, 8 if big else 4).tolist()
+        (number,) = np.frombuffer(data, order + count, 1, place).tolist()
+        return np.frombuffer(data, entry, number, place + np.dtype(count).itemsize)
+    except ValueError:  # it begins or ends behind the end of the file
+        return None
+
+
+class _Quiet:
+    """libtiff's handler of errors, of which there is one a process, taken away and put back."""
+
+    def __init__(self) -> None:
+        self._lock, self._users, self._before = threading.Lock(), 0, None
+        self._set: Callable[[Any], Any] | None = None
+        try:
+            # Pillow's own copy of libtiff is found through the module that was linked with it.
+            set_handler = ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler  # type: ignore[attr-defined]
+            set_handler.argtypes, set_handler.restype = [ctypes.c_void_p], ctypes.c_void_p
+            self._set = set_handler
+        except (AttributeError, OSError):
+            pass  # linked into the module itself, as on Windows: the chatter stays
+
+    @contextmanager
+    def during(self) -> Iterator[None]:
+        if self._set is None:
+            yield
+            return
+        with self._lock:
+            if not self._users:
+                self._before = self._set(None)
+            self._users += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._users -= 1
+                if not self._users:
+                    self._set(self._before)
+
+
+_quiet = _Quiet()
+
+
+@contextmanager
+def without_chatter() -> Iterator[None]:
+    """Keep libtiff, which writes to the process's standard error, silent while the block runs.
+
+    What it has to say of a file comes as an exception as well. Other threads keep their output.
+    """
+    with _quiet.during():
+        yield
