@@ -150,9 +150,9 @@ def test_other_channels_are_told_the_right_ones(name: str, title: str) -> None:
 @pytest.mark.parametrize(
     ("name", "variant", "message"),
     [
-        ("resnet18", {"attention": "eca"}, "there are 'se' and 'cbam'"),
-        ("preact_resnet164", {"shortcut": "D"}, "A, B and C"),
-        ("cspdarknet53", {"activation": "relu"}, "there are 'leaky' and 'mish'"),
+        ("resnet18", {"attention": "eca"}, "one of se, cbam, none here"),
+        ("preact_resnet164", {"shortcut": "D"}, "one of A, B, C here"),
+        ("cspdarknet53", {"activation": "relu"}, "one of leaky, mish here"),
         ("plain18", {"shortcut": "A"}, "no variants"),
         ("se_resnet50", {"attention": "cbam"}, "does not have it"),
     ],

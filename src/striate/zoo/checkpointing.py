@@ -51,7 +51,7 @@ class Stage(nn.Sequential):
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C, H, W) through all blocks."""
         if not is_scripting():  # noqa: SIM102 - the compiler takes this condition alone
-            if self.checkpointing and torch.is_grad_enabled() and not is_capturing():
+            if self.checkpointing and torch.is_grad_enabled() and not is_capturing(x):
                 return self._checkpointed(x)
         for block in self:
             x = block(x)

@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from striate.errors import NetworkError, nearest
+from striate.support.text import printable
 from striate.zoo import (
     alexnet,
     cspdarknet,
@@ -29,6 +30,7 @@ from striate.zoo import (
     xception,
     zfnet,
 )
+from striate.zoo.spec import parse
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "lenet": lenet.lenet,
@@ -99,6 +101,14 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "mnist_example": mnist_example.mnist_example,
 }
 
+#: Who makes the networks that are not ours; everything that looks at networks takes them.
+_MADE_BY = {
+    "torchvision": "torchvision.models.get_model(NAME) makes it",
+    "timm": "timm.create_model(NAME) makes it",
+    "file": "it is your own: import it from your file",
+    "module": "it is your own: import it from your module",
+}
+
 
 def create(
     name: str, classes: int | None = None, in_channels: int | None = None, **variant: Any
@@ -162,5 +172,12 @@ def choices(name: str) -> dict[str, Any]:
 
 def _constructor(name: str) -> Callable[..., nn.Module]:
     if name not in NETWORKS:
-        raise NetworkError(f"network '{name}'", "not in the catalogue", nearest(name, NETWORKS))
+        spec = parse(name)
+        if spec.source != "catalogue":
+            raise NetworkError(
+                f"network '{printable(name)}'", "is not of the catalogue", _MADE_BY[spec.source]
+            )
+        raise NetworkError(
+            f"network '{printable(name)}'", "not in the catalogue", nearest(name, NETWORKS)
+        )
     return NETWORKS[name]

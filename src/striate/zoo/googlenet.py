@@ -25,6 +25,7 @@ channel through, so each module is wider than the last, and it takes 8 times the
 from __future__ import annotations
 
 import torch
+import torch.fx
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -122,6 +123,14 @@ def naive_inception(
     )
 
 
+@torch.fx.wrap  # one step of a traced graph, which decides by the size of what it is given
+def to_four_by_four(x: Tensor, always_adapt: bool) -> Tensor:
+    """Pool a map to 4×4: as the paper does where it is 14×14, adaptively otherwise."""
+    if x.shape[2] == 14 and x.shape[3] == 14 and not always_adapt:
+        return F.avg_pool2d(x, 5, stride=3)
+    return F.adaptive_avg_pool2d(x, (4, 4))
+
+
 class AuxiliaryHead(nn.Module):
     """Sec. 5's side classifier: 5×5/3 average pool, 1×1 to 128, 1024 units, dropout 0.7, classes.
 
@@ -140,10 +149,7 @@ class AuxiliaryHead(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, inputs, H, W) to logits (N, classes)."""
-        if x.shape[2] == 14 and x.shape[3] == 14 and not self.always_adapt:
-            x = F.avg_pool2d(x, 5, stride=3)
-        else:
-            x = F.adaptive_avg_pool2d(x, (4, 4))
+        x = to_four_by_four(x, self.always_adapt)
         x = self.conv(x)
         x = F.relu(self.fc1(x.flatten(1)), inplace=True)
         x = self.fc2(self.dropout(x))

@@ -23,6 +23,8 @@ dropout of 0.2.
 
 from __future__ import annotations
 
+import torch
+import torch.fx
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -128,6 +130,14 @@ def reduction_8(inputs: int) -> dict[str, nn.Module]:
     }
 
 
+@torch.fx.wrap  # one step of a traced graph, which decides by the size of what it is given
+def to_five_by_five(x: Tensor) -> Tensor:
+    """Pool a map of 17×17 or finer as the paper does, a coarser one adaptively to 5×5."""
+    if min(x.shape[2], x.shape[3]) >= 17:
+        return F.avg_pool2d(x, 5, stride=3)
+    return F.adaptive_avg_pool2d(x, (5, 5))
+
+
 class AuxiliaryHead(nn.Module):
     """Fig. 8, on the last 17×17 map: 5×5/3 average pool, 1×1 to 128, 5×5 to 768, classes.
 
@@ -144,10 +154,7 @@ class AuxiliaryHead(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, inputs, H, W) to logits (N, classes)."""
-        if min(x.shape[2], x.shape[3]) >= 17:
-            x = F.avg_pool2d(x, 5, stride=3)  # 768×5×5
-        else:
-            x = F.adaptive_avg_pool2d(x, (5, 5))
+        x = to_five_by_five(x)  # 768×5×5
         x = self.conv1(x)  # 128×5×5
         x = self.conv2(x)  # 768×1×1
         x = self.fc(x.mean((2, 3)))  # 1000

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
+import torch.fx
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
@@ -15,9 +16,16 @@ from striate.errors import NetworkError
 is_scripting = torch.jit.is_scripting  # type: ignore[attr-defined]
 
 
-def is_capturing() -> bool:
-    """Tell whether `torch.jit.trace`, `torch.export` or `torch.compile` is recording a graph."""
-    return torch._C._get_tracing_state() is not None or torch.compiler.is_compiling()
+def is_capturing(x: Any) -> bool:
+    """Tell whether a graph is recorded: by `torch.jit.trace`, `export`, `compile` or `fx`.
+
+    With `torch.fx`, `x` is a stand-in for a tensor: nothing can be asked of its shape.
+    """
+    return (
+        torch._C._get_tracing_state() is not None
+        or torch.compiler.is_compiling()
+        or isinstance(x, torch.fx.Proxy)
+    )
 
 
 class TrainingOutput(NamedTuple):
@@ -179,7 +187,7 @@ class LocalResponseNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Normalise (N, C, H, W) across C."""
         if not is_scripting():  # noqa: SIM102 - the compiler takes this condition alone
-            if not is_capturing() and torch.is_grad_enabled() and x.requires_grad:
+            if not is_capturing(x) and torch.is_grad_enabled() and x.requires_grad:
                 normed: Tensor = _NormWithGradient.apply(x, self.size, self.alpha, self.k)
                 return normed
         wide = x.float()
@@ -229,7 +237,7 @@ def check_input(x: Tensor, network: str, channels: int, size: int = 0, minimum: 
     NetworkError: with the shape given and the shape wanted.
     """
     if not is_scripting():
-        if is_capturing():
+        if is_capturing(x):
             return
         if x.dim() == 4 and x.shape[1] == channels:
             height, width = x.shape[2], x.shape[3]
