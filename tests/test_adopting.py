@@ -9,8 +9,8 @@ from safetensors.torch import save_file
 from striate import api
 from striate.adopting import adopt
 from striate.errors import RunError
-from striate.measuring import samples
 from striate.runs.run import Run
+from striate.runs.samples import read_samples
 from striate.zoo.create import create
 
 
@@ -36,7 +36,7 @@ def test_the_network_is_the_files(run) -> None:
 
 
 def test_real_images_are_kept_for_the_proof_of_an_export(run) -> None:
-    pictures = samples(run)
+    pictures = read_samples(run)
     assert len(pictures) == 8
     assert len({picture.shape for picture in pictures}) >= 4
     assert all(np.ptp(picture) > 100 for picture in pictures)

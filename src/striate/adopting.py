@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 from striate.errors import RunError
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from PIL import Image
     from torch import nn
 
     from striate.data.preprocessing import Preprocessing
@@ -56,6 +55,7 @@ def adopt(
     from striate.runs import run as names
     from striate.runs.claim import claim
     from striate.runs.run import Run
+    from striate.runs.samples import keep_samples
     from striate.runs.weights import write_weights
     from striate.support import settings
     from striate.support.paths import resolved
@@ -76,7 +76,7 @@ def adopt(
         config = _config(name, network, published, seed=seed, variant=options)
         if published:
             config = replace(config, weights=record(published, str(weights)))
-        _write_samples(folder)
+        keep_samples(folder, _parts())
         learnt = network.state_dict()
         write_weights(folder / names.WEIGHTS, learnt, identity=config.identity, epoch=0)
         # Last: what holds a run.toml is a run.
@@ -153,26 +153,16 @@ def _usual(size: tuple[int, int, int]) -> Preprocessing:
     )
 
 
-def _write_samples(folder: Path) -> None:
-    """Keep parts of photographs in the run, so that its export can be proved on real images."""
+def _parts() -> Iterator[Image.Image]:
+    """Parts of photographs, so that an export of the run can be proved on real images."""
     from importlib.resources import as_file, files
 
-    import numpy as np
     from PIL import Image
-    from safetensors.numpy import save
 
-    from striate.measuring import LARGEST_SAMPLE
-    from striate.runs.run import SAMPLES
-    from striate.support.files import write_atomically
-
-    kept: dict[str, NDArray[np.uint8]] = {}
     for photograph in PHOTOGRAPHS:
         with as_file(files("sklearn.datasets.images") / photograph) as path:
             picture = Image.open(path).convert("RGB")
         for part in PARTS:
             sides = picture.size * 2
             box = tuple(round(share * side) for share, side in zip(part, sides, strict=True))
-            piece = picture.crop(box)  # type: ignore[arg-type]
-            piece.thumbnail((LARGEST_SAMPLE, LARGEST_SAMPLE))
-            kept[f"{len(kept):02}"] = np.asarray(piece)
-    write_atomically(folder / SAMPLES, save(kept))
+            yield picture.crop(box)  # type: ignore[arg-type]

@@ -27,10 +27,8 @@ if TYPE_CHECKING:
     from striate.transferring.options import Transfer
     from striate.transferring.result import TransferResult
 
-#: A few validation images, kept in the run so that an export can be verified wherever the run is.
-SAMPLES = "samples.safetensors"
+#: How many validation images are kept in a run.
 SAMPLED = 16
-LARGEST_SAMPLE = 512
 
 
 def own_data(
@@ -172,6 +170,9 @@ def evaluate_own(
     The figures are kept in the run, and its report is made anew. `found` are the probabilities of
     these images, (images, classes), where they are known already.
     """
+    import numpy as np
+    from PIL import Image
+
     from striate.data.check import summary
     from striate.data.scan import threads
     from striate.evaluation.metrics import measure
@@ -179,6 +180,7 @@ def evaluate_own(
     from striate.report.build import write_report
     from striate.runs import run as names
     from striate.runs.images import IMAGES, keep_images
+    from striate.runs.samples import keep_samples
     from striate.support.files import write_atomically
     from striate.training.precision import choose_device
 
@@ -202,50 +204,13 @@ def evaluate_own(
     write_atomically(
         run.path / names.EVALUATION, json.dumps(evaluation.to_json(), indent=1).encode()
     )
-    _keep_samples(run, data)
+    chosen = np.linspace(0, len(data.val) - 1, min(SAMPLED, len(data.val))).astype(int)
+    pictures = (Image.fromarray(data.val.read(index, 3)) for index in chosen.tolist())
+    keep_samples(run.path, pictures)
     if not (run.path / IMAGES).exists():  # a run from before there was a list of its images
         keep_images(run.path, replace(data, fingerprint=run.config.data.fingerprint))
     write_report(run, data, evaluation, found, summary(data, statistics=not run.config.transfer))
     return evaluation
-
-
-def _keep_samples(run: Run, data: Data) -> None:
-    """Keep a few validation images in the run, so that it can be exported anywhere."""
-    import numpy as np
-    from PIL import Image
-    from safetensors.numpy import save
-
-    from striate.support.files import write_atomically
-
-    chosen = np.linspace(0, len(data.val) - 1, min(SAMPLED, len(data.val))).astype(int)
-    kept = {}
-    for number, index in enumerate(chosen.tolist()):
-        picture = Image.fromarray(data.val.read(index, 3))
-        picture.thumbnail((LARGEST_SAMPLE, LARGEST_SAMPLE))
-        kept[f"{number:02}"] = np.asarray(picture)
-    write_atomically(run.path / SAMPLES, save(kept))
-
-
-def samples(run: Run) -> list[NDArray[np.uint8]]:
-    """Real validation images, uint8 (H, W, channels), that an exported file is verified on.
-
-    Raises
-    ------
-    RunError: the run has none, since its training never came to its end.
-    """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
-    from striate.data.preprocessing import with_channels
-
-    path = run.path / SAMPLES
-    try:
-        kept = load(path.read_bytes())
-    except (OSError, SafetensorError) as error:
-        raise RunError(
-            str(path), "is missing or damaged", f"make it anew: striate evaluate {run.path}"
-        ) from error
-    return [with_channels(kept[name], run.preprocessing.channels) for name in sorted(kept)]
 
 
 def finish_transfer(
@@ -285,8 +250,9 @@ def _exported(run: Run) -> Path:
     """
     from striate.deploy.export import export_run
     from striate.errors import ExportError
+    from striate.runs.samples import read_samples
 
-    target, images = run.path / f"{run.config.stem}.onnx", samples(run)[::2]
+    target, images = run.path / f"{run.config.stem}.onnx", read_samples(run)[::2]
     try:
         return export_run(run, target, images, capture="trace").file
     except ExportError:

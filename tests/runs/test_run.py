@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from striate.data.preprocessing import Preprocessing
 from striate.errors import RunError
+from striate.runs.claim import claim
 from striate.runs.config import DataOrigin, RunConfig, escaped, unescaped
-from striate.runs.run import CONFIG, EVALUATION, METRICS, WEIGHTS, Run, is_run_folder
+from striate.runs.run import CONFIG, EVALUATION, METRICS, TIMING, WEIGHTS, Run, is_run_folder
 from striate.runs.weights import digest, read_weights, write_weights
-from striate.support.files import make_folder
 from striate.zoo.create import create
 
 CLASSES = ("<b>rosé's</b>", '"tulip"', "玫瑰")
@@ -173,12 +173,49 @@ def test_names_that_are_not_utf8(tmp_path: Path) -> None:
     assert read.command.isprintable()
 
 
-@pytest.mark.parametrize("content", [b"{}\n\xff\xfe\n", b"{}\n{\n", b"{}\n3\n"])
-def test_damaged_records(run: Run, content: bytes) -> None:
-    (run.path / METRICS).write_bytes(content)
-    with pytest.raises(RunError, match=r"metrics\.jsonl, line 2: is damaged"):
+LINE = (
+    b'{"epoch": 1, "step": 9, "learning_rate": 0.1, "health": {"conv1": {"gradient": 0.1}}, '
+    b'"train": {"loss": 1.0, "main": 1, "auxiliary": [], "top1": 0.5}, '
+    b'"validation": {"loss": 1.0, "top1": 0.5, "top5": 1.0}}\n'
+)
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        b"\xff\xfe\n",
+        b"{\n",
+        b"3\n",
+        b"[]\n",
+        b"{}\n",
+        b"null\n",
+        b"[" * 100_000 + b"\n",
+        b"x" * 100_000 + b"\n",
+        LINE.replace(b'"epoch": 1', b'"epoch": "1"'),
+        LINE.replace(b'"epoch": 1', b'"epoch": -1'),
+        LINE.replace(b'"epoch": 1', b'"epoch": 1' + b"0" * 5000),
+        LINE.replace(b'"gradient": 0.1', b'"gradient": NaN'),
+        LINE.replace(b'"gradient": 0.1', b'"gradient": null'),
+        LINE.replace(b'{"gradient": 0.1}', b"[]"),
+        LINE.replace(b'"top5": 1.0', b'"top5": Infinity'),
+        LINE.replace(b', "top5": 1.0', b""),
+        LINE.replace(b'"step"', b'"steps"'),
+    ],
+)
+def test_damaged_records(run: Run, second: bytes) -> None:
+    (run.path / METRICS).write_bytes(LINE)
+    assert run.metrics[0]["train"]["top1"] == 0.5
+    (run.path / METRICS).write_bytes(LINE + second)
+    with pytest.raises(RunError, match=r"metrics\.jsonl, line 2: is damaged") as found:
         _ = run.metrics
-    (run.path / EVALUATION).write_bytes(content)
+    assert len(str(found.value)) < 400
+    timing = b'{"epoch": 1, "seconds": 0.1, "images_per_second": 9}\n'
+    (run.path / TIMING).write_bytes(timing)
+    assert run.timing[0]["images_per_second"] == 9
+    (run.path / TIMING).write_bytes(timing + second)
+    with pytest.raises(RunError, match=r"timing\.jsonl, line 2: is damaged"):
+        _ = run.timing
+    (run.path / EVALUATION).write_bytes(b"{}" + second)
     with pytest.raises(RunError, match=r"evaluation\.json: is damaged"):
         _ = run.evaluation
 
@@ -187,8 +224,17 @@ def test_absent_and_unreadable_records(run: Run) -> None:
     assert run.metrics == []
     assert run.evaluation is None
     (run.path / METRICS).mkdir()
-    with pytest.raises(RunError, match=r"metrics\.jsonl: cannot be read"):
+    with pytest.raises(RunError, match=r"metrics\.jsonl: is a folder, not a file"):
         _ = run.metrics
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+@pytest.mark.parametrize("name", [METRICS, TIMING, EVALUATION, WEIGHTS, CONFIG])
+def test_nothing_waits_for_a_pipe(run: Run, name: str) -> None:
+    (run.path / name).unlink(missing_ok=True)
+    os.mkfifo(run.path / name)
+    with pytest.raises(RunError, match=rf"{name}: is a named pipe|is not a run"):
+        _ = Run.open(run.path).metrics, run.timing, run.evaluation, run.network()
 
 
 def test_what_holds_a_run(run: Run) -> None:
@@ -204,7 +250,7 @@ def test_impossible_names(tmp_path: Path, name: str) -> None:
     with pytest.raises(RunError, match="cannot be looked at"):
         Run.open(tmp_path / name)
     with pytest.raises(RunError, match="cannot be looked at"):
-        make_folder(tmp_path / name)
+        claim(tmp_path / name)
 
 
 def test_not_a_run(run: Run) -> None:

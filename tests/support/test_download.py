@@ -106,5 +106,5 @@ def test_nobody_there(tmp_path: Path) -> None:
     with pytest.raises(DownloadError, match="refused"):
         fetch("http://127.0.0.1:9/x", tmp_path / "file")
     (tmp_path / "taken").touch()
-    with pytest.raises(DownloadError, match="exists|directory"):
+    with pytest.raises(DownloadError, match=r"exists|directory"):
         fetch("http://127.0.0.1:9/x", tmp_path / "taken" / "file")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from striate.errors import RunError
-from striate.support.files import make_folder, write_atomically
+from striate.support.files import WriteError, remove, write_atomically
 
 
 def test_replaces_whole_file(tmp_path: Path) -> None:
@@ -48,18 +48,6 @@ def test_full_device_is_named(tmp_path: Path) -> None:
         write_atomically(tmp_path / "a", onto_full_device)
 
 
-def test_output_is_a_file(tmp_path: Path) -> None:
-    (tmp_path / "taken").write_text("")
-    with pytest.raises(RunError, match="is a file, not a folder"):
-        make_folder(tmp_path / "taken")
-
-
-def test_output_below_a_file(tmp_path: Path) -> None:
-    (tmp_path / "taken").write_text("")
-    with pytest.raises(RunError, match="cannot be made"):
-        make_folder(tmp_path / "taken" / "run")
-
-
 def test_the_reason_survives_the_tidying_up(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
     with pytest.raises(RunError, match=r"cannot be written \(Not a directory\)"):
@@ -72,5 +60,13 @@ def test_folder_without_the_right_to_write(tmp_path: Path, monkeypatch: pytest.M
 
     for name in ("write_bytes", "unlink"):
         monkeypatch.setattr(Path, name, refuse)
-    with pytest.raises(RunError, match=r"cannot be written \(Permission denied\)"):
-        make_folder(tmp_path / "run")
+    with pytest.raises(WriteError, match=r"cannot be written \(Permission denied\)"):
+        write_atomically(tmp_path / "run", b"x")
+    with pytest.raises(WriteError, match=r"cannot be removed \(Permission denied\)"):
+        remove(tmp_path / "run")
+
+
+def test_what_is_no_file_is_not_removed(tmp_path: Path) -> None:
+    with pytest.raises(WriteError, match="is a folder; move it away"):
+        remove(tmp_path)
+    remove(tmp_path / "nothing")

@@ -16,9 +16,10 @@ import striate
 from striate.data.preprocessing import Preprocessing
 from striate.deploy.export import export_run
 from striate.errors import Interrupted, NetworkError, RunError, StriateError
-from striate.measuring import finish_transfer, samples
+from striate.measuring import finish_transfer
 from striate.runs.config import DataOrigin, RunConfig
 from striate.runs.run import CONFIG, WEIGHTS, Run
+from striate.runs.samples import read_samples
 from striate.runs.weights import write_weights
 from striate.training.progress import Silent
 from striate.transferring import transfer as module
@@ -255,9 +256,9 @@ def test_some_images_of_every_class() -> None:
 @pytest.mark.parametrize("head", ["softmax", "svm", "svm-rbf"])
 def test_the_export_holds_backbone_and_head(carry: Carry, tmp_path: Path, head: str) -> None:
     run = Run.open(carry(tmp_path / "run", head=head).run)
-    quick = export_run(run, run.path / "whole.onnx", samples(run), capture="trace")
+    quick = export_run(run, run.path / "whole.onnx", read_samples(run), capture="trace")
     assert quick.verified.onnxruntime < 1e-4
-    report = export_run(run, run.path / "whole.onnx", samples(run))
+    report = export_run(run, run.path / "whole.onnx", read_samples(run))
     assert report.verified.onnxruntime < 1e-4
     assert report.verified.openvino < 1e-4
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from striate.errors import DataError, StriateError
-from striate.measuring import evaluate_on, evaluate_own, own_data, samples, told_of
+from striate.measuring import evaluate_on, evaluate_own, own_data, told_of
 from striate.support.progress import counting
 from striate.support.text import printable
 
@@ -214,13 +214,14 @@ def export(
     """
     from striate.deploy.export import export_run
     from striate.runs.run import Run
+    from striate.runs.samples import read_samples
 
     opened = Run.open(run, allow_code=allow_code)
     target = Path(output) if output is not None else opened.path / f"{opened.config.stem}.onnx"
     return export_run(
         opened,
         target,
-        samples(opened),
+        read_samples(opened),
         opset=opset,
         input_name=input_name,
         output_name=output_name,

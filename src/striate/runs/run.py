@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from striate.data.preprocessing import Preprocessing
 from striate.errors import RunError
 from striate.runs.config import RunConfig
-from striate.support.paths import mode_of, resolved
+from striate.support.paths import mode_of, read_file, resolved, shown
+from striate.support.tables import LARGEST_TABLE, Bounds, from_table
 from striate.zoo.spec import refuse_code
 
 if TYPE_CHECKING:
@@ -43,6 +46,46 @@ FILES = (
 )
 #: The folder of TensorBoard's files, where they were asked for.
 BOARD = "tensorboard"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Epoch:
+    """A line of ``metrics.jsonl``, as `Run.metrics` holds it against what a training writes."""
+
+    epoch: Annotated[int, Bounds(0, 10**9)]
+    step: Annotated[int, Bounds(0, 10**15)]
+    health: Mapping[str, Mapping[str, float]]
+    learning_rate: float | None = None
+    train: TrainFigures | None = None
+    validation: ValidationFigures | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainFigures:
+    """What the batches of an epoch came to."""
+
+    loss: float
+    main: float
+    auxiliary: tuple[float, ...]
+    top1: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValidationFigures:
+    """What the validation images came to."""
+
+    loss: float
+    top1: float
+    top5: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochTiming:
+    """A line of ``timing.jsonl``."""
+
+    epoch: int
+    seconds: float
+    images_per_second: float
 
 
 class Run:
@@ -135,13 +178,18 @@ class Run:
 
     @property
     def metrics(self) -> list[dict[str, Any]]:
-        """One entry an epoch, in order; the first may describe the untrained network (epoch 0)."""
-        return read_jsonl(self.path / METRICS)
+        """One entry an epoch, in order; the first may describe the untrained network (epoch 0).
+
+        Raises
+        ------
+        RunError: the file cannot be read, or is not one that a training wrote.
+        """
+        return read_jsonl(self.path / METRICS, Epoch)
 
     @property
     def timing(self) -> list[dict[str, Any]]:
         """Seconds and images a second of each epoch; apart, since the metrics repeat exactly."""
-        return read_jsonl(self.path / TIMING)
+        return read_jsonl(self.path / TIMING, EpochTiming)
 
     @property
     def evaluation(self) -> dict[str, Any] | None:
@@ -171,35 +219,36 @@ def read_json(path: Path) -> dict[str, Any] | None:
     return None if text is None else _object(text, str(path), "delete it to have it made anew")
 
 
-def read_jsonl(path: Path) -> list[dict[str, Any]]:
+def read_jsonl(path: Path, kind: type[Any]) -> list[dict[str, Any]]:
     """The JSON objects at `path`, one a line; none where there is no such file.
 
     Raises
     ------
-    RunError: it cannot be read, or a line is no JSON object.
+    RunError: it cannot be read, or a line is no JSON object with the fields of `kind`.
     """
-    lines = (_read(path) or b"").splitlines()
-    return [
-        _object(line, f"{path}, line {number}", "restore it from a copy")
-        for number, line in enumerate(lines, start=1)
-    ]
+    found = []
+    for number, line in enumerate((_read(path) or b"").splitlines(), start=1):
+        where, remedy = f"{shown(path)}, line {number}", "restore it from a copy"
+        entry = _object(line, where, remedy)
+        try:
+            from_table(kind, entry, "it", kind=RunError)
+        except RunError as error:
+            raise RunError(where, f"is damaged ({error})", remedy) from error
+        found.append(entry)
+    return found
 
 
 def _read(path: Path) -> bytes | None:
     try:
-        return path.read_bytes()
+        return read_file(path, most=LARGEST_TABLE, kind=RunError)
     except FileNotFoundError:
         return None
-    except OSError as error:
-        raise RunError(
-            str(path), f"cannot be read ({error.strerror})", "restore it from a copy"
-        ) from error
 
 
 def _object(text: bytes, where: str, remedy: str) -> dict[str, Any]:
     try:
         content = json.loads(text.decode("utf-8"))
-    except ValueError as error:  # bytes that are not UTF-8 among them
+    except (ValueError, RecursionError) as error:  # bytes that are not UTF-8 among them
         raise RunError(where, f"is damaged ({error})", remedy) from error
     if not isinstance(content, dict):
         raise RunError(where, "is damaged (not a JSON object)", remedy)

@@ -6,13 +6,12 @@ import errno
 import hashlib
 import os
 import secrets
-import stat
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from striate.errors import RunError
-from striate.support.paths import mode_of, reason, shown
+from striate.support.paths import reason, shown
 
 #: Why a file could not be written, where the remedy depends on what was being done.
 FULL = "the disk is full"
@@ -83,27 +82,6 @@ def part_of(path: Path) -> Path:
     # A name may have 255 bytes, which a legal name with something around it would exceed.
     stem = os.fsdecode(os.fsencode(path.name)[:200])
     return path.with_name(f".{stem}.{secrets.token_hex(8)}.part")
-
-
-def make_folder(path: Path) -> None:
-    """Make `path` and its parents, and prove that a file can be written there.
-
-    Raises
-    ------
-    RunError: it is a file, has an impossible name, or cannot be made or written.
-    """
-    mode = mode_of(path, kind=RunError)
-    if mode is not None and not stat.S_ISDIR(mode):
-        raise RunError(shown(path), "is a file, not a folder", "choose another name")
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(
-            shown(path), f"the folder cannot be made ({reason(error)})", "choose another place"
-        ) from error
-    write_atomically(path / ".writable", b"")
-    with suppress(OSError):
-        (path / ".writable").unlink()
 
 
 def remove(path: Path) -> None:

@@ -146,6 +146,20 @@ def _open(path: Path, kind: type[StriateError]) -> tuple[int, int]:
     return handle, found.st_size
 
 
+def refuse_special(path: Path, *, kind: type[StriateError] = StriateError) -> None:
+    """Raise for what is no regular file, before a library waits for it.
+
+    Raises:
+        FileNotFoundError: there is nothing; the caller knows what that means.
+        StriateError: of `kind`; it is a folder, a pipe, a device, or cannot be looked at.
+    """
+    mode = mode_of(path, kind=kind)
+    if mode is None:
+        raise FileNotFoundError(path)
+    if not stat.S_ISREG(mode):
+        raise kind(shown(path), f"is {_what(mode)}, not a file")
+
+
 def reason(error: BaseException) -> str:
     """What `error` says, in a few words and without the path that stands beside it anyway."""
     if isinstance(error, OSError) and error.errno == errno.ELOOP:

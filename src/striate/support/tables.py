@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from striate.errors import RecipeError, StriateError, nearest
 from striate.support.paths import read_file, shown
+from striate.support.text import printable
 
 T = TypeVar("T")
 
@@ -143,7 +144,8 @@ class _Converter:
         if isinstance(get_origin(hint), type) and issubclass(get_origin(hint), Mapping):
             if not isinstance(value, Mapping):
                 raise self._wrong(value, "must be a table")
-            return dict(value)
+            inner = get_args(hint)[1]
+            return {key: self._below(key).convert(inner, each) for key, each in value.items()}
         if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
             # A whole number in TOML may be too large for any float; nan is not less than anything.
             if not abs(value) <= sys.float_info.max:
@@ -152,6 +154,9 @@ class _Converter:
         if hint is Any or (isinstance(hint, type) and type(value) is hint):
             return value
         raise self._wrong(value, f"must be {_words(hint)}, not {type(value).__name__}")
+
+    def _below(self, key: Any) -> _Converter:
+        return _Converter(self.kind, f"{self.where}: {printable(_short(key).strip(chr(39)))}")
 
     def _bounded(self, value: Any, notes: list[Any]) -> Any:
         for bounds in (note for note in notes if isinstance(note, Bounds)):

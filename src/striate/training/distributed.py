@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -18,6 +19,9 @@ from torch.nn.parallel import DistributedDataParallel
 from striate.errors import StriateError
 
 T = TypeVar("T")
+
+#: How long the other processes wait for the leader's evaluation and report.
+_LONGEST_END = timedelta(hours=24)
 
 
 @dataclass(frozen=True)
@@ -110,7 +114,12 @@ class Group:
 
 @contextmanager
 def group() -> Iterator[Group]:
-    """The group that ``torchrun``'s environment describes; a single process without it."""
+    """The group that ``torchrun``'s environment describes; a single process without it.
+
+    At its end, every process waits until the leader has come to its own, with its last figures and
+    pages: who leaves early may be followed by all others, since a process that breaks off while it
+    leaves has ``torchrun`` end them.
+    """
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world == 1:
         yield Group()
@@ -119,7 +128,13 @@ def group() -> Iterator[Group]:
     if own:
         _init()
     try:
+        # The usual patience, half an hour, is for one step; a leader that dies ends the wait.
+        last = dist.new_group(backend="gloo", timeout=_LONGEST_END)
+        assert not isinstance(last, int)  # which stands for a group of others
         yield Group(dist.get_rank(), world)
+        # All is done. Of a process that has died meanwhile, its own end says why.
+        with suppress(RuntimeError):
+            dist.barrier(last)
     finally:
         if own:
             dist.destroy_process_group()
