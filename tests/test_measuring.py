@@ -6,7 +6,9 @@ One small training serves all; its folder is copied where something in it change
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,8 @@ from typer.testing import CliRunner
 
 import striate
 from striate.cli.main import app
-from striate.errors import DataError, RunError
+from striate.errors import DataError, Interrupted, RunError
+from striate.training.progress import Silent
 
 
 @pytest.fixture(scope="module")
@@ -148,3 +151,39 @@ def test_the_command_line_loses_no_prediction(trained: Path, tmp_path: Path) -> 
     )
     assert "https://example.org/x.jpg: is an address" in done.stderr
     assert done.stderr.splitlines()[-1] == "striate: 2 of 15 images cannot be read"
+
+
+class Stop(Silent):
+    """Hears Ctrl-C at the third step."""
+
+    def __init__(self) -> None:
+        self.left = 3
+
+    def step(self, epoch: int, step: int, loss: float, rate: float) -> None:
+        self.left -= 1
+        if self.left == 0:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_run_goes_on_exactly_with_images_of_other_names(
+    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = Path(shutil.copytree(photographs, tmp_path / "photos"))
+    options: dict[str, Any] = {"net": "lenet", "epochs": 2, "batch_size": 6, "workers": 0}
+    striate.train(photos, out=tmp_path / "whole", **options)
+    with monkeypatch.context() as patch:
+        patch.setattr("striate.training.loop.SHOWN_EVERY", 0.0)
+        patch.setattr("striate.training.progress.Terminal", Stop)
+        with pytest.raises(Interrupted):
+            striate.train(photos, out=tmp_path / "cut", progress=True, **options)
+    # In the opposite order, under another folder, and joined by one more.
+    for path in list(photos.rglob("*.jpg")):
+        path.rename(path.with_name(f"{999 - int(path.stem)}.jpeg"))
+    Image.new("RGB", (80, 88)).save(photos / "red" / "new.png")
+    (tmp_path / "elsewhere").mkdir()
+    photos.rename(tmp_path / "elsewhere" / "train")
+    striate.train(tmp_path / "elsewhere", resume=True, out=tmp_path / "cut")
+    for name in ("model.safetensors", "metrics.jsonl", "images.safetensors"):
+        assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    own = striate.evaluate(tmp_path / "cut")
+    assert striate.evaluate(tmp_path / "cut", tmp_path / "elsewhere").images == own.images + 1

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from striate.data.preprocessing import Preprocessing, resize, with_channels
-from striate.errors import RecipeError, RunError
+from striate.errors import DataError, RecipeError, RunError
 
 GREY = {"channels": 1, "mean": (0.5,), "std": (0.25,)}
 COLOUR = {"mean": (0.5, 0.4, 0.3), "std": (0.2, 0.3, 0.4)}
@@ -57,6 +57,33 @@ def test_the_crop_alone_equals_the_crop_of_the_whole():
     chosen = Preprocessing(resize=32, height=32, width=32, **COLOUR)
     whole = resize(image, 32, 1440)[:, 704:736]
     assert np.abs(chosen.fit_image(image).astype(int) - whole).max() <= 1
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_an_image_becomes_what_torchvisions_transform_makes_of_it(tmp_path, channels):
+    from torchvision import datasets, transforms
+
+    chosen = Preprocessing(resize=40, height=32, width=24, **(GREY if channels == 1 else COLOUR))
+    image = Image.fromarray(noise(70, 51))
+    theirs = transforms.Compose(
+        [
+            *([transforms.Grayscale()] if channels == 1 else []),
+            transforms.Resize(40),
+            transforms.CenterCrop((32, 24)),
+            transforms.ToTensor(),
+            transforms.Normalize(chosen.mean, chosen.std),
+        ]
+    )(image)
+    (tmp_path / "a").mkdir()
+    image.save(tmp_path / "a" / "a.png")
+    (ours, _) = datasets.ImageFolder(str(tmp_path), transform=chosen)[0]
+    for found in (ours, chosen(image), chosen(np.asarray(image)), chosen(tmp_path / "a" / "a.png")):
+        assert found.dtype == torch.float32
+        assert found.shape == (channels, 32, 24)
+    torch.testing.assert_close(chosen(image), theirs, atol=1e-5, rtol=0)
+    torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=0)
+    with pytest.raises(DataError, match="holds float64 numbers"):
+        chosen(np.zeros((4, 4)))
 
 
 def test_normalise_is_channels_last_and_exact():

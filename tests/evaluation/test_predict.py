@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from striate.data.images import ImageSet
 from striate.data.inputs import items
 from striate.data.preprocessing import Preprocessing
+from striate.data.scan import digest_of
 from striate.errors import TrainingError
 from striate.evaluation.predict import Prediction, predict_items, probabilities
 
@@ -64,7 +65,7 @@ def image_set(files: list[Path]) -> ImageSet:
         classes=CLASSES,
         labels=np.zeros(len(files), np.int64),
         names=[path.name for path in files],
-        digests=[path.name for path in files],
+        digests=[digest_of(path.read_bytes()) for path in files],
         sizes=np.full((len(files), 2), 80, np.int32),
         grey=np.zeros(len(files), np.bool_),
         paths=files,

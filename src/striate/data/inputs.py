@@ -5,16 +5,19 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from striate.data.decode import decode, decode_picture
-from striate.data.folders import files_under, is_image, refuse_address
+from striate.data.decode import decoding
+from striate.data.folders import entries, files_under, is_image, refuse_address
+from striate.data.formats import SUFFIXES
+from striate.data.pictures import pixels_of
 from striate.errors import DataError, nearest
 from striate.support import paths
 from striate.support.text import printable
@@ -33,32 +36,20 @@ class Item:
     name: str
     content: Path | Picture | DataError
 
-    def pixels(self, channels: int) -> NDArray[np.uint8]:
-        """The image: uint8 (H, W, channels). Raises DataError."""
+    @contextmanager
+    def opened(self, channels: int) -> Iterator[NDArray[np.uint8]]:
+        """The image, uint8 (H, W, channels), for the time of a block; see `decode.decoding`.
+
+        Raises:
+            DataError: there is none, or it cannot be decoded.
+        """
         if isinstance(self.content, DataError):
             raise self.content
         if isinstance(self.content, Path):
-            return decode(self.content, channels)
-        if isinstance(self.content, Image.Image):
-            return decode_picture(self.content, channels, self.name)
-        return decode_picture(_picture(self.content, self.name), channels, self.name)
-
-
-def _picture(array: Any, name: str) -> Image.Image:
-    """An array as the image that a file with these pixels would be."""
-    if not isinstance(array, np.ndarray):
-        why = f"is of type {type(array).__name__}, not an image"
-        raise DataError(name, why, "give a path, a Pillow image or a NumPy array")
-    if array.dtype != np.uint8:
-        raise DataError(name, f"holds {array.dtype} numbers", "give uint8, from 0 to 255")
-    if array.ndim == 3 and array.shape[2] == 1:
-        array = array[:, :, 0]
-    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)):
-        why = f"has the shape {array.shape}"
-        raise DataError(name, why, "give (height, width) or (height, width, 1, 3 or 4)")
-    if not array.size:
-        raise DataError(name, f"has the shape {array.shape}: no pixels", "give an image")
-    return Image.fromarray(np.ascontiguousarray(array))
+            with decoding(self.content, channels) as image:
+                yield image
+        else:
+            yield pixels_of(self.content, channels, self.name)
 
 
 def items(sources: Source | Iterable[Source]) -> Iterator[Item]:
@@ -70,8 +61,15 @@ def items(sources: Source | Iterable[Source]) -> Iterator[Item]:
         if isinstance(source, (str, Path)):
             yield from _expand(source)
         else:
-            named = getattr(source, "filename", "")
-            yield Item(str(named) if named else f"images[{number}]", source)
+            yield item_of(source, f"images[{number}]")
+
+
+def item_of(source: Source, name: str) -> Item:
+    """The one image that a file's path or a picture is; `name` is that of a picture without one."""
+    if isinstance(source, (str, Path)):
+        return Item(str(source), paths.expanded(source, kind=DataError))
+    named = getattr(source, "filename", "")
+    return Item(str(named) if named else name, source)
 
 
 def sources_of(sources: Source | Iterable[Source]) -> Iterable[Source]:
@@ -156,6 +154,13 @@ def _files(source: str | Path, unlisted: list[DataError]) -> list[Path]:
     raise _nothing(path)
 
 
+def _files_in(folder: Path) -> list[Path]:
+    try:
+        return entries(folder)[1]
+    except DataError:
+        return []
+
+
 def _nothing(path: Path) -> DataError:
     """Why `path` names no image, with what it may have meant."""
     what = paths.shown(path)
@@ -165,6 +170,8 @@ def _nothing(path: Path) -> DataError:
     if not paths.is_folder(beside, kind=DataError):
         why = f"there is no such file, nor the folder {paths.shown(beside)}"
         return DataError(what, why, "check the path")
-    choices = [printable(name.name) for name in beside.iterdir() if is_image(name)]
+    choices = [
+        printable(file.name) for file in _files_in(beside) if file.suffix.lower() in SUFFIXES
+    ]
     remedy = nearest(printable(path.name), choices) if choices else "check the path"
     return DataError(what, "there is no such file or folder", remedy)

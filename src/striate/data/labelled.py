@@ -92,7 +92,9 @@ def open_labelled(
         name: with_classes(found.sets[name], known, origin, "the network's classes")
         for name in (splits if all_images else splits[:1])
     }
-    images = joined(list(relabelled.values()), known)
+    images = relabelled[splits[0]]
+    if len(relabelled) > 1:
+        images = joined(list(relabelled.values()), known)
     notes = list(found.notes)
     if len(splits) > 1 and not all_images:
         notes.append(measured_on(splits[0]))

@@ -16,6 +16,8 @@ from striate.support.tables import ADDED
 if TYPE_CHECKING:
     import torch
 
+    from striate.data.inputs import Source
+
 #: The longest side, in pixels, of what a network takes: one such input is 200 MB, and the first
 #: feature map of a network on it several gigabytes.
 LARGEST_SIDE = 4096
@@ -117,6 +119,26 @@ class Preprocessing:
         """(height, width) that an image of that size is resized to, before cropping or padding."""
         anchor = min(height, width) if self.fit == "crop" else max(height, width)
         return max(1, self.resize * height // anchor), max(1, self.resize * width // anchor)
+
+    def __call__(self, image: Source) -> torch.Tensor:
+        """What the network takes of one image: float32 (channels, height, width), normalised.
+
+        So it is the transform of a data set or a loop of one's own.
+
+        Args:
+            image: a file's path, a Pillow image, or a NumPy array, uint8 (H, W) or (H, W, 1, 3 or
+                4).
+
+        Raises:
+            DataError: it cannot be read as an image.
+        """
+        import torch
+
+        from striate.data.inputs import item_of
+
+        with item_of(image, "image").opened(self.channels) as pixels:
+            fitted = self.fit_image(pixels)
+        return self.normalise(torch.from_numpy(fitted)[None])[0]
 
     def fit_image(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """From uint8 (H, W, 1 or 3) of any size to uint8 (height, width, channels)."""

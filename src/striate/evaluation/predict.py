@@ -168,7 +168,8 @@ def _fitted(
 
     def read(item: Item) -> tuple[Item, NDArray[np.uint8] | DataError]:
         try:
-            return item, preprocessing.fit_image(item.pixels(preprocessing.channels))
+            with item.opened(preprocessing.channels) as image:
+                return item, preprocessing.fit_image(image)
         except DataError as error:
             return item, error
 
