@@ -74,7 +74,7 @@ def test_a_page_of_rows_is_enough_for_any_depth() -> None:
         inspecting.table("resnet152").rows
     )
     assert len(inspecting.table("resnet152", depth=1).rows) < 12
-    with pytest.raises(NetworkError, match="--depth -1"):
+    with pytest.raises(NetworkError, match="depth -1"):
         inspecting.table("lenet", depth=-1)
 
 

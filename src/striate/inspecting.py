@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 import statistics
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from striate.errors import NetworkError, RunError, StriateError
 from striate.support import settings
+from striate.support.aside import printing_aside
 from striate.support.paths import is_folder
 from striate.zoo.catalogue import entries
 
@@ -146,15 +145,29 @@ def _numbers(text: str, between: str, option: str, wanted: str) -> Size:
     return values[0] if len(values) == 1 else (values[0], values[1])
 
 
-def record_network(resolved: Resolved) -> Graph:
-    """One forward of it on meta tensors, as a graph."""
-    import torch
+def record_network(resolved: Resolved, *, inputs: Any = None, training: bool = False) -> Graph:
+    """One forward of it on meta tensors, as a graph: on its own inputs, or such as `inputs`."""
+    from striate.anatomy.examples import record_examples, record_shapes
 
-    from striate.anatomy.record import record
+    with printing_aside():  # a forward may print; ours is the one document
+        if inputs is None:
+            return record_shapes(
+                resolved.network, resolved.inputs, name=resolved.name, training=training
+            )
+        return record_examples(resolved.network, inputs, name=resolved.name, training=training)
 
-    images = [torch.empty(1, *shape, device="meta") for shape in resolved.inputs]
-    with contextlib.redirect_stdout(sys.stderr):  # a forward may print; ours is the one document
-        return record(resolved.network, *images, name=resolved.name)
+
+def _graph(
+    network: str | Path | nn.Module,
+    size: Size | None,
+    allow_code: bool,
+    inputs: Any = None,
+    training: bool = False,
+) -> Graph:
+    if inputs is not None and size is not None:
+        raise NetworkError("size and inputs", "both say what goes in", "give one of them")
+    found = open_network(network, size=size, allow_code=allow_code)
+    return record_network(found, inputs=inputs, training=training)
 
 
 def table(
@@ -162,6 +175,8 @@ def table(
     *,
     size: Size | None = None,
     depth: int | None = None,
+    inputs: Any = None,
+    training: bool = False,
     allow_code: bool = False,
 ) -> Table:
     """What a network is made of and costs, in rows and totals.
@@ -171,18 +186,21 @@ def table(
     from striate.anatomy.table import table as tabulate
 
     if depth is not None and depth < 0:
-        raise NetworkError(f"--depth {depth}", "must be 0 (every operator) or more", "")
-    graph = record_network(open_network(network, size=size, allow_code=allow_code))
-    return tabulate(graph, depth=depth or None)
+        raise NetworkError(f"depth {depth}", "must be 0 (every operator) or more")
+    return tabulate(_graph(network, size, allow_code, inputs, training), depth=depth or None)
 
 
 def readable_table(
-    network: str | Path | nn.Module, *, size: Size | None = None, allow_code: bool = False
+    network: str | Path | nn.Module,
+    *,
+    size: Size | None = None,
+    training: bool = False,
+    allow_code: bool = False,
 ) -> Table:
     """`table`, as deep as a page allows: the deepest grouping of at most 60 rows."""
     from striate.anatomy.table import table as tabulate
 
-    graph = record_network(open_network(network, size=size, allow_code=allow_code))
+    graph = _graph(network, size, allow_code, training=training)
     depth = max((path.count(".") + 1 for path in graph.modules if path), default=0)
     found = tabulate(graph, depth=depth)  # what one innermost module does is one row
     while len(found.rows) > ROWS and depth > 1:
@@ -197,13 +215,28 @@ def explain(
     *,
     at: tuple[int, int] | None = None,
     size: Size | None = None,
+    inputs: Any = None,
+    training: bool = False,
     allow_code: bool = False,
 ) -> Explanation:
     """The arithmetic of one layer, and what the output position `at` (its centre) sees."""
     from striate.anatomy.explain import explain as elucidate
 
-    graph = record_network(open_network(network, size=size, allow_code=allow_code))
-    return elucidate(graph, layer, at=at)
+    return elucidate(_graph(network, size, allow_code, inputs, training), layer, at=at)
+
+
+def explain_all(
+    network: str | Path | nn.Module,
+    *,
+    size: Size | None = None,
+    inputs: Any = None,
+    training: bool = False,
+    allow_code: bool = False,
+) -> tuple[Explanation, ...]:
+    """The arithmetic of every layer in turn, in short."""
+    from striate.anatomy.explain import explain_all as elucidate
+
+    return elucidate(_graph(network, size, allow_code, inputs, training))
 
 
 def what_if(chains: Sequence[str]) -> tuple[Chain, ...]:
@@ -217,6 +250,7 @@ def compare(
     networks: Sequence[str | Path | nn.Module],
     *,
     size: Size | None = None,
+    inputs: Any = None,
     timed: bool = False,
     allow_code: bool = False,
 ) -> Comparison:
@@ -228,9 +262,11 @@ def compare(
         raise NetworkError("compare", "needs a network", "striate compare vgg16 resnet50")
     members = []
     for each in networks:
-        found = member(record_network(open_network(each, size=size, allow_code=allow_code)))
+        graph = _graph(each, size, allow_code, inputs)
+        found = member(graph)
         if timed:
-            found = replace(found, milliseconds=_forward_time(each, size, allow_code))
+            spent = _forward_time(each, size, allow_code, graph, inputs)
+            found = replace(found, milliseconds=spent)
         members.append(found)
     data, measure, figures = comparable(tuple(one.name for one in members))
     return Comparison(
@@ -245,27 +281,35 @@ def compare(
     )
 
 
-def _forward_time(network: str | Path | nn.Module, size: Size | None, allow_code: bool) -> float:
+def _forward_time(
+    network: str | Path | nn.Module,
+    size: Size | None,
+    allow_code: bool,
+    graph: Graph,
+    inputs: Any,
+) -> float:
     """Median milliseconds of a forward of one image on the CPU, after two that warm up."""
     import torch
 
+    from striate.anatomy.examples import as_arguments
+    from striate.anatomy.shadow import shadow, shared
+
     found = open_network(network, device="cpu", size=size, allow_code=allow_code)
     generator = torch.Generator().manual_seed(0)
-    images = [torch.rand(1, *shape, generator=generator) for shape in found.inputs]
-    before = [(each, each.training) for each in found.network.modules()]
-    found.network.eval()
+    args, named = as_arguments(inputs)
+    if inputs is None:
+        shapes = zip(graph.inputs, graph.dtypes, strict=True)
+        args = tuple(torch.rand(1, *s, generator=generator).to(kind) for s, kind in shapes)
+        named = {}
+    timed = shadow(found.network, shared, training=False)
     times: list[float] = []
-    try:
-        with torch.inference_mode(), contextlib.redirect_stdout(sys.stderr):
-            for _ in range(2):
-                found.network(*images)
-            while len(times) < 3 or (len(times) < FORWARDS and sum(times) < SECONDS):
-                began = time.perf_counter()
-                found.network(*images)
-                times.append(time.perf_counter() - began)
-    finally:
-        for module, mode in before:
-            module.training = mode
+    with torch.inference_mode(), printing_aside():
+        for _ in range(2):
+            timed(*args, **named)
+        while len(times) < 3 or (len(times) < FORWARDS and sum(times) < SECONDS):
+            began = time.perf_counter()
+            timed(*args, **named)
+            times.append(time.perf_counter() - began)
     return 1000 * statistics.median(times)
 
 
@@ -300,12 +344,15 @@ def view(
     image: Path | None = None,
     against: str | Path | nn.Module | None = None,
     size: Size | None = None,
+    inputs: Any = None,
+    training: bool = False,
     allow_code: bool = False,
 ) -> Path:
     """Write a page on which a network can be explored; returns its path.
 
     A run's page, and that of a module whose weights are in memory, shows what it answers to the
-    picture. `output` is the network's name with ``.html``, in the working directory, if None.
+    picture; not in training mode. `output` is the network's name with ``.html``, in the working
+    directory, if None.
     """
     from striate.anatomy.view.build import render
     from striate.data.decode import decode
@@ -323,11 +370,12 @@ def view(
         preprocess = _preprocessing(Path(str(network)), found.input)
     given = not isinstance(network, (str, Path))
     in_memory = given and all(value.device.type == "cpu" for value in trained.parameters())
+    answers = (in_memory or found.source == "run") and inputs is None and not training
     page = render(
-        record_network(found),
+        record_network(found, inputs=inputs, training=training),
         photo=photo,
         photo_name="" if image is None else image.name,
-        network=trained if in_memory or found.source == "run" else None,
+        network=trained if answers else None,
         preprocess=preprocess,
         against=other,
     )

@@ -49,6 +49,24 @@ def test_explain() -> None:
     ]
 
 
+def test_every_layer_is_explained_in_turn() -> None:
+    shown = run("explain", "lenet")
+    assert shown.index("conv1   convolution") < shown.index("pool2   average pool")
+    assert shown.count("y = 1 / (1 + exp(−x))") == 1  # where a sigmoid comes first
+    assert "sees the whole image" in shown
+    plain = json.loads(run("explain", "lenet", "--json"))
+    assert [each["layer"] for each in plain][:3] == ["conv1", "sigmoid", "pool1"]
+
+
+def test_training_shows_auxiliary_heads() -> None:
+    shown = run("table", "googlenet", "--depth", "1")
+    assert "never touched: aux1, aux2 (at" in shown
+    shown = run("table", "googlenet", "--depth", "1", "--training")
+    assert "AuxiliaryHead" in shown
+    assert "aux1 branches off after inception_4a (512×14×14) and gives 1000" in shown
+    assert "gives 128×4×4" in run("explain", "googlenet", "aux1.conv", "--training")
+
+
 def test_compare(tmp_path: Path) -> None:
     picture = tmp_path / "two.svg"
     shown = run("compare", "lenet", "alexnet", "-o", str(picture))
@@ -65,7 +83,7 @@ def test_compare(tmp_path: Path) -> None:
         (("table", "lenett"), "did you mean 'lenet'"),
         (("table", "lenet", "--json", "--csv"), "exclude one another"),
         (("table", "lenet", "--size", "big"), "--size big: is not understood"),
-        (("explain", "lenet"), "needs a layer; see `striate table lenet"),
+        (("explain", "lenet", "--at", "0,0"), "--at: is a position of one layer"),
         (("explain",), "needs a network"),
         (("explain", "lenet", "conv9"), "did you mean 'conv"),
         (("explain", "lenet", "conv1", "--at", "99,0"), "has 28 rows"),

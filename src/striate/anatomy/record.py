@@ -58,6 +58,7 @@ class Graph:
 
     network: str  # name for people
     inputs: tuple[tuple[int, ...], ...]  # shapes without the batch axis
+    dtypes: tuple[torch.dtype, ...]  # of the inputs
     nodes: tuple[Node, ...]  # the first are the inputs
     outputs: tuple[int, ...]
     modules: Mapping[str, str]  # path -> class of every module, called or not
@@ -179,6 +180,7 @@ def _finish(  # noqa: PLR0917 - all that the forward left
     return Graph(
         network=title,
         inputs=tuple(tuple(value.shape[1:]) for value in inputs),
+        dtypes=tuple(value.dtype for value in inputs),
         nodes=nodes,
         outputs=outputs,
         modules=kinds,

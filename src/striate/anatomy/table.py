@@ -75,6 +75,7 @@ class Totals:
     input: tuple[int, ...]
     depth: int  # weight layers on the longest path, those that run again counted once
     branches: tuple[Branch, ...]  # to outputs beside the first: auxiliary heads
+    training: bool  # as it is in training, not at prediction
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +96,6 @@ class Table:
     input: tuple[int, ...]
     rows: tuple[Row, ...]
     totals: Totals
-    training: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Give plain numbers, strings, lists and dictionaries; sizes are (channels, h, w)."""
@@ -105,7 +105,6 @@ class Table:
         return {
             "network": self.network,
             "input": list(self.input),
-            "training": self.training,
             "layers": layers,
             "totals": _plain(asdict(self.totals)),
         }
@@ -130,13 +129,7 @@ def table(graph: Graph, *, depth: int | None = None) -> Table:
     if depth is not None:
         rows = _grouped(rows, graph, depth, fields)
     first = graph.inputs[0] if graph.inputs else ()
-    return Table(
-        network=graph.network,
-        input=first,
-        rows=tuple(rows),
-        totals=totals,
-        training=graph.training,
-    )
+    return Table(network=graph.network, input=first, rows=tuple(rows), totals=totals)
 
 
 def shown(field: Field | None) -> tuple[Pair | None, Pair | None]:
@@ -339,6 +332,7 @@ def _totals(
         input=graph.inputs[0] if graph.inputs else (),
         depth=weight_depth(graph),
         branches=branches(graph),
+        training=graph.training,
     )
 
 

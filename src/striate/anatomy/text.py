@@ -16,7 +16,7 @@ SHORT = {
     "average pool": "avg pool",
     "adaptive average pool": "adaptive avg pool",
     "global average pool": "global avg pool",
-    "local response norm": "lrn",
+    "LocalResponseNorm": "lrn",
     "concatenate": "concat",
 }
 HEADINGS = (
@@ -91,7 +91,8 @@ def totals(table: Table) -> tuple[tuple[str, str], ...]:
     used = f"{t.parameters:,}"
     if t.stored != t.parameters:
         used += f" used, {t.stored:,} stored"
-        used += f"; never touched: {', '.join(t.unused)}" if t.unused else ""
+        when = "" if t.training else " (at prediction)"
+        used += f"; never touched: {', '.join(t.unused)}{when}" if t.unused else ""
     macs = f"{t.macs:,}; other operations {t.operations:,}"
     if t.products:
         macs += f", of which products of activations 2 × {t.products:,}"

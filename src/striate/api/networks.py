@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 if TYPE_CHECKING:
     from torch import nn
@@ -96,6 +96,8 @@ def table(
     *,
     size: int | tuple[int, int] | None = None,
     depth: int | None = None,
+    inputs: Any = None,
+    training: bool = False,
     allow_code: bool = False,
 ) -> Table:
     """What a network is made of and costs: rows of layers, and totals.
@@ -106,6 +108,11 @@ def table(
         ``PACKAGE.MODULE:NAME``, a run's folder, or a module. No weight is allocated for it.
     size: of the image, in pixels; the network's own if None.
     depth: group operators by module, so many levels down; None for every operator.
+    inputs: examples of what its forward takes, instead of `size`: a tensor, a tuple of arguments,
+        or a dictionary of named ones. Shapes and types count, values do not; costs are for their
+        batch.
+    training: as the network is in training: with auxiliary heads, dropout, and the batch's own
+        statistics.
     allow_code: a run's folder may name Python code as its network, and run it: only if you trust
         whoever made it.
 
@@ -116,28 +123,74 @@ def table(
     """
     from striate import inspecting
 
-    return inspecting.table(network, size=size, depth=depth, allow_code=allow_code)
+    return inspecting.table(
+        network,
+        size=size,
+        depth=depth,
+        inputs=inputs,
+        training=training,
+        allow_code=allow_code,
+    )
 
 
+@overload
+def explain(
+    network: str | Path | nn.Module,
+    layer: None = None,
+    *,
+    size: int | tuple[int, int] | None = None,
+    inputs: Any = None,
+    training: bool = False,
+    allow_code: bool = False,
+) -> tuple[Explanation, ...]: ...
+
+
+@overload
 def explain(
     network: str | Path | nn.Module,
     layer: str,
     *,
     at: tuple[int, int] | None = None,
     size: int | tuple[int, int] | None = None,
+    inputs: Any = None,
+    training: bool = False,
     allow_code: bool = False,
-) -> Explanation:
-    """The arithmetic of one layer with its numbers filled in.
+) -> Explanation: ...
+
+
+def explain(
+    network: str | Path | nn.Module,
+    layer: str | None = None,
+    *,
+    at: tuple[int, int] | None = None,
+    size: int | tuple[int, int] | None = None,
+    inputs: Any = None,
+    training: bool = False,
+    allow_code: bool = False,
+) -> Explanation | tuple[Explanation, ...]:
+    """The arithmetic of one layer with its numbers filled in, or of all in turn.
 
     Parameters
     ----------
-    network, size, allow_code: as for `table`.
-    layer: a name of `table`.
+    network, size, inputs, training, allow_code: as for `table`.
+    layer: a name of `table`; every operator in turn, in short, if None.
     at: (row, column) of the output position whose pixels are shown; the centre if None.
     """
     from striate import inspecting
 
-    return inspecting.explain(network, layer, at=at, size=size, allow_code=allow_code)
+    if layer is None:
+        return inspecting.explain_all(
+            network, size=size, inputs=inputs, training=training, allow_code=allow_code
+        )
+    return inspecting.explain(
+        network,
+        layer,
+        at=at,
+        size=size,
+        inputs=inputs,
+        training=training,
+        allow_code=allow_code,
+    )
 
 
 def what_if(*chains: str) -> tuple[Chain, ...]:
@@ -154,6 +207,7 @@ def compare(
     networks: Sequence[str | Path | nn.Module],
     *,
     size: int | tuple[int, int] | None = None,
+    inputs: Any = None,
     timed: bool = False,
     allow_code: bool = False,
 ) -> Comparison:
@@ -161,12 +215,14 @@ def compare(
 
     Parameters
     ----------
-    networks, size, allow_code: each as for `table`.
+    networks, size, inputs, allow_code: each as for `table`.
     timed: run each on one image on this machine, and give the median milliseconds.
     """
     from striate import inspecting
 
-    return inspecting.compare(networks, size=size, timed=timed, allow_code=allow_code)
+    return inspecting.compare(
+        networks, size=size, inputs=inputs, timed=timed, allow_code=allow_code
+    )
 
 
 def view(
@@ -176,13 +232,16 @@ def view(
     image: str | Path | None = None,
     against: str | Path | nn.Module | None = None,
     size: int | tuple[int, int] | None = None,
+    inputs: Any = None,
+    training: bool = False,
     allow_code: bool = False,
 ) -> Path:
     """Write one HTML file in which a network can be explored; returns its path.
 
     Parameters
     ----------
-    network, size, allow_code: as for `table`. A run's answers to the image are shown too.
+    network, size, inputs, training, allow_code: as for `table`. A run's answers to the image are
+        shown too.
     output: the file; the network's name with ``.html`` if None.
     image: a photograph to look at; a picture of its own if None.
     against: a second network, shown beside the first.
@@ -195,5 +254,7 @@ def view(
         image=None if image is None else Path(image),
         against=against,
         size=size,
+        inputs=inputs,
+        training=training,
         allow_code=allow_code,
     )

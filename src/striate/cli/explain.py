@@ -7,13 +7,16 @@ from typing import Annotated
 
 import typer
 
-from striate.cli.table import NETWORK_HELP, AllowCode
+from striate.cli.table import NETWORK_HELP, AllowCode, Training
 
 
 def explain(
     network: Annotated[str | None, typer.Argument(help=NETWORK_HELP, show_default=False)] = None,
     layer: Annotated[
-        str | None, typer.Argument(help="A layer or module, as `striate table` calls it.")
+        str | None,
+        typer.Argument(
+            help="A layer or module, as `striate table` calls it; all in turn if absent."
+        ),
     ] = None,
     at: Annotated[
         str | None,
@@ -31,6 +34,7 @@ def explain(
             "avg 2x2, gap, flatten 7x7x512 -> 10, linear 84->10.",
         ),
     ] = None,
+    training: Training = False,
     allow_code: AllowCode = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
@@ -49,17 +53,30 @@ def explain(
 
         show_chains(chains, console())
         return
-    if network is None or layer is None:
+    if network is None:
         raise StriateError(
-            "explain",
-            "needs a network and one of its layers" if network is None else "needs a layer",
-            f"see `striate table {network or 'NETWORK'} --depth 0`, or ask with --conv",
+            "explain", "needs a network", "name one, or ask about layers of none with --conv"
         )
+    pixels = inspecting.read_size(size)
+    if layer is None:
+        if at is not None:
+            raise StriateError("--at", "is a position of one layer", "name the layer too")
+        every = inspecting.explain_all(
+            network, size=pixels, training=training, allow_code=allow_code
+        )
+        if as_json:
+            print(json.dumps([each.to_json() for each in every], indent=1))
+            return
+        from striate.anatomy.terminal import console, show_layers
+
+        show_layers(every, console())
+        return
     found = inspecting.explain(
         network,
         layer,
         at=inspecting.read_position(at),
-        size=inspecting.read_size(size),
+        size=pixels,
+        training=training,
         allow_code=allow_code,
     )
     if as_json:

@@ -23,6 +23,11 @@ AllowCode = Annotated[
     ),
 ]
 
+Training = Annotated[
+    bool,
+    typer.Option("--training", help="As in training: with auxiliary heads and dropout."),
+]
+
 
 def table(
     network: Annotated[str, typer.Argument(help=NETWORK_HELP, show_default=False)],
@@ -38,6 +43,7 @@ def table(
             "as deep as 60 rows allow; every operator with --json and --csv.",
         ),
     ] = None,
+    training: Training = False,
     allow_code: AllowCode = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
@@ -53,9 +59,13 @@ def table(
         raise StriateError("--json, --csv, --markdown", "exclude one another", "give one of them")
     pixels = inspecting.read_size(size)
     if depth is None and not (as_json or as_csv):
-        found = inspecting.readable_table(network, size=pixels, allow_code=allow_code)
+        found = inspecting.readable_table(
+            network, size=pixels, training=training, allow_code=allow_code
+        )
     else:
-        found = inspecting.table(network, size=pixels, depth=depth, allow_code=allow_code)
+        found = inspecting.table(
+            network, size=pixels, depth=depth, training=training, allow_code=allow_code
+        )
     if as_json:
         print(json.dumps(found.to_json(), indent=1))
         return

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from striate.cli.table import NETWORK_HELP, AllowCode
+from striate.cli.table import NETWORK_HELP, AllowCode, Training
 
 
 def view(
@@ -32,6 +32,7 @@ def view(
         str | None,
         typer.Option(help="Height and width of the input: 224, or HEIGHTxWIDTH."),
     ] = None,
+    training: Training = False,
     allow_code: AllowCode = False,
 ) -> None:
     """Draw a network on one page to explore.
@@ -49,6 +50,7 @@ def view(
             image=image,
             against=against,
             size=inspecting.read_size(size),
+            training=training,
             allow_code=allow_code,
         )
     print(written)
