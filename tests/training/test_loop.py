@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -320,3 +321,63 @@ def test_accumulated_gradients_equal_one_large_batch(tmp_path: Path) -> None:
     # The last update of an epoch may hold fewer batches; 1,437 images leave the same ones out.
     for key, value in found["large"].items():
         assert torch.allclose(value, found["small"][key], atol=2e-3), key
+
+
+def test_validation_and_evaluation_are_one_figure(recipe: str, tmp_path: Path) -> None:
+    """Same weights, same images: whatever the training steps were computed in."""
+    result = striate.train(
+        "digits", net="lenet", recipe=recipe, out=tmp_path / "run", epochs=1, precision="bfloat16"
+    )
+    assert result is not None
+    shown = striate.open_run(tmp_path / "run").metrics[1]["validation"]
+    assert shown["top1"] == result.top1
+    assert shown["top5"] == result.top5
+    assert shown["loss"] == pytest.approx(result.loss, rel=1e-5)
+    # In the precision of the steps it is another figure: what runs of the first format go on with.
+    run = striate.open_run(tmp_path / "run")
+    old = replace(run.config, validation_precision="")
+    assert old.identity != run.config.identity
+
+
+def test_newer_and_foreign_checkpoints(recipe: str, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    striate.train("digits", net="lenet", recipe=recipe, out=out, epochs=1)
+    identity = striate.open_run(out).config.identity
+    sound = checkpoint.load(out / names.STATE, identity=identity)
+
+    def write(**changes: object) -> None:
+        plain = {each.name: getattr(sound, each.name) for each in fields(sound)}
+        plain |= {"best": vars(sound.best), "format": 1, **changes}
+        buffer = io.BytesIO()
+        torch.save(plain, buffer)
+        content = buffer.getvalue()
+        digest = hashlib.sha256(content).digest()
+        (out / names.STATE).write_bytes(checkpoint.MAGIC + digest + content)
+
+    write(format=99, unheard_of=1)
+    with pytest.raises(RunError, match=r"made by a newer Striate \(format 99; .* up to 1\); update"):
+        striate.train(out, resume=True)
+    for name, value in (
+        ("epoch", "1"),
+        ("epoch", True),
+        ("step", -1),
+        ("history", [{}]),
+        ("history", [{"epoch": 1, "step": 2, "health": 3}]),
+        ("timing", {}),
+        ("best", {"epoch": 1}),
+        ("best", {"epoch": 1, "top1": "no", "loss": 1.0, "digest": ""}),
+        ("sums", 3),
+        ("seconds", None),
+    ):
+        write(**{name: value})
+        with pytest.raises(RunError, match=r"last\.pt: is damaged"):
+            striate.train(out, resume=True)
+    for name, value in (
+        ("network", {"conv1.weight": torch.zeros(1)}),
+        ("optimiser", {}),
+        ("schedule", {"factor": 1}),
+        ("averaging", {}),
+    ):
+        write(**{name: value})
+        with pytest.raises(RunError, match=r"last\.pt: does not fit the network and the recipe"):
+            striate.train(out, resume=True)

@@ -25,7 +25,15 @@ from striate.data.preprocessing import Preprocessing
 from striate.errors import RecipeError, RunError, nearest
 from striate.support.files import sha256, write_atomically
 from striate.support.paths import shown
-from striate.support.tables import Bounds, check_bounds, decided, from_table, plain, read_toml
+from striate.support.tables import (
+    ADDED,
+    Bounds,
+    check_bounds,
+    decided,
+    from_table,
+    plain,
+    read_toml,
+)
 
 #: The format that this version writes. 0 is that of runs from before there was a number.
 FORMAT = 1
@@ -122,6 +130,9 @@ class RunConfig:
     seed: Annotated[int, Bounds(0, 2**63 - 1)]
     precision: str
     """One of `PRECISIONS`: what the training steps were computed in."""
+    validation_precision: str = field(default="", metadata=ADDED)
+    """What validation during training is computed in, likewise; runs from before there was a
+    choice say nothing, and validate in the precision of their steps."""
     device: str
     threads: Annotated[int, Bounds(1, MOST_THREADS)]
     """Processor threads of one operator: part of what makes a result repeatable to the bit."""
@@ -237,6 +248,8 @@ def _parsed(content: dict[str, Any]) -> RunConfig:
         raise ValueError("it names fewer than two classes")
     if config.precision not in PRECISIONS:
         raise ValueError(f"precision is not one of {', '.join(PRECISIONS)}")
+    if config.validation_precision not in ("", *PRECISIONS):
+        raise ValueError(f"validation_precision is not one of {', '.join(PRECISIONS)}")
     if config.data.val_fraction == 1:
         raise ValueError("val_fraction must be less than 1")
     if config.in_channels != config.preprocessing.channels:

@@ -95,6 +95,7 @@ def make_training(
         threads=run.config.threads,
         device=place.device,
         precision=run.config.precision,
+        validation_precision=run.config.validation_precision or run.config.precision,
         group=place.group,
         watcher=(place.watcher if place.group.leads else None) or Silent(),
         checkpoint_seconds=60 * options.checkpoint_minutes,

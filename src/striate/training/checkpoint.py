@@ -10,13 +10,17 @@ import hashlib
 import io
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, get_origin, get_type_hints
 
 import torch
 from torch import Tensor
 
 from striate.errors import RunError
+from striate.runs.run import Epoch, EpochTiming
 from striate.support.files import write_atomically
+from striate.support.paths import refuse_special, shown
+from striate.support.tables import from_table
 
 FORMAT = 1
 MAGIC = b"striate\n"
@@ -86,29 +90,58 @@ def load(path: Path, *, identity: str) -> State:
     ------
     RunError: the file is missing, damaged, or belongs to a run with other settings.
     """
-    where = str(path.resolve())
-    if not path.is_file():
-        raise RunError(where, "is missing: there is nothing to go on from", "train again")
+    where = shown(path)
     try:
+        refuse_special(path, kind=RunError)
         with path.open("rb") as handle:
             _check(handle)
             plain = torch.load(handle, map_location="cpu", weights_only=True)
         form = plain.pop("format")
+        if type(form) is int and form > FORMAT:
+            raise _NewerError
         plain["best"] = None if plain["best"] is None else Best(**plain["best"])
         state = State(**plain)
+        _refuse_other_kinds(state)
+    except FileNotFoundError as error:
+        why = "is missing: there is nothing to go on from"
+        raise RunError(where, why, "train again") from error
+    except _NewerError:
+        raise RunError(
+            where,
+            f"was made by a newer Striate (format {form}; this one reads up to {FORMAT})",
+            "update Striate",
+        ) from None
     except Exception as error:
         # Of what is no checkpoint, torch makes errors of a dozen kinds.
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         raise RunError(
             where, f"is damaged ({reason})", "restore it from a copy, or train again"
         ) from error
-    if form != FORMAT:
-        raise RunError(where, f"has format {form}; this version reads {FORMAT}", "train again")
     if state.identity != identity:
         raise RunError(
             where, "does not belong to the run.toml beside it", "restore both from one copy"
         )
     return state
+
+
+class _NewerError(Exception):
+    """A checkpoint of a format that this version does not know."""
+
+
+def _refuse_other_kinds(state: State) -> None:
+    """Raise TypeError or RunError for values that no training puts there."""
+    for name, kind in get_type_hints(State).items():
+        value = getattr(state, name)
+        plain = kind if isinstance(kind, UnionType) else get_origin(kind) or kind
+        if isinstance(value, bool) != (plain is bool) or not isinstance(value, plain):
+            raise TypeError(f"{name} is a {type(value).__name__}")
+    if min(state.epoch, state.step) < 0:
+        raise TypeError("epoch and step count from 0")
+    for kind, lines in ((Epoch, state.history), (EpochTiming, state.timing)):
+        for line in lines:
+            from_table(kind, line, "a line", kind=RunError)
+    if state.best is not None:
+        from_table(Best, vars(state.best), "best", kind=RunError)
 
 
 def _check(handle: io.BufferedReader) -> None:

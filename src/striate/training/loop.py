@@ -11,11 +11,10 @@ from __future__ import annotations
 import json
 import math
 import time
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from striate.data.loader import Batch
@@ -25,6 +24,7 @@ from striate.runs import run as names
 from striate.runs.weights import digest, read_stamp, write_weights
 from striate.support import settings
 from striate.support.files import write_atomically
+from striate.support.paths import shown
 from striate.training import checkpoint
 from striate.training.averaging import AveragedNetwork
 from striate.training.checkpoint import Best, State
@@ -33,6 +33,7 @@ from striate.training.optimisers import make_optimiser, set_rate
 from striate.training.schedules import RateSchedule
 from striate.training.setup import Setup
 from striate.training.signals import StopSignal
+from striate.training.validate import autocast, validate, zeros
 
 #: How often a person is shown new figures, in seconds.
 SHOWN_EVERY = 0.25
@@ -132,7 +133,7 @@ class Training:
             self.setup.freezing.apply(self.network, state.epoch)
         if state.sums is None:
             heads = len(self.setup.criterion.auxiliary_weights)
-            state.sums = self._zeros(3 + heads)
+            state.sums = zeros(3 + heads, self.setup.device)
         began = shown = saved = time.monotonic()
         earlier = state.seconds
         for step, batch in enumerate(
@@ -158,11 +159,6 @@ class Training:
             if wish == STOP:
                 raise self._interrupted()
 
-    def _zeros(self, count: int) -> Tensor:
-        # Apple's devices know no numbers of 64 bits.
-        kind = torch.float32 if self.setup.device.type == "mps" else torch.float64
-        return torch.zeros(count, dtype=kind, device=self.setup.device)
-
     def _step(self, batch: Batch, step: int) -> bool:
         """Forward, backward and, where enough gradients have come together, an update."""
         state, accumulate = self.state, self.recipe.gradient.accumulate
@@ -181,7 +177,7 @@ class Training:
         watched = at_start or step + 1 == self.steps
         inputs = batch.inputs(self.setup.device)
         with self.health.watch() if watched else nullcontext():
-            with self._autocast():
+            with autocast(self.setup.precision, self.setup.device):
                 output = self.wrapped(inputs)
             loss = self.setup.criterion(output, batch.targets.to(self.setup.device))
         # On a processor the loss is there already; elsewhere reading it would stall the device, so
@@ -209,11 +205,6 @@ class Training:
         self.optimiser.zero_grad(set_to_none=True)
         if self.averaged is not None:
             self.averaged.update(self.network)
-
-    def _autocast(self) -> AbstractContextManager[Any]:
-        if self.setup.precision == "float32":
-            return nullcontext()
-        return torch.autocast(self.setup.device.type, torch.bfloat16)
 
     def _fail(self, inputs: Tensor, step: int, value: float) -> None:
         where = first_not_finite(self.network, inputs)
@@ -281,23 +272,16 @@ class Training:
             "train": {"loss": total, "main": main, "auxiliary": auxiliary, "top1": top1},
         }
 
-    @torch.inference_mode()
     def validate(self) -> dict[str, float]:
         """Mean negative log likelihood, top-1 and top-5 on the validation images, each once."""
-        network, device = self.judged.eval(), self.setup.device
-        self.setup.group.align(network)
-        sums = self._zeros(4)
-        for batch in self.setup.validation.batches(0):
-            labels = batch.labels.to(device)
-            with self._autocast():
-                logits = network(batch.inputs(device))
-            logits = logits.float()
-            ranked = logits.topk(min(5, logits.shape[1]), dim=1).indices == labels[:, None]
-            loss = F.cross_entropy(logits, labels, reduction="sum")
-            hits, hits5 = ranked[:, 0].sum(), ranked.sum()
-            sums += torch.stack((loss, hits, hits5, torch.full_like(loss, len(labels))))
-        loss, top1, top5, images = self.setup.group.total(sums).tolist()
-        return {"loss": loss / images, "top1": top1 / images, "top5": top5 / images}
+        setup = self.setup
+        return validate(
+            self.judged,
+            setup.validation,
+            precision=setup.validation_precision,
+            device=setup.device,
+            group=setup.group,
+        )
 
     def _judge(self, found: dict[str, float]) -> bool:
         """Whether this epoch's weights are the best so far, and whether to stop early."""
@@ -378,11 +362,16 @@ class Training:
         """
         path, group = self.setup.path, self.setup.group
         state = checkpoint.load(path / names.STATE, identity=self.setup.identity)
-        self.network.load_state_dict(state.network)
-        self.optimiser.load_state_dict(state.optimiser)
-        self.schedule.restore(state.schedule)
-        if self.averaged is not None:
-            self.averaged.restore(state.averaging)
+        try:
+            self.network.load_state_dict(state.network)
+            self.optimiser.load_state_dict(state.optimiser)
+            self.schedule.restore(state.schedule)
+            if self.averaged is not None:
+                self.averaged.restore(state.averaging)
+        except (RuntimeError, LookupError, TypeError, ValueError, AttributeError) as error:
+            why = "does not fit the network and the recipe of the run.toml beside it"
+            remedy = "restore both from one copy, or train again"
+            raise RunError(shown(path / names.STATE), why, remedy) from error
         if state.sums is not None:
             # The sums were everybody's; the leader carries them on and the others start from zero.
             state.sums = state.sums.to(self.setup.device) * (1.0 if group.leads else 0.0)
@@ -398,7 +387,7 @@ class Training:
             weights = self.setup.path / names.WEIGHTS
             if read_stamp(weights).digest != best.digest:
                 raise RunError(
-                    str(weights), "is not the one that this run wrote", "restore it from a copy"
+                    shown(weights), "is not the one that this run wrote", "restore it from a copy"
                 )
         self._write_results(better=just_ended)
 

@@ -135,6 +135,7 @@ def _plan_new(
         weights=record(published, str(options.weights)) if published else None,
         seed=seed,
         precision=precision,
+        validation_precision="float32",
         device=device.type,
         threads=processor_threads(group.world),
         world=group.world,

@@ -33,6 +33,8 @@ class Setup:
     """Of one operator; None for as many as the process uses anyway."""
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     precision: str = "float32"
+    """Of the training steps."""
+    validation_precision: str = "float32"
     group: Group = field(default_factory=Group)
     watcher: Watcher = field(default_factory=Silent)
     checkpoint_seconds: float = 300.0

@@ -363,6 +363,7 @@ class _Work:
             ),
             seed=options.seed,
             precision=precision,
+            validation_precision="float32",
             device=device.type,
             threads=torch.get_num_threads(),
             workers=threads(options.workers),
