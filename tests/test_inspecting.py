@@ -180,7 +180,7 @@ def test_names_on_the_picture_do_not_touch(monkeypatch: pytest.MonkeyPatch) -> N
 def test_the_clock_runs_on_a_real_network() -> None:
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)).train()
     (member,) = inspecting.compare([network], size=16, timed=True).members
-    assert 0 < (member.milliseconds or 0) < 1000
+    assert (member.milliseconds or 0) > 0
     assert network.training
     assert network[1].num_batches_tracked == 0
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -19,23 +18,22 @@ def striate(*arguments: str, **options: object) -> subprocess.CompletedProcess[s
     )
 
 
+#: What takes longer to import than the 0.3 s in which `--help` and `list` answer.
+HEAVY = ("torch", "torchvision", "numpy", "scipy", "sklearn", "PIL", "onnx", "openvino", "jinja2")
+
+
 @pytest.mark.parametrize("arguments", [("--help",), ("list",), ("list", "--json")])
-def test_quick_commands_are_quick_and_need_no_torch(arguments: tuple[str, ...]) -> None:
+def test_quick_commands_load_nothing_heavy(arguments: tuple[str, ...]) -> None:
     code = (
         f"import sys; sys.argv = ['striate', *{arguments!r}]\n"
         "from striate.cli.main import main\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
-        "heavy = {'torch', 'numpy', 'PIL', 'sklearn'} & set(sys.modules)\n"
+        f"heavy = {set(HEAVY)!r} & set(sys.modules)\n"
         "sys.exit(f'imported {heavy}' if heavy else 0)"
     )
-    times = []
-    for _ in range(3):
-        began = time.perf_counter()
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
-        times.append(time.perf_counter() - began)
-        assert done.returncode == 0, done.stderr
-    # 0.3 s on a quiet machine (see docs/results.md); a busy one that runs tests gets more room.
-    assert min(times) < 0.9
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
 
 
 def test_list_json() -> None:
