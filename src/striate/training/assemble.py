@@ -39,8 +39,8 @@ def open_images_of(
     """The images that `data` names, as the options want them looked at.
 
     Those that are `known`, by content hash, are not decoded again; with the `manifest` of a run
-    they are those of the run. How many there are, what was passed over, and what is otherwise worth
-    knowing, is told to the watcher.
+    they are those of the run. What was passed over, and what is otherwise worth knowing, is told to
+    the watcher.
     """
     # A data set that has to be downloaded is fetched by one process; the others find it there.
     if not place.group.leads:
@@ -59,9 +59,15 @@ def open_images_of(
     if place.group.leads:
         place.group.wait()
         skipped = [f"skipped {problem.name}: {problem.reason}" for problem in found.skipped]
-        for text in (found.described, *found.notes, *skipped):
+        for text in (*found.notes, *skipped):
             (place.watcher or Silent()).note(text)
     return found
+
+
+def describe(data: Data, place: Place) -> None:
+    """Tell the watcher how many classes and images there are, once nothing is refused any more."""
+    if place.group.leads:
+        (place.watcher or Silent()).note(data.described)
 
 
 def make_training(

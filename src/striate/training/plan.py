@@ -26,7 +26,7 @@ from striate.runs.images import keep_images
 from striate.runs.run import Run
 from striate.support import settings
 from striate.support.paths import is_folder, resolved, shown
-from striate.training.assemble import make_training, open_board, open_images_of
+from striate.training.assemble import describe, make_training, open_board, open_images_of
 from striate.training.distributed import Group
 from striate.training.holding import Holding
 from striate.training.loop import Training
@@ -146,6 +146,7 @@ def _plan_new(
     )
     run = Run(out, config)
     training = make_training(run, network, data, recipe, options=options, place=place)
+    describe(data, place)
     if group.leads:
         keep_images(out, data)
         config.write(out / names.CONFIG)

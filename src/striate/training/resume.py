@@ -22,7 +22,7 @@ from striate.runs.run import Run, is_run_folder
 from striate.support import settings
 from striate.support.paths import exists, resolved, shown
 from striate.support.text import printable
-from striate.training.assemble import make_training, open_board, open_images_of
+from striate.training.assemble import describe, make_training, open_board, open_images_of
 from striate.training.distributed import Group
 from striate.training.holding import Holding
 from striate.training.loop import Training
@@ -103,6 +103,7 @@ def plan_resumed(
     training = make_training(run, network, data, recipe, options=options, place=place)
     if begun:
         training.resume()
+    describe(data, place)
     if moved and group.leads:
         # The images have moved: what comes after training must find them too.
         run = Run(run.path, replace(config, data=replace(config.data, origin=data.origin)))

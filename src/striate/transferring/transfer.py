@@ -153,9 +153,9 @@ class _Work:
             known=known,
         )
         self.looked_at = True
-        self._note_single(data)
         given = (options.head, options.penalty, data.train.labels, data.classes)
         check_head(*given, views=options.views)
+        self._note_images(data)
         keep_seen(kept, options.data, data, known)
         held = data.val if data.test is None else data.test
         timing, of_train, of_held = self._features(backbone, data.train, held)
@@ -208,7 +208,8 @@ class _Work:
             held=self.holding.handed_on(),
         )
 
-    def _note_single(self, data: Data) -> None:
+    def _note_images(self, data: Data) -> None:
+        self.watcher.note(data.described)
         counts = data.train.counts
         single = [data.classes[i] for i in np.flatnonzero(counts == 1)]
         if single and len(single) < len(data.classes):
