@@ -253,3 +253,59 @@ def test_names_can_be_written_as_json(tmp_path):
     data = open_data(tmp_path)
     assert data.classes == ("a", "b\\nc")
     json.dumps(list(data.train.names)).encode()
+
+
+def test_classes_and_images_are_told_in_one_line(tmp_path):
+    for place, name in enumerate("abcdefgh"):
+        fill(tmp_path / name, 4, 100 * place)
+    (tmp_path / "a" / "notes.txt").write_text("no image")
+    data = open_data(tmp_path)
+    told = f"{len(data.train)} images to train on, {len(data.val)} held out"
+    expected = f"8 classes (a, b, c, d, e, f, …): {told}, 1 other file passed over"
+    assert data.described == expected
+    for split in ("train", "val", "test"):
+        for place, name in enumerate(("x", "y\x1b")):
+            fill(tmp_path / "parts" / split / name, 2, 100 * place)
+    assert open_data(tmp_path / "parts").described == (
+        "2 classes (x, y\\x1b): 4 images to train on, 4 held out, 4 to test on"
+    )
+
+
+def test_images_without_the_ending_of_one_are_read(tmp_path):
+    fill(tmp_path / "a", 4)
+    fill(tmp_path / "b", 4, start=10)
+    for name in ("no ending", "x.jpg_large", "y.jpg?w=600"):
+        (tmp_path / "a" / name).write_bytes((tmp_path / "a" / "000.png").read_bytes())
+    (tmp_path / "b" / "IMG.foo").write_bytes(b"\0\0\0\x18ftypheic" + bytes(40))
+    with pytest.raises(DataError, match=r"b/IMG\.foo \(is HEIC"):
+        open_data(tmp_path)
+    (tmp_path / "b" / "IMG.foo").unlink()
+    data = open_data(tmp_path)
+    assert (data.train.counts + data.val.counts).tolist() == [7, 4]
+    assert data.others == 0
+
+
+def test_a_folder_called_as_a_known_set_is_noted(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert open_data("digits").notes == ()
+    (tmp_path / "digits").mkdir()
+    assert open_data("digits").notes[0] == (
+        "'digits' is the known data set; ./digits would be the folder here"
+    )
+
+
+def test_a_set_without_images_to_train_on_is_refused(tmp_path):
+    fill(tmp_path / "test" / "a")
+    fill(tmp_path / "test" / "b", start=10)
+    with pytest.raises(
+        DataError, match="has test/ and no images to train on; put them into train/"
+    ):
+        open_data(tmp_path)
+
+
+def test_a_link_to_itself_is_one_bad_file(tmp_path):
+    fill(tmp_path / "a", 4)
+    fill(tmp_path / "b", 4, start=10)
+    (tmp_path / "a" / "loop.png").symlink_to("loop.png")
+    with pytest.raises(DataError, match=r"1 file cannot be used: a/loop\.png .*links form a loop"):
+        open_data(tmp_path)
