@@ -161,6 +161,8 @@ REFUSED = [
     ("art/dog art/cow photo/dog photo/cow", "each holds the same folders"),
     ("cat/train cat/val dog/train dog", "look like splits, but not all of dog/ lies in one"),
     ("A/train/x A/val/x B/train/x B/val/x", "look like data sets of their own"),
+    ("yes no brain_tumor_dataset/yes brain_tumor_dataset/no", "holds folders of the same names"),
+    ("train/images val/images", "look like splits, not classes, and hold no class folders"),
     ("images labels", "as data sets for detection do"),
     ("train/images train/labels val/images val/labels", "as data sets for detection do"),
     ("train/ val/", "are empty"),
@@ -196,6 +198,17 @@ def test_what_lies_beside_splits_is_noted(tmp_path: Path, other: str) -> None:
     layout = read_layout(make(tmp_path, *crossed("train", "a b"), other))
     assert layout.parts.keys() == {"train"}
     assert layout.notes[0].startswith(f"{other.rstrip('/')}/ lies beside train/: not used")
+
+
+def test_a_split_without_class_folders_is_noted(tmp_path: Path) -> None:
+    make(tmp_path, *crossed("Train", "a b"), "Test", "Meta")
+    assert arranged(tmp_path) == {"train": ("a", "b")}
+    for name in ("wrapped", "images"):
+        inner = {"wrapped": "asl_test", "images": "images"}[name]
+        root = make(tmp_path / name, *crossed("asl_train", "asl_train", "a b"), f"asl_test/{inner}")
+        layout = read_layout(root)
+        assert layout.parts.keys() == {"train"}
+        assert layout.notes[0] == "asl_test/ has no class folders and is not used"
 
 
 def test_a_split_beside_nothing_but_companions_is_one(tmp_path: Path) -> None:

@@ -88,13 +88,14 @@ class Top:
         """The folder whose folders are classes, if this is a split: itself, or one more within.
 
         Archives wrap a split into another folder of its name: ``training_set/training_set/cats``.
+        It holds no folders where the images of the split lie in no class folders.
         """
         if len(self.folders) != 1 or self.has_images:
             return self
         inner = Top(self.folders[0])
         name = inner.path.name
         wraps = name == self.path.name or says_nothing(name) or inner.kind == self.kind != ""
-        return inner.level if wraps and inner.folders else self
+        return inner.level if wraps else self
 
     @cached_property
     def classes(self) -> set[str]:
@@ -129,6 +130,7 @@ def arrangement(root: Path) -> Arrangement:
     if within:
         return Arrangement(within, files=[*files, *(file for top in tops for file in top.files)])
     _refuse_the_same_in_all(root, tops)
+    _refuse_copies(root, tops)
     _refuse_detection(root, tops)
     found = Arrangement({"train": [Branch(top.path.name, top.path) for top in tops]}, files=files)
     found.notes += [
@@ -151,8 +153,8 @@ def _by_name(root: Path, tops: Sequence[Top]) -> dict[str, Top]:
         return _single(root, tops)
     chosen.sort(key=lambda top: SPLITS.index(top.kind))
     names = " and ".join(top.name for top in chosen)
-    if not any(top.folders for top in chosen):
-        if not any(top.has_images for top in chosen):
+    if not any(top.level.folders for top in chosen):
+        if not any(top.holds_images for top in chosen):
             raise DataError(shown(root), f"{names} are empty", "fill them, or give another folder")
         why = f"{names} look like splits, not classes, and hold no class folders"
         raise DataError(shown(root), why, f"{_FLAT}; {_RENAME}")
@@ -162,7 +164,7 @@ def _by_name(root: Path, tops: Sequence[Top]) -> dict[str, Top]:
             both = f"both {found[top.kind].name} and {top.name} could be the {top.kind} images"
             raise DataError(shown(root), both, "keep one of them")
         found[top.kind] = top
-    if "train" in found and not found["train"].folders:
+    if "train" in found and not found["train"].level.folders:
         why = f"{names} look like splits, but {found['train'].name} has no class folders"
         raise DataError(shown(root), why, f"{_FLAT}; {_RENAME}")
     return found
@@ -192,12 +194,12 @@ def _single(root: Path, tops: Sequence[Top]) -> dict[str, Top]:
         return _beside_companions(tops)
     one = sure[0]
     if len(sure) > 1:  # train/ and train2/: of one kind all of them
-        if all(top.folders for top in sure):
+        if all(top.level.folders for top in sure):
             both = f"both {one.name} and {sure[1].name} could be the {one.kind} images"
             raise DataError(shown(root), both, "keep one of them")
         return {}
     others = [top for top in tops if top is not one and top.holds_images]
-    if not one.folders:
+    if not one.level.folders:
         if others or not one.has_images:
             return {}  # a class like any other
         why = f"{one.name} looks like a split, not a class, and holds no class folders"
@@ -221,7 +223,7 @@ def _beside_companions(tops: Sequence[Top]) -> dict[str, Top]:
 
     Nothing where what lies beside it may be a class.
     """
-    named = [top for top in tops if top.reading and top.folders and not top.has_images]
+    named = [top for top in tops if top.reading and top.level.folders]
     beside = [top for top in tops if top not in named and top.holds_images]
     if len(named) != 1 or not beside or not all(map(_is_companion, beside)):
         return {}
@@ -294,6 +296,15 @@ def _refuse_the_same_in_all(root: Path, tops: Sequence[Top]) -> None:
         "name them train/, val/ and test/, or give one of them; if they are the classes, put "
         "their images straight into them",
     )
+
+
+def _refuse_copies(root: Path, tops: Sequence[Top]) -> None:
+    """Raise for a folder that holds the very folders that lie beside it, as some archives do."""
+    names = {top.path.name.casefold() for top in tops}
+    for top in tops:
+        if len(top.classes) > 1 and top.classes <= names and not top.has_images:
+            why = f"{top.name} holds folders of the same names as those beside it"
+            raise DataError(shown(root), why, f"move it away, or give it alone: {shown(top.path)}")
 
 
 def _refuse_detection(folder: Path, tops: Sequence[Top]) -> None:
