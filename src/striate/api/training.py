@@ -34,8 +34,8 @@ def check(
 
     Returns
     -------
-    Unreadable, truncated, empty and mislabelled files, decompression bombs, exact and near
-    duplicates, class imbalance, sizes, channel statistics. Nothing is changed.
+    Files that cannot be used and files named as another format, exact and near duplicates (between
+    classes, too), class imbalance, sizes, channel statistics, notes. Nothing is changed.
     """
     from striate.data.check import check as look
     from striate.data.scan import threads

@@ -72,7 +72,7 @@ class Report:
     classes: names of the classes.
     counts: images of each class, in the order of `classes`, by split.
     held_out: ``val``, ``test`` or ``split``, as in `striate.data.sources.Data`.
-    problems: files that training refuses: empty, unreadable, truncated, damaged, bomb, unsupported.
+    problems: files that training refuses, each with its `striate.data.flaws.Kind`.
     refusal: why training refuses the set as a whole, or an empty string.
     misnamed: files whose name promises another format than they have; they can be used.
     ignored: files that are no images.
