@@ -152,7 +152,7 @@ def evaluate_on(
         measure(shares, found.images.labels, run.classes),
         left_out=found.left_out,
         skipped=tuple((problem.name, problem.reason) for problem in found.skipped),
-        notes=found.notes,
+        notes=(*run.notes, *found.notes),
     )
 
 
@@ -167,21 +167,71 @@ def evaluate_own(
 ) -> Evaluation:
     """Measure `run` on the test images of `data`, or the validation images where there are none.
 
-    The figures are kept in the run, and its report is made anew. `found` are the probabilities of
-    these images, (images, classes), where they are known already.
-    """
-    import numpy as np
-    from PIL import Image
+    The figures are kept in the run, whose folder the caller holds, and its report is made anew.
+    `found` are the probabilities of these images, (images, classes), where they are known already.
 
-    from striate.data.check import summary
+    Raises
+    ------
+    WriteError: they cannot be kept.
+    """
+    evaluation, found = _measured(
+        run, data, workers=workers, device=device, progress=progress, found=found
+    )
+    _keep(run, data, evaluation, found)
+    return evaluation
+
+
+def evaluate_again(
+    run: Run,
+    *,
+    skip_bad: bool = False,
+    workers: int | None,
+    device: str = "cpu",
+    progress: bool = False,
+) -> Evaluation:
+    """Measure `run` anew on its own held-out images; a run that may only be read is measured too.
+
+    The figures are kept in the run where that is possible; a note says where it is not.
+
+    Raises
+    ------
+    RunError: another process is writing into the run; its images are not what they were.
+    """
+    from striate.runs.claim import hold
+
+    held, unkept = None, ""
+    try:
+        held = hold(
+            run.path, otherwise="wait until it has ended, or give other images to measure on"
+        )
+    except WriteError as error:
+        unkept = f"{error.what} {error.why}"
+    with held or nullcontext():
+        data = own_data(run, skip_bad=skip_bad, workers=workers, progress=progress)
+        evaluation, found = _measured(run, data, workers=workers, device=device, progress=progress)
+        if held is not None:
+            try:
+                _keep(run, data, evaluation, found)
+            except WriteError as error:
+                unkept = f"{error.what} {error.why}"
+    told = told_of(data)
+    notes = [f"the figures could not be kept in the run: {unkept}"] if unkept else []
+    return replace(evaluation, **{**told, "notes": (*run.notes, *told["notes"], *notes)})
+
+
+def _measured(
+    run: Run,
+    data: Data,
+    *,
+    workers: int | None,
+    device: str,
+    progress: bool,
+    found: NDArray[np.float32] | None = None,
+) -> tuple[Evaluation, NDArray[np.float32]]:
+    """The figures of `run` on the images of `data` that are held out, and the probabilities."""
     from striate.data.scan import threads
     from striate.evaluation.metrics import measure
     from striate.evaluation.predict import probabilities
-    from striate.report.build import write_report
-    from striate.runs import run as names
-    from striate.runs.images import IMAGES, keep_images
-    from striate.runs.samples import keep_samples
-    from striate.support.files import write_atomically
     from striate.training.precision import choose_device
 
     images = data.val if data.test is None else data.test
@@ -200,17 +250,29 @@ def evaluate_own(
                 device=choose_device(device),
                 progress=count,
             )
-    evaluation = measure(found, images.labels, run.classes)
-    write_atomically(
-        run.path / names.EVALUATION, json.dumps(evaluation.to_json(), indent=1).encode()
-    )
+    return measure(found, images.labels, run.classes), found
+
+
+def _keep(run: Run, data: Data, evaluation: Evaluation, found: NDArray[np.float32]) -> None:
+    """Write the figures, the pictures behind them and the report into the run."""
+    import numpy as np
+    from PIL import Image
+
+    from striate.data.check import summary
+    from striate.report.build import write_report
+    from striate.runs import run as names
+    from striate.runs.images import IMAGES, keep_images
+    from striate.runs.samples import keep_samples
+    from striate.support.files import write_atomically
+
+    content = json.dumps(evaluation.to_json(), indent=1).encode()
+    write_atomically(run.path / names.EVALUATION, content)
     chosen = np.linspace(0, len(data.val) - 1, min(SAMPLED, len(data.val))).astype(int)
     pictures = (Image.fromarray(data.val.read(index, 3)) for index in chosen.tolist())
     keep_samples(run.path, pictures)
     if not (run.path / IMAGES).exists():  # a run from before there was a list of its images
         keep_images(run.path, replace(data, fingerprint=run.config.data.fingerprint))
     write_report(run, data, evaluation, found, summary(data, statistics=not run.config.transfer))
-    return evaluation
 
 
 def finish_transfer(

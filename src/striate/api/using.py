@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from striate.errors import DataError, StriateError
-from striate.measuring import evaluate_on, evaluate_own, own_data, told_of
+from striate.measuring import evaluate_again, evaluate_on
 from striate.support.progress import counting
 from striate.support.text import printable
 
@@ -75,9 +74,9 @@ def evaluate(
 
     opened = Run.open(run, allow_code=allow_code)
     if data is None and not all_images:
-        own = own_data(opened, skip_bad=skip_bad, workers=workers, progress=progress)
-        found = evaluate_own(opened, own, workers=workers, device=device, progress=progress)
-        return replace(found, **told_of(own))
+        return evaluate_again(
+            opened, skip_bad=skip_bad, workers=workers, device=device, progress=progress
+        )
     return evaluate_on(
         opened,
         opened.config.data.origin if data is None else data,

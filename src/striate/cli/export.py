@@ -54,10 +54,12 @@ def export(
     from rich.console import Console
 
     from striate import api
+    from striate.cli.notes import tell_of
 
     axes = (
         [] if dynamic == "none" else [axis.strip() for axis in dynamic.split(",") if axis.strip()]
     )
+    tell_of(run, allow_code=allow_code)
     with Console(stderr=True).status("capturing, writing and verifying …"):
         report = api.export(
             run,

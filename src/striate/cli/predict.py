@@ -36,7 +36,9 @@ def predict(
     then the exit status is 2.
     """
     from striate import api
+    from striate.cli.notes import tell_of
 
+    tell_of(run, allow_code=allow_code)
     found = api.predict_each(
         run,
         images,

@@ -103,8 +103,9 @@ def export_run(
     `images` where they share them, else those of the network's input.
 
     The file's metadata hold ``classes`` (JSON list in the order of the outputs), ``network``,
-    ``variant``, ``run`` (the digest of all that determines it), ``preprocessing`` (JSON), ``input``
-    (what goes in, in words) and ``producer``.
+    ``variant``, ``run`` (the digest of all that determines it), ``preprocessing`` (JSON),
+    ``epochs`` (JSON: how many were ``done`` and how many ``planned``), ``input`` (what goes in, in
+    words) and ``producer``.
 
     Parameters
     ----------
@@ -257,6 +258,7 @@ class _Trial:
             "variant": json.dumps(dict(config.variant)),
             "run": config.identity,
             "preprocessing": json.dumps(self.preprocessing.to_dict()),
+            "epochs": json.dumps({"done": self.run.epochs_done, "planned": config.epochs}),
             "input": taken,
             "producer": f"striate {importlib.metadata.version('striate')}",
         }

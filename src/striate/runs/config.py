@@ -172,6 +172,12 @@ class RunConfig:
         return sha256(json.dumps(found, sort_keys=True).encode())
 
     @property
+    def epochs(self) -> int:
+        """How many epochs the recipe asks for; 0 where nothing is trained step by step."""
+        found = self.recipe.get("epochs", 0)
+        return found if type(found) is int else 0
+
+    @property
     def stem(self) -> str:
         """What files made of the network are called: its name without what names its source."""
         return re.sub(r"[^\w.-]+", "-", self.network.rpartition(":")[2])

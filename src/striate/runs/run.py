@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shlex
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -192,9 +194,41 @@ class Run:
         return read_jsonl(self.path / TIMING, EpochTiming)
 
     @property
+    def epochs_done(self) -> int:
+        """How many epochs it has been trained for."""
+        return max((line["epoch"] for line in self.metrics), default=0)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether its training has come to its end, which early stopping may have brought on."""
+        done = self.epochs_done
+        if done >= self.config.epochs:
+            return True
+        patience = _patience(self.config.recipe)
+        return 0 < patience <= done - (self.weights_epoch if done else 0)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What whoever uses the network should know: that it was not trained to the end, if so."""
+        # Whoever needs the files themselves is told what is wrong with them.
+        with suppress(RunError):
+            if not self.is_finished:
+                way_on = f"striate train {shlex.quote(str(self.path))} --resume"
+                done = f"{self.epochs_done:,} of {self.config.epochs:,} epochs"
+                return (f"the run was trained for {done} so far; to go on: {way_on}",)
+        return ()
+
+    @property
     def evaluation(self) -> dict[str, Any] | None:
         """What the last evaluation on the run's own held-out images found, if there was one."""
         return read_json(self.path / EVALUATION)
+
+
+def _patience(recipe: Mapping[str, Any]) -> int:
+    """After how many epochs without a gain a training by `recipe` stops; 0: never."""
+    table = recipe.get("early_stopping")
+    found = table.get("patience") if isinstance(table, Mapping) else None
+    return found if type(found) is int else 0
 
 
 def is_run_folder(path: Path) -> bool:

@@ -134,6 +134,7 @@ def _open_run(path: Path, weights: str | Path | None) -> Backbone:
         classes=run.classes,
         weights_digest=digest(headless.state_dict()),
         origin=f"the run {run.path}, trained on {config.data.origin}",
+        note="; ".join(run.notes),
     )
 
 

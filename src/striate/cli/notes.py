@@ -1,0 +1,15 @@
+"""What a command says about a run besides its result: on standard error."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+
+def tell_of(run: Path, *, allow_code: bool) -> None:
+    """Say what whoever uses the network of `run` should know, if there is anything."""
+    from striate import api
+    from striate.support.text import printable
+
+    for note in api.open_run(run, allow_code=allow_code).notes:
+        print(f"note: {printable(note)}", file=sys.stderr)
