@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import struct
 import zlib
+from collections.abc import Iterator
 
 from striate.data.flaws import Flaw
 
@@ -21,7 +22,9 @@ _MOST_HEADER = 1 << 16  # bytes of a PPM's, which is text
 _SPARE = 6  # bytes, of which libwebp looks ahead less
 _GAP = rb"(?:[ \t\r\n\v\f]|#[^\r\n]*[\r\n])+"
 _PPM_HEADER = re.compile(rb"P(?:[14]|[2356]" + _GAP + rb"\d+)" + _GAP + rb"\d+" + _GAP + rb"\d+")
-_ZERO_RUN = bytes(32)
+_SHORT = 32  # bytes
+_WEBP_PICTURES = (b"VP8 ", b"VP8L")
+_WEBP_FRAME = 16  # bytes in front of the chunks of a frame
 
 
 def refuse_damaged_png(data: bytes) -> None:
@@ -75,38 +78,54 @@ def webp_size(data: bytes) -> tuple[int, int]:
     return 0, 0
 
 
-def refuse_damaged_webp(data: bytes) -> bytes | None:
-    """Walk the chunks of a WebP. Raises Flaw.
-
-    Returns:
-        Where its picture data hold a stretch of zeros, the same file without the last few bytes of
-        them; else None. A sound picture may hold many zeros, but needs its data up to the last
-        bytes. A decoder that is content without them has found its pixels elsewhere: in zeros that
-        filled a gap, of which it needs fewer than there were bytes lost.
-    """
+def refuse_damaged_webp(data: bytes) -> None:
+    """Walk the chunks of a WebP. Raises Flaw."""
     size = 8 + int.from_bytes(data[4:8], "little")
     if len(data) < size:
         raise Flaw("truncated", f"is truncated ({len(data):,} of {size:,} bytes)")
-    position, doubtful = 12, None
-    while position + 8 <= size:
+    for kind, start, length in _chunks(data, 12, size):
+        if start + length > size or not all(32 <= letter < 127 for letter in kind):
+            raise Flaw("damaged", f"is damaged (no chunk of a WebP at byte {start - 8:,})")
+
+
+def _chunks(data: bytes, position: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """Kind, start and length of what each chunk from `position` on holds."""
+    while position + 8 <= end:
         kind, length = struct.unpack_from("<4sI", data, position)
-        start, end = position + 8, position + 8 + length
-        if end > size or not all(32 <= letter < 127 for letter in kind):
-            raise Flaw("damaged", f"is damaged (no chunk of a WebP at byte {position:,})")
-        if kind in (b"VP8 ", b"VP8L") and data.find(_ZERO_RUN, start, end) >= 0:
-            doubtful = _shortened(data, position, length)
-        position = end + length % 2
-    return doubtful
+        yield kind, position + 8, length
+        position += 8 + length + length % 2
 
 
-def _shortened(data: bytes, position: int, length: int) -> bytes:
-    """The WebP with the last bytes of the chunk at `position` taken out."""
-    start, cut = position + 8, _SPARE + length % 2  # an even length needs no filling
-    body = data[start : start + length - cut]
-    rest = data[start + length + length % 2 : 8 + int.from_bytes(data[4:8], "little")]
-    head = data[12 : position + 4] + len(body).to_bytes(4, "little")
-    content = b"WEBP" + head + body + rest
-    return b"RIFF" + len(content).to_bytes(4, "little") + content
+def shortened_webp(data: bytes) -> bytes | None:
+    """A whole WebP without the last few bytes of its first picture's data; None if it has but few.
+
+    A sound picture needs its data up to the last bytes. A decoder that is content without them has
+    found its pixels elsewhere: in bits that are not the picture's, of which it needed fewer.
+    """
+    for kind, start, length in _chunks(data, 12, 8 + int.from_bytes(data[4:8], "little")):
+        if kind in _WEBP_PICTURES:
+            return _cut(data, start, length, [4])
+        if kind == b"ANMF":
+            for inner, at, long in _chunks(data, start + _WEBP_FRAME, start + length):
+                if inner in _WEBP_PICTURES:
+                    return _cut(data, at, long, [4, start - 4])
+            return None
+    return None
+
+
+def _cut(data: bytes, start: int, length: int, around: list[int]) -> bytes | None:
+    """`data` without the last bytes of the chunk at `start`, all lengths put right."""
+    if length < _SHORT:
+        return None
+    kept = length - _SPARE - length % 2  # even, so that nothing needs to be filled up
+    gone = length + length % 2 - kept
+    content = bytearray(data)
+    content[start - 4 : start] = kept.to_bytes(4, "little")
+    for place in around:
+        before = int.from_bytes(data[place : place + 4], "little")
+        content[place : place + 4] = (before - gone).to_bytes(4, "little")
+    del content[start + kept : start + kept + gone]
+    return bytes(content)
 
 
 def refuse_damaged_gif(data: bytes) -> bytes:

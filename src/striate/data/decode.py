@@ -11,7 +11,7 @@ A file is taken only if it is whole as far as its format lets one know: see `str
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from hashlib import blake2b
 from pathlib import Path
@@ -114,7 +114,7 @@ def decoding(
     with content_of(source, known=bool(digest)) as content:
         if digest and digest_of(content) != digest:
             raise _changed(source, "has changed since it was looked at")
-        with decoded(content, source, channels) as (image, _):
+        with decoded(content, source, channels, sound=bool(digest)) as (image, _):
             yield image
 
 
@@ -189,14 +189,20 @@ def decode_with_format(
 
 @contextmanager
 def decoded(
-    data: bytes, name: str | Path, channels: int | None = None
+    data: bytes, name: str | Path, channels: int | None = None, *, sound: bool = False
 ) -> Iterator[tuple[NDArray[np.uint8], str]]:
-    """Pixels and format of the content of a file, for the time of a block; see `decoding`."""
+    """Pixels and format of the content of a file, for the time of a block; see `decoding`.
+
+    With `sound` the very same content was found whole before, and what costs time is not asked
+    again.
+    """
     with ExitStack() as stack:
         with _explained(name):
             source = _Source(data)
             stack.enter_context(memory.room_for(source.cost()))
             found = source.pixels(channels)
+            if not sound:
+                source.refuse_damaged()
             found.flags.writeable = False
         yield found, source.form
 
@@ -210,8 +216,8 @@ class _Source:
         self.form = kind_of_content(data[:132])
         if self.form not in _PLUGINS:
             raise unidentified(data, self.form)
-        self.doubtful: bytes | None = None
         self.header = jpeg.Header([], 0)
+        self.tags: Mapping[int, Any] = {}
         self.data = self._walked(data)
         # WebP's decoder takes its memory when it is made: not before that is counted.
         self.image = None if self.form == "WEBP" else self._open(self.data)
@@ -223,12 +229,13 @@ class _Source:
                 self.header = jpeg.read_header(data)
                 if not self.header.complete:
                     raise Flaw("truncated", "is truncated (a JPEG without picture data)")
-                data = jpeg.without_fill(data, self.header)
-                self.header = jpeg.read_header(data)
+                plain = jpeg.without_fill(data, self.header)
+                if plain is not data:
+                    data, self.header = plain, jpeg.read_header(plain)
             case "PNG":
                 damage.refuse_damaged_png(data)
             case "WEBP":
-                self.doubtful = damage.refuse_damaged_webp(data)
+                damage.refuse_damaged_webp(data)
             case "GIF":
                 data = damage.refuse_damaged_gif(data)
             case "TIFF":
@@ -257,21 +264,26 @@ class _Source:
             if found is not None and image.mode == "CMYK":
                 found = pixels.from_cmyk(found)
         if found is None:
+            self.tags = dict(getattr(image, "tag_v2", {}))  # Pillow turns some round in loading
             with tiff.without_chatter() if self.form == "TIFF" else ExitStack():
                 image.load()
             found = pixels.flatten(image, self.data)
-        if self.doubtful is not None and self._decodes(self.doubtful):
-            raise Flaw("damaged", "is damaged (zeros in the place of picture data)")
         turn = pixels.orientation(image)
         del image, self.image  # and with them Pillow's copy
         return pixels.in_channels(pixels.upright(found, turn), channels)
 
-    def _decodes(self, data: bytes) -> bool:
+    def refuse_damaged(self) -> None:
+        """Ask what takes about as long as decoding: whether the data are those of the picture."""
+        if self.form == "TIFF":
+            tiff.refuse_damaged_strips(self.data, self.tags)
+        short = damage.shortened_webp(self.data) if self.form == "WEBP" else None
+        if short is None:
+            return
         try:
-            self._open(data).load()
-        except Exception:  # a decoder that is short of data raises nearly anything
-            return False
-        return True
+            self._open(short).load()
+        except Exception:  # it was short of data, as it should
+            return
+        raise Flaw("damaged", "is damaged (data that its picture does not need)")
 
 
 def _affordable(width: int, height: int, each: int) -> int:

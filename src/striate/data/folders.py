@@ -31,7 +31,7 @@ _NOT_DATA = {
 }
 """What systems and programs leave behind, the roots of whole disks among it."""
 
-_ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+):/")  # Path writes :// as :/
+_ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+):/(?P<rest>[^/].*)?")
 
 
 def is_image(path: Path) -> bool:
@@ -144,7 +144,7 @@ def refuse_address(source: str | Path) -> None:
     Raises:
         DataError: `source` is one of them, and nothing here is called that.
     """
-    text = str(source)
+    text = re.sub("(?<=:)/+", "/", str(source), count=1)  # Path writes :// so, too
     address = _ADDRESS.match(text)
     if text != "-" and address is None:
         return
@@ -152,8 +152,7 @@ def refuse_address(source: str | Path) -> None:
         return
     if address is None:
         raise DataError("-", "standard input is not read", "give files or folders")
+    what = printable(text.replace(":/", "://", 1))
     if address["scheme"].lower() == "file":
-        raise DataError(printable(text), "is an address, not a path", "give the path alone")
-    raise DataError(
-        printable(text), "is an address, and nothing is fetched from one", "download it first"
-    )
+        raise DataError(what, "is an address, not a path", f"give the path: /{address['rest']}")
+    raise DataError(what, "is an address, and nothing is fetched from one", "download it first")

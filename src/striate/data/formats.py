@@ -6,7 +6,6 @@ meaning and a damaged file can be told; the others are named, with what to do ab
 
 from __future__ import annotations
 
-import os
 import re
 from contextlib import suppress
 from pathlib import Path
@@ -142,7 +141,7 @@ def kind_of(path: Path) -> str:
     if known or suffix in _OTHERS:
         return known or ""
     with suppress(DataError, OSError):
-        return kind_of_content(_head_of(path))
+        return kind_of_content(paths.read_start(path, _HEAD, kind=DataError)[0])
     return ""
 
 
@@ -173,11 +172,3 @@ def _is_bitmap_header(head: bytes) -> bool:
     """Whether a header of one of the known lengths follows: "BM" alone begins many a text."""
     length = int.from_bytes(head[14:18], "little")
     return head[6:10] == bytes(4) and length in (12, 16, 40, 52, 56, 64, 108, 124)
-
-
-def _head_of(path: Path) -> bytes:
-    """The first bytes of a regular file; never waits for a pipe or a device."""
-    if not paths.is_file(path, kind=DataError):
-        return b""
-    with Path(path).open("rb", buffering=0) as file:
-        return os.read(file.fileno(), _HEAD)

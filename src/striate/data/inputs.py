@@ -173,5 +173,7 @@ def _nothing(path: Path) -> DataError:
     choices = [
         printable(file.name) for file in _files_in(beside) if file.suffix.lower() in SUFFIXES
     ]
-    remedy = nearest(printable(path.name), choices) if choices else "check the path"
+    remedy = nearest(printable(path.name), choices)
+    if not remedy.startswith("did you mean"):  # a list of all that a folder holds helps nobody
+        remedy = "check the path"
     return DataError(what, "there is no such file or folder", remedy)

@@ -61,6 +61,11 @@ class Header:
         return self.segments[-1].end if self.segments else 2
 
     @property
+    def progressive(self) -> bool:
+        """Whether the picture comes in refinements, each of which goes over all of it."""
+        return any(s.marker in _FRAMES - _SEQUENTIAL for s in self.segments)
+
+    @property
     def complete(self) -> bool:
         """Whether there is a start of scan."""
         return bool(self.segments) and self.segments[-1].marker == _SOS
@@ -74,7 +79,9 @@ def read_header(data: bytes) -> Header:
     segments: list[Segment] = []
     marks, fill, position = 0, 0, 2
     while (mark := data.find(b"\xff", position)) >= 0:
-        place = _FILL.match(data, mark).end()  # type: ignore[union-attr]
+        place = mark + 1
+        if data[place : place + 1] == b"\xff":
+            place = _FILL.match(data, place).end()  # type: ignore[union-attr]
         fill += place - 1 - position
         if place + 3 > len(data) or data[place] == _EOI:
             break
@@ -94,7 +101,7 @@ def read_header(data: bytes) -> Header:
 
 def without_fill(data: bytes, header: Header) -> bytes:
     """`data` itself, or, where much in its header belongs to no segment, without that."""
-    if header.fill < _MUCH_FILL or not header.complete:
+    if header.fill < _MUCH_FILL:
         return data
     return b"".join(
         [data[:2], *(data[s.start : s.end] for s in header.segments), data[header.end :]]
@@ -128,19 +135,32 @@ def decode(
     """
     refuse_missing_end(data, header)
     _refuse_zeros(data, header)
-    if data.count(b"\xff\xda", header.end) > _MOST_SCANS:
+    sizes = {_size_in(data, s) for s in header.segments if s.marker in _FRAMES}
+    if sizes != {size}:
+        raise Flaw("damaged", "is damaged (its size is given twice, and not the same)")
+    if header.progressive and data.count(b"\xff\xda", header.end) > _MOST_SCANS:
         raise Flaw("damaged", f"is damaged (more than {_MOST_SCANS} scans)")
     colour = _COLOURS.get(mode)
     if colour is None:
         return None
-    try:
-        height, width = simplejpeg.decode_jpeg_header(data, strict=False)[:2]
-    except ValueError:
-        return None
-    if (width, height) != size:
-        raise Flaw("damaged", "is damaged (its size is given twice, and not the same)")
     pixels = _pixels(data, header, colour)
     return np.subtract(255, pixels, out=pixels) if mode == "CMYK" and pixels is not None else pixels
+
+
+def _size_in(data: bytes, frame: Segment) -> tuple[int, int]:
+    """Width and height that a frame's segment gives."""
+    height, width = data[frame.start + 5 : frame.start + 7], data[frame.start + 7 : frame.start + 9]
+    return int.from_bytes(width), int.from_bytes(height)
+
+
+def refuse_damaged(data: bytes) -> None:
+    """Decode a JPEG for nothing but its flaws. Raises Flaw."""
+    header = read_header(data)
+    for segment in header.segments:
+        if segment.marker in _FRAMES and segment.start + 9 < len(data):
+            colour = {1: "GRAY", 3: "RGB", 4: "CMYK"}.get(data[segment.start + 9])
+            if colour:
+                _pixels(data, header, colour)
 
 
 def _pixels(data: bytes, header: Header, colour: str) -> NDArray[np.uint8] | None:
@@ -175,10 +195,9 @@ def _pixels(data: bytes, header: Header, colour: str) -> NDArray[np.uint8] | Non
 def _bare(data: bytes, header: Header) -> bytes:
     """`data` with nothing in its header but what a decoder needs, and with a plain first scan."""
     kept = [s for s in header.segments if s.marker in _NEEDED]
-    frame = {s.marker for s in kept} & _FRAMES
     parts = [data[s.start : s.end] for s in kept if s.marker != _SOS]
     scan = bytearray(data[header.segments[-1].start : header.end])
-    if frame <= _SEQUENTIAL and len(scan) > 7:
+    if not header.progressive and len(scan) > 7:
         scan[-3:] = b"\0\x3f\0"  # all of a block; some telephones write something else, and mean it
     return b"".join([data[:2], *parts, scan, data[header.end :]])
 
@@ -208,7 +227,7 @@ def _refuse_zeros(data: bytes, header: Header) -> None:
 
 def _zeros_may_be_flat(data: bytes, header: Header) -> bool:
     """Whether zero bits may be a flat part of the picture, as far as the Huffman tables tell."""
-    if not {s.marker for s in header.segments} & _FRAMES <= _SEQUENTIAL:
+    if header.progressive:
         return True
     firsts: dict[int, int] = {}
     for segment in header.segments:

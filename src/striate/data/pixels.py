@@ -50,21 +50,29 @@ def flatten(image: Image.Image, data: bytes = b"") -> Array:
     # A PNG of 16-bit grey with alpha comes as RGBA, for want of a mode of its own.
     depth, colour = data[24:26] if image.format == "PNG" and data else (8, None)
     grey = sixteen or mode in _LEVELS or colour in _PNG_GREY
-    pixels = np.empty((image.height, image.width, 1 if grey else 3), np.uint8)
     clear, lower = _clear_level(image, depth), _lower_levels(image, data, depth)
+    pixels = np.empty(0, np.uint8)
     for rows, strip in strips(image):
-        target = pixels[rows]
-        values: NDArray[Any] = target
+        values: NDArray[Any]
         if sixteen:
             values = np.asarray(strip).astype(np.uint16)[:, :, None]
-            target[:] = 255 - (values >> 8) if _white_is_zero(image) else values >> 8
+            levels = (values >> 8).astype(np.uint8)
+            levels = 255 - levels if _white_is_zero(image) else levels
         else:
             shown = _on_white(strip) if _has_alpha(image) else strip
-            target[:] = np.asarray(shown.convert("L" if grey else "RGB")).reshape(target.shape)
+            wanted = "L" if grey else "RGB"
+            values = levels = np.asarray(shown if shown.mode == wanted else shown.convert(wanted))
+            values = levels = levels.reshape(*levels.shape[:2], -1)
         if lower is not None:
-            values = target.astype(np.uint16) << 8 | np.asarray(_rows_of(lower, rows))
+            values = levels.astype(np.uint16) << 8 | np.asarray(_rows_of(lower, rows))
         if clear is not None:
-            target[(values == clear).all(axis=2)] = 255
+            hidden = (values == clear).all(axis=2, keepdims=True)
+            levels = np.where(hidden, np.uint8(255), levels)
+        if len(levels) == image.height:
+            return levels
+        if not pixels.size:
+            pixels = np.empty((image.height, *levels.shape[1:]), np.uint8)
+        pixels[rows] = levels
     return pixels
 
 

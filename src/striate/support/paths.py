@@ -102,15 +102,14 @@ def read_file(
         FileNotFoundError: there is no such file; the caller knows what that means.
         StriateError: of `kind`; it cannot be read, is no regular file, or is too large.
     """
-    where = shown(path)
     handle, size = _open(path, kind)
     with os.fdopen(handle, "rb") as file:
         if size > most:
-            raise kind(where, f"is too large ({size:,} bytes; at most {most:,} are read)")
+            raise kind(shown(path), f"is too large ({size:,} bytes; at most {most:,} are read)")
         try:
             return file.read()
         except (OSError, MemoryError) as error:
-            raise kind(where, f"cannot be read ({reason(error)})") from error
+            raise kind(shown(path), f"cannot be read ({reason(error)})") from error
 
 
 def read_start(
@@ -132,17 +131,16 @@ def read_start(
 
 def _open(path: Path, kind: type[StriateError]) -> tuple[int, int]:
     """A descriptor of the regular file `path`, and its size."""
-    where = shown(path)
     try:
         handle = os.open(path, os.O_RDONLY | _WITHOUT_WAITING | getattr(os, "O_BINARY", 0))
     except FileNotFoundError:
         raise
     except (OSError, ValueError) as error:
-        raise kind(where, f"cannot be read ({reason(error)})") from error
+        raise kind(shown(path), f"cannot be read ({reason(error)})") from error
     found = os.fstat(handle)
     if not stat.S_ISREG(found.st_mode):
         os.close(handle)
-        raise kind(where, f"is {_what(found.st_mode)}, not a file")
+        raise kind(shown(path), f"is {_what(found.st_mode)}, not a file")
     return handle, found.st_size
 
 
