@@ -67,7 +67,7 @@ def own_data(
     except (DataError, RunError) as error:
         raise (RunError if isinstance(error, RunError) else DataError)(
             shown(run.path),
-            f"cannot be measured on its own images: {error.what} {error.why}{_last_time(run)}",
+            f"cannot be measured on its own images: {error.what}: {error.why}{_last_time(run)}",
             "give the place where they are now, or other images, to measure on",
         ) from error
     return data

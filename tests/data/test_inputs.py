@@ -81,7 +81,16 @@ def test_what_names_nothing_is_an_item_that_says_so(tmp_path):
         ("https://example.org/x.jpg", "is an address, and nothing is fetched"),
         ("s3://bucket/x.jpg", "is an address, and nothing is fetched"),
         (Path("http://example.org/x.jpg"), "is an address"),
-        ("file:///tmp/x.jpg", "give the path alone"),
+        (
+            "file:///tmp/x.jpg",
+            "file:///tmp/x.jpg: is an address, not a path; give the path: /tmp/x",
+        ),
+        (
+            Path("file:///tmp/x.jpg"),
+            "file:///tmp/x.jpg: is an address, not a path; give the path: /tmp/x",
+        ),
+        (Path("https://example.org/x.jpg"), "https://example.org/x.jpg: is an address"),
+        ("nothing at all", "there is no such file or folder; check the path"),
         ("-", "standard input is not read"),
         ("x" * 300 + ".jpg", "File name too long"),
         ("a\0b.jpg", "null character"),

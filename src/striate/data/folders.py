@@ -152,7 +152,11 @@ def refuse_address(source: str | Path) -> None:
         return
     if address is None:
         raise DataError("-", "standard input is not read", "give files or folders")
-    what = printable(text.replace(":/", "://", 1))
     if address["scheme"].lower() == "file":
-        raise DataError(what, "is an address, not a path", f"give the path: /{address['rest']}")
+        what, path = (
+            printable(text.replace(":/", ":///", 1)),
+            printable(f"/{address['rest'] or ''}"),
+        )
+        raise DataError(what, "is an address, not a path", f"give the path: {path}")
+    what = printable(text.replace(":/", "://", 1))
     raise DataError(what, "is an address, and nothing is fetched from one", "download it first")
