@@ -261,7 +261,7 @@ def _keep(run: Run, data: Data, evaluation: Evaluation, found: NDArray[np.float3
     from striate.data.check import summary
     from striate.report.build import write_report
     from striate.runs import run as names
-    from striate.runs.images import IMAGES, keep_images
+    from striate.runs.images import keep_images
     from striate.runs.samples import keep_samples
     from striate.support.files import write_atomically
 
@@ -270,7 +270,7 @@ def _keep(run: Run, data: Data, evaluation: Evaluation, found: NDArray[np.float3
     chosen = np.linspace(0, len(data.val) - 1, min(SAMPLED, len(data.val))).astype(int)
     pictures = (Image.fromarray(data.val.read(index, 3)) for index in chosen.tolist())
     keep_samples(run.path, pictures)
-    if not (run.path / IMAGES).exists():  # a run from before there was a list of its images
+    if not (run.path / names.IMAGES).exists():  # a run from before there was a list of its images
         keep_images(run.path, replace(data, fingerprint=run.config.data.fingerprint))
     write_report(run, data, evaluation, found, summary(data, statistics=not run.config.transfer))
 

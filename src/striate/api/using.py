@@ -162,22 +162,27 @@ def predict_each(
     opened = Run.open(run, allow_code=allow_code)
     if top < 1:
         raise StriateError(f"top = {top}", "must be at least 1", "")
-    wanted, where = items(images), choose_device(device)
+    wanted = items(images)
     listed = list(wanted) if progress else None
-    with counting("predicting images", wanted=progress) as count:
-        found = predict_items(
-            opened.network(),
-            wanted if listed is None else listed,
-            opened.preprocessing,
-            opened.classes,
-            top=top,
-            workers=threads(workers),
-            device=where,
-        )
+    found = predict_items(
+        opened.network(),
+        wanted if listed is None else listed,
+        opened.preprocessing,
+        opened.classes,
+        top=top,
+        workers=threads(workers),
+        device=choose_device(device),
+    )
+    return found if listed is None else _counted(found, len(listed))
+
+
+def _counted(found: Iterator[Prediction], total: int) -> Iterator[Prediction]:
+    """What is `found`, with a count on standard error."""
+    with counting("predicting images") as count:
         for done, prediction in enumerate(found, start=1):
             yield prediction
-            if count is not None and listed is not None:
-                count(done, len(listed))
+            if count is not None:
+                count(done, total)
 
 
 def export(

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 from striate.data.manifest import Manifest
 from striate.errors import RunError
+from striate.runs.run import IMAGES
 from striate.support import paths
 from striate.support.files import write_atomically
 
 if TYPE_CHECKING:
     from striate.data.sources import Data
     from striate.runs.run import Run
-
-IMAGES = "images.safetensors"
 
 _MOST_BYTES = 4 << 30  # 200 million images
 
