@@ -33,8 +33,8 @@ from PIL import (
 )
 
 from striate.data import damage, jpeg, memory, pixels, tiff
-from striate.data.flaws import Flaw, Kind, broken, unidentified
-from striate.data.formats import kind_of_content
+from striate.data.flaws import Flaw, Kind, broken, foreign, unidentified
+from striate.data.formats import FOREIGN, kind_of_content
 from striate.errors import DataError
 from striate.support import paths
 
@@ -198,7 +198,7 @@ def decoded(
     """
     with ExitStack() as stack:
         with _explained(name):
-            source = _Source(data)
+            source = _Source(data, name)
             stack.enter_context(memory.room_for(source.cost()))
             found = source.pixels(channels)
             if not sound:
@@ -210,12 +210,14 @@ def decoded(
 class _Source:
     """An image file whose header was read, and whose pixels were not."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, name: str | Path) -> None:
         if not data:
             raise Flaw("empty", "is empty (0 bytes)")
         self.form = kind_of_content(data[:132])
         if self.form not in _PLUGINS:
             raise unidentified(data, self.form)
+        if self.form == "TIFF" and (raw := FOREIGN.get(Path(name).suffix.lower())) == "camera raw":
+            raise foreign(raw)  # its first picture is a thumbnail
         self.header = jpeg.Header([], 0)
         self.tags: Mapping[int, Any] = {}
         self.data = self._walked(data)

@@ -8,6 +8,8 @@ big-endian integer, and the numbers, the last axis fastest.
 from __future__ import annotations
 
 import gzip
+import io
+import os
 import zlib
 from dataclasses import dataclass
 from math import prod
@@ -17,8 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from striate.errors import DataError
+from striate.support import paths
 
 _UNSIGNED_BYTE = 8
+_DEFLATE = 1032  # to one, at best
 _PREFIXES = {"train": "train", "test": "t10k"}
 _PLACES = ("", "raw", "MNIST/raw", "FashionMNIST/raw")  # where torchvision puts them
 
@@ -35,27 +39,38 @@ def find_idx(folder: Path) -> dict[str, tuple[Path, Path]]:
     """Files of images and of labels by split (``train``, ``test``); empty where there are none."""
     for place in _PLACES:
         found = {}
+        present = _names_in(folder / place)
         for split, prefix in _PREFIXES.items():
             images, labels = (
-                _file(folder / place, f"{prefix}-images", 3),
-                _file(folder / place, f"{prefix}-labels", 1),
+                _file(folder / place, present, f"{prefix}-images", 3),
+                _file(folder / place, present, f"{prefix}-labels", 1),
             )
             if images and labels:
                 found[split] = (images, labels)
             elif images or labels:
-                present, missing = (images, "labels") if images else (labels, "images")
-                raise DataError(str(present), f"the file {prefix}-{missing} is not beside it")
+                lonely = paths.shown(images or labels or folder)
+                missing = f"{prefix}-{'labels' if images else 'images'}"
+                raise DataError(lonely, f"the file {missing} is not beside it")
         if "train" in found:
             return found
         if found:
-            raise DataError(str(found["test"][0]), "the file train-images is not beside it")
+            raise DataError(paths.shown(found["test"][0]), "the file train-images is not beside it")
     return {}
 
 
-def _file(folder: Path, stem: str, axes: int) -> Path | None:
+def _file(folder: Path, present: set[str], stem: str, axes: int) -> Path | None:
     """The file under any of the names in use: with - or ., packed or not."""
     names = (f"{stem}{dot}idx{axes}-ubyte{end}" for dot in "-." for end in ("", ".gz"))
-    return next((folder / name for name in names if (folder / name).is_file()), None)
+    found = (folder / name for name in names if name in present)
+    return next((path for path in found if paths.is_file(path, kind=DataError)), None)
+
+
+def _names_in(folder: Path) -> set[str]:
+    """What lies in `folder`; nothing where there is no such folder, or nobody may look."""
+    try:
+        return set(os.listdir(folder))  # noqa: PTH208 - names are all that is wanted
+    except OSError:
+        return set()
 
 
 def read_idx_part(images: Path, labels: Path) -> ArrayPart:
@@ -63,33 +78,50 @@ def read_idx_part(images: Path, labels: Path) -> ArrayPart:
     pixels, numbers = read_idx(images, 3), read_idx(labels, 1)
     if len(pixels) != len(numbers):
         raise DataError(
-            str(images), f"holds {len(pixels)} images but {labels.name} {len(numbers)} labels"
+            paths.shown(images),
+            f"holds {len(pixels)} images but {labels.name} {len(numbers)} labels",
         )
     return ArrayPart(pixels[:, :, :, None], numbers.astype(np.int64))
 
 
 def read_idx(path: Path, axes: int) -> NDArray[np.uint8]:
     """The numbers of an IDX file of unsigned bytes with that many axes. Raises DataError."""
-    what = str(path.resolve())
+    what = paths.shown(path)
     try:
-        data = path.read_bytes()
+        data = paths.read_file(path, kind=DataError)
+        stream: io.BufferedIOBase = io.BytesIO(data)
         if path.suffix == ".gz" or data.startswith(b"\x1f\x8b"):
-            data = gzip.decompress(data)
+            stream = gzip.GzipFile(fileobj=stream)
+        most = min(_DEFLATE * len(data), paths.LARGEST_FILE)
+        return _read_numbers(stream, axes, what, most)
+    except FileNotFoundError:
+        raise DataError(what, "is not there any more", "get it again") from None
     except EOFError:
         raise DataError(what, "is truncated", "get it again") from None
     except (OSError, zlib.error) as error:
-        raise DataError(what, f"cannot be read ({error})", "get it again") from None
-    header = 4 + 4 * axes
-    if len(data) < header or data[:4] != bytes([0, 0, _UNSIGNED_BYTE, axes]):
+        raise DataError(what, f"cannot be read ({paths.reason(error)})", "get it again") from None
+
+
+def _read_numbers(stream: io.BufferedIOBase, axes: int, what: str, most: int) -> NDArray[np.uint8]:
+    """The numbers in `stream`, of which no more is unpacked than its header promises.
+
+    `most` is what the file can hold at best, or is read at most, whatever it promises.
+    """
+    header = stream.read(4 + 4 * axes)
+    if len(header) < 4 + 4 * axes or header[:4] != bytes([0, 0, _UNSIGNED_BYTE, axes]):
         raise DataError(what, f"is not an IDX file of unsigned bytes with {axes} axes")
-    shape = tuple(int(length) for length in np.frombuffer(data, ">u4", axes, offset=4))
-    if len(data) != header + prod(shape):
-        raise DataError(
-            what, f"holds {len(data) - header} bytes where its header promises {prod(shape)}"
-        )
+    shape = tuple(int(length) for length in np.frombuffer(header, ">u4", axes, offset=4))
     if not all(shape):
         raise DataError(what, "holds no data")
-    return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
+    promised = prod(shape)
+    numbers = stream.read(promised) if promised <= most else b""
+    if len(numbers) < promised:
+        held = f"at most {most:,}" if promised > most else f"{len(numbers):,}"
+        why = f"holds {held} bytes where its header promises {promised:,}"
+        raise DataError(what, why, "get it again")
+    if stream.read(1):
+        raise DataError(what, f"holds more bytes than the {promised:,} that its header promises")
+    return np.frombuffer(numbers, np.uint8).reshape(shape)
 
 
 def digit_names(highest: int) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """Data sets known by a name: one that ships with scikit-learn, and torchvision's downloads.
 
-They lie in ``~/.cache/striate`` or in the folder that the environment variable STRIATE_CACHE names.
-Their classes keep the order of their publishers, so that labels mean what papers say they mean.
+They lie in `striate.support.folders.cache_folder`: ``~/.cache/striate``, or the folder that the
+environment variable STRIATE_CACHE names. Their classes keep the order of their publishers, so that
+labels mean what papers say they mean.
 """
 
 from __future__ import annotations
@@ -19,9 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from striate.data.idx import ArrayPart, digit_names, find_idx, read_idx_part
-from striate.errors import DataError
+from striate.errors import DataError, StriateError
+from striate.support import paths
+from striate.support.folders import cache_folder
 
 _SECONDS_WITHOUT_A_BYTE = 30
+_FLOWERS = 8189  # photographs in Flowers102
 
 
 @dataclass(frozen=True)
@@ -55,8 +59,11 @@ def load(name: str, download: bool = True) -> NamedSet:
 
 
 def cache() -> Path:
-    """The folder that downloads are kept in."""
-    return Path(os.environ.get("STRIATE_CACHE") or "~/.cache/striate").expanduser().resolve()
+    """The folder that downloads are kept in. Raises DataError."""
+    try:
+        return paths.resolved(cache_folder(), kind=DataError)
+    except StriateError as error:
+        raise DataError(error.what, error.why, error.remedy) from None
 
 
 def _digits(_: bool) -> NamedSet:
@@ -82,7 +89,7 @@ def _fashion_mnist(download: bool) -> NamedSet:
 def _idx_set(kind: str, classes: tuple[str, ...], download: bool) -> NamedSet:
     """Xiao et al. 2017 made Fashion-MNIST with the files of MNIST, so that it fits in its place."""
     raw = cache() / kind / "raw"
-    found = find_idx(raw) if raw.is_dir() else {}
+    found = find_idx(raw)
     if len(found) < 2:
         from torchvision import datasets
 
@@ -119,20 +126,43 @@ def _flowers102(download: bool) -> NamedSet:
     source: Any = datasets.Flowers102
     folder = cache() / "flowers-102"
     files = ["102flowers.tgz", "imagelabels.mat", "setid.mat"]
-    if not (folder / "jpg").is_dir() or not all((folder / name).is_file() for name in files[1:]):
+    if len(_flowers_in(folder)) < _FLOWERS or not all(
+        paths.is_file(folder / name, kind=DataError) for name in files[1:]
+    ):
         with _downloading("Flowers102", folder, files, source._download_url_prefix, download):
             source(cache(), download=True)
-    from scipy.io import loadmat  # type: ignore[import-untyped]
-
-    labels = loadmat(folder / "imagelabels.mat", squeeze_me=True)["labels"].astype(np.int64) - 1
-    ids = loadmat(folder / "setid.mat", squeeze_me=True)
+        if (found := len(_flowers_in(folder))) < _FLOWERS:
+            why = f"is not whole ({found:,} of {_FLOWERS:,} photographs)"
+            raise DataError(
+                "Flowers102", why, f"remove {paths.shown(folder / 'jpg')} and try again"
+            )
+    (labels,) = _matrices(folder / "imagelabels.mat", "labels")
+    ids = _matrices(folder / "setid.mat", "trnid", "valid", "tstid")
     classes = getattr(source, "classes", None) or [f"{label:03}" for label in range(1, 103)]
     parts: dict[str, ArrayPart | FilePart] = {}
-    for split, key in (("train", "trnid"), ("val", "valid"), ("test", "tstid")):
-        numbers = ids[key].tolist()
-        paths = [folder / "jpg" / f"image_{number:05}.jpg" for number in numbers]
-        parts[split] = FilePart(paths, labels[np.asarray(numbers) - 1])
+    for split, numbers in zip(("train", "val", "test"), ids, strict=True):
+        photographs = [folder / "jpg" / f"image_{number:05}.jpg" for number in numbers.tolist()]
+        parts[split] = FilePart(photographs, labels[numbers - 1] - 1)
     return NamedSet(tuple(classes), parts)
+
+
+def _matrices(path: Path, *keys: str) -> list[NDArray[np.int64]]:
+    """Rows of numbers in a file of MATLAB's. Raises DataError."""
+    from scipy.io import loadmat  # type: ignore[import-untyped]
+
+    try:
+        found = loadmat(path, squeeze_me=True)
+        return [_int64(found[key]) for key in keys]
+    except Exception as error:  # scipy raises nearly anything for a damaged file
+        why = f"cannot be read ({paths.reason(error)})"
+        raise DataError(paths.shown(path), why, "remove it and try again") from None
+
+
+def _flowers_in(folder: Path) -> list[str]:
+    """The photographs in `folder`: fewer than all after an unpacking that was interrupted."""
+    with contextlib.suppress(OSError):
+        return [name for name in os.listdir(folder / "jpg") if name.endswith(".jpg")]  # noqa: PTH208
+    return []
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 
 from striate.data.decode import ImageError, content_of, decoded, digest_of
-from striate.data.formats import SUFFIXES
+from striate.data.formats import FOREIGN, SUFFIXES
 from striate.data.images import SMALL, Array, has_no_colour
 from striate.data.preprocessing import resize, with_channels
 from striate.errors import StriateError
@@ -83,14 +83,18 @@ def scan(
                 if known and digest in known:
                     return known[digest]
                 with decoded(data, name) as (pixels, form):
-                    promised = SUFFIXES.get(path.suffix.lower(), form)
-                    belied = form != promised
-                    misnamed = f"is {form}, not {promised} as its name says" if belied else ""
-                    return measure(pixels, digest, thumbnails, misnamed)
+                    return measure(pixels, digest, thumbnails, _belied(path, form))
         except ImageError as error:
             return Problem(name, error.kind, _sentence(error))
 
     return list(over_threads(examine, list(zip(paths, names, strict=True)), workers, progress))
+
+
+def _belied(path: Path, form: str) -> str:
+    """How the name of a file contradicts the format that it has; empty where it does not."""
+    suffix = path.suffix.lower()
+    promised = SUFFIXES.get(suffix) or FOREIGN.get(suffix, form)
+    return f"is {form}, not {promised} as its name says" if form != promised else ""
 
 
 def measure(pixels: Array, digest: str, thumbnails: bool, misnamed: str = "") -> Record:
