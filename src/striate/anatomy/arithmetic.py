@@ -142,7 +142,7 @@ def _concatenated(node: Node, source: Node, graph: Graph) -> list[Line]:
 
 
 def _flattened(node: Node, source: Node, graph: Graph) -> list[Line]:
-    if node.shape != (source.shape[0], math.prod(source.shape[1:])) or len(source.shape) <= 2:
+    if len(source.shape) <= 2 or node.shape != (source.shape[0], math.prod(source.shape[1:])):
         return []
     return [Line(what="values", rule="c·h·w", filled=times(*source.shape[1:]), value=node.shape[1])]
 
@@ -199,7 +199,7 @@ def _counted(node: Node, graph: Graph) -> int:
 def _parameters(node: Node, graph: Graph) -> Line | None:
     counted = _counted(node, graph)
     line = None
-    if node.operator == "linear" and node.attributes["activations"] == "left":
+    if node.operator == "linear" and node.attributes["activations"] == "left" and node.shape:
         bias = len(node.parameters) > 1
         line = linear_parameters(node.attributes["contracted"], node.shape[-1], bias=bias)
     elif "fan_in" in node.attributes and node.inputs:

@@ -4,6 +4,10 @@ A second forward on meta tensors, with gradients on: what autograd saves is caug
 saved, each piece of memory once. Nothing is assumed of any operator: copies that operators in
 place leave, masks, statistics and positions count as they are, and a tensor that is made from
 parameters alone counts as little as the parameters themselves.
+
+Two things differ from device to device. Attention is counted as the fused operator that graphics
+cards run; processors run it so without dropout alone, and keep all weights with it. An LSTM is
+counted step by step, as recurrent layers are on shapes; oneDNN on a processor keeps half of that.
 """
 
 from __future__ import annotations

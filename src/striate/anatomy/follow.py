@@ -29,8 +29,8 @@ def places(graph: Graph, *, gates: bool = True) -> tuple[Place | None, ...]:
             continue
         only = found[node.inputs[0]] if len(node.inputs) == 1 else None
         if only is not None and _unmoved(node, graph):
-            link = Link(node.inputs[0])
-            found.append(Place(only.dims, ((link,), (link,)), only.counts))
+            high, wide = (Link(node.inputs[0], (), count) for count in only.counts)
+            found.append(Place(only.dims, ((high,), (wide,)), only.counts))
             continue
         operands = [
             Operand(at, Sketch(index, place), graph.nodes[index].shape)
@@ -72,7 +72,8 @@ def _input(node: Node, image: tuple[int, ...] | None) -> Place | None:
         counts[axis] = shape[dim]
     for axis in (0, 1):
         same = counts[axis] == whole[axis]
-        links.append((Link(IMAGE, () if same else (adaptive(whole[axis], counts[axis]),)),))
+        reaches = () if same else (adaptive(whole[axis], counts[axis]),)
+        links.append((Link(IMAGE, reaches, counts[axis]),))
     return Place(tuple(dims), (links[0], links[1]), (counts[0], counts[1]))
 
 

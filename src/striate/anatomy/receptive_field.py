@@ -18,7 +18,7 @@ constants.)
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, floor
 
 import numpy as np
@@ -181,10 +181,14 @@ def _chain(reaches: tuple[Reach, ...]) -> tuple[Number, Number, Number]:
 
 
 def _meet(place: Place, axis: int, found: list[Field | None], extent: int) -> Axis:
-    branches = [_pass(link, axis, found, extent) for link in place.links[axis]]
+    count = place.counts[axis]
+    branches = [
+        replace(field, jump=0) if link.made == 1 < count else field
+        for link in place.links[axis]
+        for field in (_pass(link, axis, found, extent),)
+    ]
     if len(branches) == 1:
         return branches[0]
-    count = place.counts[axis]
     if any(branch.everything for branch in branches):
         jump = max((branch.jump for branch in branches), key=magnitude)
         return Axis(jump, 0, extent - 1, True)

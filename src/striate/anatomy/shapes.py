@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_map_only
 
 from striate.anatomy.operators import Traits, traits_of
 from striate.anatomy.shortcuts import shape_of_output
@@ -24,10 +25,15 @@ class Unrecordable(Exception):  # noqa: N818 - becomes a NetworkError that names
 
 
 class Shapes(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Runs each operator on meta tensors, constants that were made in the forward included."""
+    """Runs each operator on meta tensors, constants that were made in the forward included.
 
-    def __init__(self) -> None:
+    Nothing is drawn at random: that would move the generators of the process on, or the network's.
+    With `values` it is a real forward that is listened to, on tensors that hold some.
+    """
+
+    def __init__(self, *, values: bool = False) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        self.values = values
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -48,6 +54,8 @@ class Shapes(TorchDispatchMode):  # type: ignore[no-untyped-call]
             Unrecordable: it would need values.
         """
         if not any(value.is_meta for value in tensors):
+            if traits.random and not self.values:
+                return _undrawn(func, traits, args, kwargs)
             return func(*args, **kwargs)
         if traits.value_wanted and tensors[0].is_meta:
             raise Unrecordable(traits.value_wanted)
@@ -67,6 +75,17 @@ class Shapes(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if shortcut is not None:
                 return shortcut
         return func(*args, **kwargs)
+
+
+def _undrawn(func: Any, traits: Traits, args: Any, kwargs: Any) -> Any:
+    """Zeros where an operator would draw numbers, or the tensor that it would draw them into."""
+    if traits.in_place:
+        return args[0]
+    plain = {key: None if key == "generator" else value for key, value in kwargs.items()}
+    moved = {key: _on_meta(value) for key, value in plain.items()} | {"device": "meta"}
+    takes_device = "device" in traits.arguments
+    shapes = func(*_on_meta(args), **(moved if takes_device else plain))
+    return tree_map_only(Tensor, lambda value: torch.zeros_like(value, device="cpu"), shapes)
 
 
 def tensors_of(args: Sequence[Any], kwargs: Any) -> list[Tensor]:
@@ -95,14 +114,23 @@ class Functions(TorchFunctionMode):
 
     Attention is one fused operator on processors and graphics cards, and a chain of products where
     there are shapes alone. Batch normalisation in training refuses a channel of one value, which a
-    real batch has several times.
+    real batch has several times. Functions that ask whether all tensors are on one device find a
+    constant that the forward made on the processor: they get its shape.
     """
 
     def __torch_function__(
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None
     ) -> Any:
         """Call `func`, or what stands for it."""
-        return _INSTEAD.get(func, func)(*args, **(kwargs or {}))
+        kwargs = kwargs or {}
+        call = _INSTEAD.get(func, func)
+        try:
+            return call(*args, **kwargs)
+        except RuntimeError as error:
+            places = {value.is_meta for value in tensors_of(args, kwargs)}
+            if "device" not in str(error).lower() or len(places) < 2:
+                raise
+        return call(*_on_meta(args), **{key: _on_meta(value) for key, value in kwargs.items()})
 
 
 def _attention(  # noqa: PLR0917 - the function's own arguments
@@ -114,6 +142,9 @@ def _attention(  # noqa: PLR0917 - the function's own arguments
     is_causal: bool = False,
     **options: Any,
 ) -> Tensor:
+    if query.is_meta and query.dim() == key.dim() == value.dim() == 3:  # as PyTorch does elsewhere
+        heads = (query.unsqueeze(0), key.unsqueeze(0), value.unsqueeze(0))
+        return _attention(*heads, attn_mask, dropout_p, is_causal, **options).squeeze(0)
     mask = attn_mask
     fused = (
         query.is_meta

@@ -29,7 +29,8 @@ class Link:
     """One way from a node along one axis: through `reaches`, outermost last, from node `source`."""
 
     source: int
-    reaches: tuple[Reach, ...] = ()
+    reaches: tuple[Reach, ...]
+    made: int  # positions at its end; one is seen from all positions where there are more
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ class Sketch:
 
     def link(self, axis: int) -> Link:
         """Give the finished chain of one axis."""
-        return Link(self.source, tuple(self.reaches[axis]))
+        return Link(self.source, tuple(self.reaches[axis]), self.counts[axis])
 
     def reshape(self, shape: Sequence[int]) -> None:
         """Regroup all factors, slowest first, to the axes of `shape`."""

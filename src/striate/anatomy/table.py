@@ -313,6 +313,9 @@ def _totals(
 ) -> Totals:
     last = last_feature_map(graph, laid)
     seen, jump = shown(None if last is None else fields[last])
+    place = None if last is None else laid[last]
+    if place is not None and max(place.counts) == 1:  # one window over all of it, if any
+        jump = (0, 0)
     local = seen
     if last is not None and any(place is not None and place.gated for place in laid[: last + 1]):
         local, _ = shown(receptive_fields(graph, gates=False)[last])

@@ -59,8 +59,8 @@ class Tape(Shapes):  # type: ignore[no-untyped-call]
     `network` is a shadow: listeners are hung on its modules and stay there.
     """
 
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
+    def __init__(self, network: nn.Module, *, values: bool = False) -> None:
+        super().__init__(values=values)
         self.entries: list[Entry] = []
         self.used: set[str] = set()
         self.returned: dict[tuple[str, int], tuple[int, ...]] = {}  # by module and call

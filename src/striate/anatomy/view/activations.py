@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ class _Watch(Tape):  # type: ignore[no-untyped-call]
     """Keeps a sheet of every feature map in the moment that it is made, before it changes."""
 
     def __init__(self, network: nn.Module, tile: int) -> None:
-        super().__init__(network)
+        super().__init__(network, values=True)
         self.sheets: dict[int, dict[str, Any]] = {}
         self._tile = tile
 
@@ -46,8 +47,16 @@ class _Watch(Tape):  # type: ignore[no-untyped-call]
         return index
 
 
-def activations(network: nn.Module, graph: Graph, image: Tensor) -> dict[int, dict[str, Any]]:
-    """Run `network` on `image`, (1, C, H, W), and give a sheet for each operator with a grid.
+@dataclass(frozen=True, kw_only=True)
+class Watched:
+    """What a network did with a picture: a sheet for each operator with a grid, and its answer."""
+
+    sheets: dict[int, dict[str, Any]]
+    output: Any
+
+
+def watch(network: nn.Module, graph: Graph, image: Tensor) -> Watched:
+    """Run `network`, recorded as `graph`, on `image`, (1, C, H, W), and keep what it did.
 
     A sheet is ``{"src", "tile": [height, width], "across", "channels"}``: an image of tiles, a
     channel each, those that differ most from place to place first, each from its least value
@@ -56,15 +65,16 @@ def activations(network: nn.Module, graph: Graph, image: Tensor) -> dict[int, di
     count = sum(len(node.shape) == 4 for node in graph.nodes)
     tile = next((side for most, side in _TILES if count <= most), _LEAST_TILE)
     copied = shadow(network, shared, training=False)
-    watch = _Watch(copied, tile)
-    with torch.no_grad(), Functions(), watch:
-        copied(watch.add_input(image))
+    seen = _Watch(copied, tile)
+    with torch.no_grad(), Functions(), seen:
+        output = copied(seen.add_input(image))
     same = {
         index
-        for index, (entry, node) in enumerate(zip(watch.entries, graph.nodes, strict=False))
+        for index, (entry, node) in enumerate(zip(seen.entries, graph.nodes, strict=False))
         if (entry.operator, entry.module, entry.shape) == (node.operator, node.module, node.shape)
     }
-    return {index: sheet for index, sheet in watch.sheets.items() if index in same}
+    sheets = {index: sheet for index, sheet in seen.sheets.items() if index in same}
+    return Watched(sheets=sheets, output=output)
 
 
 def _sheet(maps: NDArray[np.float32], tile: int) -> dict[str, Any]:

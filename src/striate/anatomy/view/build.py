@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,15 +15,15 @@ from markupsafe import Markup
 from torch import Tensor, nn
 
 from striate.anatomy.record import Graph
-from striate.anatomy.view.activations import activations
-from striate.anatomy.view.payload import payload
+from striate.anatomy.view.activations import watch
+from striate.anatomy.view.payload import Space, payload
 from striate.anatomy.view.picture import Pixels, as_address, cut, landscape, with_channels
 from striate.anatomy.view.totals import totals
 
 ASSETS = Path(__file__).parent / "assets"
 
 #: The page's script, in this order; the first is dagre's bundle, the others are ours.
-SCRIPTS = ("model.js", "layout.js", "graph.js", "sight.js", "detail.js", "app.js")
+SCRIPTS = ("model.js", "layout.js", "moves.js", "graph.js", "sight.js", "detail.js", "app.js")
 
 METRICS = {
     "macs": "MACs",
@@ -45,6 +45,11 @@ KEYS = (
 
 #: Pictures up to this side are shown pixel by pixel; smoothing would only blur them.
 _PIXEL_ART = 96
+
+#: The longest side of the picture in the page; the network's own may be far larger.
+_SHOWN_SIDE = 1024
+#: So many classes are listed, the likeliest first.
+_ANSWERS = 5
 
 _UNTRAINED = (
     "There are no activations here, because no trained weights were given: what an untrained "
@@ -70,6 +75,7 @@ def render(
     photo_name: str = "",
     network: nn.Module | None = None,
     preprocess: Preprocess | None = None,
+    classes: Sequence[str] = (),
     against: Graph | None = None,
 ) -> str:
     """A page, as HTML, on which `graph` can be explored.
@@ -80,19 +86,28 @@ def render(
     network: with trained weights, on the CPU: real activations are shown. `graph` is its record.
     preprocess: what that network was trained with; without it the photo's centre is cut out, and
         goes in as numbers from 0 to 1.
+    classes: what the network's outputs mean; empty where nobody knows.
     against: a second network, shown beside the first.
     """
-    pixels = _picture(graph, photo, preprocess)
-    sheets, note = None, _UNTRAINED
+    sheets, answers, note = None, None, _UNTRAINED
+    pixels = None
     if network is not None:
-        note = "" if _takes_pictures(graph) else _NO_IMAGE
+        note = "" if _looks_at_one(graph) else _NO_IMAGE
         if not note:
-            sheets = activations(network, graph, _batch(graph, pixels, preprocess))
-    networks = [payload(graph, picture=_described(pixels, photo_name), sheets=sheets)]
+            pixels = _picture(graph, photo, preprocess)
+            watched = watch(network, graph, _batch(pixels, preprocess))
+            sheets, answers = watched.sheets, _answers(watched.output, classes)
+    networks = [
+        payload(
+            graph,
+            picture=_shown(graph, photo, photo_name, pixels),
+            sheets=sheets,
+            answers=answers,
+        )
+    ]
     graphs = [graph]
     if against is not None:
-        other = _picture(against, photo, None)
-        networks.append(payload(against, picture=_described(other, photo_name)))
+        networks.append(payload(against, picture=_shown(against, photo, photo_name)))
         graphs.append(against)
     style, script = _asset("viewer.css"), _script()
     sums = [totals(each) for each in graphs]
@@ -118,29 +133,39 @@ def render(
     )
 
 
-def _takes_pictures(graph: Graph) -> bool:
-    return len(graph.inputs) == 1 and len(graph.inputs[0]) == 3 and graph.inputs[0][0] in (1, 3)
+def takes_picture(graph: Graph) -> bool:
+    """Whether what goes in first can be shown as a picture: it has rows and columns."""
+    return Space.of(graph) is Space.PICTURE
+
+
+def _looks_at_one(graph: Graph) -> bool:
+    """Whether a picture, grey or in colour, is all that goes in."""
+    return takes_picture(graph) and len(graph.inputs) == 1 and graph.inputs[0][0] in (1, 3)
 
 
 def _picture(graph: Graph, photo: Pixels | None, preprocess: Preprocess | None) -> Pixels:
     """What goes in, uint8 (height, width, 1 or 3)."""
-    shape = graph.inputs[0]
-    channels, height, width = shape if len(shape) == 3 else (3, 64, 64)
+    channels, height, width = graph.inputs[0]
     given = landscape(height, width) if photo is None else photo
     if preprocess is not None:
         return preprocess.fit_image(given)
     return with_channels(cut(given, height, width), 1 if channels == 1 else 3)
 
 
-def _batch(graph: Graph, pixels: Pixels, preprocess: Preprocess | None) -> Tensor:
-    images = torch.from_numpy(pixels.copy())[None]
-    if preprocess is not None:
-        return preprocess.normalise(images)
-    return images.permute(0, 3, 1, 2).float() / 255
-
-
-def _described(pixels: Pixels, name: str) -> dict[str, Any]:
-    height, width = pixels.shape[:2]
+def _shown(
+    graph: Graph, photo: Pixels | None, name: str, pixels: Pixels | None = None
+) -> dict[str, Any] | None:
+    """The picture as the page shows it, from the `pixels` that went in where any did."""
+    if not takes_picture(graph):
+        return None
+    channels, height, width = graph.inputs[0]
+    scale = min(1.0, _SHOWN_SIDE / max(height, width))
+    down, across = max(1, round(height * scale)), max(1, round(width * scale))
+    if pixels is None:
+        pixels = landscape(down, across) if photo is None else photo
+        pixels = with_channels(cut(pixels, down, across), 1 if channels == 1 else 3)
+    elif scale < 1:
+        pixels = cut(pixels, down, across)
     small = max(height, width) <= _PIXEL_ART
     how = {"lossless": True} if small else {"quality": 86}
     return {
@@ -150,6 +175,27 @@ def _described(pixels: Pixels, name: str) -> dict[str, Any]:
         "pixels": small,
         "name": name or "hills under a low sun, drawn for this page",
     }
+
+
+def _answers(output: object, classes: Sequence[str]) -> list[dict[str, Any]] | None:
+    """The likeliest of `classes` with their probabilities, where `output` is about them."""
+    if not isinstance(output, Tensor) or output.shape != (1, len(classes)):
+        return None
+    shares = output[0].float().softmax(0)
+    if not bool(shares.isfinite().all()):
+        return None
+    likeliest = shares.topk(min(_ANSWERS, len(classes)))
+    return [
+        {"name": classes[index], "share": round(share, 6)}
+        for share, index in zip(likeliest.values.tolist(), likeliest.indices.tolist(), strict=True)
+    ]
+
+
+def _batch(pixels: Pixels, preprocess: Preprocess | None) -> Tensor:
+    images = torch.from_numpy(pixels.copy())[None]
+    if preprocess is not None:
+        return preprocess.normalise(images)
+    return images.permute(0, 3, 1, 2).float() / 255
 
 
 def _cells(graphs: list[Graph], sums: list[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ Keys are short because there is one of each for every operator::
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from enum import Enum
 from typing import Any
 
 from striate.anatomy.arithmetic import arithmetic
@@ -34,15 +35,36 @@ _WINDOWED = {"convolution", "max pool", "average pool"}
 FIRST_NODES = 26
 
 
+class Space(Enum):
+    """What the positions of the input are: what a page counts in."""
+
+    PICTURE = "picture"  # (channels, rows, columns)
+    LINE = "line"  # (channels, samples)
+    VOLUME = "volume"  # (channels, slices, rows, columns), of which the last two are followed
+    NONE = "none"  # numbers without positions
+
+    @classmethod
+    def of(cls, graph: Graph) -> Space:
+        """That of the first input."""
+        axes = len(graph.inputs[0]) if graph.dtypes[0].is_floating_point else 0
+        return {2: cls.LINE, 3: cls.PICTURE, 4: cls.VOLUME}.get(axes, cls.NONE)
+
+
 def payload(
-    graph: Graph, *, picture: Mapping[str, Any], sheets: Mapping[int, Any] | None = None
+    graph: Graph,
+    *,
+    picture: Mapping[str, Any] | None,
+    sheets: Mapping[int, Any] | None = None,
+    answers: Sequence[Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Everything that the page shows of one network.
 
     Parameters
     ----------
-    picture: ``{"src", "width", "height", "pixels", "name"}`` of what goes in.
+    picture: ``{"src", "width", "height", "pixels", "name"}`` of what goes in; None where that is
+        no picture.
     sheets: real activations, by index of the graph's nodes; see `activations`.
+    answers: ``{"name", "share"}`` of the likeliest classes, where the network was asked.
     """
     fields, gated = receptive_fields(graph, gates=False), receptive_fields(graph)
     folded = _folded(graph)
@@ -54,6 +76,7 @@ def payload(
         "name": graph.network,
         "input": " and ".join(" × ".join(map(str, shape)) for shape in graph.inputs),
         "size": _size(graph),
+        "space": Space.of(graph).value,
         "ops": [
             {
                 "n": node.name,
@@ -80,6 +103,7 @@ def payload(
             place[index]: sheet for index, sheet in (sheets or {}).items() if index in place
         },
         "picture": picture,
+        "answers": answers,
     }
 
 
@@ -101,9 +125,9 @@ def _reads(
 
 
 def _size(graph: Graph) -> list[int]:
-    """[height, width] of the first input, [1, 1] where it has none."""
+    """[height, width] of the first input: 1 for an axis that it does not have."""
     shape = graph.inputs[0]
-    return list(shape[1:]) if len(shape) == 3 else [1, 1]
+    return [1, 1, *shape[1:]][-2:]
 
 
 def _field(axes: Field | None) -> list[list[float | None]] | None:

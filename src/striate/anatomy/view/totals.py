@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from striate.anatomy.formulas import by, human_bytes, human_count
+from striate.anatomy.geometry import Number
 from striate.anatomy.record import Graph
 from striate.anatomy.table import Totals, table
 
@@ -25,7 +26,11 @@ def totals(graph: Graph) -> Mapping[str, Total]:
     seen = found.convolutional_receptive_field
     training = found.training_memory.total
     return {
-        "MACs": Total(number=found.macs, text=human_count(found.macs), note="an image"),
+        "MACs": Total(
+            number=found.macs,
+            text=human_count(found.macs),
+            note="an image" if len(found.input) == 3 else "an input",
+        ),
         "Parameters": Total(
             number=found.parameters, text=human_count(found.parameters), note=_idle(found)
         ),
@@ -36,11 +41,24 @@ def totals(graph: Graph) -> Mapping[str, Total]:
         ),
         "Receptive field": Total(
             number=0.0 if seen is None else float(max(seen)),
-            text="–" if seen is None else by(tuple(f"{float(side):g}" for side in seen)),
-            note=f"of {by(found.input[1:])}" if len(found.input) == 3 else "",
+            text="–" if seen is None else by(_sides(seen, found)),
+            note=_whole(found),
         ),
         "Depth": Total(number=found.depth, text=str(found.depth), note="weight layers"),
     }
+
+
+def _sides(seen: Sequence[Number], found: Totals) -> tuple[str, ...]:
+    """Rows and columns; of a line of samples, these alone."""
+    sides = tuple(f"{float(side):g}" for side in seen)
+    return sides[-1:] if len(found.input) == 2 else sides
+
+
+def _whole(found: Totals) -> str:
+    """What the receptive field is a part of."""
+    if len(found.input) == 2:
+        return f"of {found.input[1]:,} samples"
+    return f"of {by(found.input[-2:])}" if len(found.input) in {3, 4} else ""
 
 
 def _idle(found: Totals) -> str:

@@ -56,10 +56,10 @@ class App {
     this.remember();
   }
 
-  // After groups of a pane were opened or closed: paint, and stay with what is chosen.
-  refresh(pane) {
+  // After groups of a pane were opened or closed: paint, and stay with what is chosen, or with `item`.
+  refresh(pane, item = this.selected) {
     pane.paint();
-    if (this.selected.network === pane.network) pane.show(pane.network.shown(this.selected));
+    if (item.network === pane.network) pane.show(pane.network.shown(item));
     this.remember();
   }
 
@@ -110,14 +110,14 @@ class App {
   }
 
   #legend() {
-    const { most } = this.scale;
+    const { most: largest } = this.scale;
     const { text } = METRICS[this.metric];
     const ramp = RAMPS[this.dark() ? "dark" : "light"];
     const strip = document.getElementById("ramp");
-    strip.style.background = `linear-gradient(90deg, ${ramp.join(", ")})`;
-    const least = this.metric === "field" ? 1 : most / 10 ** DECADES;
-    const middle = this.metric === "field" ? Math.sqrt(most) : most / 10 ** (DECADES / 2);
-    const ends = [least, middle, most].map((value) => make("span", "", value < 1 ? "0" : text(Math.round(value))));
+    strip.style.background = `linear-gradient(90deg, ${stairs(ramp)})`;
+    const least = this.metric === "field" ? 1 : largest / 10 ** DECADES;
+    const middle = this.metric === "field" ? Math.sqrt(largest) : largest / 10 ** (DECADES / 2);
+    const ends = [least, middle, largest].map((value) => make("span", "", value < 1 ? "0" : text(Math.round(value))));
     document.getElementById("ramp-ends").replaceChildren(...ends);
   }
 
@@ -179,8 +179,8 @@ class App {
       "/": () => document.getElementById("search").focus(),
       "?": () => document.getElementById("help").showModal(),
       f: () => pane.fit(),
-      e: () => pane.openAll(true),
-      x: () => pane.openAll(false),
+      e: () => this.panes.forEach((each) => each.openAll(true)),
+      x: () => this.panes.forEach((each) => each.openAll(false)),
       c: () => this.nextMetric(1),
       m: () => this.sight.pad.focus(),
       "+": () => pane.zoom(1.3),
@@ -291,7 +291,10 @@ class Search {
     this.hits = [];
     this.at = 0;
     this.field.addEventListener("input", () => this.look());
-    this.field.addEventListener("focus", () => this.look());
+    this.field.addEventListener("focus", () => {
+      this.look();
+      this.field.select();
+    });
     this.field.addEventListener("blur", () => setTimeout(() => this.#close(), 120));
     this.field.addEventListener("keydown", (event) => this.#key(event));
   }

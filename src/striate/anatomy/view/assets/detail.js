@@ -15,7 +15,7 @@ class Detail {
     for (let group = item.parent; group; group = group.parent) {
       crumbs.prepend(this.#link(group, group.parent ? group.label : network.data.name), make("i", "", "›"));
     }
-    const title = make("h2", "", item.label);
+    const title = make("h2", "", network.titleOf(item));
     title.id = "chosen";
     const about = item.children ? `${item.kind}, ${item.last - item.first + 1} operators` : op.d;
     this.head.replaceChildren(crumbs, title, make("p", "about", about));
@@ -90,8 +90,10 @@ class Detail {
       const fill = make("i", "");
       fill.style.width = `${Math.min(100, Math.max(times(height, 0), times(width, 1)))}%`;
       const jump = op.f.map(([step]) => step).filter((step) => step !== null);
-      const step = jump.length && network.isGrid(item.out) ? `jump ${[...new Set(jump)].map((each) => +each.toFixed(3)).join(" × ")}` : "everything";
-      list.append(make("div", "", make("dt", "", "Receptive field"), make("dd", "", make("b", "", sides(height, width)), make("span", "", step), make("i", "bar", fill))));
+      const steps = network.data.space === "line" ? jump.slice(-1) : [...new Set(jump)];
+      const step = network.isPlaced(item.out) ? `jump ${steps.map((each) => +each.toFixed(3)).join(" × ")}` : "everything";
+      const seen = network.data.space === "line" ? `${grouped(width)}${THIN}samples` : sides(height, width);
+      list.append(make("div", "", make("dt", "", "Receptive field"), make("dd", "", make("b", "", seen), make("span", "", step), make("i", "bar", fill))));
     }
     return make("section", "", make("h3", "", "Costs ", make("span", "", "and share of the network")), list);
   }

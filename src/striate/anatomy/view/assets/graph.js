@@ -1,9 +1,11 @@
 // A pane: one network's graph, to be opened, moved, and walked through.
 
-const FAR = 24; // pixels that a press may move and still be a click
 const CONTAINERS = new Set(["Sequential", "ModuleList", "ModuleDict"]);
 
+const SMALLEST = 0.0005; // a graph of a thousand layers still fits
+const MOVING = 400; // so many boxes move smoothly; browsers take seconds to move more
 const LEGIBLE = 0.8; // the least scale at which everything can be read
+
 
 const prune = (elements, wanted) => {
   for (const [key, element] of elements) {
@@ -25,7 +27,7 @@ class Pane {
     this.map.setAttribute("aria-hidden", "true");
     const title = make("p", "pane-title", make("b", "", network.data.name), make("span", "", network.data.input));
     this.element = make("div", "pane", this.world, this.map, title, this.#buttons());
-    this.#listen();
+    listen(this);
   }
 
   #buttons() {
@@ -50,9 +52,14 @@ class Pane {
   draw(anchor) {
     const before = anchor && this.layout?.boxes.get(anchor);
     this.layout = arrange(this.network.root);
-    const { boxes, lines } = this.layout;
+    const { boxes, lines, notices } = this.layout;
+    this.world.classList.toggle("still", boxes.size > MOVING);
     const seen = new Set();
     for (const [item, box] of boxes) this.#place(item, box, seen);
+    for (const { group, x, y } of notices) {
+      const notice = this.#element(`c${group.id}:${group.from}`, () => this.#notice(group), seen);
+      notice.style.transform = `translate(${x}px,${y}px)`;
+    }
     const lineKeys = new Set(lines.map((line) => line.key));
     prune(this.elements, seen);
     prune(this.paths, lineKeys);
@@ -94,6 +101,26 @@ class Pane {
     node.classList.toggle("head", open);
     node.classList.toggle("slim", box.height === CARD.slim);
     if (item.children) node.setAttribute("aria-expanded", String(open));
+  }
+
+  // What is said of a group whose parts are listed, with ways to the rest of a long list.
+  #notice(group) {
+    const { length } = group.children;
+    const what = `${grouped(length)} parts, ${grouped(group.edges.length)} ways between them: too much to draw. They are listed in order; the panel says what each reads.`;
+    if (length <= LISTED) return make("p", "notice", what);
+    const last = length - LISTED;
+    const go = (text, there) => {
+      const from = clamp(there, 0, last);
+      const button = Object.assign(make("button", "link", text), { type: "button", disabled: from === group.from });
+      button.addEventListener("click", () => {
+        group.from = from;
+        this.draw(group.parent ? group : undefined);
+        this.app.refresh(this, group.children[from]);
+      });
+      return button;
+    };
+    const stretch = ` ${grouped(group.from + 1)} to ${grouped(Math.min(group.from + LISTED, length))}: `;
+    return make("p", "notice", what, stretch, go("earlier", group.from - LISTED), " ", go("later", group.from + LISTED));
   }
 
   #element(key, create, seen) {
@@ -142,8 +169,19 @@ class Pane {
     const blocks = item.children.filter((child) => child.children);
     const kinds = new Set(blocks.map((child) => child.kind));
     const alike = blocks.length === item.children.length && kinds.size === 1;
-    if (alike) return `${blocks.length} × ${blocks[0].kind}`;
-    return CONTAINERS.has(item.kind) ? `${item.last - item.first + 1} operators` : item.kind;
+    if (alike) return `${blocks.length} × ${blocks[0].kind}${this.#meet(blocks[0])}`;
+    return (CONTAINERS.has(item.kind) ? `${item.last - item.first + 1} operators` : item.kind) + this.#meet(item);
+  }
+
+  // ", shortcut" or ", 4 branches": that ways meet inside, which nobody sees while it is closed.
+  #meet(group) {
+    for (const child of group.children) {
+      const op = child.children ? null : this.network.ops[child.op];
+      if (!op || op.in.length < 2) continue;
+      if (op.o === "add") return ", shortcut";
+      if (op.o === "concatenate") return `, ${op.in.length} branches`;
+    }
+    return "";
   }
 
   // Colours, values, selection: all that changes without moving anything.
@@ -156,7 +194,7 @@ class Pane {
       const node = this.elements.get(`n${item.id}`);
       const value = of(item);
       const place = item.open && item.children ? null : scale.place(value);
-      const colour = place === null ? null : blend(ramp, place);
+      const colour = place === null ? null : blend(ramp, stepped(place));
       const fill = colour ? `rgb(${colour})` : "";
       if (node.fill !== fill) {
         node.fill = fill;
@@ -217,10 +255,22 @@ class Pane {
     return this.measured;
   }
 
+  // Have the other pane stand at the same share of its own height.
+  lead() {
+    const { height } = this.size();
+    const at = (height / 2 - this.y) / (this.layout.height * this.scale);
+    for (const other of this.app.panes) {
+      const tall = other.layout.height * other.scale;
+      if (other === this || tall < other.size().height) continue;
+      other.y = other.size().height / 2 - at * tall;
+      other.move();
+    }
+  }
+
   zoom(factor, at) {
     const { width, height } = this.size();
     const [cx, cy] = at ?? [width / 2, height / 2];
-    const scale = clamp(this.scale * factor, 0.01, 2.5);
+    const scale = clamp(this.scale * factor, SMALLEST, 2.5);
     this.x = cx - ((cx - this.x) * scale) / this.scale;
     this.y = cy - ((cy - this.y) * scale) / this.scale;
     this.scale = scale;
@@ -232,7 +282,10 @@ class Pane {
     const { width, height } = this.size();
     const { width: w, height: h } = this.layout;
     const [top, foot, side] = [this.app.networks.length > 1 ? 46 : 28, 28, 34];
-    this.scale = clamp(Math.min((width - 2 * side - 24) / w, (height - top - foot) / h, 1.15), Math.max(least, 0.01), 1.15);
+    const [across, down] = [(width - 2 * side - 24) / w, (height - top - foot) / h];
+    // What is too tall to be read whole is shown at its full size, where the width allows it.
+    const legible = least && Math.max(least, Math.min(across, 1));
+    this.scale = Math.max(Math.min(across, down, 1.15), legible, SMALLEST);
     this.x = (width - w * this.scale) / 2;
     this.y = Math.max(top, (height - foot + top - h * this.scale) / 2);
     this.move();
@@ -240,6 +293,10 @@ class Pane {
 
   // Move no more than it takes for an item to be seen; to the middle, if it was far away.
   show(item) {
+    if (!this.layout.boxes.has(item)) {
+      this.network.reveal(item);
+      this.draw();
+    }
     const box = this.layout.boxes.get(item);
     const { width, height } = this.size();
     if (this.scale < 0.5) this.zoom(0.8 / this.scale);
@@ -275,7 +332,7 @@ class Pane {
     this.map.hidden = !needed;
     if (!needed || !height) return;
     const ratio = globalThis.devicePixelRatio || 1;
-    const [across, down] = [40, height - 70];
+    const [across, down] = [40, height - (this.app.networks.length > 1 ? 105 : 70)];
     this.map.width = across * ratio;
     this.map.height = down * ratio;
     this.map.style.height = `${down}px`;
@@ -298,84 +355,11 @@ class Pane {
     pen.strokeRect(0.75, top + 0.75, across - 1.5, Math.max(end - top - 1.5, 4));
   }
 
-  #listen() {
-    const { element } = this;
-    new ResizeObserver(() => {
-      this.measured = null;
-      if (this.layout) this.move();
-    }).observe(element);
-    const pointers = new Map();
-    let travelled = 0;
-    element.addEventListener("wheel", (event) => {
-      event.preventDefault();
-      const box = element.getBoundingClientRect();
-      if (event.ctrlKey || event.metaKey) {
-        this.zoom(Math.exp(-event.deltaY * 0.004), [event.clientX - box.left, event.clientY - box.top]);
-        return;
-      }
-      const unit = event.deltaMode ? 18 : 1;
-      this.x -= (event.shiftKey ? event.deltaY : event.deltaX) * unit;
-      this.y -= (event.shiftKey ? 0 : event.deltaY) * unit;
-      this.move();
-    }, { passive: false });
-    element.addEventListener("pointerdown", (event) => {
-      if (event.target.closest(".tools, .map") || event.button) return;
-      if (!pointers.size) travelled = 0;
-      pointers.set(event.pointerId, event);
-    });
-    element.addEventListener("pointermove", (event) => {
-      const last = pointers.get(event.pointerId);
-      if (!last) return;
-      const [dx, dy] = [event.clientX - last.clientX, event.clientY - last.clientY];
-      travelled += Math.hypot(dx, dy);
-      if (travelled > 4 && !element.hasPointerCapture(event.pointerId)) element.setPointerCapture(event.pointerId);
-      this.#drag(pointers, event, dx / pointers.size, dy / pointers.size);
-      pointers.set(event.pointerId, event);
-    });
-    const end = (event) => pointers.delete(event.pointerId);
-    element.addEventListener("pointerup", end);
-    element.addEventListener("pointercancel", end);
-    element.addEventListener("lostpointercapture", end);
-    element.addEventListener("click", (event) => {
-      const node = event.target.closest(".node");
-      if (node && travelled < FAR) this.app.press(this.network.items[node.dataset.item]);
-    });
-    element.addEventListener("pointerover", (event) => {
-      const node = event.target.closest(".node");
-      if (event.pointerType === "mouse") this.app.glance(node ? this.network.items[node.dataset.item] : null);
-    });
-    element.addEventListener("pointerleave", () => this.app.glance(null));
-    const jump = (event) => {
-      const y = (event.clientY - this.map.getBoundingClientRect().top) / this.mapScale;
-      this.y = this.size().height / 2 - y * this.scale;
-      this.move();
-    };
-    this.map.addEventListener("pointerdown", (event) => {
-      this.map.setPointerCapture(event.pointerId);
-      jump(event);
-    });
-    this.map.addEventListener("pointermove", (event) => event.buttons && jump(event));
-  }
-
-  #drag(pointers, event, dx, dy) {
-    if (pointers.size === 2) {
-      const own = pointers.get(event.pointerId);
-      const other = [...pointers.values()].find((each) => each !== own);
-      const box = this.element.getBoundingClientRect();
-      const before = Math.hypot(own.clientX - other.clientX, own.clientY - other.clientY);
-      const after = Math.hypot(event.clientX - other.clientX, event.clientY - other.clientY);
-      const centre = [(event.clientX + other.clientX) / 2 - box.left, (event.clientY + other.clientY) / 2 - box.top];
-      if (before) this.zoom(after / before, centre);
-    }
-    this.x += dx;
-    this.y += dy;
-    this.move();
-  }
-
   // The neighbour of an item on the screen: what it feeds, what it reads, or what stands beside it.
   neighbour(item, key) {
     const boxes = this.layout.boxes;
     const from = boxes.get(item);
+    if (!from) return null;
     const [dx, dy] = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] }[key];
     const middle = (box, other) => {
       const tall = other.open && other.children ? 40 : box.height;

@@ -21,20 +21,21 @@ const sizeOf = (item) => {
 // {width, height, at, routes, ins, outs} of an open group: where its children stand, the points of
 // its edges (one list an edge of `group.edges`), and where its ports are, all from its own corner.
 function inside(group) {
-  const sizes = group.children.map(sizeOf);
-  group.shape ??= shapeOf(group);
+  group.listed ??= isListed(group);
+  const sizes = listed(group).map(sizeOf);
+  group.shape ??= group.listed ? `list ${group.id}` : shapeOf(group);
   const key = `${group.shape}|${group.parent ? 1 : 0}|${sizes.map((size) => `${size.width}x${size.height}`)}`;
   let found = kept.get(key);
   if (!found) {
-    found = isChain(group) ? stack(group, sizes) : layered(group, sizes);
+    found = group.listed || isChain(group) ? stack(group, sizes) : layered(group, sizes);
     kept.set(key, found);
   }
   return found;
 }
 
 const ends = (group, edge) => [
-  edge.from ? group.children.indexOf(edge.from) : `in${group.ins.indexOf(edge.source)}`,
-  edge.to ? group.children.indexOf(edge.to) : `out${group.outs.indexOf(edge.source)}`,
+  edge.from ? edge.from.place : `in${group.ins.indexOf(edge.source)}`,
+  edge.to ? edge.to.place : `out${group.outs.indexOf(edge.source)}`,
 ];
 const shapeOf = (group) => group.edges.map((edge) => ends(group, edge).join(">")).join();
 
@@ -49,17 +50,48 @@ const isChain = (group) =>
 const margins = (group) =>
   group.parent ? { side: GAP.side, head: GAP.head, foot: GAP.foot } : { side: 0, head: 0, foot: 0 };
 
+// How much there is to arrange: nodes, and a stand-in in every row that an edge passes.
+function crowd(group) {
+  const rows = new Array(group.children.length).fill(0);
+  const inner = group.edges.filter((edge) => edge.from && edge.to).sort((a, b) => a.to.place - b.to.place);
+  for (const { from, to } of inner) rows[to.place] = Math.max(rows[to.place], rows[from.place] + 1);
+  const end = most(rows) + 1;
+  const row = (item, border) => (item ? rows[item.place] : border);
+  return group.edges.reduce((sum, { from, to }) => sum + row(to, end) - row(from, -1) - 1, group.children.length);
+}
+
+// Whether there is too much in a group to draw: its parts are listed in order instead, so many of
+// them. The time that a layout takes grows with the crowd, a millisecond each or less; so does that
+// of all layouts together.
+const CROWD = { group: 700, page: 4000 };
+const LISTED = 2000;
+let spent = 0;
+function isListed(group) {
+  if (group.children.length > LISTED) return true;
+  if (isChain(group)) return false;
+  const size = crowd(group);
+  if (size > CROWD.group || spent + size > CROWD.page) return true;
+  spent += size;
+  return false;
+}
+
+// What is shown of a group's parts: all of them, or a stretch of a long list.
+const listed = (group) => (group.children.length > LISTED ? group.children.slice(group.from, group.from + LISTED) : group.children);
+
+const NOTICE = 62; // the height of what is said of a list
+
 function stack(group, sizes) {
   const { side, head, foot } = margins(group);
-  const width = Math.max(...sizes.map((size) => size.width)) + 2 * side;
-  let y = head;
+  const width = most(sizes.map((size) => size.width)) + 2 * side;
+  let y = head + (group.listed ? NOTICE : 0);
   const at = sizes.map((size) => {
     const place = [(width - size.width) / 2, y];
     y += size.height + GAP.down;
     return place;
   });
   const routes = group.edges.map(() => []);
-  return { width, height: y - GAP.down + foot, at, routes, ins: [width / 2], outs: [width / 2] };
+  const middle = () => width / 2;
+  return { width, height: y - GAP.down + foot, at, routes, ins: group.ins.map(middle), outs: group.outs.map(middle) };
 }
 
 function layered(group, sizes) {
@@ -131,9 +163,11 @@ function framed(group, sizes, graph) {
 function arrange(root) {
   const boxes = new Map();
   const lines = [];
+  const notices = [];
   const place = (group, x, y) => {
     const { at, width, height, ins, outs, routes } = inside(group);
-    group.children.forEach((child, index) => {
+    if (group.listed) notices.push({ group, x: x + margins(group).side, y: y + margins(group).head });
+    listed(group).forEach((child, index) => {
       const size = sizeOf(child);
       const box = { x: x + at[index][0], y: y + at[index][1], width: size.width, height: size.height };
       boxes.set(child, box);
@@ -146,6 +180,8 @@ function arrange(root) {
     };
     group.edges.forEach((edge, index) => {
       const { from, to, source } = edge;
+      const far = (from?.place ?? -1) + 1 !== (to?.place ?? group.children.length);
+      if (group.listed && (far || (from && !boxes.has(from)) || (to && !boxes.has(to)))) return;
       const start = from
         ? port(from, "outs", (item) => inside(item).outs, source, (box) => box.height)
         : [x + ins[group.ins.indexOf(source)], y];
@@ -161,7 +197,8 @@ function arrange(root) {
     });
     return { width, height };
   };
-  return { boxes, lines, ...place(root, 0, 0) };
+  const size = place(root, 0, 0);
+  return { boxes, lines, notices, ...size };
 }
 
 // A path down through points: straight where they stand above each other, else an S.

@@ -12,6 +12,8 @@ const draw = (name, attributes, ...content) => {
   element.append(...content);
   return element;
 };
+// Math.max takes its arguments on the stack, which a network of many layers fills.
+const most = (values) => values.reduce((high, value) => (value > high ? value : high), -Infinity);
 const clamp = (value, low, high) => Math.max(low, Math.min(high, value));
 
 const THIN = "\u202f";
@@ -58,7 +60,7 @@ class Network {
   }
 
   #build(entry, parent, depth) {
-    const item = { network: this, id: this.items.length, parent, depth, open: false, children: null };
+    const item = { network: this, id: this.items.length, parent, depth, open: false, children: null, from: 0 };
     this.items.push(item);
     if (typeof entry === "number") {
       const op = this.ops[entry];
@@ -70,6 +72,7 @@ class Network {
     }
     Object.assign(item, { name: entry.n, label: entry.l, kind: entry.k, parameters: entry.p });
     item.children = entry.c.map((each) => this.#build(each, item, depth + 1));
+    item.children.forEach((child, place) => (child.place = place));
     item.first = item.children[0].first;
     item.last = item.children.at(-1).last;
     item.macs = item.children.reduce((sum, child) => sum + child.macs, 0);
@@ -89,10 +92,23 @@ class Network {
     return this.ops[op].z;
   }
 
-  // Whether an operator's output is a grid of positions that see different places.
+  // Whether positions of an operator's output see different places of what goes in.
+  isPlaced(op) {
+    const { f: field } = this.ops[op];
+    return Boolean(field) && field.some(([, low]) => low !== null);
+  }
+
+  // Whether an operator's output is a grid of positions that see different places of a picture.
   isGrid(op) {
     const { f: field, s: shape } = this.ops[op];
-    return Boolean(field) && shape.length === 3 && field.some(([jump]) => jump !== null);
+    return this.data.space === "picture" && Boolean(field) && shape.length === 3 && field.some(([jump]) => jump !== null);
+  }
+
+  // What an operator or group is called where its group does not stand around it: "conv4_x.0", not "0".
+  titleOf(item) {
+    let title = item.label;
+    for (let group = item.parent; group?.parent && /^\d/.test(title); group = group.parent) title = `${group.label}.${title}`;
+    return title;
   }
 
   // Edges between the children of each group, and ports where edges cross a group's border: `ins`
@@ -124,7 +140,7 @@ class Network {
     for (const item of [...this.items].reverse()) {
       if (!item.children) continue;
       item.out = item.outs.at(-1) ?? item.last;
-      item.field = this.#side(item.out) || Math.max(...item.children.map((child) => child.field));
+      item.field = this.#side(item.out) || most(item.children.map((child) => child.field));
     }
   }
 
@@ -135,9 +151,13 @@ class Network {
     return found;
   }
 
-  // Open every group around an item, so that it can be seen.
+  // Open every group around an item, at the stretch of a long list where it stands.
   reveal(item) {
-    for (let group = item.parent; group; group = group.parent) group.open = true;
+    for (let [child, group] = [item, item.parent]; group; [child, group] = [group, group.parent]) {
+      group.open = true;
+      const last = group.children.length - LISTED;
+      if (child.place < group.from || child.place >= group.from + LISTED) group.from = clamp(child.place - LISTED / 2, 0, Math.max(last, 0));
+    }
   }
 
   find(name) {
@@ -151,6 +171,14 @@ const RAMPS = {
   light: ["#eef0ec", "#c9dddc", "#8fbfc9", "#4a95b0", "#1b6789", "#103a5a"],
   dark: ["#222831", "#21414f", "#286679", "#3f93a8", "#82c3cb", "#dcefd2"],
 };
+// Steps that can be told apart: neighbours are of one colour and one ink, or plainly of two.
+const STEPS = 8;
+const stepped = (at) => Math.round(at * STEPS) / STEPS;
+const stairs = (ramp) =>
+  Array.from({ length: STEPS + 1 }, (_, step) => {
+    const [from, to] = [step - 0.5, step + 0.5].map((edge) => `${clamp((100 * edge) / STEPS, 0, 100)}%`);
+    return `rgb(${blend(ramp, step / STEPS)}) ${from} ${to}`;
+  }).join(", ");
 const channels = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
 const blend = (ramp, at) => {
   const place = clamp(at, 0, 1) * (ramp.length - 1);
@@ -170,9 +198,9 @@ const DECADES = 4;
 const scaleOf = (metric, networks) => {
   const { of } = METRICS[metric];
   if (metric === "field") {
-    const most = Math.max(...networks.flatMap((network) => network.leaves.map(of)), 2);
-    return { most, place: (value) => (value ? Math.log(value) / Math.log(most) : null) };
+    const largest = Math.max(most(networks.flatMap((network) => network.leaves.map(of))), 2);
+    return { most: largest, place: (value) => (value ? Math.log(value) / Math.log(largest) : null) };
   }
-  const most = Math.max(...networks.map((network) => of(network.root)), 1);
-  return { most, place: (value) => (value ? clamp(1 + Math.log10(value / most) / DECADES, 0.04, 1) : null) };
+  const largest = Math.max(...networks.map((network) => of(network.root)), 1);
+  return { most: largest, place: (value) => (value ? clamp(1 + Math.log10(value / largest) / DECADES, 0.04, 1) : null) };
 };

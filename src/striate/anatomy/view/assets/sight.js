@@ -9,7 +9,7 @@ class Sight {
     this.shade = draw("path", { class: "shade", "fill-rule": "evenodd" });
     this.ways = draw("g", { class: "ways" });
     this.frame = draw("rect", { class: "frame-seen", id: "seen" });
-    this.photo = draw("svg", { class: "photo", role: "img" }, this.image, this.shade, this.ways, this.frame);
+    this.photo = draw("svg", { class: "photo", role: "img" }, this.image, this.shade, this.frame, this.ways);
     this.canvas = make("canvas", "cells");
     this.lines = draw("path", { class: "cell-lines" });
     this.cursor = draw("rect", { class: "cell-cursor", id: "cell" });
@@ -26,14 +26,10 @@ class Sight {
     this.legend = make("ul", "ways-legend");
     this.photoCaption = make("figcaption", "", "");
     this.padCaption = make("figcaption", "", "");
-    this.element = make(
-      "div",
-      "sight",
-      make("figure", "", this.photoCaption, this.photo),
-      make("figure", "", this.padCaption, this.pad),
-      this.readout,
-      this.legend,
-    );
+    this.picture = make("figure", "", this.photoCaption, this.photo);
+    this.map = make("figure", "", this.padCaption, this.pad);
+    this.answers = make("section", "answers");
+    this.element = make("div", "sight", this.picture, this.map, this.readout, this.legend, this.answers);
     this.#listen();
   }
 
@@ -42,13 +38,16 @@ class Sight {
     if (this.network !== network) this.#hang(network);
     Object.assign(this, { network, op });
     const { s: shape } = network.ops[op];
-    this.grid = shape.length === 3 ? shape.slice(1) : [1, 1];
     this.spatial = network.isGrid(op);
+    this.grid = shape.length === 3 ? shape.slice(1) : network.isPlaced(op) ? [1, 1, ...shape.slice(1)].slice(-2) : [1, 1];
+    this.picture.hidden = !network.picture;
+    // A vector has no cells to show.
+    this.map.hidden = !network.picture || shape.length !== 3 || Math.max(...this.grid) === 1;
     this.cell = (cell ?? this.grid.map((side) => Math.floor(side / 2))).map((at, axis) => clamp(at, 0, this.grid[axis] - 1));
     const [rows, columns] = this.grid;
     this.over.setAttribute("viewBox", `0 0 ${columns} ${rows}`);
     // A grid of one size looks like the picture's next to it, whatever its numbers.
-    this.pad.style.aspectRatio = `${network.picture.width} / ${network.picture.height}`;
+    if (network.picture) this.pad.style.aspectRatio = `${network.picture.width} / ${network.picture.height}`;
     this.over.setAttribute("preserveAspectRatio", "none");
     const [down, across] = [Array.from({ length: rows - 1 }), Array.from({ length: columns - 1 })];
     const few = Math.max(rows, columns) <= 32;
@@ -63,6 +62,8 @@ class Sight {
   }
 
   #hang(network) {
+    this.#answer(network.data.answers);
+    if (!network.picture) return;
     const { src, width, height, pixels, name } = network.picture;
     this.photo.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.photo.setAttribute("aria-label", `The picture that goes in: ${name}`);
@@ -74,10 +75,22 @@ class Sight {
     network.bitmap.decode().then(() => this.paint(), () => undefined);
   }
 
+  // What the network says of the picture, the likeliest class first.
+  #answer(answers) {
+    this.answers.hidden = !answers;
+    if (!answers) return;
+    const rows = answers.map(({ name, share: part }) => {
+      const bar = make("i", "");
+      bar.style.width = `${100 * part}%`;
+      return make("li", "", make("b", "", name), make("span", "", share(part, 1)), make("i", "bar", bar));
+    });
+    this.answers.replaceChildren(make("h3", "", "Its answer"), make("ol", "", ...rows));
+  }
+
   // The cells: one channel's activations, or, without any, the picture at this grid's fineness.
   paint() {
     const { network, op, canvas } = this;
-    if (!network) return;
+    if (!network?.picture) return;
     const thumb = network.data.thumbs[op];
     const [rows, columns] = this.grid;
     const [height, width] = thumb ? thumb.tile : [rows, columns];
@@ -123,7 +136,7 @@ class Sight {
       this.#blind();
       return;
     }
-    const { width, height } = network.picture;
+    const [height, width] = network.data.size;
     const bounds = this.bounds(network, op, cell);
     const clipped = clip(bounds, width, height);
     const [x, y, w, h] = clipped;
@@ -131,7 +144,7 @@ class Sight {
     this.shade.setAttribute("d", `M0 0H${width}V${height}H0Z${empty ? "" : `M${x} ${y}V${y + h}H${x + w}V${y}Z`}`);
     setBox(this.frame, empty ? [0, 0, 0, 0] : clipped);
     const ways = this.#ways(op, cell);
-    this.ways.replaceChildren(...ways.map((way, index) => setBox(draw("rect", { class: `way way${index}` }), way.box)));
+    this.ways.replaceChildren(...dashed(ways).map(({ way, dashes }, index) => setBox(draw("rect", { class: `way way${index}`, ...dashes }), way.box)));
     this.legend.replaceChildren(
       ...ways.map((way, index) => make("li", "", make("i", `swatch way${index}`), make("b", "", way.name), ` sees ${way.size}`)),
     );
@@ -147,7 +160,8 @@ class Sight {
     setBox(this.frame, [0, 0, 0, 0]);
     this.ways.replaceChildren();
     this.legend.replaceChildren();
-    this.readout.replaceChildren("This operator reads nothing of the picture.");
+    const none = this.network.data.space === "none";
+    this.readout.replaceChildren(none ? "What goes in has no rows and columns, so that nothing can be said of what is seen." : "This operator reads nothing of what goes in first.");
   }
 
   // The ways that meet in this operator, or in the last one before it that changed nothing in sight.
@@ -159,7 +173,7 @@ class Sight {
     while (ops[at].in.length === 1 && same(at, ops[at].in[0])) [at] = ops[at].in;
     const inputs = [...new Set(ops[at].in)].filter((source) => network.isGrid(source));
     if (inputs.length < 2 || !network.isGrid(at)) return [];
-    const { width, height } = network.picture;
+    const [height, width] = network.data.size;
     return inputs
       .slice(0, BRANCHES)
       .map((source) => {
@@ -172,10 +186,14 @@ class Sight {
 
   #words(op, cell, { top, bottom, left, right }, [, , w, h]) {
     const { network } = this;
-    const { width, height } = network.picture;
+    const [height, width] = network.data.size;
     const [rows, columns] = network.seen(op);
-    const whole = network.ops[op].f.every(([, low]) => low === null);
-    if (whole || !network.isGrid(op)) {
+    if (network.data.space === "line") return lineWords(network, op, cell, { left, right });
+    if (network.data.space === "volume") {
+      const seen = network.isPlaced(op) ? `Sees ${sides(rows, columns)} pixels` : "Sees everything";
+      return [make("b", "", seen), ` of each slice of ${sides(height, width)}. How many slices is not followed.`];
+    }
+    if (!network.isGrid(op) || !network.isPlaced(op)) {
       return [make("b", "", `Sees the whole picture`), `, ${sides(height, width)} pixels.`];
     }
     const size = make("b", "", sides(rows, columns));
@@ -214,6 +232,25 @@ class Sight {
     });
   }
 }
+
+// What a position of a line sees of the samples.
+function lineWords(network, op, cell, { left, right }) {
+  const samples = network.data.size[1];
+  if (!network.isPlaced(op)) return [make("b", "", `Sees all ${grouped(samples)} samples`), "."];
+  const [first, last] = [Math.max(left, 0), Math.min(right, samples - 1)];
+  const seen = make("b", "", grouped(network.seen(op)[1]));
+  const beyond = right - left === last - first ? "" : "; what lies beyond the ends is padding";
+  return [`Position ${grouped(cell[1])} of ${grouped(network.ops[op].s.at(-1))} sees `, seen, ` of ${grouped(samples)} samples: ${dots(left, right)}${beyond}.`];
+}
+
+// Ways of one and the same box take turns along its edge, so that none hides another.
+const DASH = 7;
+const dashed = (ways) =>
+  ways.map((way) => {
+    const same = ways.filter((other) => String(other.box) === String(way.box));
+    const turn = same.indexOf(way);
+    return { way, dashes: { "stroke-dasharray": `${DASH} ${DASH * Math.max(same.length - 1, 0.6)}`, "stroke-dashoffset": -DASH * turn } };
+  });
 
 const dots = (from, to) => (from === to ? String(from) : `${from} … ${to}`).replaceAll("-", "−");
 
