@@ -136,9 +136,11 @@ def test_predict_gives_one_answer_an_image(trained: Path, photos: Path) -> None:
         with pytest.raises(DataError):
             striate.predict(run, single)
     assert striate.predict(run, []) == []
-    assert [each.file for each in striate.predict_each(run, iter([good, good]))] == [str(good)] * 2
+    assert [each.file for each in striate.predict(run, iter([good, good]), stream=True)] == [
+        str(good)
+    ] * 2
     with pytest.raises(RunError):  # at once, not when the first answer is wanted
-        striate.predict_each("nowhere", [good])
+        striate.predict("nowhere", [good], stream=True)
 
 
 def test_the_command_line_loses_no_prediction(trained: Path, tmp_path: Path) -> None:

@@ -50,12 +50,12 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
             found, left_out=3, skipped=(("a.jpg", "is empty"),), notes=("3 of 11 left\nout",)
         )
 
-    def predict_each(*arguments: Any, **options: Any) -> Iterator[Prediction]:
+    def predict_(*arguments: Any, **options: Any) -> Iterator[Prediction]:
         calls["predict"] = (arguments, options)
         yield from FOUND
 
     monkeypatch.setattr(api, "evaluate", evaluate_)
-    monkeypatch.setattr(api, "predict_each", predict_each)
+    monkeypatch.setattr(api, "predict", predict_)
     return calls
 
 
@@ -103,7 +103,7 @@ def test_predict_prints_json_and_lines(asked: dict[str, Any]) -> None:
     ]
     arguments, options = asked["predict"]
     assert list(arguments[1]) == ["a b.jpg", "c"]
-    assert options["top"] == 2
+    assert (options["top"], options["stream"]) == (2, True)
     assert run(predict, "runs/x", "a b.jpg")[0] == "a b.jpg: [red] 75.0%, 玫瑰 25.0%\n"
 
 
@@ -146,8 +146,8 @@ def test_predict_ends_its_document_where_it_is_cut_short(
         yield from FOUND
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(api, "predict_each", stopped)
+    monkeypatch.setattr(api, "predict", stopped)
     printed, _ = run(predict, "runs/x", "d", "--json", status=130)
     assert len(json.loads(printed)) == 1
-    monkeypatch.setattr(api, "predict_each", lambda *_arguments, **_options: iter(()))
+    monkeypatch.setattr(api, "predict", lambda *_arguments, **_options: iter(()))
     assert run(predict, "runs/x", "d", "--json")[0] == "[]\n"

@@ -18,7 +18,7 @@ from striate.api.networks import (
 )
 from striate.api.training import check, train
 from striate.api.transferring import cache, transfer
-from striate.api.using import evaluate, export, open_run, predict, predict_each
+from striate.api.using import evaluate, export, open_run, predict
 
 __all__ = [
     "cache",
@@ -32,7 +32,6 @@ __all__ = [
     "export",
     "open_run",
     "predict",
-    "predict_each",
     "table",
     "train",
     "transfer",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, cast, overload
 
 from striate.errors import DataError, StriateError
 from striate.measuring import evaluate_again, evaluate_on
@@ -88,6 +88,7 @@ def evaluate(
     )
 
 
+@overload
 def predict(
     run: str | Path,
     images: Source | Iterable[Source],
@@ -95,9 +96,37 @@ def predict(
     top: int = 5,
     workers: int | None = None,
     device: str = "cpu",
+    stream: Literal[False] = False,
     progress: bool = False,
     allow_code: bool = False,
-) -> list[Prediction]:
+) -> list[Prediction]: ...
+
+
+@overload
+def predict(
+    run: str | Path,
+    images: Source | Iterable[Source],
+    *,
+    top: int = 5,
+    workers: int | None = None,
+    device: str = "cpu",
+    stream: Literal[True],
+    progress: bool = False,
+    allow_code: bool = False,
+) -> Iterator[Prediction]: ...
+
+
+def predict(
+    run: str | Path,
+    images: Source | Iterable[Source],
+    *,
+    top: int = 5,
+    workers: int | None = None,
+    device: str = "cpu",
+    stream: bool = False,
+    progress: bool = False,
+    allow_code: bool = False,
+) -> list[Prediction] | Iterator[Prediction]:
     """The likeliest classes of images: a `Prediction` for each, in order, as often as it is named.
 
     Args:
@@ -107,53 +136,20 @@ def predict(
         top: how many classes an image.
         workers: threads that read images; None for one a processor, at most four.
         device: where to compute, as for `evaluate`.
-        progress: count on standard error.
+        stream: give predictions one by one as they come. `images` may then be an iterator without
+            an end, such as the frames of a camera, of which a few are asked for at a time.
+        progress: count on standard error; how many there are is found out first.
         allow_code: as for `open_run`.
 
     Returns:
-        Predictions. Of several images, one that cannot be read has its own, in its place, with
-        `Prediction.error` saying why and without classes; and so has a path that names nothing.
+        Predictions. One that cannot be read has its own, in its place, with `Prediction.error`
+        saying why and without classes; and so has a path that names nothing.
 
     Raises:
-        StriateError: the run or an option is at fault, or `images` is a single image and cannot be
-            read.
+        StriateError: the run or an option is at fault; or, but for `stream`, `images` is one single
+            image and cannot be read.
     """
-    from striate.data.inputs import is_single
-
-    single = is_single(images)
-    found = list(
-        predict_each(
-            run,
-            images,
-            top=top,
-            workers=workers,
-            device=device,
-            progress=progress,
-            allow_code=allow_code,
-        )
-    )
-    if single and found[0].error:
-        raise DataError(printable(found[0].file), found[0].error)
-    return found
-
-
-def predict_each(
-    run: str | Path,
-    images: Source | Iterable[Source],
-    *,
-    top: int = 5,
-    workers: int | None = None,
-    device: str = "cpu",
-    progress: bool = False,
-    allow_code: bool = False,
-) -> Iterator[Prediction]:
-    """As `predict`, one by one as they come, for as many images as there are.
-
-    `images` may be an iterator without an end, such as the frames of a camera: it is asked for a
-    few images at a time (not with `progress`, which wants to know how many there will be). Nothing
-    is raised for an image that cannot be read, not even for a single one.
-    """
-    from striate.data.inputs import items
+    from striate.data.inputs import is_single, items
     from striate.data.scan import threads
     from striate.evaluation.predict import predict_items
     from striate.runs.run import Run
@@ -162,7 +158,7 @@ def predict_each(
     opened = Run.open(run, allow_code=allow_code)
     if top < 1:
         raise StriateError(f"top = {top}", "must be at least 1", "")
-    wanted = items(images)
+    single, wanted = is_single(images), items(images)
     listed = list(wanted) if progress else None
     found = predict_items(
         opened.network(),
@@ -173,7 +169,14 @@ def predict_each(
         workers=threads(workers),
         device=choose_device(device),
     )
-    return found if listed is None else _counted(found, len(listed))
+    if listed is not None:
+        found = _counted(found, len(listed))
+    if stream:
+        return found
+    predictions = list(found)
+    if single and predictions[0].error:
+        raise DataError(printable(predictions[0].file), predictions[0].error)
+    return predictions
 
 
 def _counted(found: Iterator[Prediction], total: int) -> Iterator[Prediction]:

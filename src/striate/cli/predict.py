@@ -39,12 +39,13 @@ def predict(
     from striate.cli.notes import tell_of
 
     tell_of(run, allow_code=allow_code)
-    found = api.predict_each(
+    found = api.predict(
         run,
         images,
         top=top,
         workers=workers,
         device=device,
+        stream=True,
         # Where the results themselves appear, a count between them would only disturb.
         progress=not sys.stdout.isatty(),
         allow_code=allow_code,
