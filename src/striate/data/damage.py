@@ -18,10 +18,9 @@ from striate.data.flaws import Flaw
 _MOST_CHUNKS = 300_000  # of a PNG: those of a gigabyte, as common encoders cut it
 _MOST_BLOCKS = 4_000_000  # of a GIF: 255 bytes each
 _DEFLATE = 1032  # to one, at best
-_MOST_HEADER = 1 << 16  # bytes of a PPM's, which is text
 _SPARE = 6  # bytes, of which libwebp looks ahead less
-_GAP = rb"(?:[ \t\r\n\v\f]|#[^\r\n]*[\r\n])+"
-_PPM_HEADER = re.compile(rb"P(?:[14]|[2356]" + _GAP + rb"\d+)" + _GAP + rb"\d+" + _GAP + rb"\d+")
+_MOST_EXTENSIONS = 10_000  # in front of a GIF's first picture
+_GIF_BLOCK = re.compile(rb"[^!,;]*")  # decoders pass over the rest: some writers leave a zero
 _SHORT = 32  # bytes
 _WEBP_PICTURES = (b"VP8 ", b"VP8L")
 _WEBP_FRAME = 16  # bytes in front of the chunks of a frame
@@ -137,7 +136,8 @@ def refuse_damaged_gif(data: bytes) -> bytes:
     """
     position = after_tables = 13 + _table_size(data[10:11])
     kept = [data[:after_tables]]
-    while position < len(data):
+    for _ in range(_MOST_EXTENSIONS):
+        position = _GIF_BLOCK.match(data, position).end()  # type: ignore[union-attr]
         sign = data[position : position + 1]
         if sign == b"!":
             end = _end_of_blocks(data, position + 2)
@@ -151,10 +151,8 @@ def refuse_damaged_gif(data: bytes) -> bytes:
             if after and after not in b"!,;\0":
                 raise Flaw("damaged", f"is damaged (no block of a GIF at byte {end:,})")
             return b"".join([*kept, data[position:]])
-        elif sign == b";":
-            break
         else:
-            position += 1  # as decoders do: some writers leave a zero between blocks
+            break
     raise Flaw("truncated", "is truncated (a GIF without a picture)")
 
 
@@ -173,9 +171,3 @@ def _end_of_blocks(data: bytes, position: int) -> int:
         if not length:
             return position
     raise Flaw("damaged", f"is damaged (more than {_MOST_BLOCKS:,} blocks)")
-
-
-def refuse_long_ppm_header(data: bytes) -> None:
-    """Raise Flaw for a PPM whose comments a decoder would read for minutes, byte by byte."""
-    if not _PPM_HEADER.match(data, 0, _MOST_HEADER):
-        raise Flaw("damaged", "is damaged (a PPM without width, height and greatest level)")

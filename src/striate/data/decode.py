@@ -10,52 +10,25 @@ A file is taken only if it is whole as far as its format lets one know: see `str
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import PIL
 import simplejpeg  # type: ignore[import-untyped]
 from numpy.typing import NDArray
-from PIL import (
-    BmpImagePlugin,
-    GifImagePlugin,
-    Image,
-    JpegImagePlugin,
-    PngImagePlugin,
-    PpmImagePlugin,
-    TiffImagePlugin,
-    WebPImagePlugin,
-)
+from PIL import Image
 
-from striate.data import damage, jpeg, memory, pixels, tiff
+from striate.data import memory, pixels
 from striate.data.flaws import Flaw, Kind, broken, foreign, unidentified
 from striate.data.formats import FOREIGN, kind_of_content
+from striate.data.readers import READERS, Picture, Reader
 from striate.errors import DataError
 from striate.support import paths
 
-# Asked for by name, without Image.open: its limit of pixels is not ours, and is a warning or an
-# error by what somebody else has set.
-_PLUGINS: dict[str, Any] = {
-    "JPEG": JpegImagePlugin.JpegImageFile,  # of an MPO, which is several JPEGs, the first
-    "PNG": PngImagePlugin.PngImageFile,
-    "WEBP": WebPImagePlugin.WebPImageFile,
-    "BMP": BmpImagePlugin.BmpImageFile,
-    "TIFF": TiffImagePlugin.TiffImageFile,
-    "GIF": GifImagePlugin.GifImageFile,
-    "PPM": PpmImagePlugin.PpmImageFile,
-}
-
-_EACH = 10
-"""Bytes that a pixel takes: 3 of what is given, 3 of a part cut out, 4 of Pillow's in resizing."""
-
-_CMYK, _WEBP = 12, 20
-_RULES = 2  # raised by whatever makes a file taken that was not, or the other way round
-
+_RULES = 3  # raised by whatever makes a file taken that was not, or the other way round
 _LARGE_FILE = 32  # a file of more than this part of the limit is read while no other is decoded
 
 
@@ -150,11 +123,9 @@ def decode_picture(
 
     An image that was made from others is taken to stand upright.
     """
-    with _explained(name), memory.room_for(_affordable(*image.size, _EACH)):
-        image.load()
-        turn = 1 if image.format is None else pixels.orientation(image)
-        found = pixels.upright(pixels.flatten(image), turn)
-        return pixels.in_channels(found, channels)
+    reader = Picture(image)
+    with _explained(name), memory.room_for(_cost(reader)):
+        return pixels.in_channels(reader.pixels(), channels)
 
 
 def read_file(path: Path) -> bytes:
@@ -198,99 +169,31 @@ def decoded(
     """
     with ExitStack() as stack:
         with _explained(name):
-            source = _Source(data, name)
-            stack.enter_context(memory.room_for(source.cost()))
-            found = source.pixels(channels)
+            reader = _reader(data, name)
+            stack.enter_context(memory.room_for(_cost(reader)))
+            found = pixels.in_channels(reader.pixels(), channels)
             if not sound:
-                source.refuse_damaged()
+                reader.refuse_damaged()
             found.flags.writeable = False
-        yield found, source.form
+        yield found, kind_of_content(data[:132])
 
 
-class _Source:
-    """An image file whose header was read, and whose pixels were not."""
-
-    def __init__(self, data: bytes, name: str | Path) -> None:
-        if not data:
-            raise Flaw("empty", "is empty (0 bytes)")
-        self.form = kind_of_content(data[:132])
-        if self.form not in _PLUGINS:
-            raise unidentified(data, self.form)
-        if self.form == "TIFF" and (raw := FOREIGN.get(Path(name).suffix.lower())) == "camera raw":
-            raise foreign(raw)  # its first picture is a thumbnail
-        self.header = jpeg.Header([], 0)
-        self.tags: Mapping[int, Any] = {}
-        self.data = self._walked(data)
-        # WebP's decoder takes its memory when it is made: not before that is counted.
-        self.image = None if self.form == "WEBP" else self._open(self.data)
-
-    def _walked(self, data: bytes) -> bytes:
-        """The content to decode, its structure found whole and free of floods. Raises Flaw."""
-        match self.form:
-            case "JPEG":
-                self.header = jpeg.read_header(data)
-                if not self.header.complete:
-                    raise Flaw("truncated", "is truncated (a JPEG without picture data)")
-                plain = jpeg.without_fill(data, self.header)
-                if plain is not data:
-                    data, self.header = plain, jpeg.read_header(plain)
-            case "PNG":
-                damage.refuse_damaged_png(data)
-            case "WEBP":
-                damage.refuse_damaged_webp(data)
-            case "GIF":
-                data = damage.refuse_damaged_gif(data)
-            case "TIFF":
-                tiff.refuse_odd_tiff(data)
-            case "PPM":
-                damage.refuse_long_ppm_header(data)
-        return data
-
-    def _open(self, data: bytes) -> Any:
-        return _PLUGINS[self.form](io.BytesIO(data))
-
-    def cost(self) -> int:
-        """The bytes of memory that decoding and resizing take. Raises Flaw if they are too many."""
-        if self.image is None:
-            width, height = damage.webp_size(self.data)
-            return _affordable(width, height, _WEBP)
-        width, height = self.image.size
-        return _affordable(width, height, _CMYK if self.image.mode == "CMYK" else _EACH)
-
-    def pixels(self, channels: int | None) -> NDArray[np.uint8]:
-        """The pixels, upright, with that many channels. Raises Flaw, and whatever Pillow raises."""
-        image = self._open(self.data) if self.image is None else self.image
-        found: NDArray[np.uint8] | None = None
-        if self.form == "JPEG":
-            found = jpeg.decode(self.data, self.header, image.mode, image.size)
-            if found is not None and image.mode == "CMYK":
-                found = pixels.from_cmyk(found)
-        if found is None:
-            self.tags = dict(getattr(image, "tag_v2", {}))  # Pillow turns some round in loading
-            with tiff.without_chatter() if self.form == "TIFF" else ExitStack():
-                image.load()
-            found = pixels.flatten(image, self.data)
-        turn = pixels.orientation(image)
-        del image, self.image  # and with them Pillow's copy
-        return pixels.in_channels(pixels.upright(found, turn), channels)
-
-    def refuse_damaged(self) -> None:
-        """Ask what takes about as long as decoding: whether the data are those of the picture."""
-        if self.form == "TIFF":
-            tiff.refuse_damaged_strips(self.data, self.tags)
-        short = damage.shortened_webp(self.data) if self.form == "WEBP" else None
-        if short is None:
-            return
-        try:
-            self._open(short).load()
-        except Exception:  # it was short of data, as it should
-            return
-        raise Flaw("damaged", "is damaged (data that its picture does not need)")
+def _reader(data: bytes, name: str | Path) -> Reader:
+    """The reader of a file's content, which shows its format; its name tells of raw files."""
+    if not data:
+        raise Flaw("empty", "is empty (0 bytes)")
+    kind = kind_of_content(data[:132])
+    if kind not in READERS:
+        raise unidentified(data, kind)
+    if kind == "TIFF" and (promised := FOREIGN.get(Path(name).suffix.lower())) == "camera raw":
+        raise foreign(promised)  # its first picture is a thumbnail
+    return READERS[kind](data)
 
 
-def _affordable(width: int, height: int, each: int) -> int:
-    """The bytes that so many pixels take. Raises Flaw if they are more than images may take."""
-    cost, most = width * height * each, memory.limit()
+def _cost(reader: Reader) -> int:
+    """The bytes of memory that decoding and resizing take. Raises Flaw if they are too many."""
+    width, height = reader.size
+    cost, most = width * height * reader.each + len(reader.data), memory.limit()
     if cost > most:
         raise Flaw(
             "too large",

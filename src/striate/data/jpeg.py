@@ -8,6 +8,7 @@ library in another coat, gives the same pixels in half the time and the warnings
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -21,8 +22,10 @@ from striate.data.flaws import Flaw
 _COLOURS = {"RGB": "RGB", "L": "GRAY", "CMYK": "CMYK"}
 
 _MOST_SEGMENTS = 10_000
-_MOST_SCANS = 500  # as in libjpeg-turbo's own tools: each goes over the whole picture
+_MOST_SCANS = 100  # a dozen is usual, and each goes over the whole picture
 _MUCH_FILL = 4096  # bytes between the segments of a header
+_MOST_HEADER = 1 << 22  # bytes
+_MOST_METADATA = 16  # segments of one marker: a megabyte
 _ZERO_RUN = bytes(32)
 _PADDING = 16  # bytes; encoders that fill up to whole words leave a few behind the picture
 _STRAY = 2  # bytes; some webcams leave that many of anything
@@ -99,13 +102,20 @@ def read_header(data: bytes) -> Header:
     return Header(segments, fill)
 
 
-def without_fill(data: bytes, header: Header) -> bytes:
-    """`data` itself, or, where much in its header belongs to no segment, without that."""
-    if header.fill < _MUCH_FILL:
+def lean(data: bytes, header: Header) -> bytes:
+    """`data` itself, or, where its header is a flood, without what nobody needs of it.
+
+    That is fill between the segments, and metadata beyond the first ones.
+    """
+    if header.fill < _MUCH_FILL and header.end < _MOST_HEADER:
         return data
-    return b"".join(
-        [data[:2], *(data[s.start : s.end] for s in header.segments), data[header.end :]]
-    )
+    seen: Counter[int] = Counter()
+    kept = []
+    for segment in header.segments:
+        seen[segment.marker] += 1
+        if segment.marker in _NEEDED | {_SOS} or seen[segment.marker] <= _MOST_METADATA:
+            kept.append(data[segment.start : segment.end])
+    return b"".join([data[:2], *kept, data[header.end :]])
 
 
 def refuse_missing_end(data: bytes, header: Header) -> None:
