@@ -60,7 +60,7 @@ def adopt(
     from striate.support import settings
     from striate.support.paths import resolved
     from striate.training.pretrained import record
-    from striate.training.signals import heard
+    from striate.training.signals import heard, uninterrupted
     from striate.zoo.create import canonical, create
     from striate.zoo.weights import create_with
 
@@ -80,8 +80,9 @@ def adopt(
         learnt = network.state_dict()
         write_weights(folder / names.WEIGHTS, learnt, identity=config.identity, epoch=0)
         # Last: what holds a run.toml is a run.
-        config.write(folder / names.CONFIG)
-        held.begun()
+        with uninterrupted():
+            config.write(folder / names.CONFIG)
+            held.begun()
     return Run(folder, config)
 
 

@@ -15,9 +15,11 @@ import striate
 from striate import measuring
 from striate.errors import Interrupted
 from striate.report import build
+from striate.runs import claim
 from striate.runs import run as names
+from striate.runs.claim import Held
 from striate.training import assemble, loop, plan
-from striate.training.signals import HEARD, StopSignal, heard
+from striate.training.signals import HEARD, StopSignal, heard, uninterrupted
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 
@@ -42,6 +44,20 @@ def test_all_are_heard_alike_and_put_back(number: int) -> None:
         assert stop.received
         with pytest.raises(KeyboardInterrupt):
             raise_signal(number)()
+    assert handlers() == before
+
+
+def test_what_belongs_together_comes_to_its_end() -> None:
+    before, done = handlers(), []
+
+    def together() -> None:
+        with heard(), uninterrupted():
+            raise_signal(signal.SIGTERM)()
+            done.append("all")
+
+    with pytest.raises(KeyboardInterrupt):
+        together()
+    assert done == ["all"]
     assert handlers() == before
 
 
@@ -72,10 +88,12 @@ def test_other_threads_leave_signals_alone() -> None:
 
 STAGES = {
     "images": (assemble, "open_data", "before the run was begun: nothing of it was kept", False),
+    "claim": (claim, "_clear", "before the run was begun: nothing of it was kept", False),
+    "run.toml": (Held, "begun", "before the next step; go on with: striate train", True),
     "network": (plan, "create", "before the run was begun: nothing of it was kept", False),
     "board": (plan, "open_board", "before the next step; go on with: striate train", True),
-    "evaluation": (measuring, "_measured", "after training, before the figures", True),
-    "report": (build, "write_report", "after training, before the figures", True),
+    "evaluation": (measuring, "_measured", "after training, in its evaluation and report; go on", True),
+    "report": (build, "write_report", "after training, in its evaluation and report; go on", True),
 }
 
 

@@ -149,7 +149,7 @@ def train(
         way_on = processes.resume_command(planned.run.path)
         with (
             planned.held or nullcontext(),
-            going_on(way_on, interrupted="after training, before the figures were written"),
+            going_on(way_on, interrupted="after training, in its evaluation and report"),
         ):
             state = planned.training.run()
             if not processes.leads:

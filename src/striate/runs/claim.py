@@ -114,17 +114,22 @@ def claim(path: Path, *, otherwise: str = "choose another folder") -> Held:
         try:
             # Again, now that nobody else of ours can come between.
             _refuse_occupied(path, otherwise)
-            _write_about(path, begun=False)
-            _clear(path, fresh=True)
         except BaseException:
             lock.release()
             raise
+        held = Held(path, lock, made=made, begun=False)
+        try:
+            _write_about(path, begun=False)
+            _clear(path, fresh=True)
+        except BaseException:
+            held.release()
+            raise
+        return held
     except BaseException:
         for folder in reversed(made):
             with suppress(OSError):
                 folder.rmdir()
         raise
-    return Held(path, lock, made=made, begun=False)
 
 
 def claim_first(paths: Iterable[Path]) -> Held:

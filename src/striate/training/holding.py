@@ -6,8 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
+from striate.runs import run as names
 from striate.runs.claim import Held
+from striate.runs.config import RunConfig
 from striate.training.distributed import Group
+from striate.training.signals import uninterrupted
 
 
 class Holding:
@@ -34,14 +37,17 @@ class Holding:
             self._held = how()
             return self._held.path
 
-        self._path = self.group.lead(lead)
+        with uninterrupted():
+            self._path = self.group.lead(lead)
         return self._path
 
-    def run_begun(self) -> None:
-        """Say that the run's ``run.toml`` has been written."""
-        if self._held is not None:
-            self._held.begun()
-        self.begun = self._path
+    def begin(self, config: RunConfig) -> None:
+        """Write the run's ``run.toml``: from now on there is a run."""
+        with uninterrupted():
+            if self._held is not None:
+                config.write(self._held.path / names.CONFIG)
+                self._held.begun()
+            self.begun = self._path
 
     def handed_on(self) -> Held | None:
         """The folder, for whoever holds it from now on; None in all but the leader."""

@@ -19,7 +19,6 @@ from striate.data.scan import threads
 from striate.data.sources import Data
 from striate.data.statistics import Statistics, channel_statistics
 from striate.errors import DataError, Interrupted, RunError, StriateError
-from striate.runs import run as names
 from striate.runs.claim import Held, claim, claim_first
 from striate.runs.config import DataOrigin, RunConfig
 from striate.runs.images import keep_images
@@ -149,8 +148,7 @@ def _plan_new(
     describe(data, place)
     if group.leads:
         keep_images(out, data)
-        config.write(out / names.CONFIG)
-    holding.run_begun()
+    holding.begin(config)
     open_board(training, run, options)
     return run, training, data
 

@@ -51,6 +51,16 @@ def heard() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let a few steps that belong together come to their end before KeyboardInterrupt is raised."""
+    received = []
+    with _handled(lambda number, _frame: received.append(number)):
+        yield
+    if received:
+        raise KeyboardInterrupt
+
+
 class StopSignal:
     """While open, the first signal is `received`, to be looked at between two steps.
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from striate.data.sources import Data
 from striate.errors import StriateError
-from striate.runs import run as names
+from striate.runs.config import RunConfig
 from striate.runs.run import Run
 from striate.training.assemble import make_training
 from striate.training.freezing import check_freeze, check_thawing, stages_of
@@ -138,16 +138,15 @@ def train_on(
     *,
     options: Options,
     place: Place,
-    begun: Callable[[], None],
+    begin: Callable[[RunConfig], None],
 ) -> None:
     """Train what is not frozen, from the fitted head; the run can be resumed like any other.
 
-    `begun` is called once there is a run.
+    `begin` writes its ``run.toml``, once there is something to go on from.
     """
     recipe = Recipe.from_dict(run.config.recipe, "fine_tuning.toml")
     training = make_training(run, network, data, recipe, options=options, place=place)
     # There is no run before there are weights to go on from: those of the head are nowhere else.
     training.start_from_here()
-    run.config.write(run.path / names.CONFIG)
-    begun()
+    begin(run.config)
     training.run()

@@ -188,8 +188,7 @@ class _Work:
             probabilities = torch.cat(answers).softmax(1).numpy()
             identity = run.config.identity
             write_weights(out / names.WEIGHTS, network.state_dict(), identity=identity, epoch=0)
-            run.config.write(out / names.CONFIG)
-            self.holding.run_begun()
+            self.holding.begin(run.config)
         else:
             train_on(
                 run,
@@ -197,7 +196,7 @@ class _Work:
                 data,
                 options=self.training_options,
                 place=self.place,
-                begun=self.holding.run_begun,
+                begin=self.holding.begin,
             )
         return Transfer(
             run=run,
