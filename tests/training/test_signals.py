@@ -88,7 +88,7 @@ def test_other_threads_leave_signals_alone() -> None:
 
 STAGES = {
     "images": (assemble, "open_data", "before the run was begun: nothing of it was kept", False),
-    "claim": (claim, "_clear", "before the run was begun: nothing of it was kept", False),
+    "claim": (claim, "_refuse_occupied", "before the run was begun: nothing of it was kept", False),
     "run.toml": (Held, "begun", "before the next step; go on with: striate train", True),
     "network": (plan, "create", "before the run was begun: nothing of it was kept", False),
     "board": (plan, "open_board", "before the next step; go on with: striate train", True),
