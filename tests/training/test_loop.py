@@ -179,6 +179,42 @@ def test_two_processes_train_together(recipe: str, tmp_path: Path) -> None:
     assert result["images"] == run.config.data.val_images
 
 
+LEADER = """
+import os, sys, time
+import striate
+import striate.api.training as api
+measure = api.evaluate_own
+def slowly(*given, **more):
+    time.sleep(2)
+    return measure(*given, **more)
+api.evaluate_own = slowly
+result = striate.train("digits", net="lenet", recipe=sys.argv[1], out=sys.argv[2], epochs=1)
+if result is None:
+    os.abort()  # what leaving a group sometimes ends in
+print("top-1", result.top1, flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_who_leaves_early_costs_nothing(recipe: str, tmp_path: Path) -> None:
+    """All processes wait for the leader's figures and report before any of them leaves."""
+    script, out = tmp_path / "leader.py", tmp_path / "run"
+    script.write_text(LEADER)
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
+            *("--nproc-per-node", "2", str(script), recipe, str(out)),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode != 0, "no process broke off: the test proves nothing"
+    assert (out / names.EVALUATION).exists(), done.stderr
+    assert (out / names.REPORT).exists(), done.stderr
+
+
 def test_loss_that_is_not_finite(tmp_path: Path) -> None:
     wild = tmp_path / "wild.toml"
     wild.write_text('epochs = 3\n[optimiser]\nrate = 1e30\n[schedule]\nname = "constant"\n')
