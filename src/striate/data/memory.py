@@ -30,9 +30,8 @@ def limit() -> int:
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?\s*", given, re.IGNORECASE)
     size = int(float(found[1]) * _UNITS[found[2].upper()]) if found else 0
     if size < 1 << 20:
-        raise DataError(
-            f"{VARIABLE}={given}", "is no size of at least 1M", "write it like 4G or 800M"
-        )
+        why = f"{VARIABLE} is '{given}', no size of at least 1M"
+        raise DataError("environment", why, "write it like 4G or 800M")
     return size
 
 

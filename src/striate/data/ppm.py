@@ -19,7 +19,8 @@ _NUMBER = rb"(\d{1,10})"
 _BITMAP = re.compile(rb"P([14])" + _GAP + _NUMBER + _GAP + _NUMBER)
 _LEVELS = re.compile(rb"P([2356])" + _GAP + _NUMBER + _GAP + _NUMBER + _GAP + _NUMBER)
 _MOST_HEADER = 1 << 16  # bytes
-_COMMENT = re.compile(rb"#[^\r\n]*+(?:[\r\n]++#[^\r\n]*+)*+")  # many in a row at once
+_COMMENT = re.compile(rb"#[^\r\n]*+")
+_MOST_COMMENTS = 100_000
 _SPACES = bytes.maketrans(b"\t\r\n\v\f", b"     ")
 _PIECE = 1 << 20  # bytes of text at a time
 
@@ -68,11 +69,17 @@ def decode(data: bytes, header: Header) -> NDArray[np.uint8]:
 
 def _plain_bits(text: bytes, count: int) -> NDArray[np.uint8]:
     """Digits with or without space between them; 1 is black."""
-    digits = _COMMENT.sub(b"", text).translate(None, b" \t\r\n\v\f")[:count]
+    digits = _without_comments(text).translate(None, b" \t\r\n\v\f")[:count]
     _refuse_short(len(digits), count)
     if digits.strip(b"01"):
         raise Flaw("damaged", "is damaged (something else than 0 and 1 among its bits)")
     return np.where(np.frombuffer(digits, np.uint8) == ord("0"), np.uint8(255), np.uint8(0))
+
+
+def _without_comments(text: bytes) -> bytes:
+    if text.count(b"#") > _MOST_COMMENTS:
+        raise Flaw("damaged", f"is damaged (more than {_MOST_COMMENTS:,} comments)")
+    return _COMMENT.sub(b"", text)
 
 
 def _raw_bits(data: bytes, header: Header) -> NDArray[np.uint8]:
@@ -85,7 +92,7 @@ def _raw_bits(data: bytes, header: Header) -> NDArray[np.uint8]:
 
 def _plain_levels(text: bytes, count: int, header: Header) -> NDArray[np.uint8]:
     """Decimal numbers with space between them, piece by piece."""
-    text = _COMMENT.sub(b"", text).translate(_SPACES) + b" "
+    text = _without_comments(text).translate(_SPACES) + b" "
     scale, levels = _scale(header), np.empty(count, np.uint8)
     done = start = 0
     while done < count and start < len(text):
