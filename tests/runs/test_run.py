@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import tomli_w
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from striate.data.preprocessing import Preprocessing
 from striate.errors import RunError
 from striate.runs.claim import claim
-from striate.runs.config import DataOrigin, RunConfig, escaped, unescaped
+from striate.runs.config import FORMAT, DataOrigin, RunConfig, escaped, unescaped
 from striate.runs.run import CONFIG, EVALUATION, METRICS, TIMING, WEIGHTS, Run, is_run_folder
 from striate.runs.weights import digest, read_weights, write_weights
 from striate.zoo.create import create
@@ -134,6 +135,23 @@ def test_damaged_configuration(run: Run, content: str, why: str) -> None:
         ("threads = 1", 'threads = "two"'),
         ("threads = 1", "threads = 0"),
         ("threads = 1", "threads = true"),
+        ("threads = 1", "threads = 1000000000"),
+        ("threads = 1", "threads = 9223372036854775808"),
+        ("world = 1", "world = 0"),
+        ("world = 1", "world = 1000001"),
+        ("workers = 0", "workers = -1"),
+        ("workers = 0", "workers = 1000001"),
+        ("seed = 3", "seed = -1"),
+        ("seed = 3", "seed = 9223372036854775808"),
+        ("in_channels = 1", "in_channels = 3"),
+        ("in_channels = 1", "in_channels = 1000000000"),
+        ("height = 32", "height = 60000"),
+        ("width = 32", "width = 1000000000"),
+        ("resize = 32", "resize = 8193"),
+        ("train_images = 10", "train_images = -1"),
+        ("train_images = 10", "train_images = 10000000000000"),
+        ('precision = "float32"', 'precision = "float8"'),
+        ("val_fraction = 0.2", "val_fraction = 1.0"),
         ("val_fraction = 0.2", 'val_fraction = "x"'),
         ("val_fraction = 0.2", "val_fraction = nan"),
         ('origin = "digits"', "origin = 3"),
@@ -235,6 +253,58 @@ def test_nothing_waits_for_a_pipe(run: Run, name: str) -> None:
     os.mkfifo(run.path / name)
     with pytest.raises(RunError, match=rf"{name}: is a named pipe|is not a run"):
         _ = Run.open(run.path).metrics, run.timing, run.evaluation, run.network()
+
+
+def test_a_newer_format_is_refused_by_its_number(run: Run) -> None:
+    path = run.path / CONFIG
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith(f"format = {FORMAT}\n")
+    newer = text.replace(f"format = {FORMAT}", f"format = {FORMAT + 1}") + "\n[later]\nkey = 1\n"
+    path.write_text(newer, encoding="utf-8")
+    said = rf"newer Striate \(format {FORMAT + 1}; this one reads up to {FORMAT}\); update Striate"
+    with pytest.raises(RunError, match=said):
+        Run.open(run.path)
+    for wrong in ("-1", "true", '"1"', "1.0"):
+        path.write_text(text.replace(f"format = {FORMAT}", f"format = {wrong}"), encoding="utf-8")
+        with pytest.raises(RunError, match="its format is no number"):
+            Run.open(run.path)
+    # What has no format was made before there was one.
+    path.write_text("\ufeff" + text.replace(f"format = {FORMAT}\n", ""), encoding="utf-8")
+    assert Run.open(run.path).config == config()
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"head": {"kind": "softmax", "features": 10**9, "classes": 3}}, "features is not between"),
+        ({"head": {"kind": "softmax", "features": "9", "classes": 3}}, "features is not between"),
+        ({"head": {"kind": "softmax", "features": 10**6, "classes": 10**6}}, "is too large"),
+        ({"freeze": "２"}, "is no number of stages"),
+        ({"views": 0}, "views = 0: must be at least 1"),
+        ({"unfreeze_every": -1}, "unfreeze_every = -1: must be at least 0"),
+        ({"decay": -1.0}, "decay = -1.0: must be at least 0"),
+        ({"spec": 3}, "spec = 3: must be a string"),
+    ],
+)
+def test_what_no_transfer_can_be(run: Run, changes: dict[str, object], why: str) -> None:
+    table: dict[str, object] = {
+        "spec": "lenet",
+        "options": {},
+        "classifier": "fc3",
+        "weights": "0",
+        "origin": "here",
+        "freeze": "all",
+        "unfreeze_every": 0,
+        "views": 1,
+        "head": {"kind": "softmax", "features": 84, "classes": 3},
+    }
+    plain = {**run.config.to_dict(), "transfer": table}
+    (run.path / CONFIG).write_bytes(tomli_w.dumps(plain).encode())
+    assert Run.open(run.path).config.transfer is not None
+    plain["transfer"] = {**table, **changes}
+    (run.path / CONFIG).write_bytes(tomli_w.dumps(plain).encode())
+    with pytest.raises(RunError, match=rf"run\.toml: is damaged \(.*{why}"):
+        Run.open(run.path)
 
 
 def test_what_holds_a_run(run: Run) -> None:

@@ -82,7 +82,12 @@ def read_toml(path: Path, *, kind: type[StriateError], remedy: str) -> dict[str,
 
 
 def from_table(
-    cls: type[T], table: Mapping[str, Any], where: str, *, kind: type[StriateError] = RecipeError
+    cls: type[T],
+    table: Mapping[str, Any],
+    where: str,
+    *,
+    kind: type[StriateError] = RecipeError,
+    more: bool = False,
 ) -> T:
     """Build the dataclass `cls` from `table`.
 
@@ -92,6 +97,7 @@ def from_table(
         table: the values; what is absent keeps the dataclass's default.
         where: how an error names the table, such as ``modern.toml [optimiser]``.
         kind: of the errors.
+        more: whether there may be keys that `cls`, and the classes within it, do not know.
 
     Raises:
         StriateError: of `kind`; an unknown key, a missing one, or a value of another type or
@@ -102,12 +108,13 @@ def from_table(
     hints = get_type_hints(cls, include_extras=True)
     known = {each.name: each for each in fields(cls)}  # type: ignore[arg-type]
     for key in table:
-        if key not in known:
+        if key not in known and not more:
             raise kind(f"{where}: {key}", "is not a key here", nearest(key, known))
     values: dict[str, Any] = {}
     for name, each in known.items():
         if name in table:
-            values[name] = _Converter(kind, f"{where}: {name}").convert(hints[name], table[name])
+            converter = _Converter(kind, f"{where}: {name}", more)
+            values[name] = converter.convert(hints[name], table[name])
         elif each.default is MISSING and each.default_factory is MISSING:
             raise kind(f"{where}: {name}", "is missing", "give it a value")
     return cls(**values)
@@ -119,6 +126,7 @@ class _Converter:
 
     kind: type[StriateError]
     where: str
+    more: bool = False
 
     def convert(self, hint: Any, value: Any) -> Any:
         origin = get_origin(hint)
@@ -127,7 +135,7 @@ class _Converter:
             return self._bounded(self.convert(inner, value), notes)
         if is_dataclass(hint):
             made = typing.cast("type[Any]", hint)
-            return from_table(made, value, self.where, kind=self.kind)
+            return from_table(made, value, self.where, kind=self.kind, more=self.more)
         if origin is Literal:
             # Python takes true for 1.
             if not any(type(value) is type(each) and value == each for each in get_args(hint)):
@@ -156,7 +164,8 @@ class _Converter:
         raise self._wrong(value, f"must be {_words(hint)}, not {type(value).__name__}")
 
     def _below(self, key: Any) -> _Converter:
-        return _Converter(self.kind, f"{self.where}: {printable(_short(key).strip(chr(39)))}")
+        name = printable(_short(key).strip("'"))
+        return _Converter(self.kind, f"{self.where}: {name}", self.more)
 
     def _bounded(self, value: Any, notes: list[Any]) -> Any:
         for bounds in (note for note in notes if isinstance(note, Bounds)):
