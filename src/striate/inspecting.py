@@ -1,4 +1,4 @@
-"""A network looked at: the work behind ``table``, ``explain``, ``compare`` and ``view``."""
+"""A network looked at: the work behind ``table``, ``explain`` and ``compare``."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from striate.errors import NetworkError, RunError, StriateError
+from striate.errors import NetworkError
 from striate.support import settings
 from striate.support.aside import printing_aside
-from striate.support.paths import is_folder
+from striate.support.paths import is_folder, resolved, shown
 from striate.zoo.catalogue import entries
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from striate.anatomy.explain import Explanation
     from striate.anatomy.record import Graph
     from striate.anatomy.table import Table
-    from striate.data.preprocessing import Preprocessing
     from striate.zoo.resolve import Resolved
 
 Size = int | tuple[int, int]
@@ -320,11 +319,9 @@ def check_picture(path: Path) -> None:
     ------
     NetworkError: it is no SVG file, or its folder does not exist.
     """
-    target = path.expanduser().resolve()
-    if target.suffix.lower() != ".svg":
-        raise NetworkError(str(target), "pictures are SVG files", f"give {target.stem}.svg")
-    if not target.parent.is_dir() or target.is_dir():
-        raise NetworkError(str(target), "cannot be written there", "give a file in a folder")
+    if path.suffix.lower() != ".svg":
+        raise NetworkError(shown(path), "pictures are SVG files", f"give {path.stem}.svg")
+    writable(path)
 
 
 def write_picture(found: Comparison, path: Path) -> None:
@@ -334,73 +331,39 @@ def write_picture(found: Comparison, path: Path) -> None:
     check_picture(path)
     known = {each.name: each.family for each in entries()}
     families = [known.get(one.name, one.name).partition("_")[0] for one in found.members]
-    _write(path, draw(found, families))
+    write_text(path, draw(found, families))
 
 
-def view(
-    network: str | Path | nn.Module,
-    output: Path | None = None,
-    *,
-    image: Path | None = None,
-    against: str | Path | nn.Module | None = None,
-    size: Size | None = None,
-    inputs: Any = None,
-    training: bool = False,
-    allow_code: bool = False,
-) -> Path:
-    """Write a page on which a network can be explored; returns its path.
+def write_text(path: Path, text: str) -> Path:
+    """Write `text` to `path`, whole or not at all; returns the path resolved.
 
-    A run's page, and that of a module whose weights are in memory, shows what it answers to the
-    picture; not in training mode. `output` is the network's name with ``.html``, in the working
-    directory, if None.
+    Raises
+    ------
+    NetworkError: nothing can be written there.
     """
-    from striate.anatomy.view.build import render
-    from striate.data.decode import decode
+    from striate.support.files import WriteError, write_atomically
 
-    if output is not None and output.suffix.lower() not in {".html", ".htm"}:
-        # Never write over a photograph, or the file that a network was read from.
-        why = "is no name for a page"
-        raise NetworkError(str(output.absolute()), why, f"give {output.stem}.html")
-    found = open_network(network, size=size)
-    photo = None if image is None else decode(image)
-    other = None if against is None else record_network(open_network(against, size=size))
-    trained, preprocess = found.network, None
-    if found.source == "run":
-        trained = open_network(network, device="cpu", size=size, allow_code=allow_code).network
-        preprocess = _preprocessing(Path(str(network)), found.input)
-    given = not isinstance(network, (str, Path))
-    in_memory = given and all(value.device.type == "cpu" for value in trained.parameters())
-    answers = (in_memory or found.source == "run") and inputs is None and not training
-    page = render(
-        record_network(found, inputs=inputs, training=training),
-        photo=photo,
-        photo_name="" if image is None else image.name,
-        network=trained if answers else None,
-        preprocess=preprocess,
-        against=other,
-    )
-    return _write(output or Path(re.sub(r"[^\w.-]+", "-", found.name).strip("-") + ".html"), page)
-
-
-def _write(path: Path, text: str) -> Path:
-    """Write `text` to `path`, whole or not at all; returns the path resolved."""
-    from striate.support.files import write_atomically
-
-    target = path.expanduser().resolve()
+    target = writable(path)
     try:
         # Names of files may hold bytes that are no UTF-8; no reader could show those either.
         write_atomically(target, text.encode(errors="replace"))
-    except RunError as error:
-        raise StriateError(error.what, error.why, "choose another file with -o") from error
+    except WriteError as error:
+        raise NetworkError(error.what, error.why, "choose another file") from error
     return target
 
 
-def _preprocessing(folder: Path, shape: tuple[int, ...]) -> Preprocessing:
-    """What a run was trained with, for an input of `shape` where another size was asked for."""
-    from striate.runs.run import Run
+def writable(path: Path) -> Path:
+    """`path` resolved: a file in a folder that exists, which is no folder itself.
 
-    stored = Run.open(folder).preprocessing
-    if stored.input_size == shape:
-        return stored
-    resize = max(shape[1:]) if stored.fit == "crop" else min(shape[1:])
-    return replace(stored, resize=resize, height=shape[1], width=shape[2])
+    Raises
+    ------
+    NetworkError: it is not.
+    """
+    target = resolved(path, kind=NetworkError)
+    if is_folder(target, kind=NetworkError):
+        raise NetworkError(shown(target), "is a folder", "name a file in it")
+    if not is_folder(target.parent, kind=NetworkError):
+        raise NetworkError(
+            shown(target), "cannot be written there (there is no such folder)", "make it first"
+        )
+    return target

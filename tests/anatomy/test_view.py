@@ -18,7 +18,7 @@ from striate.anatomy.receptive_field import receptive_fields
 from striate.anatomy.record import Graph, record
 from striate.anatomy.rules import macs
 from striate.anatomy.table import table
-from striate.anatomy.view.activations import CHANNELS, activations
+from striate.anatomy.view.activations import CHANNELS, watch
 from striate.anatomy.view.build import render
 from striate.anatomy.view.payload import payload
 from striate.anatomy.view.picture import cut, landscape
@@ -153,7 +153,7 @@ def test_activations_are_those_of_the_moment_and_leave_the_network_alone() -> No
     network = nn.Sequential(nn.Conv2d(1, 1, 1, bias=False), nn.ReLU(inplace=True)).train()
     nn.init.constant_(network[0].weight, 2.0)
     ramp = torch.linspace(-1, 1, 16).repeat(16, 1)[None, None]
-    sheets = activations(network, graph_of(network, 1, 16, 16), ramp)
+    sheets = watch(network, graph_of(network, 1, 16, 16), ramp).sheets
     assert sorted(sheets) == [1, 2]
     before, after = (pixels(sheets[index]["src"]).astype(int) for index in (1, 2))
     assert np.abs(before - np.linspace(0, 255, 16)).max() < 24, "overwritten by the ReLU later"
@@ -164,7 +164,7 @@ def test_activations_are_those_of_the_moment_and_leave_the_network_alone() -> No
 
 def test_every_map_of_a_branching_network_has_a_sheet(graph: Graph) -> None:
     network = Network()
-    sheets = activations(network, graph, torch.rand(1, 3, 32, 32))
+    sheets = watch(network, graph, torch.rand(1, 3, 32, 32)).sheets
     grids = {n.index for n in graph.nodes[1:] if len(n.shape) == 4 and min(n.shape[2:]) > 1}
     assert set(sheets) == grids
     assert all(len(sheet["channels"]) <= CHANNELS for sheet in sheets.values())

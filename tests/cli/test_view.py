@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from striate import inspecting
+from striate import viewing
 from striate.cli.view import view
 from striate.errors import StriateError
 
@@ -29,7 +29,7 @@ def test_a_photograph_and_a_module_with_weights(tmp_path: Path, photographs: Pat
     image = next(photographs.rglob("*.jpg"))
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
     before = network[0].weight.detach().clone()
-    path = inspecting.view(network, tmp_path / "own.html", image=image, size=(20, 30))
+    path = viewing.view(network, tmp_path / "own.html", image=image, size=(20, 30))
     page = path.read_text("utf-8")
     assert image.name in page
     assert '"across":4' in page, "activations"
@@ -37,20 +37,22 @@ def test_a_photograph_and_a_module_with_weights(tmp_path: Path, photographs: Pat
 
 
 def test_a_page_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
-    path = inspecting.view("lenet", tmp_path / "view.html", against="lenet5")
+    path = viewing.view("lenet", tmp_path / "view.html", against="lenet5")
     assert path.read_text("utf-8").startswith("<!doctype html>")
     assert [each.name for each in tmp_path.iterdir()] == ["view.html"]
-    with pytest.raises(StriateError, match=r"absent/view\.html: cannot be written .No such file"):
-        inspecting.view("lenet", tmp_path / "absent" / "view.html")
+    with pytest.raises(
+        StriateError, match=r"absent/view\.html: cannot be written there \(there is no such folder"
+    ):
+        viewing.view("lenet", tmp_path / "absent" / "view.html")
 
 
 def test_files_that_are_not_there(tmp_path: Path) -> None:
     with pytest.raises(StriateError, match=r"absent\.jpg: cannot be read"):
-        inspecting.view("lenet", tmp_path / "a.html", image=tmp_path / "absent.jpg")
+        viewing.view("lenet", tmp_path / "a.html", image=tmp_path / "absent.jpg")
     with pytest.raises(StriateError, match=r"no/a\.html: cannot be written"):
-        inspecting.view("lenet", tmp_path / "no" / "a.html")
+        viewing.view("lenet", tmp_path / "no" / "a.html")
     own = tmp_path / "net.py"
     own.write_text("mine")
     with pytest.raises(StriateError, match=r"net\.py: is no name for a page; give net\.html"):
-        inspecting.view("lenet", own)
+        viewing.view("lenet", own)
     assert own.read_text() == "mine"

@@ -246,9 +246,9 @@ def view(
     image: a photograph to look at; a picture of its own if None.
     against: a second network, shown beside the first.
     """
-    from striate import inspecting
+    from striate import viewing
 
-    return inspecting.view(
+    return viewing.view(
         network,
         None if output is None else Path(output),
         image=None if image is None else Path(image),

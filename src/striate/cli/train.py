@@ -77,7 +77,7 @@ def train(
     """Train a network on images, evaluate and report it."""
     from striate import api
     from striate.training.losses import parse_weights
-    from striate.training.options import parse_variant
+    from striate.zoo.variants import read
 
     result = api.train(
         data,
@@ -94,7 +94,7 @@ def train(
         auxiliary_weights=None if auxiliary_weights is None else parse_weights(auxiliary_weights),
         skip_bad=skip_bad,
         val_fraction=val_fraction,
-        variant=parse_variant(variant or []),
+        variant=read(variant or []),
         weights=weights,
         resume=resume,
         tensorboard=tensorboard,

@@ -41,10 +41,11 @@ def view(
     """
     from rich.console import Console
 
-    from striate import inspecting
+    from striate import inspecting, viewing
+    from striate.support.text import printable
 
     with Console(stderr=True).status("recording and drawing …"):
-        written = inspecting.view(
+        written = viewing.view(
             network,
             output,
             image=image,
@@ -53,4 +54,4 @@ def view(
             training=training,
             allow_code=allow_code,
         )
-    print(written)
+    print(printable(str(written)))

@@ -9,9 +9,6 @@ from itertools import groupby
 
 from striate.anatomy.record import Graph, Node
 
-#: Containers whose own forward never runs, so that their parts may run at different times.
-_NEVER_CALLED = {"ModuleList", "ModuleDict"}
-
 
 @dataclass(frozen=True, kw_only=True)
 class Leaf:
@@ -47,8 +44,8 @@ def tree(graph: Graph) -> Group:
     """The whole network as a group whose path is empty.
 
     A module that holds one operator alone is that operator. A module that runs again later gives a
-    group for each run. A list of modules whose parts do not run one after another (the branches of
-    HRNet) is no group: its parts belong to the module that runs them.
+    group for each run. What holds modules whose parts do not run one after another (the list of
+    HRNet's branches) is no group: its parts belong to the module that runs them.
     """
     return Group(
         path="",
@@ -67,15 +64,14 @@ class _Builder:
     def items(self, nodes: Sequence[Node], prefix: str) -> list[Item]:
         """The operators of one run of the module `prefix`, grouped by its children."""
         runs = list(_runs(nodes, prefix))
-        count = Counter(path for path, _ in runs)
+        scattered = _scattered(runs)
         found: list[Item] = []
         for path, members in runs:
             if path == prefix:
                 found += [Leaf(node=node, label=_within(node.name, prefix)) for node in members]
                 continue
             inner = self.items(members, path)
-            scattered = count[path] > 1 and self.modules.get(path) in _NEVER_CALLED
-            if len(inner) == 1 or scattered:
+            if len(inner) == 1 or path in scattered:
                 found += [_relabelled(item, path, prefix) for item in inner]
             else:
                 found.append(self._group(path, prefix, inner))
@@ -105,6 +101,17 @@ def _runs(nodes: Sequence[Node], prefix: str) -> Iterator[tuple[str, list[Node]]
                 yield path, list(call)
         else:
             yield path, run
+
+
+def _scattered(runs: Sequence[tuple[str, list[Node]]]) -> set[str]:
+    """Modules whose parts run at different times: other parts each time, so not they themselves.
+
+    A list of modules, or a network of which somebody else calls the parts.
+    """
+    parts: dict[str, list[frozenset[str]]] = {}
+    for path, members in runs:
+        parts.setdefault(path, []).append(frozenset(node.module for node in members))
+    return {path for path, sets in parts.items() if 1 < len(sets) == len(set(sets))}
 
 
 def _child(node: Node, prefix: str) -> str:

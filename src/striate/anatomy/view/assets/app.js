@@ -179,8 +179,8 @@ class App {
       "/": () => document.getElementById("search").focus(),
       "?": () => document.getElementById("help").showModal(),
       f: () => pane.fit(),
-      e: () => this.panes.forEach((each) => each.openAll(true)),
-      x: () => this.panes.forEach((each) => each.openAll(false)),
+      e: () => this.#openAll(true),
+      x: () => this.#openAll(false),
       c: () => this.nextMetric(1),
       m: () => this.sight.pad.focus(),
       "+": () => pane.zoom(1.3),
@@ -200,6 +200,11 @@ class App {
     if (!act) return;
     event.preventDefault();
     act();
+  }
+
+  #openAll(open) {
+    for (const pane of this.panes) pane.openAll(open);
+    this.panes[this.selected.network.number].lead();
   }
 
   #walk(key) {

@@ -88,11 +88,11 @@ class Detail {
       const [height, width] = network.seen(item.out);
       const times = (value, axis) => (100 * value) / network.data.size[axis];
       const fill = make("i", "");
-      fill.style.width = `${Math.min(100, Math.max(times(height, 0), times(width, 1)))}%`;
+      fill.style.width = `${Math.min(100, Math.max(network.data.space === "line" ? 0 : times(height, 0), times(width, 1)))}%`;
       const jump = op.f.map(([step]) => step).filter((step) => step !== null);
       const steps = network.data.space === "line" ? jump.slice(-1) : [...new Set(jump)];
       const step = network.isPlaced(item.out) ? `jump ${steps.map((each) => +each.toFixed(3)).join(" × ")}` : "everything";
-      const seen = network.data.space === "line" ? `${grouped(width)}${THIN}samples` : sides(height, width);
+      const seen = network.data.space === "line" ? `${grouped(width)}${THIN}${width === 1 ? "sample" : "samples"}` : sides(height, width);
       list.append(make("div", "", make("dt", "", "Receptive field"), make("dd", "", make("b", "", seen), make("span", "", step), make("i", "bar", fill))));
     }
     return make("section", "", make("h3", "", "Costs ", make("span", "", "and share of the network")), list);

@@ -3,6 +3,7 @@
 const CONTAINERS = new Set(["Sequential", "ModuleList", "ModuleDict"]);
 
 const SMALLEST = 0.0005; // a graph of a thousand layers still fits
+const STRIP = 52; // pixels at the right that the map of the whole takes
 const MOVING = 400; // so many boxes move smoothly; browsers take seconds to move more
 const LEGIBLE = 0.8; // the least scale at which everything can be read
 
@@ -137,7 +138,7 @@ class Pane {
       `node${item.children ? " group" : ""}`,
       item.children ? make("i", "fold") : null,
       make("span", "name", item.label),
-      make("span", "sub", [about, shape].filter(Boolean).join(" · ")),
+      make("span", "sub", (item.children ? [shape, about] : [about, shape]).filter(Boolean).join(" · ")),
       make("span", "value"),
     );
     const thumb = this.network.data.thumbs[item.out];
@@ -282,11 +283,12 @@ class Pane {
     const { width, height } = this.size();
     const { width: w, height: h } = this.layout;
     const [top, foot, side] = [this.app.networks.length > 1 ? 46 : 28, 28, 34];
-    const [across, down] = [(width - 2 * side - 24) / w, (height - top - foot) / h];
+    const room = width - STRIP;
+    const [across, down] = [(room - 2 * side) / w, (height - top - foot) / h];
     // What is too tall to be read whole is shown at its full size, where the width allows it.
     const legible = least && Math.max(least, Math.min(across, 1));
     this.scale = Math.max(Math.min(across, down, 1.15), legible, SMALLEST);
-    this.x = (width - w * this.scale) / 2;
+    this.x = (room - w * this.scale) / 2;
     this.y = Math.max(top, (height - foot + top - h * this.scale) / 2);
     this.move();
   }

@@ -94,8 +94,8 @@ class Network {
 
   // Whether positions of an operator's output see different places of what goes in.
   isPlaced(op) {
-    const { f: field } = this.ops[op];
-    return Boolean(field) && field.some(([, low]) => low !== null);
+    const axes = this.data.space === "line" ? this.ops[op].f?.slice(-1) : this.ops[op].f;
+    return Boolean(axes?.some(([jump, low]) => jump && low !== null));
   }
 
   // Whether an operator's output is a grid of positions that see different places of a picture.

@@ -84,7 +84,7 @@ class Sight {
       bar.style.width = `${100 * part}%`;
       return make("li", "", make("b", "", name), make("span", "", share(part, 1)), make("i", "bar", bar));
     });
-    this.answers.replaceChildren(make("h3", "", "Its answer"), make("ol", "", ...rows));
+    this.answers.replaceChildren(make("h3", "", "The network’s answer"), make("ol", "", ...rows));
   }
 
   // The cells: one channel's activations, or, without any, the picture at this grid's fineness.
@@ -236,8 +236,11 @@ class Sight {
 // What a position of a line sees of the samples.
 function lineWords(network, op, cell, { left, right }) {
   const samples = network.data.size[1];
-  if (!network.isPlaced(op)) return [make("b", "", `Sees all ${grouped(samples)} samples`), "."];
   const [first, last] = [Math.max(left, 0), Math.min(right, samples - 1)];
+  if (!network.isPlaced(op)) {
+    const all = last - first + 1 === samples;
+    return all ? [make("b", "", `Sees all ${grouped(samples)} samples`), "."] : [make("b", "", `Sees ${grouped(last - first + 1)} of ${grouped(samples)} samples`), `: ${dots(left, right)}.`];
+  }
   const seen = make("b", "", grouped(network.seen(op)[1]));
   const beyond = right - left === last - first ? "" : "; what lies beyond the ends is padding";
   return [`Position ${grouped(cell[1])} of ${grouped(network.ops[op].s.at(-1))} sees `, seen, ` of ${grouped(samples)} samples: ${dots(left, right)}${beyond}.`];

@@ -1,0 +1,174 @@
+"""A network as a page to explore: the work behind ``view``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from striate.errors import NetworkError, RunError
+from striate.inspecting import Size, open_network, record_network, writable, write_text
+from striate.support.paths import shown
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from striate.anatomy.record import Graph
+    from striate.anatomy.view.picture import Pixels
+    from striate.data.preprocessing import Preprocessing
+    from striate.runs.run import Run
+    from striate.zoo.resolve import Resolved
+
+#: No page shows an image of a longer side: nobody could tell its pixels apart.
+LARGEST_SIDE = 16_384
+#: Feature maps that a forward holds at once, in bytes; what takes more is not run for a page.
+MOST_MEMORY = 8 << 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Seen:
+    """What a network that is run for the page looks at, and what it is called."""
+
+    network: nn.Module
+    photo: Pixels | None
+    name: str
+    preprocess: Preprocessing | None = None
+    classes: tuple[str, ...] = ()
+
+
+def view(
+    network: str | Path | nn.Module,
+    output: Path | None = None,
+    *,
+    image: Path | None = None,
+    against: str | Path | nn.Module | None = None,
+    size: Size | None = None,
+    inputs: Any = None,
+    training: bool = False,
+    allow_code: bool = False,
+) -> Path:
+    """Write a page on which a network can be explored; returns its path.
+
+    A run's page shows what its network answers to the picture, and to one of the run's own images
+    where none is given; a module's whose weights are in memory shows its feature maps. Neither does
+    in training mode. `output` is the network's name with ``.html``, in the working directory, if
+    None.
+
+    Raises
+    ------
+    StriateError: network, image, size or output are at fault.
+    """
+    from striate.anatomy.view.build import render, takes_picture
+
+    if output is not None and output.suffix.lower() not in {".html", ".htm"}:
+        # Never write over a photograph, or the file that a network was read from.
+        why = "is no name for a page"
+        raise NetworkError(shown(output), why, f"give {output.stem}.html")
+    found = open_network(network, size=size, allow_code=allow_code)
+    title = re.sub(r"[^\w.-]+", "-", found.name).strip("-") or "network"
+    target = writable(output or Path(f"{title[:200]}.html"))
+    _refuse_large(found)
+    graph = record_network(found, inputs=inputs, training=training)
+    if image is not None and not takes_picture(graph):
+        what = f"image {shown(image)}"
+        raise NetworkError(what, f"{found.name} takes no picture", "leave it out")
+    other = None
+    if against is not None:
+        other = record_network(open_network(against, size=size, allow_code=allow_code))
+    seen = None
+    if inputs is None and not training:
+        seen = _looked_at(network, found, graph, image, allow_code=allow_code)
+    photo, name = (seen.photo, seen.name) if seen else _photograph(image)
+    page = render(
+        graph,
+        photo=photo,
+        photo_name=name,
+        network=seen.network if seen else None,
+        preprocess=seen.preprocess if seen else None,
+        classes=seen.classes if seen else (),
+        against=other,
+    )
+    return write_text(target, page)
+
+
+def _refuse_large(found: Resolved) -> None:
+    for shape in found.inputs:
+        if len(shape) == 3 and max(shape[1:]) > LARGEST_SIDE:
+            raise NetworkError(
+                f"size {shape[1]}×{shape[2]}",
+                f"a page shows images of up to {LARGEST_SIDE:,} pixels a side",
+                "give a smaller one",
+            )
+
+
+def _looked_at(
+    network: str | Path | nn.Module,
+    found: Resolved,
+    graph: Graph,
+    image: Path | None,
+    *,
+    allow_code: bool,
+) -> _Seen | None:
+    """The trained network and its picture; None where there are no weights to run."""
+    if found.source == "run":
+        _refuse_memory(graph)
+        run = _run(network, allow_code)
+        photo, name = _photograph(image) if image is not None else _own_image(run)
+        return _Seen(
+            network=run.network(),
+            photo=photo,
+            name=name,
+            preprocess=_preprocessing(run, found.input),
+            classes=run.classes,
+        )
+    values = list(found.network.parameters())
+    if isinstance(network, (str, Path)) or any(each.device.type != "cpu" for each in values):
+        return None
+    _refuse_memory(graph)
+    photo, name = _photograph(image)
+    return _Seen(network=found.network, photo=photo, name=name)
+
+
+def _refuse_memory(graph: Graph) -> None:
+    from striate.anatomy.formulas import human_bytes
+    from striate.anatomy.table import table
+
+    needed = table(graph).totals.memory
+    if needed > MOST_MEMORY:
+        raise NetworkError(
+            f"size {'×'.join(map(str, graph.inputs[0][1:]))}",
+            f"the feature maps of {graph.network} would take {human_bytes(needed)}",
+            "give a smaller one",
+        )
+
+
+def _run(network: str | Path | nn.Module, allow_code: bool) -> Run:
+    from striate.runs.run import Run
+
+    return Run.open(str(network), allow_code=allow_code)
+
+
+def _photograph(image: Path | None) -> tuple[Pixels | None, str]:
+    from striate.data.decode import decode
+
+    return (None, "") if image is None else (decode(image), image.name)
+
+
+def _own_image(run: Run) -> tuple[Pixels | None, str]:
+    """One of the images that the run keeps; none where it has lost them."""
+    from striate.runs.samples import read_samples
+
+    try:
+        return read_samples(run)[0], "one of the run's own images"
+    except RunError:
+        return None, ""
+
+
+def _preprocessing(run: Run, shape: tuple[int, ...]) -> Preprocessing:
+    """What a run was trained with, for an input of `shape` where another size was asked for."""
+    stored = run.preprocessing
+    if stored.input_size == shape:
+        return stored
+    resize = max(shape[1:]) if stored.fit == "crop" else min(shape[1:])
+    return replace(stored, resize=resize, height=shape[1], width=shape[2])
