@@ -353,3 +353,22 @@ def test_any_failure_in_a_thread_names_the_file(
     monkeypatch.setattr(ImageSet, "reading", fail)
     with pytest.raises(DataError, match=r"\d+\.png: MemoryError"):
         next(loader(files, LARGE, workers=workers).batches(0))
+
+
+@pytest.mark.parametrize("crop", ["none", "resized"])
+def test_every_image_is_turned_round_in_every_second_epoch(crop: str) -> None:
+    """Bright on its left: which way an image looks can be seen in any crop."""
+    ramp = np.linspace(255, 0, 16).astype(np.uint8)
+    pixels = np.broadcast_to(ramp[None, None, :, None], (200, 16, 16, 3)).copy()
+    images = image_set(200, (16, 16), pixels=pixels)
+    augmentation = Augmentation(crop=crop, mirror=True)
+    turned = []
+    for epoch in range(4):
+        ways = np.zeros(200, bool)
+        for batch in loader(images, augmentation=augmentation).batches(epoch):
+            seen = batch.images.numpy().astype(int)
+            ways[batch.indices.numpy()] = seen[:, :, 0].sum((1, 2)) < seen[:, :, -1].sum((1, 2))
+        turned.append(ways)
+    assert 0.35 < turned[0].mean() < 0.65
+    for epoch in range(3):
+        assert (turned[epoch] != turned[epoch + 1]).all()

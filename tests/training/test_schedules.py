@@ -65,3 +65,32 @@ def test_plateau_waits_and_remembers() -> None:
     for each in (schedule, twin):
         each.observe(0.55)
         assert each.rate(4) == pytest.approx(0.1)
+
+
+def test_warmup_begins_at_its_own_rate_and_ends_where_the_schedule_begins() -> None:
+    found = rates(10, 10, name="constant", warmup=2.0, warmup_rate=0.02)
+    wanted = [0.02 + 0.08 * (step + 1) / 20 for step in range(20)]
+    assert found == pytest.approx(wanted + [0.1] * 80)
+
+
+def test_warmup_takes_a_quarter_of_a_short_run_at_most() -> None:
+    found = rates(4, 10, name="constant", warmup=5.0)
+    assert found == pytest.approx([0.1 * (step + 1) / 10 for step in range(10)] + [0.1] * 30)
+
+
+def test_cosine_falls_to_its_final_share_and_stays_there() -> None:
+    table = {"name": "cosine", "final": 0.2}
+    schedule = RateSchedule(Schedule(**table), Optimiser(rate=0.1), 10, 10)  # type: ignore[arg-type]
+    assert schedule.rate(0) == pytest.approx(0.1)
+    assert schedule.rate(50) == pytest.approx(0.06)  # half-way between 0.1 and 0.02
+    for step in (100, 130):
+        assert schedule.rate(step) == pytest.approx(0.02)
+
+
+def test_plateau_waits_anew_after_each_fall() -> None:
+    schedule = RateSchedule(Schedule(name="plateau", patience=1), Optimiser(rate=1.0), 10, 1)
+    found = []
+    for top1 in (0.6, 0.5, 0.5, 0.5, 0.5):
+        schedule.observe(top1)
+        found.append(schedule.rate(0))
+    assert found == pytest.approx([1.0, 1.0, 0.1, 0.1, 0.01])
