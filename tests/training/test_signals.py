@@ -92,8 +92,8 @@ STAGES = {
     "run.toml": (Held, "begun", "before the next step; go on with: striate train", True),
     "network": (plan, "create", "before the run was begun: nothing of it was kept", False),
     "board": (plan, "open_board", "before the next step; go on with: striate train", True),
-    "evaluation": (measuring, "_measured", "after training, in its evaluation and report; go on", True),
-    "report": (build, "write_report", "after training, in its evaluation and report; go on", True),
+    "evaluation": (measuring, "_measured", "after training, in its evaluation and report", True),
+    "report": (build, "write_report", "after training, in its evaluation and report", True),
 }
 
 

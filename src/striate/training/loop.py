@@ -75,6 +75,11 @@ class Training:
         """The network whose weights are evaluated and kept: the averaged one where there is one."""
         return self.network if self.averaged is None else self.averaged.network
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether no epoch is left to train."""
+        return self.state.stopped or self.state.epoch >= self.recipe.epochs
+
     def run(self) -> State:
         """Train to the end of the recipe and return where that is.
 
@@ -95,7 +100,7 @@ class Training:
         watcher.begin(self.recipe.epochs, self.steps, self.recipe.batch_size, done)
         try:
             with StopSignal() as stop:
-                while state.epoch < self.recipe.epochs and not state.stopped:
+                while not self.is_finished:
                     if group.highest(STOP if stop.received else NOTHING):
                         raise self._interrupted()
                     self._train_epoch(stop)
@@ -115,9 +120,8 @@ class Training:
             return Interrupted(f"before there was a checkpoint: it begins anew, {way_on}")
         epochs, steps = (self.kept if at_once else None) or (self.state.epoch, self.state.step)
         done = f"after {epochs} epochs and {steps} steps"
-        if at_once:
-            return Interrupted(f"at once; the last checkpoint was made {done}; {way_on}")
-        return Interrupted(f"{done}; {way_on}")
+        cut = "at once; the last checkpoint was made " if at_once else ""
+        return Interrupted(f"{cut}{done}; {way_on}")
 
     def _diverged(self, where: str, why: str, remedy: str = "lower the rate") -> TrainingError:
         return TrainingError(

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from striate.runs import run as names
+from striate.support.shown import Readable
 from striate.support.text import printable
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainResult:
+class TrainResult(Readable):
     """What a training ended with.
 
     `top1`, `top5`, `loss` are those of the kept weights on the validation images, in float32.

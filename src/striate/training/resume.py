@@ -103,6 +103,13 @@ def plan_resumed(
     training = make_training(run, network, data, recipe, options=options, place=place)
     if begun:
         training.resume()
+        if training.is_finished and group.leads and watcher is not None:
+            done = training.state.epoch
+            early = "" if done >= recipe.epochs else ", where early stopping ended it"
+            watcher.note(
+                f"the run is finished, after {done:,} of {recipe.epochs:,} epochs{early}: nothing "
+                "is left to train, and its figures are measured anew"
+            )
     describe(data, place)
     if moved and group.leads:
         # The images have moved: what comes after training must find them too.

@@ -32,7 +32,7 @@ from striate.support.progress import counting
 from striate.training.assemble import open_images_of
 from striate.training.distributed import Group
 from striate.training.holding import Holding
-from striate.training.options import Options, Place
+from striate.training.options import Options, Place, check
 from striate.training.plan import claim_out, origin_of, versions
 from striate.training.precision import choose_device, choose_precision, processor_threads
 from striate.training.progress import Silent, Watcher
@@ -95,22 +95,23 @@ class _Work:
         self.options, self.watcher = options, watcher
         self.looked_at = False
         """Whether the images have been looked at, and were in order then."""
-        self._refuse()
-        self.place = Place(device=choose_device("auto"), group=Group(), watcher=watcher)
-        self.holding = Holding(self.place.group)
         self.training_options = Options(
             val_fraction=options.val_fraction,
+            seed=options.seed,
+            epochs=options.epochs,
+            batch_size=options.batch_size,
             skip_bad=options.skip_bad,
             workers=options.workers,
             progress=options.progress,
         )
+        self._refuse()
+        self.place = Place(device=choose_device("auto"), group=Group(), watcher=watcher)
+        self.holding = Holding(self.place.group)
 
     def _refuse(self) -> None:
         """Say at once what no image and no network could make good."""
         options = self.options
-        if not 0 < options.val_fraction < 1:
-            what = f"--val-fraction {options.val_fraction}"
-            raise StriateError(what, "must lie between 0 and 1", "e.g. 0.2")
+        check(self.training_options)
         if options.freeze not in ("all", "none") and not options.freeze.isdecimal():
             raise StriateError(
                 f"--freeze {options.freeze}", "must be all, none, or a number of stages"
@@ -153,8 +154,7 @@ class _Work:
             known=known,
         )
         self.looked_at = True
-        given = (options.head, options.penalty, data.train.labels, data.classes)
-        check_head(*given, views=options.views)
+        check_head(options.head, options.penalty, images=len(data.train), views=options.views)
         self._note_images(data)
         keep_seen(kept, options.data, data, known)
         held = data.val if data.test is None else data.test
