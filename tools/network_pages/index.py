@@ -42,7 +42,9 @@ def index() -> str:
     """The whole document."""
     parts = [HEAD]
     for year, members in groupby(in_time(), key=lambda one: one.year):
-        rows = ["| network | | input | parameters | MACs | top-1 | top-5 | measured on |"]
+        rows = [
+            "| network | | input | parameters | MACs | top-1 error | top-5 error | measured on |"
+        ]
         rows.append("|:--|:--|--:|--:|--:|--:|--:|:--|")
         rows += [_row(one) for one in members]
         parts.append(f"## {year}\n\n" + "\n".join(rows) + "\n")

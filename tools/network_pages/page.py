@@ -218,7 +218,7 @@ def _published(entry: Entry) -> str:
     found = figures(entry.name)
     if not found:
         return "No figure is recorded here for this network."
-    lines = ["| data | top-1 | top-5 | shown | source |", "|:--|--:|--:|:--|:--|"]
+    lines = ["| data | top-1 error | top-5 error | shown | source |", "|:--|--:|--:|:--|:--|"]
     for one in found:
         doubt = "" if one.confidence == "read" else " (from memory)"
         lines.append(

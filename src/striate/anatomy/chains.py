@@ -20,7 +20,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from striate.anatomy.formulas import (
     Line,
@@ -34,6 +34,10 @@ from striate.anatomy.formulas import (
     window,
 )
 from striate.errors import NetworkError
+from striate.support.shown import Shown
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 Pair = tuple[int, int]
 
@@ -79,12 +83,18 @@ class Step:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Chain:
+class Chain(Shown):
     """A chain of layers and what it comes to."""
 
     text: str
     input: tuple[int, int, int]
     steps: tuple[Step, ...]
+
+    def show(self, console: Console) -> None:
+        """Print it on `console`."""
+        from striate.anatomy.terminal import show_chains
+
+        show_chains((self,), console)
 
     @property
     def output(self) -> tuple[int, int, int]:

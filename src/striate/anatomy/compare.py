@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from striate.anatomy.formulas import by
 from striate.anatomy.record import Graph, Node
 from striate.anatomy.table import Table, table
+from striate.support.shown import Shown
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 class Figure(Protocol):
@@ -82,12 +86,18 @@ class Member:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Comparison:
+class Comparison(Shown):
     """Several networks, with the data set and measure that their published errors share."""
 
     members: tuple[Member, ...]
     data: str
     measure: str
+
+    def show(self, console: Console) -> None:
+        """Print it on `console`."""
+        from striate.anatomy.terminal import show_comparison
+
+        show_comparison(self, console)
 
     def to_json(self) -> dict[str, Any]:
         """The comparison as a JSON object."""

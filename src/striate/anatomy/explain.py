@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil, floor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from striate.anatomy.arithmetic import arithmetic
 from striate.anatomy.definitions import Definition, definition, module_definition
@@ -20,6 +20,10 @@ from striate.anatomy.record import Graph, Node
 from striate.anatomy.rules import macs, operations
 from striate.anatomy.spatial import Place
 from striate.errors import NetworkError, nearest
+from striate.support.shown import Shown
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +52,7 @@ class Sight:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Explanation:
+class Explanation(Shown):
     """A layer, or a module of several operators, with its arithmetic.
 
     Attributes
@@ -79,6 +83,12 @@ class Explanation:
     sights: tuple[Sight, ...]
     parts: tuple[tuple[str, str], ...] = ()
     definition: Definition | None = None
+
+    def show(self, console: Console) -> None:
+        """Print it on `console`."""
+        from striate.anatomy.terminal import show_explanation
+
+        show_explanation(self, console)
 
     def to_json(self) -> dict[str, Any]:
         """The explanation as a JSON object."""

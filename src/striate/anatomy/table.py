@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from striate.anatomy.follow import places
 from striate.anatomy.geometry import Number, magnitude
@@ -21,6 +21,10 @@ from striate.anatomy.receptive_field import (
 )
 from striate.anatomy.record import Graph, Node
 from striate.anatomy.rules import macs, operations, products, uncounted
+from striate.support.shown import Shown
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 WEIGHT_LAYERS = frozenset(
     [
@@ -89,13 +93,19 @@ class Branch:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Table:
+class Table(Shown):
     """Rows in order of execution, and totals."""
 
     network: str
     input: tuple[int, ...]
     rows: tuple[Row, ...]
     totals: Totals
+
+    def show(self, console: Console) -> None:
+        """Print it on `console`."""
+        from striate.anatomy.terminal import show_table
+
+        show_table(self, console)
 
     def to_json(self) -> dict[str, Any]:
         """Give plain numbers, strings, lists and dictionaries; sizes are (channels, h, w)."""

@@ -116,7 +116,7 @@ def show_explanation(found: Explanation, console: Console) -> None:
     """The layer, its arithmetic, what it sees from both ends, and from where."""
     title = Text(printable(found.layer), style="bold")
     console.print(
-        title + Text(f"   {found.operator}, in {found.kind} of {printable(found.network)}")
+        title + Text(f"   {printable(f'{found.operator}, in {found.kind} of {found.network}')}")
     )
     for name, shape in found.inputs[:8]:
         console.print(Text(f"  reads {printable(name)}, {by(shape)}", style="dim"))
@@ -379,7 +379,7 @@ def _facts(found: Comparison) -> list[tuple[str, list[str]]]:
             "–" if member.error is None else f"{100 * member.error:.2f} %"
             for member in found.members
         ]
-        facts.append(("Top-1" if found.measure == "top1" else "Top-5", errors))
+        facts.append((f"Top-{found.measure.removeprefix('top')} error", errors))
     return facts
 
 

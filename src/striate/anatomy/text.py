@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from striate.anatomy.formulas import by, human_bytes, human_count
 from striate.anatomy.geometry import Number
 from striate.anatomy.table import Pair, Row, Table
+from striate.support.text import printable
 
 SHORT = {
     "convolution": "conv",
@@ -179,7 +180,8 @@ def _flat(value: object) -> str:
 
 
 def _harmless(text: str) -> str:
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    told = printable(text)
+    return f"'{told}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else told
 
 
 def to_markdown(table: Table) -> str:
@@ -201,6 +203,7 @@ def _line(texts: Sequence[str]) -> str:
 
 def _plain(text: str) -> str:
     """Text of which Markdown makes neither cells nor tags nor emphasis."""
+    text = printable(" ".join(text.splitlines()))
     for mark in ("\\", "`", "*", "_", "|", "<", "[", "#"):
         text = text.replace(mark, f"\\{mark}")
-    return " ".join(text.splitlines())
+    return text

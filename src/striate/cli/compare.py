@@ -44,6 +44,6 @@ def compare(
     if as_json:
         print(json.dumps(found.to_json(), indent=1))
         return
-    from striate.anatomy.terminal import console, show_comparison
+    from striate.anatomy.terminal import console
 
-    show_comparison(found, console())
+    found.show(console())

@@ -13,8 +13,6 @@ from striate.cli.table import AllowCode
 if TYPE_CHECKING:
     from striate.evaluation.metrics import Evaluation
 
-_MOST_ROWS = 30
-
 
 def evaluate(
     run: Annotated[Path, typer.Argument(help="Folder of a run.")],
@@ -61,43 +59,10 @@ def evaluate(
 
 def _show(found: Evaluation, data: str | None) -> None:
     from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
 
-    from striate.support.text import printable
-
-    low, high = found.interval
-    console = Console(highlight=False)
-    skipped = [f"skipped {file}: {reason}" for file, reason in found.skipped]
-    left_out = []
     if found.left_out and data is not None:
         images = "image" if found.left_out == 1 else "images"
-        left_out = [
-            f"{found.left_out:,} {images} left out: trained on (--all measures on them too)"
-        ]
-    for note in (*skipped, *found.notes, *left_out):
-        console.print(Text(f"note: {printable(note)}"), soft_wrap=True)
-    console.print(f"{found.images:,} images of {len(found.classes):,} classes")
-    console.print(f"top-1     {found.top1:7.2%}  (95 % interval {low:.2%} to {high:.2%})")
-    console.print(f"top-5     {found.top5:7.2%}")
-    console.print(f"baseline  {found.baseline:7.2%}  (always the commonest class)")
-    console.print(f"loss      {found.loss:7.4f}")
-    console.print(f"ece       {found.ece:7.4f}  (expected calibration error)")
-    rows = list(found.per_class)
-    title = None
-    if len(rows) > _MOST_ROWS:
-        rows = sorted(rows, key=lambda each: each.f1)[:_MOST_ROWS]
-        title = f"The {_MOST_ROWS} classes with the lowest F1"
-    table = Table("class", title=title)
-    for name in ("images", "precision", "recall", "F1"):
-        table.add_column(name, justify="right")
-    for each in rows:
-        # Text, since a class may be named [red].
-        table.add_row(
-            Text(printable(each.name)),
-            f"{each.images:,}",
-            f"{each.precision:.2%}",
-            f"{each.recall:.2%}",
-            f"{each.f1:.2%}",
+        print(
+            f"note: {found.left_out:,} {images} left out: trained on (--all measures on them too)"
         )
-    console.print(table)
+    found.show(Console(highlight=False))

@@ -82,6 +82,6 @@ def explain(
     if as_json:
         print(json.dumps(found.to_json(), indent=1))
         return
-    from striate.anatomy.terminal import console, show_explanation
+    from striate.anatomy.terminal import console
 
-    show_explanation(found, console())
+    found.show(console())

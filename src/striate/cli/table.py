@@ -74,6 +74,6 @@ def table(
     if as_csv or as_markdown:
         print((to_csv if as_csv else to_markdown)(found), end="")
         return
-    from striate.anatomy.terminal import console, show_table
+    from striate.anatomy.terminal import console
 
-    show_table(found, console())
+    found.show(console())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,10 @@ from striate.data.split import check_fraction
 from striate.data.statistics import Statistics, channel_statistics
 from striate.data.survey import Look, Survey, survey
 from striate.errors import DataError
+from striate.support.shown import Shown
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ class Duplicates:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Report:
+class Report(Shown):
     """All that a check finds.
 
     Parameters
@@ -104,6 +108,12 @@ class Report:
     sizes: dict[str, Any]
     grey: int
     statistics: Statistics | None
+
+    def show(self, console: Console) -> None:
+        """Print it on `console`."""
+        from striate.data.terminal import show
+
+        show(self, console)
 
     @property
     def usable(self) -> bool:

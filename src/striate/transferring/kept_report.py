@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from striate.errors import StriateError
+from striate.support.shown import Readable
 from striate.transferring.cache import Entry, Pruned, default_folder, entries, prune
 from striate.transferring.kept import HEADS, IMAGES, Note, notes, prune_notes
 
 
 @dataclass(frozen=True, kw_only=True)
-class CacheReport:
+class CacheReport(Readable):
     """What the cache in `folder` holds, after something was removed where that was asked for."""
 
     folder: Path

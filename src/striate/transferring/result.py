@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from striate.evaluation.metrics import Evaluation
+from striate.support.shown import Readable
 from striate.transferring.options import Transfer
 
 
 @dataclass(frozen=True, kw_only=True)
-class TransferResult:
+class TransferResult(Readable):
     """What a transfer ended with.
 
     `top1`, `top5`, `loss` are those of the whole network on the held-out images. Where the backbone

@@ -1,0 +1,50 @@
+"""An evaluation on a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+from rich.text import Text
+
+from striate.support.text import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from striate.evaluation.metrics import Evaluation
+
+#: Of more classes, those with the lowest F1 are listed.
+_MOST_ROWS = 30
+
+
+def show(found: Evaluation, console: Console) -> None:
+    """Print the figures, and a table of the classes."""
+    low, high = found.interval
+    skipped = [f"skipped {file}: {reason}" for file, reason in found.skipped]
+    for note in (*skipped, *found.notes):
+        console.print(Text(f"note: {printable(note)}"), soft_wrap=True)
+    console.print(f"{found.images:,} images of {len(found.classes):,} classes")
+    console.print(f"top-1     {found.top1:7.2%}  (95 % interval {low:.2%} to {high:.2%})")
+    console.print(f"top-5     {found.top5:7.2%}")
+    console.print(f"baseline  {found.baseline:7.2%}  (always the commonest class)")
+    console.print(f"loss      {found.loss:7.4f}")
+    console.print(f"ece       {found.ece:7.4f}  (expected calibration error)")
+    rows = list(found.per_class)
+    title = None
+    if len(rows) > _MOST_ROWS:
+        rows = sorted(rows, key=lambda each: each.f1)[:_MOST_ROWS]
+        title = f"The {_MOST_ROWS} classes with the lowest F1"
+    table = Table("class", title=title)
+    for name in ("images", "precision", "recall", "F1"):
+        table.add_column(name, justify="right")
+    for each in rows:
+        # Text, since a class may be named [red].
+        table.add_row(
+            Text(printable(each.name)),
+            f"{each.images:,}",
+            f"{each.precision:.2%}",
+            f"{each.recall:.2%}",
+            f"{each.f1:.2%}",
+        )
+    console.print(table)

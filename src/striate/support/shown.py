@@ -1,0 +1,47 @@
+"""Results that people read: one way to print them, in a terminal, by `print`, in a notebook."""
+
+from __future__ import annotations
+
+import html
+import io
+import shutil
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+#: Columns of what is printed where there is no terminal to ask.
+USUAL_WIDTH = 100
+
+
+class Readable:
+    """A result whose `summary` is what `print` and a notebook show of it."""
+
+    def summary(self) -> str:
+        """What a person wants to know, in a few lines."""
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        return self.summary()
+
+    def _repr_html_(self) -> str:
+        """What Jupyter shows: the same, in columns."""
+        return f'<pre style="line-height: 1.3">{html.escape(self.summary())}</pre>'
+
+
+class Shown(Readable):
+    """A result that is printed on a console as tables; `summary` is the same as text."""
+
+    def show(self, console: Console) -> None:
+        """Print it on `console`."""
+        raise NotImplementedError
+
+    def summary(self) -> str:
+        """What `show` prints, as text without colours."""
+        from rich.console import Console
+
+        width = shutil.get_terminal_size((USUAL_WIDTH, 24)).columns
+        text = io.StringIO()
+        console = Console(file=text, width=width, color_system=None, highlight=False, emoji=False)
+        self.show(console)
+        return "\n".join(line.rstrip() for line in text.getvalue().strip("\n").splitlines())
