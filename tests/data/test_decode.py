@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import struct
+import warnings
 import zlib
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from striate.data.decode import ImageError, decode, decode_with_format
+from striate.data.decode import ImageError, decode, decode_picture, decode_with_format
 
 
 def smooth(height: int = 40, width: int = 60) -> np.ndarray:
@@ -236,3 +237,37 @@ def test_pillow_is_left_as_it_was():
     decode(encoded(smooth(), "JPEG"))
     assert before == Image.MAX_IMAGE_PIXELS
     assert ImageFile.LOAD_TRUNCATED_IMAGES is False
+
+
+def test_pillows_limit_of_pixels_is_neither_a_warning_nor_an_error_here(monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    forms = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
+    files = [encoded(smooth(), form) for form in forms]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for data in files:
+            assert decode(data).shape == (40, 60, 3)
+    assert Image.MAX_IMAGE_PIXELS == 10
+
+
+def test_an_image_of_pillows_is_refused_by_the_same_limit(monkeypatch):
+    monkeypatch.setenv("STRIATE_IMAGE_MEMORY", "1M")
+    with pytest.raises(ImageError, match="1,000 x 1,000 pixels"):
+        decode_picture(Image.new("L", (1000, 1000)))
+
+
+@pytest.mark.parametrize(
+    ("data", "word"),
+    [
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "is JPEG XL, which is not read here; convert it"),
+        (b"\0\0\0\x18ftypavif", "is AVIF"),
+        (b"\0\0\0\x18ftypcrx ", "is camera raw, which is not read here; develop it"),
+        (b"\0\0\0\x18ftypisom", r"is a film \('isom'\)"),
+        (b"8BPS\0\1", "is Photoshop"),
+        (bytes(128) + b"DICM", "is DICOM"),
+    ],
+)
+def test_an_image_that_is_not_read_here_is_named_with_what_to_do(data, word):
+    assert kind_of(data + bytes(200)) == "unsupported"
+    with pytest.raises(ImageError, match=word):
+        decode(data + bytes(200))

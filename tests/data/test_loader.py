@@ -372,3 +372,34 @@ def test_every_image_is_turned_round_in_every_second_epoch(crop: str) -> None:
     assert 0.35 < turned[0].mean() < 0.65
     for epoch in range(3):
         assert (turned[epoch] != turned[epoch + 1]).all()
+
+
+# --- memory --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("crop", ["none", "padded"])
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("sizes", [(16, 16), (20, 24), None])
+def test_small_pictures_for_a_large_network_are_fitted_batch_by_batch(
+    monkeypatch: Any, sizes: Any, workers: int, crop: str
+) -> None:
+    images = image_set(20, sizes or [(10 + k, 12) for k in range(20)])
+    augmentation = Augmentation(crop=crop, erasing=0.5)
+    at_once = loader(images, LARGE, augmentation=augmentation)
+    expected = list(at_once.batches(1))
+    assert at_once._held is not None
+    assert at_once._held.shape == (20, 32, 32, 3)  # type: ignore[union-attr]
+    monkeypatch.setattr("striate.data.loader.MOST_FITTED", 20 * 32 * 32 * 3 - 1)
+    late = loader(images, LARGE, augmentation=augmentation, workers=workers)
+    assert same(expected, late.batches(1))
+    assert late._held is not None
+    assert sum(image.nbytes for image in late._held) < 20 * 32 * 32 * 3
+
+
+def test_pictures_that_have_the_networks_size_are_held_as_they_are(monkeypatch: Any) -> None:
+    monkeypatch.setattr("striate.data.loader.MOST_FITTED", 0)
+    images = image_set(20, (16, 16))
+    exact = loader(images)
+    list(exact.batches(0))
+    assert exact._held is images.pixels
+    assert not exact._fits_late

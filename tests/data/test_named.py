@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import os
 import shutil
 import struct
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +65,67 @@ def test_damaged_idx_files_are_named(tmp_path):
     images.unlink()
     with pytest.raises(DataError, match="train-images is not beside it"):
         open_data(tmp_path)
+
+
+def test_no_more_of_an_idx_file_is_unpacked_than_its_header_promises(tmp_path, monkeypatch):
+    write_idx(tmp_path, "train", 50, packed=True)
+    images = tmp_path / "train-images-idx3-ubyte.gz"
+    whole = gzip.decompress(images.read_bytes())
+    images.write_bytes(gzip.compress(whole + bytes(200_000_000), 1))
+    tracemalloc.start()
+    with pytest.raises(DataError, match="holds more bytes than the 39,200 that its header"):
+        open_data(tmp_path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20_000_000
+    # What no file of this length can hold is not asked for either.
+    images.write_bytes(gzip.compress(whole[:4] + struct.pack(">3I", 2000, 2000, 2000)))
+    with pytest.raises(DataError, match="where its header promises 8,000,000,000; get it again"):
+        open_data(tmp_path)
+    images.write_bytes(gzip.compress(whole)[:-8] + bytes(8))
+    with pytest.raises(DataError, match="cannot be read"):
+        open_data(tmp_path)
+
+
+def test_a_pipe_among_idx_files_is_none_of_them(tmp_path):
+    write_idx(tmp_path, "train", 50, packed=False)
+    (tmp_path / "train-labels-idx1-ubyte").unlink()
+    os.mkfifo(tmp_path / "train-labels-idx1-ubyte")
+    with pytest.raises(DataError, match="train-labels is not beside it"):
+        open_data(tmp_path)
+
+
+def test_the_cache_is_that_of_all_rooms(tmp_path, monkeypatch):
+    monkeypatch.delenv("STRIATE_CACHE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert named.cache() == tmp_path / "striate"
+    monkeypatch.setenv("STRIATE_CACHE", "~nobody-of-that-name/x")
+    with pytest.raises(DataError, match="home folder of nobody"):
+        open_data("mnist", download=False)
+
+
+def test_flowers_that_were_unpacked_in_part_are_told(tmp_path, monkeypatch):
+    from scipy.io import savemat
+    from torchvision import datasets
+
+    monkeypatch.setenv("STRIATE_CACHE", str(tmp_path))
+    monkeypatch.setattr(named, "_FLOWERS", 6)
+    monkeypatch.setattr(datasets.Flowers102, "__init__", lambda *_, **__: None)
+    folder = tmp_path / "flowers-102"
+    (folder / "jpg").mkdir(parents=True)
+    for number in range(1, 6):
+        (folder / "jpg" / f"image_{number:05}.jpg").touch()
+    savemat(folder / "imagelabels.mat", {"labels": [1, 1, 2, 2, 3, 3]})
+    savemat(folder / "setid.mat", {"trnid": [1, 3], "valid": [2, 5], "tstid": [4, 6]})
+    with pytest.raises(DataError, match=r"is not whole \(5 of 6 photographs\); remove .*jpg"):
+        named.load("flowers102")
+    (folder / "jpg" / "image_00006.jpg").touch()
+    parts = named.load("flowers102").parts
+    assert [part.labels.tolist() for part in parts.values()] == [[0, 1], [0, 2], [1, 2]]
+    assert [path.name for path in parts["test"].paths] == ["image_00004.jpg", "image_00006.jpg"]
+    (folder / "setid.mat").write_bytes(b"MATLAB? no")
+    with pytest.raises(DataError, match=r"setid\.mat: cannot be read .*remove it"):
+        named.load("flowers102")
 
 
 def test_digits_work_at_once():

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 import pytest
 import torch
 
-from striate.support.settings import deterministic, seed, seeded, threads, training
+from striate.support.settings import Shared, deterministic, seed, seeded, threads, training
 
 
 def test_threads() -> None:
@@ -88,3 +90,21 @@ def test_a_training_has_all_of_them() -> None:
         assert cudnn.deterministic
     assert torch.get_num_threads() == count
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_a_shared_setting_is_changed_by_the_first_and_put_back_by_the_last() -> None:
+    told: list[str] = []
+
+    def change() -> Callable[[], None]:
+        told.append("changed")
+        return lambda: told.append("put back")
+
+    setting = Shared(change)
+    with setting.changed():
+        with suppress(ZeroDivisionError), setting.changed():
+            raise ZeroDivisionError
+        assert told == ["changed"]
+    assert told == ["changed", "put back"]
+    with setting.changed():
+        pass
+    assert told == ["changed", "put back"] * 2

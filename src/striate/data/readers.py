@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,6 +22,7 @@ from PIL import (
 
 from striate.data import damage, jpeg, pixels, ppm, tiff
 from striate.data.flaws import Flaw
+from striate.support.settings import Shared
 
 EACH = 10
 """Bytes that a pixel takes: 3 of what is given, 3 of a part cut out, 4 of Pillow's in resizing."""
@@ -51,11 +54,35 @@ class Reader(ABC):
         return
 
 
+def _lift() -> Callable[[], None]:
+    """Take Pillow's limit of pixels away, of which there is one a process."""
+    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+
+    def restore() -> None:
+        Image.MAX_IMAGE_PIXELS = before
+
+    return restore
+
+
+_unlimited = Shared(_lift)
+
+
+@contextmanager
+def _without_limit(width: int, height: int) -> Iterator[None]:
+    """Let Pillow decode a picture of that size, which was found to be affordable."""
+    most = Image.MAX_IMAGE_PIXELS
+    if most is not None and width * height <= most:
+        yield
+        return
+    with _unlimited.changed():
+        yield
+
+
 class _ByPillow(Reader):
     """A format that a plug-in of Pillow's reads.
 
-    It is asked for by name, without Image.open: whose limit of pixels is not ours, and is a warning
-    or an error by what somebody else has set.
+    It is asked for by name, without Image.open, and without Pillow's limit of pixels: that is not
+    ours, and is a warning or an error by what somebody else has set.
     """
 
     plugin: ClassVar[Any]
@@ -75,8 +102,9 @@ class _ByPillow(Reader):
 
     def pixels(self) -> NDArray[np.uint8]:
         """See `Reader`."""
-        self.image.load()
-        found, turn = pixels.flatten(self.image, self.data), pixels.orientation(self.image)
+        with _without_limit(*self.size):
+            self.image.load()
+            found, turn = pixels.flatten(self.image, self.data), pixels.orientation(self.image)
         del self.image  # and with it Pillow's copy
         return pixels.upright(found, turn)
 
@@ -134,7 +162,8 @@ class Webp(_ByPillow):
 
     def pixels(self) -> NDArray[np.uint8]:
         """See `Reader`."""
-        self.image = self._open(self.data)
+        with _without_limit(*self.size):
+            self.image = self._open(self.data)
         return super().pixels()
 
     def refuse_damaged(self) -> None:
@@ -143,7 +172,8 @@ class Webp(_ByPillow):
         if short is None:
             return
         try:
-            self._open(short).load()
+            with _without_limit(*self.size):
+                self._open(short).load()
         except Exception:  # it was short of data, as it should be
             return
         raise Flaw("damaged", "is damaged (data that its picture does not need)")
@@ -214,7 +244,8 @@ class Picture(_ByPillow):
 
     def pixels(self) -> NDArray[np.uint8]:
         """See `Reader`."""
-        self.image.load()
+        with _without_limit(*self.size):
+            self.image.load()
         # An image that was made from others is taken to stand upright.
         turn = 1 if self.image.format is None else pixels.orientation(self.image)
         return pixels.upright(pixels.flatten(self.image, b""), turn)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from PIL import Image
 
 from striate.data import jpeg
 from striate.data.flaws import Flaw, foreign
+from striate.support.settings import Shared
 
 _MOST_TAGS = 4096
 _SIZES = np.zeros(256, np.uint64)  # of one value of each type; 0: unknown
@@ -120,39 +120,19 @@ def _refuse_damaged_packbits(part: bytes, expected: int) -> None:
         raise Flaw("damaged", "is damaged (runs that do not make up its rows)")
 
 
-class _Quiet:
-    """libtiff's handler of errors, of which there is one a process, taken away and put back."""
-
-    def __init__(self) -> None:
-        self._lock, self._users, self._before = threading.Lock(), 0, None
-        self._set: Callable[[Any], Any] | None = None
-        try:
-            # Pillow's own copy of libtiff is found through the module that was linked with it.
-            set_handler = ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler  # type: ignore[attr-defined]
-            set_handler.argtypes, set_handler.restype = [ctypes.c_void_p], ctypes.c_void_p
-            self._set = set_handler
-        except (AttributeError, OSError):
-            pass  # linked into the module itself, as on Windows: the chatter stays
-
-    @contextmanager
-    def during(self) -> Iterator[None]:
-        if self._set is None:
-            yield
-            return
-        with self._lock:
-            if not self._users:
-                self._before = self._set(None)
-            self._users += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._users -= 1
-                if not self._users:
-                    self._set(self._before)
+def _silence() -> Callable[[], None]:
+    """Take libtiff's handler of errors away, of which there is one a process."""
+    try:
+        # Pillow's own copy of libtiff is found through the module that was linked with it.
+        handle = ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler  # type: ignore[attr-defined]
+    except (AttributeError, OSError):  # linked into the module itself, as on Windows
+        return lambda: None
+    handle.argtypes, handle.restype = [ctypes.c_void_p], ctypes.c_void_p
+    before = handle(None)
+    return lambda: handle(before)
 
 
-_quiet = _Quiet()
+_silent = Shared(_silence)
 
 
 @contextmanager
@@ -161,5 +141,5 @@ def without_chatter() -> Iterator[None]:
 
     What it has to say of a file comes as an exception as well. Other threads keep their output.
     """
-    with _quiet.during():
+    with _silent.changed():
         yield

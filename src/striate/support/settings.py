@@ -7,7 +7,8 @@ checks that, and another that every public function leaves them as they were.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
@@ -89,3 +90,34 @@ def training(number: int | None, seed_of_run: int) -> Iterator[None]:
     """All of these, as a training needs them to repeat to the bit on the same machine."""
     with threads(number), seeded(seed_of_run), deterministic():
         yield
+
+
+class Shared:
+    """A setting of the process that threads change together.
+
+    The first one that needs it changes it, the last one puts it back: two that change and restore
+    by themselves would restore what the other had changed.
+
+    Args:
+        change: changes the setting and gives what puts it back.
+    """
+
+    def __init__(self, change: Callable[[], Callable[[], None]]) -> None:
+        self._change = change
+        self._restore: Callable[[], None] = lambda: None
+        self._users, self._lock = 0, threading.Lock()
+
+    @contextmanager
+    def changed(self) -> Iterator[None]:
+        """Have it changed while the block runs."""
+        with self._lock:
+            if not self._users:
+                self._restore = self._change()
+            self._users += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._users -= 1
+                if not self._users:
+                    self._restore()
