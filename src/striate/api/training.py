@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from striate.measuring import evaluate_own
 from striate.support.progress import counting
@@ -72,7 +72,7 @@ def train(
     tensorboard: bool = False,
     checkpoint_minutes: float = 5.0,
     progress: bool = False,
-) -> TrainResult | None:
+) -> TrainResult:
     """Train a network on images, evaluate it, and write a run with its report.
 
     The same call with the same images, seed, threads and machine gives the same weights to the bit,
@@ -106,7 +106,8 @@ def train(
 
     Returns
     -------
-    The result; None in all but the first of several processes under ``torchrun``.
+    The result. Under ``torchrun`` the first of several processes has it, and the others None, of
+    which the type does not speak.
 
     Raises
     ------
@@ -149,11 +150,14 @@ def train(
         way_on = processes.resume_command(planned.run.path)
         with (
             planned.held or nullcontext(),
-            going_on(way_on, interrupted="after training, in its evaluation and report"),
+            going_on(
+                lambda: "after training, in its evaluation and report",
+                lambda: f"go on with: {way_on}",
+            ),
         ):
             state = planned.training.run()
             if not processes.leads:
-                return None
+                return cast("TrainResult", None)
             evaluation = evaluate_own(planned.run, planned.data, workers=workers, progress=progress)
         timing = planned.run.timing
         assert state.best is not None

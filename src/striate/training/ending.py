@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from striate.errors import DataError, Interrupted
@@ -10,12 +10,13 @@ from striate.support.files import WriteError
 
 
 @contextmanager
-def going_on(command: str, *, interrupted: str) -> Iterator[None]:
+def going_on(reached: Callable[[], str], way_on: Callable[[], str]) -> Iterator[None]:
     """While the block runs, end what a person can mend by saying how to go on afterwards.
 
     Args:
-        command: what to type then; it must lead to the end that was meant.
-        interrupted: where Ctrl-C was heard, if it comes: ``"in the final evaluation"``.
+        reached: where Ctrl-C was heard, asked when it is: ``"in the final evaluation"``.
+        way_on: what to do then to come to the end that was meant: ``"go on with: striate train RUN
+            --resume"``; empty where nothing was lost.
 
     Raises:
         Interrupted: for KeyboardInterrupt.
@@ -25,13 +26,10 @@ def going_on(command: str, *, interrupted: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as stop:
-        raise Interrupted(f"{interrupted}; go on with: {command}") from stop
-    except WriteError as error:
-        raise WriteError(error.what, error.why, _then(error.remedy, command)) from error
-    except DataError as error:
-        remedy = _then(error.remedy or "restore it", command)
-        raise DataError(error.what, error.why, remedy) from error
-
-
-def _then(remedy: str, command: str) -> str:
-    return f"{remedy}, then go on with: {command}"
+        said = "; ".join(part for part in (reached(), way_on()) if part)
+        raise Interrupted(said) from stop
+    except (WriteError, DataError) as error:
+        if not (then := way_on()):
+            raise
+        remedy = f"{error.remedy or 'restore it'}, then {then}"
+        raise type(error)(error.what, error.why, remedy) from error
