@@ -52,7 +52,7 @@ def seeded(number: int) -> Iterator[None]:
     kind = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
     devices = range(0 if kind is None or _sleeps() else torch.accelerator.device_count())
     others = random.getstate(), np.random.get_state()
-    with torch.random.fork_rng(devices, device_type=None if kind is None else kind.type):
+    with torch.random.fork_rng(devices, device_type="cuda" if kind is None else kind.type):
         try:
             seed(number)
             random.seed(number)
