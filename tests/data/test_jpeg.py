@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import struct
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
+import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -116,14 +118,21 @@ def test_a_lost_or_added_or_overwritten_block_is_refused(kind: str) -> None:
     assert kind_of(data[:place] + ones + data[place + block :]) in ("truncated", "damaged")
 
 
-def test_a_short_stretch_of_zeros_is_refused_that_libjpeg_is_content_with() -> None:
-    data = encoded(photograph(240, 320), quality=95)
+@pytest.mark.parametrize(("quality", "count"), [(75, 32), (85, 48), (95, 64)])
+def test_a_short_stretch_of_zeros_is_refused_that_libjpeg_is_content_with(
+    quality: int, count: int
+) -> None:
+    data = encoded(photograph(240, 320), quality=quality)
     start, end = picture_of(data)
-    found = 0
-    for place in range(start + 100, end - 100, (end - start) // 40):
-        assert kind_of(data[:place] + bytes(64) + data[place + 64 :]) in ("truncated", "damaged")
-        found += 1
-    assert found >= 35
+    places = range(start + 50, end - count - 20, (end - start) // 40)
+    damaged = [data[:place] + bytes(count) + data[place + count :] for place in places]
+    assert all(kind_of(each) in ("truncated", "damaged") for each in damaged)
+    content = 0
+    for each in damaged:
+        with suppress(ValueError):  # which it raises for what libjpeg warns of
+            simplejpeg.decode_jpeg(each)
+            content += 1
+    assert content > len(damaged) / 2 or quality > 90
 
 
 def test_zeros_of_a_flat_picture_are_no_damage() -> None:
@@ -147,13 +156,20 @@ def test_what_cameras_and_programs_do_is_no_damage() -> None:
         data + bytes(5000),
         data[:end] + bytes(6) + data[end:],  # filled up to whole words
         data[:end] + b"\xff" * 40 + data[end:],
-        data[:end] + b"x" + data[end:],  # a webcam's stray byte
+        data[:end] + b"abc" + data[end:],  # a webcam's stray bytes
         data[:2] + b"\xff\xff\xff" + data[3:],  # fill between segments
         data[:20] + b"stray" + data[20:],
         data[: start - 3] + b"\0\0\0" + data[start:],  # a scan "of no coefficients": telephones
         data[:2] + b"\xff\xfe" + struct.pack(">H", 8) + EOI * 3 + data[2:],  # an end in a comment
     ):
         assert (decode(sound) == expected).all()
+
+
+def test_more_than_stray_bytes_behind_the_picture_are_damage() -> None:
+    data = SOUND["plain"]
+    _, end = picture_of(data)
+    assert kind_of(data[:end] + b"abcdefghijkl" + data[end:]) == "damaged"
+    assert kind_of(data[:end] + bytes(30) + data[end:]) == "damaged"
 
 
 def test_a_warning_about_the_header_does_not_hide_one_about_the_picture() -> None:
