@@ -33,9 +33,14 @@ if TYPE_CHECKING:
         what_if,
     )
     from striate.errors import StriateError
+    from striate.zoo.layers import Network
+
+    __version__: str
 
 __all__ = [
+    "Network",
     "StriateError",
+    "__version__",
     "cache",
     "catalogue",
     "check",
@@ -54,13 +59,19 @@ __all__ = [
     "what_if",
 ]
 
+#: Where that is which is no function of `striate.api`.
+_ELSEWHERE = {"Network": "striate.zoo.layers", "StriateError": "striate.errors"}
+
 
 def __getattr__(name: str) -> Any:
     """Load a public function at its first use, so that importing the package costs nothing."""
     if name not in __all__:
         raise AttributeError(f"module 'striate' has no attribute '{name}'")
-    home = "striate.errors" if name == "StriateError" else "striate.api"
-    return getattr(import_module(home), name)
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("striate")
+    return getattr(import_module(_ELSEWHERE.get(name, "striate.api")), name)
 
 
 def __dir__() -> list[str]:

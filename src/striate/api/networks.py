@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from striate.anatomy.table import Table
     from striate.runs.run import Run
     from striate.zoo.catalogue import Entry
+    from striate.zoo.layers import Network
 
 
 def catalogue() -> tuple[Entry, ...]:
@@ -34,7 +35,7 @@ def create(
     *,
     weights: str | Path | None = None,
     **variant: Any,
-) -> nn.Module:
+) -> Network:
     """The network called `name`, freshly initialised as its paper does, or with known weights.
 
     Parameters

@@ -27,7 +27,15 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from striate.zoo.layers import Conv2d, Linear, LocalResponseNorm, check_input, he_normal, set_zero
+from striate.zoo.layers import (
+    Conv2d,
+    Linear,
+    LocalResponseNorm,
+    Network,
+    check_input,
+    he_normal,
+    set_zero,
+)
 
 # Sec. 3.5, Fig. 2: (layer, kernels, kernel size, stride, groups, output grid).
 TABLE = (
@@ -49,7 +57,7 @@ OWT_WIDTHS = (64, 192, 384, 256, 256, 4096)
 HALF_WIDTHS = (48, 128, 192, 192, 128, 2048)
 
 
-class AlexNet(nn.Module):
+class AlexNet(Network):
     """The paper's network: takes (N, in_channels, 227, 227), gives logits (N, classes)."""
 
     def __init__(self, classes: int = 1000, in_channels: int = 3, dropout: float = 0.5) -> None:
@@ -111,7 +119,7 @@ class AlexNet(nn.Module):
         return x
 
 
-class SingleTower(nn.Module):
+class SingleTower(Network):
     """`alexnet_owt` and `alexnet_half`: `widths` of conv1 … conv5 and of the hidden layers."""
 
     def __init__(

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from torch import nn
-
 from striate.errors import NetworkError, nearest
 from striate.support.text import printable
 from striate.zoo import (
@@ -30,9 +28,10 @@ from striate.zoo import (
     xception,
     zfnet,
 )
+from striate.zoo.layers import Network
 from striate.zoo.spec import parse
 
-NETWORKS: dict[str, Callable[..., nn.Module]] = {
+NETWORKS: dict[str, Callable[..., Network]] = {
     "lenet": lenet.lenet,
     "lenet5": lenet.lenet5,
     "alexnet": alexnet.alexnet,
@@ -112,7 +111,7 @@ _MADE_BY = {
 
 def create(
     name: str, classes: int | None = None, in_channels: int | None = None, **variant: Any
-) -> nn.Module:
+) -> Network:
     """Create the network called `name` with freshly initialised weights.
 
     Parameters
@@ -143,7 +142,7 @@ def build(
     classes: int | None = None,
     in_channels: int | None = None,
     variant: Mapping[str, Any],
-) -> nn.Module:
+) -> Network:
     """`create` for choices that a file may have named: no key of `variant` is anything else."""
     options = canonical(name, variant)
     for key, value in (("classes", classes), ("in_channels", in_channels)):
@@ -170,7 +169,7 @@ def choices(name: str) -> dict[str, Any]:
     return variants.choices(NETWORKS[name])
 
 
-def _constructor(name: str) -> Callable[..., nn.Module]:
+def _constructor(name: str) -> Callable[..., Network]:
     if name not in NETWORKS:
         spec = parse(name)
         if spec.source != "catalogue":

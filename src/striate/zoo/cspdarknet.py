@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from striate.errors import NetworkError
 from striate.zoo.attention import Attention
 from striate.zoo.darknet import Residual, Unit
-from striate.zoo.layers import Linear, check_input, initialise
+from striate.zoo.layers import Linear, Network, check_input, initialise
 
 Activation = Literal["leaky", "mish"]
 
@@ -70,7 +70,7 @@ class CSPStage(nn.Module):
         return self.union(torch.cat([past, through], 1))  # type: ignore[no-any-return]
 
 
-class CSPDarknet53(nn.Module):
+class CSPDarknet53(Network):
     """The configuration's table, from the first convolution to the classifier.
 
     Takes (N, in_channels, H, W) of any size (the paper: 256) and gives logits (N, classes).

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from striate.zoo.attention import Attention, make_attention
-from striate.zoo.layers import Conv2d, Linear, check_input, initialise
+from striate.zoo.layers import Conv2d, Linear, Network, check_input, initialise
 
 # Table 1: after a 3×3 convolution to 32 channels, each stage halves the grid by a 3×3 convolution
 # to so many channels and has so many residual blocks. Output grids: 128, 64, 32, 16, 8.
@@ -81,7 +81,7 @@ class Stage(nn.Module):
         return self.blocks(self.down(x))  # type: ignore[no-any-return]
 
 
-class Darknet53(nn.Module):
+class Darknet53(Network):
     """Table 1, from the first convolution to the classifier.
 
     Takes (N, in_channels, H, W) of any size (the paper: 256) and gives logits (N, classes).

@@ -202,15 +202,14 @@ def describe(name: str) -> dict[str, Any]:
     paper, year = PAPERS[key]
     with weightless():
         network = create(name)
-    size: tuple[int, int, int] = network.input_size  # type: ignore[assignment]
-    macs = count_macs(network, torch.empty(1, *size, device="meta"))
+    macs = count_macs(network, torch.empty(1, *network.input_size, device="meta"))
     return {
         "name": name,
         "family": family,
         "title": title,
         "paper": paper,
         "year": year,
-        "input": list(size),
+        "input": list(network.input_size),
         "classes": inspect.signature(NETWORKS[name]).parameters["classes"].default,
         "parameters": count_parameters(network),
         "macs": macs,

@@ -36,6 +36,7 @@ from striate.zoo.layers import (
     ConvReLU,
     Linear,
     LocalResponseNorm,
+    Network,
     Output,
     TrainingOutput,
     check_input,
@@ -156,7 +157,7 @@ class AuxiliaryHead(nn.Module):
         return x
 
 
-class GoogLeNet(nn.Module):
+class GoogLeNet(Network):
     """Table 1, from the stem to the classifier.
 
     `batch_norm` chooses `googlenet_bn`'s form, `naive` that of `googlenet_naive`, which has no

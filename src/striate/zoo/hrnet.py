@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from striate.zoo.attention import Attention
-from striate.zoo.layers import Conv2d, Linear, check_input, set_zero
+from striate.zoo.layers import Conv2d, Linear, Network, check_input, set_zero
 from striate.zoo.resnet import BasicBlock, Bottleneck, Form
 
 # Table 1 with width C: for stages 2 to 4 the number of exchange modules; each module has as many
@@ -156,7 +156,7 @@ class Head(nn.Module):
         return self.last(x)  # type: ignore[no-any-return]
 
 
-class HRNet(nn.Module):
+class HRNet(Network):
     """Four stages with one to four branches, and the classification head; C = `width`.
 
     Takes (N, in_channels, H, W) of any size (the paper: 224) and gives logits (N, classes).

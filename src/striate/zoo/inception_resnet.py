@@ -33,7 +33,7 @@ from torch import Tensor, nn
 from striate.zoo.attention import Attention, make_attention
 from striate.zoo.inception_v3 import conv, valid
 from striate.zoo.inception_v4 import Stem, pooled, reduction_a
-from striate.zoo.layers import Branches, Conv2d, Linear, check_input, initialise
+from striate.zoo.layers import Branches, Conv2d, Linear, Network, check_input, initialise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,7 +229,7 @@ def reduction_b(inputs: int, rows: tuple[tuple[int, ...], ...]) -> dict[str, nn.
     }
 
 
-class InceptionResNet(nn.Module):
+class InceptionResNet(Network):
     """Fig. 15, from the stem to the classifier; `plan` says which of the three networks.
 
     Takes (N, in_channels, H, W) from 75 px up (the paper: 299) and gives logits (N, classes).

@@ -38,6 +38,7 @@ from striate.zoo.layers import (
     ConvBNReLU,
     Linear,
     MaxPoolSame,
+    Network,
     check_input,
     initialise,
 )
@@ -114,7 +115,7 @@ class SeparableStem(nn.Module):
         return self.pointwise(self.depthwise(x))  # type: ignore[no-any-return]
 
 
-class InceptionV2(nn.Module):
+class InceptionV2(Network):
     """Fig. 5, from the stem to the classifier.
 
     Takes (N, in_channels, H, W) of any size (the paper: 224) and gives logits (N, classes).

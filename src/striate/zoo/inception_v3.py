@@ -33,6 +33,7 @@ from striate.zoo.layers import (
     Branches,
     ConvBNReLU,
     Linear,
+    Network,
     Output,
     TrainingOutput,
     check_input,
@@ -161,7 +162,7 @@ class AuxiliaryHead(nn.Module):
         return x
 
 
-class InceptionV3(nn.Module):
+class InceptionV3(Network):
     """The released network, from the stem to the classifier.
 
     Takes (N, in_channels, H, W) from 75 px up (the paper: 299) and gives logits (N, classes); with

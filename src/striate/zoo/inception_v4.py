@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from striate.zoo.attention import Attention, make_attention
 from striate.zoo.inception_v3 import conv, valid
-from striate.zoo.layers import Branches, Linear, check_input, initialise
+from striate.zoo.layers import Branches, Linear, Network, check_input, initialise
 
 # Table 1: channels k, l, m, n of Reduction-A (Fig. 7) in the three networks of the paper.
 TABLE_1 = {
@@ -139,7 +139,7 @@ def reduction_b() -> dict[str, nn.Module]:
     }
 
 
-class InceptionV4(nn.Module):
+class InceptionV4(Network):
     """Fig. 9, from the stem to the classifier.
 
     Takes (N, in_channels, H, W) from 75 px up (the paper: 299) and gives logits (N, classes).

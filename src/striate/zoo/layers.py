@@ -39,6 +39,24 @@ class TrainingOutput(NamedTuple):
     auxiliary: tuple[Tensor, ...]
 
 
+class Network(nn.Module):
+    """What every network of the catalogue is besides a module: it gives what its classifier sees.
+
+    Called with images (N, C, H, W) it gives logits (N, classes), and in training mode, where it has
+    auxiliary heads, a `TrainingOutput`. `input_size` is its paper's (channels, height, width).
+    """
+
+    input_size: tuple[int, int, int]
+
+    def features(self, x: Tensor) -> Tensor:
+        """Map images (N, C, H, W) to the last feature map."""
+        raise NotImplementedError
+
+    def embed(self, x: Tensor) -> Tensor:
+        """Map images (N, C, H, W) to the vector that the classifier sees."""
+        raise NotImplementedError
+
+
 # TorchScript reads annotations while the program runs. It captures prediction only, and knows no
 # tuple of any length.
 if TYPE_CHECKING:

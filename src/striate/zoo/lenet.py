@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from striate.zoo.layers import Conv2d, Linear, check_input, set_zero
+from striate.zoo.layers import Conv2d, Linear, Network, check_input, set_zero
 
 # Table I: the S2 maps that feed each of the 16 maps of C3. 6·3 + 9·4 + 1·6 = 60 kernels.
 TABLE_I = (
@@ -94,7 +94,7 @@ def class_codes(classes: int) -> list[list[float]]:
     return [[1.0 if bits.random() < 0.5 else -1.0 for _ in range(84)] for _ in range(classes)]
 
 
-class LeNet(nn.Module):
+class LeNet(Network):
     """The textbook network: takes (N, in_channels, 32, 32), gives logits (N, classes).
 
     Glorot initialisation with zero biases, our choice: there is no paper of this form, and sigmoid
@@ -191,7 +191,7 @@ class EuclideanRBF(nn.Module):
         return (x.float().unsqueeze(1) - self.codes).square().sum(2)
 
 
-class LeNet5(nn.Module):
+class LeNet5(Network):
     """LeNet-5 of 1998: takes (N, in_channels, 32, 32), gives minus the distances (N, classes).
 
     The least distance is the class, hence the sign: argmax works as everywhere else. The paper's

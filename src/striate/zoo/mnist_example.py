@@ -16,7 +16,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from striate.zoo.layers import check_input
+from striate.zoo.layers import Network, check_input
 
 # class Net: (layer, outputs, kernel size, output grid).
 TABLE = (
@@ -28,7 +28,7 @@ TABLE = (
 )
 
 
-class MnistExample(nn.Module):
+class MnistExample(Network):
     """Takes (N, in_channels, 28, 28), gives logarithms of probabilities (N, classes).
 
     Weights start as PyTorch starts them: uniform within ±1 / √fan-in, biases too.

@@ -23,7 +23,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from striate.zoo.layers import Conv2d, check_input, set_zero
+from striate.zoo.layers import Conv2d, Network, check_input, set_zero
 
 # The authors' definition for CIFAR-10: (channels of the convolution and of its two 1×1 layers,
 # kernel size, stride, padding, output grid); then a 3×3 pool with stride 2, dropout.
@@ -50,7 +50,7 @@ def start(network: nn.Module, narrow: tuple[str, ...] = ()) -> None:
             set_zero(layer.bias)
 
 
-class NiNCifar(nn.Module):
+class NiNCifar(Network):
     """The paper's network for CIFAR-10; `cccp6` is the classifier.
 
     Takes (N, in_channels, H, W) of any size from 8 px (the paper: 32), gives logits (N, classes).
@@ -106,7 +106,7 @@ class NiNCifar(nn.Module):
         return x.flatten(1)
 
 
-class NiN(nn.Module):
+class NiN(Network):
     """The authors' network for ImageNet; `cccp8` is the classifier.
 
     Takes (N, in_channels, H, W) of any size from 39 px (theirs: 224), gives logits (N, classes).

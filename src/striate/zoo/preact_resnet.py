@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 from striate.zoo.attention import Attention, make_attention
 from striate.zoo.checkpointing import Stage
-from striate.zoo.layers import Conv2d, Linear, check_input, initialise
+from striate.zoo.layers import Conv2d, Linear, Network, check_input, initialise
 from striate.zoo.resnet import Form, Shortcut, make_shortcut
 
 # Units a stage. CIFAR (Sec. 3, appendix): 110 has 6n + 2 layers with n = 18 units of two 3×3 in
@@ -142,7 +142,7 @@ def make_stage(
     return Stage(first, *rest, checkpointing=checkpointing)
 
 
-class PreActResNet(nn.Module):
+class PreActResNet(Network):
     """The ImageNet network of bottleneck units; `units` counts them for each stage.
 
     Takes (N, in_channels, H, W) of any size (the paper: 224) and gives logits (N, classes).
@@ -195,7 +195,7 @@ class PreActResNet(nn.Module):
         return x
 
 
-class CifarPreActResNet(nn.Module):
+class CifarPreActResNet(Network):
     """The CIFAR networks: three stages of basic or bottleneck units.
 
     Takes (N, in_channels, H, W) of any size (the paper: 32) and gives logits (N, classes).

@@ -37,7 +37,7 @@ from torch import Tensor, nn
 
 from striate.errors import NetworkError
 from striate.zoo.attention import Attention, make_attention
-from striate.zoo.layers import Conv2d, Linear, check_input, initialise
+from striate.zoo.layers import Conv2d, Linear, Network, check_input, initialise
 
 Shortcut = Literal["A", "B", "C"]
 
@@ -175,7 +175,7 @@ def make_blocks(inputs: int, channels: int, stride: int, count: int, form: Form)
     return blocks
 
 
-class ResNet(nn.Module):
+class ResNet(Network):
     """The ImageNet networks of Table 1; `blocks` counts them for each stage.
 
     Takes (N, in_channels, H, W) of any size (the paper: 224) and gives logits (N, classes).

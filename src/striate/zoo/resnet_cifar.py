@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from striate.zoo.attention import Attention
 from striate.zoo.checkpointing import Stage
-from striate.zoo.layers import Conv2d, Linear, check_input, initialise
+from striate.zoo.layers import Conv2d, Linear, Network, check_input, initialise
 from striate.zoo.resnet import Form, Shortcut, make_blocks
 
 # Sec. 4.2, CIFAR-10: a 3×3 convolution, then 2n layers for each feature map size: 6n + 2 layers.
@@ -33,7 +33,7 @@ CIFAR_TABLE = {
 TABLE_6 = {20: 3, 32: 5, 44: 7, 56: 9, 110: 18, 1202: 200}
 
 
-class CifarResNet(nn.Module):
+class CifarResNet(Network):
     """The CIFAR networks of Sec. 4.2, 6n + 2 layers deep.
 
     Takes (N, in_channels, H, W) of any size (the paper: 32) and gives logits (N, classes).

@@ -24,7 +24,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from striate.zoo.layers import Conv2d, Linear, LocalResponseNorm, check_input, set_zero
+from striate.zoo.layers import Conv2d, Linear, LocalResponseNorm, Network, check_input, set_zero
 
 # Table 1, columns A, B, D and E: number of 3×3 convolutions in each of the five stages, which have
 # 64, 128, 256, 512 and 512 channels and end in a 2×2 max pool; then FC-4096, FC-4096, FC-1000.
@@ -64,7 +64,7 @@ def stage(
     return nn.Sequential(*layers, nn.MaxPool2d(2))
 
 
-class VGG(nn.Module):
+class VGG(Network):
     """The networks of Table 1; `convolutions` counts them for each stage.
 
     `response_norm` normalises after the first stage's convolutions (A-LRN); `last` is the kernel

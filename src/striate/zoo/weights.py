@@ -25,6 +25,7 @@ from striate.support.text import printable
 from striate.zoo.catalogue import entries, entry
 from striate.zoo.create import choices, create
 from striate.zoo.fitting import Fitted, classes_in, fit
+from striate.zoo.layers import Network
 from striate.zoo.libraries import fetched_state, has_timm, imagenet_classes, preprocessing_of
 from striate.zoo.mapping import ORIGINS, OTHERS, Origin, Source, renamed
 from striate.zoo.state_dicts import Chosen, Known, few, harmonised, read_state_dict, split
@@ -113,7 +114,7 @@ def create_with(
     classes: int | None = None,
     in_channels: int | None = None,
     **variant: Any,
-) -> tuple[nn.Module, Published]:
+) -> tuple[Network, Published]:
     """Create the network called `name` with published weights; see `load`.
 
     `classes` of None takes as many as the weights have.

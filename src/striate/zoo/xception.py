@@ -22,7 +22,15 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from striate.zoo.attention import Attention, make_attention
-from striate.zoo.layers import Conv2d, ConvBNReLU, Linear, MaxPoolSame, check_input, set_zero
+from striate.zoo.layers import (
+    Conv2d,
+    ConvBNReLU,
+    Linear,
+    MaxPoolSame,
+    Network,
+    check_input,
+    set_zero,
+)
 
 # Fig. 5: channels of the separable convolutions in each module.
 ENTRY_FLOW = ((128, 128), (256, 256), (728, 728))
@@ -83,7 +91,7 @@ class Module(nn.Module):
         return self.attention(self.layers(x)) + self.shortcut(x)  # type: ignore[no-any-return]
 
 
-class Xception(nn.Module):
+class Xception(Network):
     """Fig. 5: entry flow, middle flow, exit flow.
 
     Takes (N, in_channels, H, W) from 7 px up (the paper: 299) and gives logits (N, classes).

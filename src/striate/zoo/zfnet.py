@@ -22,7 +22,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from striate.zoo.layers import Conv2d, Linear, LocalResponseNorm, check_input, set_zero
+from striate.zoo.layers import Conv2d, Linear, LocalResponseNorm, Network, check_input, set_zero
 
 # Fig. 3: (layer, maps, kernel size, stride, padding, output grid).
 TABLE = (
@@ -43,7 +43,7 @@ TABLE = (
 WIDTHS = (96, 256, 384, 384, 256, 4096, 4096)
 
 
-class ZFNet(nn.Module):
+class ZFNet(Network):
     """Fig. 3: takes (N, in_channels, 224, 224), gives logits (N, classes)."""
 
     def __init__(
