@@ -236,9 +236,14 @@ def test_a_run_writes_its_report(tmp_path: Path) -> None:
         threads=1,
     )
     config.write(tmp_path / CONFIG)
-    (tmp_path / METRICS).write_text(
-        json.dumps({"epoch": 1, "train": {"loss": 1.0, "top1": 0.5}, "validation": {"loss": 1.0}})
-    )
+    line = {
+        "epoch": 1,
+        "step": 1,
+        "health": {},
+        "train": {"loss": 1.0, "main": 1.0, "auxiliary": [], "top1": 0.5},
+        "validation": {"loss": 1.0, "top1": 0.5, "top5": 1.0},
+    }
+    (tmp_path / METRICS).write_text(json.dumps(line))
     write_weights(tmp_path / WEIGHTS, {"w": torch.zeros(2)}, identity=config.identity, epoch=7)
     shares = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.7, 0.3]], np.float32)
     path = write_report(Run.open(tmp_path), data, measure(shares, labels, images.classes), shares)
