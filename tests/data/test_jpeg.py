@@ -15,7 +15,7 @@ from PIL import Image
 
 from striate.data.decode import ImageError, decode
 from striate.data.jpeg import decode as decode_jpeg
-from striate.data.jpeg import read_header
+from striate.data.jpeg import lean, read_header
 
 EOI = b"\xff\xd9"
 
@@ -156,7 +156,7 @@ def test_what_cameras_and_programs_do_is_no_damage() -> None:
         data + bytes(5000),
         data[:end] + bytes(6) + data[end:],  # filled up to whole words
         data[:end] + b"\xff" * 40 + data[end:],
-        data[:end] + b"abc" + data[end:],  # a webcam's stray bytes
+        data[:end] + b"abcd" + data[end:],  # a webcam's stray bytes
         data[:2] + b"\xff\xff\xff" + data[3:],  # fill between segments
         data[:20] + b"stray" + data[20:],
         data[: start - 3] + b"\0\0\0" + data[start:],  # a scan "of no coefficients": telephones
@@ -212,7 +212,9 @@ def test_fill_and_metadata_cost_their_length() -> None:
     expected = by_pillow(data)
     exif = b"\xff\xe1\xff\xff" + b"Exif\0\0" + bytes(65533 - 6)
     assert (decode(data[:2] + b"\xff" * 3_000_000 + data[2:]) == expected).all()
-    assert (decode(data[:2] + exif * 80 + data[2:]) == expected).all()
+    flooded = data[:2] + exif * 80 + data[2:]
+    assert (decode(flooded) == expected).all()
+    assert len(lean(flooded, read_header(flooded))) < 2_000_000
 
 
 def test_a_flood_of_scans_is_refused() -> None:
