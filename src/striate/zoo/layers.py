@@ -46,7 +46,8 @@ class Network(nn.Module):
     auxiliary heads, a `TrainingOutput`. `input_size` is its paper's (channels, height, width).
     """
 
-    input_size: tuple[int, int, int]
+    if TYPE_CHECKING:  # TorchScript reads annotations of attributes, and knows none of these
+        input_size: tuple[int, int, int]
 
     def features(self, x: Tensor) -> Tensor:
         """Map images (N, C, H, W) to the last feature map."""
