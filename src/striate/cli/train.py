@@ -101,6 +101,6 @@ def train(
         checkpoint_minutes=checkpoint_minutes,
         progress=True,
     )
-    if result is None:
+    if not result:  # a process that does not lead
         return
     print(json.dumps(result.to_json()) if as_json else result.summary())
