@@ -59,7 +59,7 @@ class DataOrigin:
     origin: str
     """Resolved path or name, as ``striate.data.sources.open_data`` takes it."""
     fingerprint: str
-    """SHA-256 over split, class and content of every image (and names, where it lacks ``content:``)."""
+    """SHA-256 over split, class and content of each image, and name if it lacks ``content:``."""
     val_fraction: Annotated[float, Bounds(0, 1)]
     train_images: Annotated[int, _IMAGES]
     val_images: Annotated[int, _IMAGES]
