@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from striate.deploy import verify
-from striate.deploy.verify import Case, Feed, check_pipeline, compare, difference, need
+from striate.deploy.verify import (
+    brief,
+    check_classes,
+    check_network,
+    check_pixels,
+    difference,
+    need,
+    run_in,
+)
 from striate.errors import ExportError
 
 GOOD = np.array([[0.25, 0.75]], np.float32)
 
 
-def cases() -> list[Case]:
-    return [Case(name=name, feed={}, expected=GOOD) for name in ("first.jpg", "second.jpg")]
-
-
-def answering(*answers: NDArray[np.float32]) -> verify.Engine:
-    def engine(_path: Path, _feeds: Sequence[Feed]) -> list[NDArray[np.float32]]:
-        return list(answers)
-
-    return engine
+NAMES = ["first.jpg", "second.jpg"]
 
 
 def test_difference() -> None:
@@ -34,39 +31,83 @@ def test_difference() -> None:
     assert difference(GOOD, np.array([[0.25, np.nan]], np.float32)) == np.inf
 
 
-def test_agreement_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_agreement_is_measured() -> None:
     slightly = GOOD + np.float32(2**-16)
-    monkeypatch.setattr(verify, "ENGINES", {"openvino": answering(GOOD, slightly)})
-    assert compare(Path("x.onnx"), "openvino", cases()) == 2**-16
+    assert check_network("openvino", NAMES, [GOOD, slightly], [GOOD, GOOD]) == 2**-16
 
 
 @pytest.mark.parametrize("wrong", [GOOD + np.float32(0.125), GOOD * np.float32(np.nan), GOOD.T])
-def test_a_difference_is_named(monkeypatch: pytest.MonkeyPatch, wrong: NDArray[np.float32]) -> None:
-    monkeypatch.setattr(verify, "ENGINES", {"openvino": answering(GOOD, wrong)})
+def test_a_difference_is_named(wrong: NDArray[np.float32]) -> None:
     with pytest.raises(ExportError, match=r"OpenVINO differs .* by (0\.125|inf) .* second\.jpg"):
-        compare(Path("x.onnx"), "openvino", cases())
+        check_network("openvino", NAMES, [GOOD, wrong], [GOOD, GOOD])
 
 
-def test_an_engine_that_fails_is_named(tmp_path: Path) -> None:
-    broken = tmp_path / "broken.onnx"
-    broken.write_bytes(b"not a graph")
+def test_an_engine_that_fails_is_named() -> None:
     for engine, title in verify.ENGINE_TITLES.items():
         with pytest.raises(ExportError, match=f"{title} cannot run it") as caught:
-            compare(broken, engine, cases())
+            run_in(engine, b"not a graph", [{}])
         assert "\n" not in str(caught.value)
 
 
-def test_pixels_and_predictions_are_held_against_evaluation() -> None:
-    pixels = [(np.full((2, 2, 1), 7.0), np.full((2, 2, 1), 8, np.uint8))]
-    even = [(np.array([0.5, 0.5], np.float32), np.array([0.495, 0.505], np.float32))]
-    levels, gap = check_pipeline(["a.jpg"], pixels, even)
-    assert levels == 1
-    assert gap == pytest.approx(0.005)
-    with pytest.raises(ExportError, match=r"by 3 of 255 levels on a\.jpg"):
-        check_pipeline(["a.jpg"], [(pixels[0][0] - 2, pixels[0][1])], even)
-    turned = [(np.array([0.6, 0.4], np.float32), np.array([0.4, 0.6], np.float32))]
-    with pytest.raises(ExportError, match=r"class 0 on a\.jpg where evaluation predicts class 1"):
-        check_pipeline(["a.jpg"], pixels, turned)
+def test_pixels_are_held_against_evaluation() -> None:
+    ours, theirs = [np.full((1, 2, 2, 1), 7, np.uint8)], [np.full((1, 2, 2, 1), 8, np.uint8)]
+    assert check_pixels("openvino", ["a.jpg"], ours, theirs) == 1
+    with pytest.raises(ExportError, match=r"OpenVINO differs from Pillow.* by 3 of 255 .* a\.jpg"):
+        check_pixels("openvino", ["a.jpg"], [ours[0] - 2], theirs)
+
+
+def test_predictions_are_held_against_evaluation() -> None:
+    even = [np.array([[0.5, 0.5]], np.float32)], [np.array([[0.495, 0.505]], np.float32)]
+    check_classes("openvino", ["a.jpg"], *even)
+    turned = [np.array([[0.5, 0.5], [0.6, 0.4]], np.float32)], [np.full((2, 2), 0.5, np.float32)]
+    turned[1][0][1] = 0.4, 0.6
+    with pytest.raises(ExportError, match=r"OpenVINO predicts class 0 on a\.jpg where .* class 1"):
+        check_classes("openvino", ["a.jpg"], *turned)
+
+
+OPENVINO = """Exception from src/inference/src/cpp/core.cpp:84:
+Check 'false' failed at src/frontends/common_translators/src/unconverted_ops_report.cpp:151:
+FrontEnd API failed with OpConversionFailure:
+Model wasn't fully converted. Failed operations detailed log:
+-- Conv-18 with a message:
+Check 'rank().is_static()' failed at src/frontends/onnx/frontend/src/op/conv.cpp:38:
+FrontEnd API failed with GeneralFailure:
+The input data tensor's rank has to be known (static)
+
+Summary:
+-- Conversion is failed for: Conv-18
+"""
+RUNTIME = (
+    "[ONNXRuntimeError] : 1 : FAIL : /onnxruntime_src/onnxruntime/core/graph/model_load_utils.h:46 "
+    "void onnxruntime::model_load_utils::ValidateOpset(const std::unordered_map<std::string, int>&,"
+    " bool (*)(int), int) ONNX Runtime only guarantees official opsets."
+)
+EXPORT = """Failed to export the model with torch.export. This is step 1/3.
+Next steps:
+- Modify the model code
+## Exception summary
+
+<class 'RuntimeError'>: a size that depends on the data
+
+(Refer to the full stack trace above for more information.)"""
+
+
+@pytest.mark.parametrize(
+    ("message", "gist"),
+    [
+        (
+            OPENVINO,
+            "Conv-18 with a message: The input data tensor's rank has to be known (static)",
+        ),
+        (RUNTIME, "ONNX Runtime only guarantees official opsets."),
+        (EXPORT, "<class 'RuntimeError'>: a size that depends on the data"),
+        ("Exception from src/core.cpp:84:\n", "Exception from src/core.cpp:84:"),
+        ("", "ValueError"),
+        ("word " * 100, "word " * 59 + "…"),
+    ],
+)
+def test_what_an_engine_means_is_told_not_where_it_noticed(message: str, gist: str) -> None:
+    assert brief(ValueError(message)) == gist
 
 
 def test_a_missing_engine_names_the_extra() -> None:

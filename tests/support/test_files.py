@@ -1,12 +1,20 @@
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
 
 import pytest
 
-from striate.errors import RunError
-from striate.support.files import WriteError, remove, write_atomically
+from striate.errors import ExportError, RunError
+from striate.support.files import (
+    WriteError,
+    output_file,
+    part_of,
+    remove,
+    sweep,
+    write_atomically,
+)
 
 
 def test_replaces_whole_file(tmp_path: Path) -> None:
@@ -70,3 +78,97 @@ def test_what_is_no_file_is_not_removed(tmp_path: Path) -> None:
     with pytest.raises(WriteError, match="is a folder; move it away"):
         remove(tmp_path)
     remove(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("missing/net.onnx", "there is no folder .*missing; make it"),
+        ("file/net.onnx", "file is not a folder; choose another file"),
+        ("net", r"must end in \.onnx; did you mean net\.onnx\?"),
+        ("net.ONNX", r"must end in \.onnx; did you mean net\.onnx\?"),
+        ("net.pt", r"must end in \.onnx; did you mean net\.pt\.onnx\?"),
+        ("folder", r"is a folder; name a file in it, e\.g\. .*folder/folder\.onnx"),
+        ("folder.onnx", "is a folder; name a file in it"),
+        ("pipe.onnx", "is no regular file; choose another file"),
+        ("loop.onnx", "cannot be looked at .its links form a loop."),
+        ("n\0ll.onnx", "null character"),
+        ("a" * 300 + ".onnx", "File name too long"),
+        ("~nobody-here/net.onnx", "names the home folder of nobody"),
+        ("a\x1b[2J", r"a\\x1b\[2J: must end"),
+    ],
+)
+def test_an_output_that_cannot_be_written_is_one_line(
+    tmp_path: Path, name: str, message: str
+) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder.onnx").mkdir()
+    os.mkfifo(tmp_path / "pipe.onnx")
+    (tmp_path / "loop.onnx").symlink_to("loop.onnx")
+    before = sorted(tmp_path.iterdir())
+    given = name if name.startswith("~") else tmp_path / name
+    with pytest.raises(ExportError, match=message) as caught:
+        output_file(given, ".onnx", kind=ExportError)
+    assert "\n" not in str(caught.value)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_an_output_that_can_be_written_is_left_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "old.onnx").write_bytes(b"old")
+    for name in ("old.onnx", "new.onnx", "a" * 250 + ".onnx"):
+        assert output_file(tmp_path / name, ".onnx") == tmp_path / name
+    assert [path.name for path in tmp_path.iterdir()] == ["old.onnx"]
+    assert (tmp_path / "old.onnx").read_bytes() == b"old"
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_may_only_be_read_takes_no_output(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(ExportError, match="Permission denied"):
+        output_file(tmp_path / "net.onnx", ".onnx", kind=ExportError)
+    tmp_path.chmod(0o700)
+
+
+def test_a_disk_that_takes_no_file_is_told_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> int:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(os, "open", refused)
+    with pytest.raises(ExportError, match=r"Read-only file system.*or choose another file"):
+        output_file(tmp_path / "net.onnx", ".onnx", kind=ExportError)
+
+
+def test_what_the_dead_have_left_is_swept_and_nothing_else(tmp_path: Path) -> None:
+    target = tmp_path / "net.onnx"
+    dead = part_of(target)
+    spared = [
+        part_of(tmp_path / "other.onnx"),
+        tmp_path / ".net.onnx.part",
+        tmp_path / ".net.onnx.0123.part",
+        tmp_path / "net.onnx.0123456789abcdef.part",
+        tmp_path / ".my.net.onnx.0123456789abcdef.part",
+    ]
+    for each in (dead, *spared):
+        each.write_bytes(b"half")
+        os.utime(each, (0, 0))
+    fresh, folder, link = (part_of(target) for _ in range(3))
+    fresh.write_bytes(b"just made")
+    folder.mkdir()
+    link.symlink_to(spared[0])
+    held = part_of(target)
+
+    def while_it_is_written(beside: Path) -> None:
+        os.utime(beside, (0, 0))
+        sweep(target)
+        assert beside.exists()
+        beside.write_bytes(b"whole")
+
+    write_atomically(target, while_it_is_written)
+    assert target.read_bytes() == b"whole"
+    assert not dead.exists()
+    assert not held.exists()
+    assert all(each.exists() for each in (*spared, fresh, folder))
+    assert link.is_symlink()

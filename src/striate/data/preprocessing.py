@@ -27,9 +27,9 @@ LARGEST_RESIZE = 2 * LARGEST_SIDE
 Interpolation = Literal["bilinear", "bicubic"]
 RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
-# Above this many pixels for each pixel kept, the resized image is not computed as a whole: a strip
-# of 1 x 10,000 pixels would otherwise become one of 256 x 2,560,000.
-_WHOLE_RESIZE = 16
+#: Above this many pixels for each pixel kept, the resized image is not computed as a whole: a
+#: strip of 1 x 10,000 pixels would otherwise become one of 256 x 2,560,000.
+WHOLE_RESIZE = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,7 +152,7 @@ class Preprocessing:
             )
             return ground
         top, left = (height - self.height) // 2, (width - self.width) // 2
-        if height * width > _WHOLE_RESIZE * self.height * self.width:
+        if height * width > WHOLE_RESIZE * self.height * self.width:
             return self._resize_part(image, height, width, top, left)
         whole = resize(image, height, width, interpolation=self.interpolation)
         return np.ascontiguousarray(whole[top : top + self.height, left : left + self.width])

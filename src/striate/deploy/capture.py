@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import copy
+import functools
 import io
 import logging
 import os
@@ -11,7 +11,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
 import torch
@@ -28,21 +28,24 @@ AXES = ("batch", "height", "width")
 OLDEST_OPSET: Mapping[str, int] = {"export": 18, "trace": 12, "script": 12}
 """The new exporter has none below 18; integer `Max`, which the resize needs, came with 12."""
 NEWEST_TORCHSCRIPT_OPSET = 20
+QUICKEST_FIRST: tuple[Capture, ...] = ("trace", "export")
+"""A trace takes a tenth of the time that torch.export does, which captures what a trace cannot."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class GraphOptions:
     """What a person can choose about the graph.
 
-    Parameters
-    ----------
-    opset: version of the operators; 18 where the person does not say.
-    input_name, output_name: names of the graph's ends.
-    dynamic: which of ``batch``, ``height``, ``width`` may differ from run to run.
-    params: whether the weights are inside; else they are further inputs of the graph.
-    capture: ``export`` (torch.export), ``trace`` or ``script`` (TorchScript).
+    Args:
+        opset: version of the operators; 18 where the person does not say.
+        input_name: name of the graph's input.
+        output_name: name of its output.
+        dynamic: which of ``batch``, ``height``, ``width`` may differ from run to run.
+        params: whether the weights are inside; else they are further inputs of the graph.
+        capture: ``export`` (torch.export), ``trace`` or ``script`` (TorchScript).
 
-    Raises ExportError where a value is none of these.
+    Raises:
+        ExportError: a value is none of these.
     """
 
     opset: int = 18
@@ -55,30 +58,95 @@ class GraphOptions:
     def __post_init__(self) -> None:
         if self.capture not in get_args(Capture):
             remedy = nearest(self.capture, get_args(Capture))
-            raise ExportError(f"--capture {self.capture}", "there is no such way", remedy)
+            raise ExportError(f"capture '{self.capture}'", "there is no such way", remedy)
         for axis in self.dynamic:
             if axis not in AXES:
-                raise ExportError(f"--dynamic {axis}", "there is no such axis", nearest(axis, AXES))
+                raise ExportError(f"dynamic '{axis}'", "there is no such axis", nearest(axis, AXES))
+        if ("height" in self.dynamic) != ("width" in self.dynamic):
+            given = ",".join(self.dynamic)
+            raise ExportError(
+                f"dynamic '{given}'",
+                "height and width are free together, or both the network's own",
+                "name both or neither",
+            )
         if not self.input_name or not self.output_name or self.input_name == self.output_name:
             raise ExportError(
-                "--input-name and --output-name",
-                f"(={self.input_name!r}, {self.output_name!r}) must be two different names",
+                "the names of input and output",
+                f"('{self.input_name}', '{self.output_name}') must be two, and different",
             )
-        oldest, newest = OLDEST_OPSET[self.capture], self.newest_opset
-        if not oldest <= self.opset <= newest:
-            other = ", or 12 to 17 with --capture trace" if self.capture == "export" else ""
-            raise ExportError(
-                f"--opset {self.opset}",
-                f"--capture {self.capture} cannot give it",
-                f"choose {oldest} to {newest}{other}",
-            )
+        if self.opset < OLDEST_OPSET[self.capture] or self.opset > self.newest_opset:
+            raise ExportError(f"opset {self.opset}", *self._opsets())
+
+    @property
+    def any_size(self) -> bool:
+        """Whether images of any height and width go in."""
+        return "height" in self.dynamic
+
+    def renamed(self, input_name: str) -> GraphOptions:
+        """The same with another input."""
+        return replace(self, input_name=input_name)
 
     @property
     def newest_opset(self) -> int:
-        """The newest that this way of capturing can give."""
+        """The newest that this way of capturing can give and ONNX Runtime can run."""
         if self.capture != "export":
             return NEWEST_TORCHSCRIPT_OPSET
-        return int(need("onnx").defs.onnx_opset_version())
+        newest = OLDEST_OPSET["export"] if self.opset <= OLDEST_OPSET["export"] else _newest_opset()
+        return max(newest, OLDEST_OPSET["export"])
+
+    def _opsets(self) -> tuple[str, str]:
+        """Why the opset cannot be had, and which can."""
+        oldest, newest = OLDEST_OPSET[self.capture], self.newest_opset
+        if self.capture != "export":
+            return f"capture '{self.capture}' cannot give it", f"choose {oldest} to {newest}"
+        if self.opset > newest:
+            return (
+                "ONNX Runtime, which it is verified in, cannot run it",
+                f"choose {oldest} to {newest}",
+            )
+        return (
+            "capture 'export' cannot give it",
+            f"choose {oldest} to {_newest_opset()}, or 12 to 17 with capture 'trace'",
+        )
+
+
+@functools.cache
+def _newest_opset() -> int:
+    """The newest opset that the installed onnx writes and the installed ONNX Runtime runs.
+
+    ONNX Runtime tells it to nobody but refuses what it does not know, so it is asked with graphs
+    of one operator.
+    """
+    onnx = need("onnx")
+    runtime = need("onnxruntime")
+    quiet = runtime.SessionOptions()
+    quiet.log_severity_level = 4
+    ends = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1]) for name in "xy"]
+    node = onnx.helper.make_node("Identity", ["x"], ["y"])
+    graph = onnx.helper.make_graph([node], "opset", ends[:1], ends[1:])
+    for opset in range(int(onnx.defs.onnx_opset_version()), OLDEST_OPSET["export"], -1):
+        model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", opset)])
+        model.ir_version = 8  # of all that is asked for, only the opset may be too new
+        with contextlib.suppress(Exception):  # of a kind that it does not export
+            runtime.InferenceSession(
+                model.SerializeToString(), quiet, providers=["CPUExecutionProvider"]
+            )
+            return opset
+    return OLDEST_OPSET["export"]
+
+
+def capture_somehow(
+    module: nn.Module, example: Tensor, axes: Mapping[int, str], options: GraphOptions
+) -> onnx.ModelProto:
+    """`capture` in the first way of `QUICKEST_FIRST` that there is for `module`.
+
+    Raises:
+        ExportError: there is none; says why the last one failed.
+    """
+    for way in QUICKEST_FIRST[:-1]:
+        with contextlib.suppress(ExportError):
+            return capture(module, example, axes, replace(options, capture=way))
+    return capture(module, example, axes, replace(options, capture=QUICKEST_FIRST[-1]))
 
 
 def capture(
@@ -86,15 +154,16 @@ def capture(
 ) -> onnx.ModelProto:
     """The ONNX graph of `module`, with the initialisers named as its parameters.
 
-    Parameters
-    ----------
-    module: in evaluation mode, on the CPU; its child ``network`` holds the weights.
-    example: an input; along every axis in `axes` of a length other than 1, which would be fixed.
-    axes: names of the example's axes that may differ from run to run.
+    Args:
+        module: in evaluation mode, on the CPU; its child ``network`` holds the weights.
+        example: an input; along every axis in `axes` of a length other than 1, which would be
+            fixed.
+        axes: names of the example's axes that may differ from run to run.
+        options: name the ends and say which way.
 
-    Raises
-    ------
-    ExportError: PyTorch cannot capture the module, or gives another opset than it was asked for.
+    Raises:
+        ExportError: PyTorch cannot capture the module, or gives another opset than it was asked
+            for.
     """
     load = need("onnx").load_from_string
     if options.capture == "export":
@@ -108,17 +177,18 @@ def capture(
                 model = load(_capture_torchscript(module, example, axes, options))
     except Exception as error:  # the exporters let errors of every kind through
         error.add_note(chatter.getvalue())
+        others = [way for way in get_args(Capture) if way != options.capture]
         raise ExportError(
-            f"--capture {options.capture}",
+            f"capture '{options.capture}'",
             f"PyTorch cannot capture the network so ({brief(error)})",
-            "try another --capture" if options.capture != "trace" else "",
+            f"try capture '{others[0]}' or '{others[1]}'",
         ) from error
     given = {entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")}
     if given != {options.opset}:
         raise ExportError(
-            f"--opset {options.opset}",
+            f"opset {options.opset}",
             f"the exporter of torch {torch.__version__} gave {sorted(given)} instead",
-            "leave --opset out, or use --capture trace",
+            "leave the opset out, or use capture 'trace'",
         )
     _strip(model)
     return model
@@ -209,20 +279,6 @@ def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
         for attribute in node.attribute:
             if attribute.HasField("g"):
                 yield from _graphs(attribute.g)
-
-
-def with_distinct_weights(network: nn.Module) -> nn.Module:
-    """A copy of `network` in which no two tensors are equal.
-
-    The TorchScript exporter merges equal tensors (the fresh scales of two batch norms, say). That
-    would be wrong in a graph that is to be given other weights.
-    """
-    twin = copy.deepcopy(network)
-    generator = torch.Generator().manual_seed(0)
-    for tensor in twin.state_dict().values():
-        if tensor.is_floating_point():
-            tensor.copy_(torch.rand(tensor.shape, generator=generator) + 0.5)
-    return twin
 
 
 @contextlib.contextmanager

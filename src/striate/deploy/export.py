@@ -2,40 +2,32 @@
 
 from __future__ import annotations
 
-import errno
 import importlib.metadata
 import json
-import os
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from striate.data.preprocessing import resize, with_channels
-from striate.deploy.capture import (
-    AXES,
-    Capture,
-    GraphOptions,
-    capture,
-    weights_to_inputs,
-    with_distinct_weights,
-)
-from striate.deploy.preprocess_graph import Deployed, PreprocessGraph
-from striate.deploy.verify import ENGINES, Case, brief, check_pipeline, compare, need
+from striate.deploy.capture import AXES, Capture, GraphOptions, capture, weights_to_inputs
+from striate.deploy.compose import NORMALISED, PIXELS, put_before
+from striate.deploy.trial import Classifier, Trial, Verified, with_distinct_weights
+from striate.deploy.verify import need
 from striate.errors import ExportError
 from striate.runs.run import Run
+from striate.support.files import WriteError, output_file, sweep, write_atomically
 
 if TYPE_CHECKING:
     import onnx
 
+    from striate.data.preprocessing import Preprocessing
+
 DEFAULT_OPSET = 18
-TOGETHER = 8  # images that PyTorch answers at once; more gain nothing on a processor
 LARGEST_FILE = 2**31 - 1  # protobuf's limit; the zoo's largest networks have a quarter of it
+SUFFIX = ".onnx"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,21 +41,6 @@ class Tensor:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verified:
-    """Largest differences found; of probabilities, but for `pixel_levels`."""
-
-    images: int
-    onnxruntime: float
-    """Between ONNX Runtime and PyTorch, on the same graph."""
-    openvino: float
-    """Between OpenVINO (in float32) and PyTorch, on the same graph."""
-    pipeline: float | None
-    """Between the graph and evaluation's own pipeline, in PyTorch. None without pre-processing."""
-    pixel_levels: float | None
-    """The same for a pre-processed pixel, of 255 levels."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class ExportReport:
     """What was written, and how well it agrees."""
 
@@ -72,6 +49,8 @@ class ExportReport:
     opset: int
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
+    takes: str
+    """What goes in, in words, as in the file's metadata."""
     classes: int
     verified: Verified
 
@@ -98,34 +77,36 @@ def export_run(
 
     The graph takes uint8 (batch, height, width, channels), as decoders give images (RGB, or one
     channel for a network of grey images), and gives float32 (batch, classes), the probabilities.
-    The images of a batch share one size; that size and the number of images are free, unless
-    `dynamic` leaves them out: then the batch is one image, and height and width are those of
-    `images` where they share them, else those of the network's input.
+    The images of a batch share one size, which is free, and so is their number.
+
+    Without ``height`` and ``width`` in `dynamic`, the graph takes pictures of the network's own
+    size, which are resized and cropped or padded already, as `Preprocessing.fit_image` does:
+    nothing is resized in it. Without ``batch``, it takes one.
 
     The file's metadata hold ``classes`` (JSON list in the order of the outputs), ``network``,
-    ``variant``, ``run`` (the digest of all that determines it), ``preprocessing`` (JSON),
-    ``epochs`` (JSON: how many were ``done`` and how many ``planned``), ``input`` (what goes in, in
-    words) and ``producer``.
+    ``variant``, ``run`` (the digest of all that determines it), ``preprocessing`` (JSON), ``input``
+    (what goes in, in words), ``pixels`` (the tensor between fitting and the network, where images
+    are fitted in the graph) and ``producer``.
 
-    Parameters
-    ----------
-    run: a trained run.
-    output: the file to write, ending in ``.onnx``; an older one stays until the new one is proved.
-    images: real images, uint8 (H, W, 1 or 3), of any sizes.
-    names: what to call each image in an error.
-    opset: version of the ONNX operators, 18 unless given.
-    input_name, output_name: names of the graph's ends.
-    dynamic: which of ``batch``, ``height``, ``width`` are free.
-    params: False makes the weights inputs of the graph, named as in ``model.safetensors``.
-    capture: ``export`` (torch.export), ``trace`` or ``script`` (TorchScript, for older opsets).
-    preprocess: False leaves the pre-processing out: the input is then float32 (batch, channels,
-        height, width), normalised, at the network's own height and width.
+    Args:
+        run: a trained run.
+        output: the file to write, ending in ``.onnx``; an older one stays until the new one is
+            proved.
+        images: real images, uint8 (H, W, 1 or 3), of any sizes.
+        names: what to call each image in an error.
+        opset: version of the ONNX operators, 18 unless given.
+        input_name: name of the graph's input.
+        output_name: name of its output.
+        dynamic: which of ``batch``, ``height``, ``width`` are free; the last two go together.
+        params: False makes the weights inputs of the graph, named as in ``model.safetensors``.
+        capture: ``export`` (torch.export), ``trace`` or ``script`` (TorchScript, for older opsets).
+        preprocess: False leaves the pre-processing out: the input is then float32 (batch, channels,
+            height, width), normalised, at the network's own height and width.
 
-    Raises
-    ------
-    ExportError: an option cannot be met, an engine is missing, the graph does not compute what
-        PyTorch computes (the message says by how much, on which image, in which engine), or the
-        file cannot be written. Whatever was at `output` is then still there.
+    Raises:
+        ExportError: an option cannot be met, an engine is missing, the graph does not compute what
+            PyTorch computes (the message says by how much, on which image, in which engine), or the
+            file cannot be written. Whatever was at `output` is then still there.
     """
     options = GraphOptions(
         opset=DEFAULT_OPSET if opset is None else opset,
@@ -139,187 +120,101 @@ def export_run(
         need(package)
     if not images:
         raise ExportError("the exported graph", "there is no image to verify it with")
-    output = output.expanduser().resolve()
-    part = _reserve(output)
-    try:
-        trial = _Trial(run, images, names=names, options=options, preprocess=preprocess)
-        model = trial.graph()
-        _write(part, output, model)
-        cases = trial.cases()
-        pixel_levels, pipeline = trial.check_pipeline(cases) if preprocess else (None, None)
-        with ThreadPoolExecutor(len(ENGINES)) as pool:  # the engines let go of Python's lock
-            found = pool.map(lambda engine: compare(part, engine, cases), ENGINES)
-            differences = dict(zip(ENGINES, found, strict=True))
-        verified = Verified(
-            images=len(images),
-            onnxruntime=differences["onnxruntime"],
-            openvino=differences["openvino"],
-            pipeline=pipeline,
-            pixel_levels=pixel_levels,
-        )
-        _move(part, output)
-    finally:
-        part.unlink(missing_ok=True)
+    output = output_file(output, SUFFIX, kind=ExportError)
+    sweep(output)
+    network = run.network().eval().requires_grad_(requires_grad=False)
+    fit = preprocess and options.any_size
+    trial = Trial(
+        network,
+        run.preprocessing,
+        images,
+        names=names,
+        options=options,
+        fit=fit,
+        normalise=preprocess,
+    )
+    model = _graph(run, trial.classifier, options, fit=fit, preprocess=preprocess)
+    content = _bytes(model, output)
+    verified = trial.verify(content, [value.name for value in model.graph.input[1:]])
+    _write(content, output)
     return ExportReport(
         file=output,
-        bytes=output.stat().st_size,
+        bytes=len(content),
         opset=options.opset,
         inputs=tuple(_describe(value) for value in model.graph.input),
         outputs=tuple(_describe(value) for value in model.graph.output),
+        takes=_takes(run.preprocessing, fit=fit, preprocess=preprocess),
         classes=len(run.classes),
         verified=verified,
     )
 
 
-class _Trial:
-    """The graph of one export and the cases that it must pass."""
+def _graph(
+    run: Run, classifier: Classifier, options: GraphOptions, *, fit: bool, preprocess: bool
+) -> onnx.ModelProto:
+    """The ONNX graph with its metadata."""
+    import torch
 
-    def __init__(
-        self,
-        run: Run,
-        images: Sequence[NDArray[np.uint8]],
-        *,
-        names: Sequence[str] | None,
-        options: GraphOptions,
-        preprocess: bool,
-    ) -> None:
-        self.run, self.options, self.preprocess = run, options, preprocess
-        self.network = run.network().eval().requires_grad_(requires_grad=False)
-        self.preprocessing = run.preprocessing
-        self.axes = self._axes()
-        given = [with_channels(image, self.preprocessing.channels) for image in images]
-        self.height, self.width = self._fixed_size(given)
-        self.images = [self._at_fixed_size(image) for image in given]
-        self.names = [
-            f"{name} ({image.shape[0]} x {image.shape[1]})"
-            for name, image in zip(
-                names or [f"image {number}" for number in range(1, len(given) + 1)],
-                given,
-                strict=True,
-            )
-        ]
-        self.deployed = Deployed(self.network, self.preprocessing if preprocess else None).eval()
-        self.inputs: list[str] = []
-        self.levels: list[torch.Tensor] = []
-
-    def _axes(self) -> dict[int, str]:
-        """The free axes of the input. Without pre-processing the size is the network's own."""
-        offered = AXES if self.preprocess else AXES[:1]
-        return {at: name for at, name in enumerate(offered) if name in self.options.dynamic}
-
-    def _fixed_size(self, images: Sequence[NDArray[np.uint8]]) -> tuple[int, int]:
-        """(height, width) of a graph that fixes them."""
-        heights, widths = ({image.shape[axis] for image in images} for axis in (0, 1))
-        return (
-            heights.pop() if len(heights) == 1 else self.preprocessing.height,
-            widths.pop() if len(widths) == 1 else self.preprocessing.width,
+    module = classifier if options.params else Classifier(with_distinct_weights(classifier.network))
+    batch = "batch" if "batch" in options.dynamic else 1
+    # A free axis is longer than 1 in the example: the exporter would fix a single one.
+    example = torch.zeros(2 if batch == "batch" else 1, *run.preprocessing.input_size)
+    inner = options.renamed(NORMALISED) if preprocess else options
+    model = capture(module.eval(), example, {0: "batch"} if batch == "batch" else {}, inner)
+    if not options.params:
+        weights_to_inputs(model, list(classifier.network.state_dict()))
+    if preprocess:
+        put_before(
+            model,
+            run.preprocessing,
+            input_name=options.input_name,
+            batch=batch,
+            opset=options.opset,
+            fit=fit,
         )
+    ours = importlib.metadata.version("striate")
+    model.producer_name, model.producer_version = "striate", ours
+    metadata = {
+        "classes": json.dumps(run.classes),
+        "network": run.config.network,
+        "variant": json.dumps(dict(run.config.variant)),
+        "run": run.config.identity,
+        "preprocessing": json.dumps(run.preprocessing.to_dict()),
+        "input": _takes(run.preprocessing, fit=fit, preprocess=preprocess),
+        **({"pixels": PIXELS} if fit else {}),
+        "producer": f"striate {ours}",
+    }
+    need("onnx").helper.set_model_props(model, metadata)
+    return model
 
-    def _at_fixed_size(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """`image`, resized along the axes that the graph fixes."""
-        if not self.preprocess:
-            return image
-        height = image.shape[0] if 1 in self.axes else self.height
-        width = image.shape[1] if 2 in self.axes else self.width
-        return resize(image, height, width)
 
-    def graph(self) -> onnx.ModelProto:
-        """The ONNX graph with its metadata."""
-        module = self.deployed
-        if not self.options.params:
-            inside = self.preprocessing if self.preprocess else None
-            module = Deployed(with_distinct_weights(self.network), inside).eval()
-        model = capture(module, self._example(), self.axes, self.options)
-        if not self.options.params:
-            self.inputs = weights_to_inputs(model, list(self.network.state_dict()))
-        model.producer_name = "striate"
-        model.producer_version = importlib.metadata.version("striate")
-        need("onnx").helper.set_model_props(model, self._metadata())
-        return model
+def _takes(preprocessing: Preprocessing, *, fit: bool, preprocess: bool) -> str:
+    """What goes in, in words."""
+    channels, height, width = preprocessing.input_size
+    colours = "RGB" if channels == 3 else "grey"
+    if not preprocess:
+        return (
+            f"float32 (batch, {channels}, {height}, {width}), {colours}, images that are fitted "
+            f"({_fitted(preprocessing)}) and then normalised"
+        )
+    if fit:
+        return f"uint8 (batch, height, width, {channels}), {colours}, images of any size"
+    return (
+        f"uint8 (batch, {height}, {width}, {channels}), {colours}, images that are fitted already: "
+        f"{_fitted(preprocessing)}"
+    )
 
-    def _example(self) -> torch.Tensor:
-        """An input of zeros, free axes longer than 1: the exporter would fix a single one."""
-        batch = 2 if 0 in self.axes else 1
-        if not self.preprocess:
-            return torch.zeros(batch, *self.preprocessing.input_size)
-        height = self.height + 2 if 1 in self.axes else self.height
-        width = self.width + 3 if 2 in self.axes else self.width
-        return torch.zeros(batch, height, width, self.preprocessing.channels, dtype=torch.uint8)
 
-    def _metadata(self) -> dict[str, str]:
-        colours = "RGB" if self.preprocessing.channels == 3 else "grey"
-        taken = f"uint8 (batch, height, width, channels), {colours}"
-        if not self.preprocess:
-            taken = f"float32 (batch, channels, height, width), {colours}, already pre-processed"
-        config = self.run.config
-        return {
-            "classes": json.dumps(self.run.classes),
-            "network": config.network,
-            "variant": json.dumps(dict(config.variant)),
-            "run": config.identity,
-            "preprocessing": json.dumps(self.preprocessing.to_dict()),
-            "epochs": json.dumps({"done": self.run.epochs_done, "planned": config.epochs}),
-            "input": taken,
-            "producer": f"striate {importlib.metadata.version('striate')}",
-        }
-
-    def cases(self) -> list[Case]:
-        """Every image alone, and where the batch is free also one with its mirror images."""
-        batches = [(name, [image]) for name, image in zip(self.names, self.images, strict=True)]
-        if 0 in self.axes:
-            name, (image,) = min(batches, key=lambda batch: batch[1][0].size)
-            mirrored = [image, image[:, ::-1], image[::-1]]
-            batches.append((f"a batch of {name} and its mirror images", mirrored))
-        weights = self.network.state_dict() if self.inputs else {}
-        feed: dict[str, NDArray[Any]] = {name: weights[name].numpy() for name in self.inputs}
-        given = [[self._given(image) for image in images] for _, images in batches]
-        ready = torch.cat([self._ready(each) for part in given for each in part])
-        answers = np.split(self._answer(ready), np.cumsum([len(part) for part in given])[:-1])
-        return [
-            Case(
-                name=name,
-                feed={**feed, self.options.input_name: torch.cat(part).numpy()},
-                expected=answer,
-            )
-            for (name, _), part, answer in zip(batches, given, answers, strict=True)
-        ]
-
-    def _ready(self, given: torch.Tensor) -> torch.Tensor:
-        """The network's input (1, C, H, W) by the graph's pre-processing, whose levels are kept."""
-        graph = self.deployed.preprocess
-        if not isinstance(graph, PreprocessGraph):
-            return given
-        with torch.inference_mode():
-            self.levels.append(graph.fit(given))
-            return graph.normalise(self.levels[-1])
-
-    def _given(self, image: NDArray[np.uint8]) -> torch.Tensor:
-        """What the graph takes for one image, with a batch axis."""
-        if self.preprocess:
-            return torch.from_numpy(np.stack([image]))
-        return self._normalised([self.preprocessing.fit_image(image)]).contiguous()
-
-    def _normalised(self, fitted: Sequence[NDArray[np.uint8]]) -> torch.Tensor:
-        """The network's input (N, C, H, W) by the pre-processing that evaluation uses."""
-        return self.preprocessing.normalise(torch.from_numpy(np.stack(fitted)))
-
-    def _answer(self, ready: torch.Tensor) -> NDArray[np.float32]:
-        """Probabilities (N, classes) of pre-processed images."""
-        with torch.inference_mode():
-            parts = [
-                torch.softmax(self.network(part), dim=1) for part in torch.split(ready, TOGETHER)
-            ]
-        return torch.cat(parts).numpy()
-
-    def check_pipeline(self, cases: Sequence[Case]) -> tuple[float, float]:
-        """Largest difference from evaluation's own pipeline: (pixel levels, probability)."""
-        fitted = [self.preprocessing.fit_image(image) for image in self.images]
-        ours = [levels[0].permute(1, 2, 0).numpy() for levels in self.levels]
-        # Behind the images there are mirrored ones, which no pipeline was asked about.
-        pixels = list(zip(ours, fitted, strict=False))
-        theirs = self._answer(self._normalised(fitted))
-        answers = [(case.expected[0], their) for case, their in zip(cases, theirs, strict=False)]
-        return check_pipeline(self.names, pixels, answers)
+def _fitted(preprocessing: Preprocessing) -> str:
+    """How an image comes to the network's size, in words."""
+    how = f"{preprocessing.interpolation}, antialiased"
+    size = f"{preprocessing.height} x {preprocessing.width}"
+    if preprocessing.fit == "pad":
+        return (
+            f"the longer side resized to {preprocessing.resize} ({how}), in the middle of {size} "
+            f"of grey level {preprocessing.fill}"
+        )
+    return f"the shorter side resized to {preprocessing.resize} ({how}), the middle {size} kept"
 
 
 def _describe(value: onnx.ValueInfoProto) -> Tensor:
@@ -329,42 +224,17 @@ def _describe(value: onnx.ValueInfoProto) -> Tensor:
     return Tensor(name=value.name, dtype=str(dtype), shape=shape)
 
 
-def _reserve(output: Path) -> Path:
-    """A file beside `output`, so that a folder that cannot be written is known before the work."""
-    if output.suffix != ".onnx":
-        raise ExportError(str(output), "must end in .onnx", f"did you mean {output.name}.onnx?")
-    if output.is_dir():
-        raise ExportError(str(output), "is a folder", "name a file in it with -o")
-    part = output.with_name(f".{output.stem}.{os.getpid()}.part.onnx")
-    try:
-        part.touch()
-    except OSError as error:
-        raise _explain(output, error) from error
-    return part
-
-
-def _write(part: Path, output: Path, model: onnx.ModelProto) -> None:
-    """Write and flush `model`; what fails is said of `output`, which is what the user named."""
+def _bytes(model: onnx.ModelProto, output: Path) -> bytes:
     if model.ByteSize() > LARGEST_FILE:
         raise ExportError(str(output), "would be larger than 2 GiB", "which ONNX files cannot be")
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def _write(content: bytes, output: Path) -> None:
     try:
-        with part.open("wb") as handle:
-            handle.write(model.SerializeToString())
-            handle.flush()
-            os.fsync(handle.fileno())
-    except OSError as error:
-        raise _explain(output, error) from error
-
-
-def _move(part: Path, output: Path) -> None:
-    try:
-        part.replace(output)
-    except OSError as error:
-        raise _explain(output, error) from error
-
-
-def _explain(output: Path, error: OSError) -> ExportError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return ExportError(str(output), "the disk is full", "free some space, or choose another -o")
-    reason = error.strerror or brief(error)
-    return ExportError(str(output), f"cannot be written ({reason})", "choose another file with -o")
+        write_atomically(output, content)
+    except WriteError as error:
+        raise ExportError(
+            error.what, error.why, f"{error.remedy}, or choose another file"
+        ) from error

@@ -1,196 +1,147 @@
-"""The pre-processing of a run as a module: any-size uint8 images in, the network's input out.
+"""The pre-processing of a run as ONNX nodes: uint8 images of any size in, the network's input out.
 
-It computes what Pillow computes, in operators that every engine has. ONNX's own `Resize` will not
-do: its `antialias` is ignored by some engines without a word. Here each pass of the resize is a
-matrix product with the filter's weights, which the graph works out from the height and width of the
-image it is given. The product only has the rows that the crop keeps.
+It computes what Pillow computes, to the bit, in operators that every engine has. ONNX's own
+`Resize` will not do: its `antialias` is ignored by some engines without a word. Here each pass of
+the resize is a matrix product with the filter's weights, which `resize_weights.py` works out from
+the height and width of the image; the product only has the rows that the crop keeps.
 
-Pillow (`libImaging/Resample.c`) resizes along the width first, rounds to 8 bits, then along the
-height; its weights are fixed-point numbers of 22 bits. A float32 sum of such products would lose
-the last bits, and other bits in another engine. So each weight w is split into two integers,
-``w = 2048 · high + low`` with ``|low| <= 1024``: both sums stay below 2**24, where float32 counts
-exactly whatever the order of the terms, and the result is the same in every engine, bit for bit.
-(`low` alone can leave that range, for a reduction by more than 32 times along one axis; the loss
-there is one part in a million of a level.)
+Pillow (`libImaging/Resample.c`) resizes along one axis, rounds to 8 bits, then along the other; its
+weights are fixed-point numbers of 22 bits. Everything here is whole numbers, so that the result
+hangs neither on an engine's order of summation nor on its precision: OpenVINO computes in bfloat16
+what is float32, where the processor has it. A weight is three digits of 8 bits, the product of two
+tensors of uint8, `MatMulInteger`, is exact, and a pixel is put together from the three sums.
 
-Bilinear weights (a triangle) are quotients of integers and come out of a long division. Bicubic
-ones are not: they are computed in float32, and now and then one lies beside Pillow's by 2**-22.
-
-What is left: Pillow 13 goes the other way, height first, for images more than twice as high as
-wide, and differs there by a level.
+What is left: images so long that evaluation does not resize them whole (see `fit_image`) differ
+from its crop by a level or two.
 """
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
+import functools
+from collections.abc import Sequence
 
-from striate.data.preprocessing import Preprocessing
+import numpy as np
+from PIL import Image
+
+from striate.data.preprocessing import WHOLE_RESIZE, Preprocessing
+from striate.deploy.nodes import Nodes, Value
+from striate.deploy.resize_weights import PLACES, ZERO, Axes, resize_weights
+
+_END = 2**31 - 1
+#: What stands for nothing among pixels and among the digits of weights.
+_NOTHING, _NO_WEIGHT = np.array(0, np.uint8), np.array(ZERO, np.uint8)
 
 
-def _floor_divide(numerator: Tensor, divisor: Tensor) -> Tensor:
-    """Exact floor of a quotient of positive int32, also where an engine divides them as floats."""
-    quotient = torch.floor(numerator.float() / divisor.float()).to(torch.int32)
-    remainder = numerator - quotient * divisor
-    return quotient + (remainder >= divisor).to(torch.int32) - (remainder < 0).to(torch.int32)
+def normalise_nodes(graph: Nodes, preprocessing: Preprocessing, pixels: Value, name: str) -> Value:
+    """From uint8 (batch, H, W, C) to float32 (batch, C, H, W): ``(pixels / 255 - mean) / std``."""
+    shape = (1, preprocessing.channels, 1, 1)
+    scale = [1 / (255 * std) for std in preprocessing.std]
+    pairs = zip(preprocessing.mean, preprocessing.std, strict=True)
+    shift = [-mean / std for mean, std in pairs]
+    levels = graph.cast(graph.add("Transpose", pixels, perm=[0, 3, 1, 2]), np.float32)
+    scaled = levels * np.array(scale, np.float32).reshape(shape)
+    return graph.add("Add", scaled, np.array(shift, np.float32).reshape(shape), name=name)
 
 
-def _fixed_point(parts: Tensor, whole: Tensor) -> tuple[Tensor, Tensor]:
-    """``parts / whole`` to 22 binary places, as the float32 integers (high, low).
+def fit_nodes(graph: Nodes, preprocessing: Preprocessing, image: Value, name: str) -> Value:
+    """From uint8 (batch, any height, any width, C) to uint8 (batch, height, width, C).
 
-    A long division in steps of 7, 7 and 8 bits, so that nothing leaves int32. A quotient that the
-    engine's float division puts one too high leaves a negative remainder, which the next step
-    takes back.
+    What `preprocessing.fit_image` makes of each image, with the axes in the order in which the
+    installed Pillow takes them.
     """
-    scale = whole.float()
-    quotient = torch.zeros_like(parts)
-    rest = parts
-    for bits, rounding in ((7, 0.0), (7, 0.0), (8, 0.5)):
-        rest = rest * 2**bits
-        digit = torch.floor(rest.float() / scale + rounding).to(torch.int32)
-        rest = rest - digit * whole
-        quotient = quotient * 2**bits + digit
-    weights = quotient.float()
-    high = torch.floor(weights / 2048 + 0.5)
-    return high, weights - high * 2048
+    channels, height, width = preprocessing.input_size
+    sides = graph.constant(np.array([height, width], np.int32))
+    size = graph.part(graph.cast(graph.add("Shape", image), np.int32), 0, 1, 3)
+    axes = Axes(size, _target(graph, preprocessing, size), sides)
+    turned = _height_first(graph, axes)
+    axes = Axes(*(_swap(graph, pair, turned) for pair in axes))
+    rows = resize_weights(graph, preprocessing, axes, max(height, width))
+    down, across = (rows.along(axes, axis) for axis in (0, 1))
+    firsts, ends = (
+        _swap(graph, graph.concatenate(pair, 0), turned)
+        for pair in ((down.first, across.first), (down.end, across.end))
+    )
+    for axis in (0, 1):
+        bounds = (graph.part(each, 0, axis, axis + 1) for each in (firsts, ends))
+        image = graph.part(image, axis + 1, *bounds)
+    high, wide = (graph.part(ends - firsts, 0, axis, axis + 1) for axis in (0, 1))
+    planes = graph.reshape(image, 0, high * (wide - (wide - 1) * turned), -1, channels)
+    planes = graph.add("Transpose", planes, perm=[0, 3, 2, 1])
+    lines = graph.reshape(planes, -1, across.end - across.first)
+    columns = graph.add("Transpose", across.matrix, perm=[1, 0])
+    sums = graph.add("MatMulInteger", lines, columns, _NOTHING, _NO_WEIGHT)
+    narrow = _put_together(graph, graph.split(sums, 1, 3))
+    narrow = graph.reshape(narrow, -1, down.end - down.first, graph.part(axes.kept, 0, 1, 2))
+    sums = graph.add("MatMulInteger", down.matrix, narrow, _NO_WEIGHT, _NOTHING)
+    # Rows are the digits of one plane after the other: engines take every third row quicker than a
+    # part of an axis in the middle.
+    sums = graph.reshape(sums, -1, height * width)
+    fitted = _put_together(graph, [graph.part(sums, 0, digit, _END, step=3) for digit in range(3)])
+    if preprocessing.fit == "pad" and preprocessing.fill:
+        real = graph.reshape(down.real * graph.reshape(across.real, 1, -1), 1, -1)
+        fitted = graph.cast(fitted, np.int32) + (1 - real) * preprocessing.fill
+        fitted = graph.cast(fitted, np.uint8)
+    first_kept, last_kept = (graph.part(axes.kept, 0, axis, axis + 1) for axis in (1, 0))
+    area = height * width
+    line = (first_kept - area) * turned + area
+    fitted = graph.reshape(fitted, -1, channels, (last_kept - 1) * turned + 1, line)
+    planes = graph.add("Transpose", fitted, perm=[0, 3, 2, 1])
+    return graph.add("Reshape", planes, np.array([-1, height, width, channels]), name=name)
 
 
-def _cubic(parts: Tensor, reach: Tensor) -> Tensor:
-    """Keys's cubic with a = -1/2, Pillow's bicubic, at the distances ``2 - parts / reach``.
+def _target(graph: Nodes, preprocessing: Preprocessing, size: Value) -> Value:
+    """(height, width) of the resized image; the side that is given becomes `resize` long."""
+    height, width = (graph.part(size, 0, axis, axis + 1) for axis in (0, 1))
+    choose = graph.largest if preprocessing.fit == "pad" else graph.least
+    given = choose(height, width)
+    scaled = size * preprocessing.resize
+    target = scaled // given
+    rest = scaled - target * given
+    # An engine that divides as floats may be one off.
+    return graph.largest(target + rest.reaches(given) - rest.below(0), 1)
 
-    Keys 1981, Cubic convolution interpolation for digital image processing, Eq. 4 and 15.
+
+def _put_together(graph: Nodes, sums: Sequence[Value]) -> Value:
+    """uint8 pixels from the sums of their weights' three digits, the highest first."""
+    high, middle, low = sums
+    # floor(sum / 2**22 + 1/2), in numbers below 2**24: what an engine divides as floats is exact.
+    carried = (low + (1 << 23)) // 256
+    level = high * 256 + middle + carried + ((1 << (PLACES - 9)) - (1 << 15))
+    level = graph.largest(level, 0) // (1 << (PLACES - 8))
+    return graph.cast(graph.least(level, 255), np.uint8)
+
+
+# --- the order of the axes ---------------------------------------------------------------------
+
+
+@functools.cache
+def pillow_goes_height_first() -> bool:
+    """Whether the installed Pillow resizes high images along their height first, as from 13 on."""
+    stripes = np.random.default_rng(0).integers(0, 256, (90, 16), np.uint8)
+    image, how = Image.fromarray(stripes), Image.Resampling.BILINEAR
+    at_once = image.resize((8, 45), how)
+    return at_once.tobytes() != image.resize((8, 90), how).resize((8, 45), how).tobytes()
+
+
+def _height_first(graph: Nodes, axes: Axes) -> Value:
+    """int32 (1,): 1 where the installed Pillow resizes along the height first.
+
+    Pillow 13 (found out by trying) does so where the image loses rows, and more than twice as many
+    as it loses columns. For evaluation, that is the crop alone where the whole is too large.
     """
-    x = 2.0 - parts.float() / reach.float()
-    near = (1.5 * x - 2.5) * x * x + 1.0
-    far = ((-0.5 * x + 2.5) * x - 4.0) * x + 2.0
-    return torch.where(x < 1.0, near, far)
+    if not pillow_goes_height_first():
+        return graph.constant(np.zeros(1, np.int32))
+    kept, target = (
+        [graph.part(each, 0, axis, axis + 1) for axis in (0, 1)]
+        for each in (axes.kept, axes.target)
+    )
+    alone = target[0].above((kept[0] * kept[1] * WHOLE_RESIZE) // target[1])
+    made = axes.target + (axes.kept - axes.target) * alone
+    rows, columns = (graph.part(axes.size - made, 0, axis, axis + 1) for axis in (0, 1))
+    return rows.above(0) * rows.above(columns * 2)
 
 
-def _rounded(weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Rows of `weights`, divided by their sums, to 22 binary places as (high, low)."""
-    whole = weights.sum(1).unsqueeze(1)
-    fixed = torch.floor(weights / torch.where(whole == 0, 1.0, whole) * 2**22 + 0.5)
-    high = torch.floor(fixed / 2048 + 0.5)
-    return high, fixed - high * 2048
-
-
-class ResizeWeights(nn.Module):
-    """Rows of the matrix that resizes one axis from `size` to `target` pixels.
-
-    The rows are the `kept` positions in the middle: position i of the result is position
-    ``first + i`` of the whole resized axis. Cropping, ``first = floor((target - kept) / 2)``;
-    padding, where the image is smaller than the canvas, ``first = -floor((kept - target) / 2)``.
-    """
-
-    def __init__(self, kept: int, pad: bool, cubic: bool) -> None:
-        super().__init__()
-        self.kept = kept
-        self.odd = 1 if pad else 0  # rounds a negative half up instead of down
-        self.cubic = cubic
-        self.radius = 2 if cubic else 1  # of the filter, in pixels of the coarser grid
-
-    def forward(self, size: Tensor, target: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Return weights (2·kept, size), high above low, and a mask (kept,) of real positions.
-
-        size, target: int32 (1,); index: int32 (size,), counting from 0.
-        """
-        # Twice the distance, times `target`, from the middle of the source pixel j to the middle of
-        # result i is |(2j+1)·target - (2i+1)·size|. Counted from the centre of the image, where the
-        # crop is, and clamped beyond the filter's reach, it stays in int32 for any shape of image.
-        position = torch.arange(self.kept, dtype=torch.int32, device=index.device)
-        surplus = (target - self.kept + self.odd).float()
-        position = position + torch.floor(surplus / 2).to(torch.int32)
-        unit = 2 * torch.maximum(size, target)
-        reach = self.radius * unit
-        middle = (2 * position + 1 - target) * size
-        limit = _floor_divide(self.kept * size + reach, target) + 3
-        source = torch.minimum(torch.maximum(2 * index + 1 - size, -limit), limit) * target
-        parts = reach - torch.abs(source.unsqueeze(0) - middle.unsqueeze(1))
-        parts = torch.maximum(parts, torch.zeros_like(parts))
-        real = ((position >= 0) & (position < target)).to(torch.int32)
-        if self.cubic:
-            high, low = _rounded(_cubic(parts, unit) * real.unsqueeze(1).float())
-        else:
-            whole = parts.sum(1, dtype=torch.int32).unsqueeze(1)
-            high, low = _fixed_point(parts * real.unsqueeze(1), torch.clamp(whole, min=1))
-        return torch.cat([high, low]), real.float()
-
-
-class PreprocessGraph(nn.Module):
-    """`Preprocessing` as a module that can be traced, scripted and exported.
-
-    Takes uint8 (batch, height, width, channels), images of one size as decoders give them, at least
-    1×1 pixel; gives float32 (batch, channels, height', width') at the network's size, normalised.
-    """
-
-    def __init__(self, preprocessing: Preprocessing) -> None:
-        super().__init__()
-        self.pad = preprocessing.fit == "pad"
-        self.resize = preprocessing.resize
-        self.fill = float(preprocessing.fill)
-        self.channels = preprocessing.channels
-        cubic = preprocessing.interpolation == "bicubic"
-        self.rows = ResizeWeights(preprocessing.height, self.pad, cubic)
-        self.columns = ResizeWeights(preprocessing.width, self.pad, cubic)
-        shape = (1, preprocessing.channels, 1, 1)
-        scale = torch.tensor([1 / (255 * std) for std in preprocessing.std])
-        pairs = zip(preprocessing.mean, preprocessing.std, strict=True)
-        shift = torch.tensor([-mean / std for mean, std in pairs])
-        self.register_buffer("scale", scale.view(shape), persistent=False)
-        self.register_buffer("shift", shift.view(shape), persistent=False)
-        self.scale: Tensor
-        self.shift: Tensor
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Return the network's input."""
-        return self.normalise(self.fit(images))
-
-    def normalise(self, levels: Tensor) -> Tensor:
-        """Return (levels / 255 - mean) / std."""
-        return levels * self.scale + self.shift
-
-    def fit(self, images: Tensor) -> Tensor:
-        """Resize and crop or pad: float32 (batch, channels, height', width') of whole levels."""
-        row_index = torch.arange(images.shape[1], dtype=torch.int32, device=images.device)
-        column_index = torch.arange(images.shape[2], dtype=torch.int32, device=images.device)
-        # As tensors: a capture would fix Python numbers, or refuse to compare them.
-        height, width = row_index[-1:] + 1, column_index[-1:] + 1
-        given = torch.maximum(height, width) if self.pad else torch.minimum(height, width)
-        rows, real_rows = self.rows(height, self._target(height, given), row_index)
-        columns, real_columns = self.columns(width, self._target(width, given), column_index)
-        levels = images.permute(0, 3, 1, 2).float()
-        across = torch.matmul(levels, columns.transpose(0, 1))
-        narrow = _round(across[..., : self.columns.kept], across[..., self.columns.kept :])
-        down = torch.matmul(rows, narrow)
-        fitted = _round(down[..., : self.rows.kept, :], down[..., self.rows.kept :, :])
-        if self.pad:
-            real = real_rows.unsqueeze(1) * real_columns.unsqueeze(0)
-            fitted = fitted + self.fill * (1.0 - real)
-        # Changes nothing, but tells TorchScript the size, which adaptive pooling asks for.
-        return fitted.reshape(images.shape[0], self.channels, self.rows.kept, self.columns.kept)
-
-    def _target(self, size: Tensor, given: Tensor) -> Tensor:
-        """Length of a side after the resize that makes the side `given` self.resize long."""
-        return torch.clamp(_floor_divide(self.resize * size, given), min=1)
-
-
-def _round(high: Tensor, low: Tensor) -> Tensor:
-    """``floor((2048 · high + low) / 2**22 + 1/2)`` without leaving what float32 holds exactly.
-
-    Clamped to what a pixel holds: bicubic weights overshoot.
-    """
-    return torch.clamp(torch.floor((high + torch.floor(low / 2048) + 1024) / 2048), 0.0, 255.0)
-
-
-class Deployed(nn.Module):
-    """What is exported: pre-processing (or none), the network, and softmax."""
-
-    def __init__(self, network: nn.Module, preprocessing: Preprocessing | None) -> None:
-        super().__init__()
-        self.preprocess = nn.Identity() if preprocessing is None else PreprocessGraph(preprocessing)
-        self.network = network
-
-    def forward(self, image: Tensor) -> Tensor:
-        """Return the probabilities (batch, classes)."""
-        logits: Tensor = self.network(self.preprocess(image))
-        return torch.softmax(logits, dim=1)
+def _swap(graph: Nodes, pair: Value, turned: Value) -> Value:
+    """The two numbers of `pair`, exchanged where `turned`."""
+    first, second = (graph.part(pair, 0, axis, axis + 1) for axis in (0, 1))
+    return pair + (graph.concatenate([second, first], 0) - pair) * turned

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeAlias
 
@@ -12,57 +11,49 @@ import numpy as np
 from numpy.typing import NDArray
 
 from striate.errors import ExportError
+from striate.support import packages
 
 Feed: TypeAlias = Mapping[str, NDArray[Any]]
-Engine: TypeAlias = Callable[[Path, Sequence[Feed]], list[NDArray[np.float32]]]
+Engine: TypeAlias = Callable[[bytes, Sequence[Feed]], list[NDArray[Any]]]
 
 TOLERANCE = 1e-4
-"""Largest difference of a probability between PyTorch and an engine, both in float32."""
+"""Largest difference of a probability between PyTorch and an engine, both in float32, for the same
+pixels."""
 CLEAR_MARGIN = 0.02
 """Two probabilities this far apart may not change places when the resize rounds differently."""
 PIXEL_LEVELS = 2
-"""Largest difference of a pre-processed pixel, of 255, between the graph and Pillow."""
+"""Largest difference of a pre-processed pixel, of 255, between the graph and Pillow: there is none
+but where evaluation resizes the crop alone (see `Preprocessing.fit_image`)."""
 
 
 def need(module: str) -> ModuleType:
     """Import `module`, one of those that only exporting needs.
 
-    Raises
-    ------
-    ExportError: it is not installed.
+    Raises:
+        ExportError: it is not installed.
     """
-    import importlib
-
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise ExportError(
-            f"the package {module}",
-            f"is needed to export and verify, and cannot be imported ({error})",
-            "install it with `pip install 'striate[export]'`",
-        ) from error
+    return packages.need(module, purpose="export and verify", extra="export", kind=ExportError)
 
 
-def run_onnxruntime(path: Path, feeds: Sequence[Feed]) -> list[NDArray[np.float32]]:
-    """The first output of the file at `path` for each of `feeds`, by ONNX Runtime on the CPU."""
+def run_onnxruntime(model: bytes, feeds: Sequence[Feed]) -> list[NDArray[Any]]:
+    """The first output of a serialised graph for each of `feeds`, by ONNX Runtime on the CPU."""
     runtime = need("onnxruntime")
     options = runtime.SessionOptions()
     options.log_severity_level = 3  # errors alone
-    session = runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    session = runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     return [np.asarray(session.run(None, dict(feed))[0]) for feed in feeds]
 
 
-def run_openvino(path: Path, feeds: Sequence[Feed]) -> list[NDArray[np.float32]]:
-    """The first output of the file at `path` for each of `feeds`, by OpenVINO on the CPU.
+def run_openvino(model: bytes, feeds: Sequence[Feed]) -> list[NDArray[Any]]:
+    """The first output of a serialised graph for each of `feeds`, by OpenVINO on the CPU.
 
     In float32: on processors that have bfloat16 it would otherwise use that, and differ by per
-    cents. The runtime reads the file itself; OpenVINO's converter, which reports its use to its
-    makers, is not called.
+    cents.
     """
     openvino = need("openvino")
     core = openvino.Core()
-    compiled = core.compile_model(core.read_model(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    request = compiled.create_infer_request()
+    settings = {"INFERENCE_PRECISION_HINT": "f32"}
+    request = core.compile_model(core.read_model(model), "CPU", settings).create_infer_request()
     return [np.array(request.infer(dict(feed))[0]) for feed in feeds]
 
 
@@ -70,47 +61,52 @@ ENGINES: Mapping[str, Engine] = {"onnxruntime": run_onnxruntime, "openvino": run
 ENGINE_TITLES = {"onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Case:
-    """One thing to run: what goes in, what must come out, and what a person calls it."""
+def run_in(engine: str, model: bytes, feeds: Sequence[Feed]) -> list[NDArray[Any]]:
+    """The first output of a serialised graph for each of `feeds`.
 
-    name: str
-    feed: Feed
-    expected: NDArray[np.float32]
-    """Probabilities (batch, classes) that PyTorch gives."""
-
-
-def compare(path: Path, engine: str, cases: Sequence[Case]) -> float:
-    """The largest difference between `engine` and what is expected, over all cases.
-
-    Raises
-    ------
-    ExportError: the engine cannot run the file, or a difference exceeds `TOLERANCE`; the message
-        says how large it is, on which image and in which engine.
+    Raises:
+        ExportError: the engine cannot run the graph, or is missing.
     """
-    title = ENGINE_TITLES[engine]
     try:
-        answers = ENGINES[engine](path, [case.feed for case in cases])
+        return ENGINES[engine](model, feeds)
     except ExportError:
         raise
     except Exception as error:  # an engine has no error family of its own
-        why = f"{title} cannot run it ({brief(error)})"
-        raise ExportError("the exported graph", why) from error
-    differences = [
-        difference(answer, case.expected) for case, answer in zip(cases, answers, strict=True)
-    ]
-    worst = max(range(len(cases)), key=differences.__getitem__)
+        why = f"{ENGINE_TITLES[engine]} cannot run it ({brief(error)})"
+        raise ExportError("the exported graph", why, "another way to capture may do") from error
+
+
+def check_network(
+    engine: str,
+    names: Sequence[str],
+    answers: Sequence[NDArray[Any]],
+    expected: Sequence[NDArray[Any]],
+) -> float:
+    """The largest difference of a probability between `engine` and PyTorch for the same pixels.
+
+    Args:
+        engine: which gave the `answers`.
+        names: what a person calls each image or batch of images.
+        answers: probabilities, (N, classes) for each.
+        expected: PyTorch's.
+
+    Raises:
+        ExportError: a difference exceeds `TOLERANCE`; the message says how large it is, on which
+            image and in which engine.
+    """
+    differences = list(map(difference, answers, expected))
+    worst = max(range(len(names)), key=differences.__getitem__)
     if not differences[worst] <= TOLERANCE:
         raise ExportError(
             "the exported graph",
-            f"{title} differs from PyTorch by {differences[worst]:.3g} in a probability on "
-            f"{cases[worst].name} (allowed: {TOLERANCE:g})",
+            f"{ENGINE_TITLES[engine]} differs from PyTorch by {differences[worst]:.3g} in a "
+            f"probability on {names[worst]} (allowed: {TOLERANCE:g})",
             "no file was written",
         )
     return differences[worst]
 
 
-def difference(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+def difference(one: NDArray[Any], other: NDArray[Any]) -> float:
     """Largest absolute difference; infinite where shapes differ or a number is not finite."""
     if one.shape != other.shape:
         return float("inf")
@@ -118,50 +114,91 @@ def difference(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
     return float(gap.max(initial=0.0)) if np.isfinite(gap).all() else float("inf")
 
 
-def check_pipeline(
-    names: Sequence[str],
-    pixels: Sequence[tuple[NDArray[Any], NDArray[Any]]],
-    probabilities: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]],
-) -> tuple[float, float]:
-    """Compare the graph's pre-processing with the one that evaluation used.
+def check_pixels(
+    engine: str, names: Sequence[str], ours: Sequence[Any], theirs: Sequence[Any]
+) -> float:
+    """The largest difference between the graph's pixels and evaluation's, in levels of 255.
 
-    Parameters
-    ----------
-    names: what a person calls each image.
-    pixels: for each image, the graph's and Pillow's pre-processed levels, of one shape.
-    probabilities: for each image, (classes,) after the graph's and after Pillow's pre-processing.
+    Args:
+        engine: in which the graph made them.
+        names: what a person calls each image.
+        ours: the graph's, of each image.
+        theirs: Pillow's, of the same shapes.
 
-    Returns
-    -------
-    The largest difference in a pixel (levels of 255) and in a probability.
-
-    Raises
-    ------
-    ExportError: a pixel differs by more than `PIXEL_LEVELS`, or the most probable class differs
-        where it was clear.
+    Raises:
+        ExportError: one differs by more than `PIXEL_LEVELS`.
     """
-    levels = [difference(ours, theirs) for ours, theirs in pixels]
+    levels = [difference(one, other) for one, other in zip(ours, theirs, strict=True)]
     worst = max(range(len(names)), key=levels.__getitem__)
     if not levels[worst] <= PIXEL_LEVELS:
         raise ExportError(
             "the exported pre-processing",
-            f"differs from the one that evaluation uses by {levels[worst]:g} of 255 levels on "
-            f"{names[worst]} (allowed: {PIXEL_LEVELS})",
+            f"{ENGINE_TITLES[engine]} differs from Pillow, which evaluation uses, by "
+            f"{levels[worst]:g} of 255 levels on {names[worst]} (allowed: {PIXEL_LEVELS})",
             "no file was written",
         )
-    for name, (ours, theirs) in zip(names, probabilities, strict=True):
-        winner = int(np.argmax(ours))
-        if winner != int(np.argmax(theirs)) and theirs.max() - theirs[winner] > CLEAR_MARGIN:
-            raise ExportError(
-                "the exported graph",
-                f"predicts class {winner} on {name} where evaluation predicts class "
-                f"{int(np.argmax(theirs))}",
-                "no file was written",
-            )
-    return levels[worst], max(difference(ours, theirs) for ours, theirs in probabilities)
+    return levels[worst]
+
+
+def check_classes(
+    engine: str,
+    names: Sequence[str],
+    answers: Sequence[NDArray[Any]],
+    evaluated: Sequence[NDArray[Any]],
+) -> None:
+    """See to it that the file predicts the class that evaluation's own pipeline predicts.
+
+    Args:
+        engine: in which the file gave the `answers`.
+        names: what a person calls each image or batch of images.
+        answers: probabilities, (N, classes) for each.
+        evaluated: those of evaluation.
+
+    Raises:
+        ExportError: the most probable class differs where it was clear.
+    """
+    for name, one, other in zip(names, answers, evaluated, strict=True):
+        for answer, right in zip(one, other, strict=True):
+            winner = int(np.argmax(answer))
+            if right.max() - right[winner] > CLEAR_MARGIN:
+                raise ExportError(
+                    "the exported graph",
+                    f"{ENGINE_TITLES[engine]} predicts class {winner} on {name} where evaluation "
+                    f"predicts class {int(np.argmax(right))}",
+                    "no file was written",
+                )
+
+
+#: What engines and exporters say before and after what they have to say: where in their own source
+#: they noticed, what they were doing, the graph around it.
+_NOISE = re.compile(
+    r"""
+    \[ONNXRuntimeError\]\ :\ \d+\ :\ \w+\ :\s*
+    | Exception\ from\ \S+?:\d+:?
+    | Check\ '[^\n]*'\ failed\ at\ \S+?:\d+:?
+    | FrontEnd\ API\ failed\ with\ \w+:?
+    | Model\ wasn't\ fully\ converted\.[^\n]*
+    | \(Refer\ to\ the\ full\ stack\ trace[^\n]*
+    | \S+\.(?:h|hh|hpp|c|cc|cpp|cxx):\d+\ [^()\n]*\((?:[^()]|\([^()]*\))*\)(?:\ const)?
+    | \S+\.(?:h|hh|hpp|c|cc|cpp|cxx):\d+:?
+    | ,\ scope:[^\n]*
+    | \(in\ list\ node\ [^\n]*\n\)
+    """,
+    re.VERBOSE,
+)
+_AFTERWORDS = re.compile(
+    r"\[Caused by the value|\(node defined in|\n\s*Inputs:|\n\s*Summary:|Please feel free"
+)
+_FOREWORDS = ("Exception summary", "Exception Summary")
+_LONGEST = 300
 
 
 def brief(error: BaseException) -> str:
-    """The first line of an engine's message, of at most 200 characters."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__)[:200]
+    """What the message of an engine or exporter says, in one line of at most 300 characters."""
+    text = str(error)
+    for forewords in _FOREWORDS:
+        text = text.rpartition(forewords)[2]
+    text = _AFTERWORDS.split(text)[0]
+    said = " ".join(_NOISE.sub(" ", text).split()).strip(" -:")
+    said = said or " ".join(str(error).split()) or type(error).__name__
+    return said if len(said) <= _LONGEST else said[: _LONGEST - 1].rsplit(" ", 1)[0] + " …"

@@ -5,13 +5,24 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import secrets
+import stat
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from types import ModuleType
 
-from striate.errors import RunError
-from striate.support.paths import reason, shown
+from striate.errors import RunError, StriateError
+from striate.support.paths import mode_of, reason, resolved, shown
+from striate.support.text import printable
+
+fcntl: ModuleType | None
+try:
+    import fcntl
+except ImportError:  # where there is no such thing, there are no locks
+    fcntl = None
 
 #: Why a file could not be written, where the remedy depends on what was being done.
 FULL = "the disk is full"
@@ -35,9 +46,11 @@ def write_atomically(path: Path, content: bytes | Callable[[Path], None]) -> Non
         WriteError: the disk is full or the folder cannot be written; the old file is as it was.
     """
     beside = part_of(path)
+    held = None
     try:
         # Made anew, and never through a link that somebody put there: no one can guess the name.
-        os.close(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        held = os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+        _mark_living(held)
         if callable(content):
             content(beside)
         else:
@@ -51,6 +64,8 @@ def write_atomically(path: Path, content: bytes | Callable[[Path], None]) -> Non
         # left on the disk decides whether this was a full disk.
         raise _explain(path, error) from error
     finally:
+        if held is not None:
+            os.close(held)
         # What cannot be removed was never made, and must not hide why.
         with suppress(OSError):
             beside.unlink()
@@ -82,6 +97,89 @@ def part_of(path: Path) -> Path:
     # A name may have 255 bytes, which a legal name with something around it would exceed.
     stem = os.fsdecode(os.fsencode(path.name)[:200])
     return path.with_name(f".{stem}.{secrets.token_hex(8)}.part")
+
+
+_PART = re.compile(r"\.(.*)\.[0-9a-f]{16}\.part", re.DOTALL)
+#: Between its making and its lock, a part is nobody's; so old, it was left by a process that died.
+_LEFT_AFTER = 60.0
+
+
+def sweep(path: Path) -> None:
+    """Remove what processes that were killed have left of their half-written `path`.
+
+    That is what has a name of `part_of`, and no process holds any more. Where no locks are to be
+    had, nothing is removed.
+    """
+    if fcntl is None:
+        return
+    own = _PART.fullmatch(part_of(path).name)
+    before = time.time() - _LEFT_AFTER
+    with suppress(OSError):
+        for each in path.parent.iterdir():
+            found = _PART.fullmatch(each.name)
+            if own and found and found[1] == own[1]:
+                _remove_dead(each, before)
+
+
+def _remove_dead(part: Path, before: float) -> None:
+    assert fcntl is not None
+    with suppress(OSError):
+        handle = os.open(part, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            known = os.fstat(handle)
+            if stat.S_ISREG(known.st_mode) and known.st_mtime < before:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                part.unlink()
+        finally:
+            os.close(handle)
+
+
+def _mark_living(handle: int) -> None:
+    """Hold the file of `handle`, until it is closed or the process ends in any way."""
+    if fcntl is not None:
+        with suppress(OSError):  # some network file systems know no locks
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def output_file(path: str | Path, suffix: str, *, kind: type[StriateError] = RunError) -> Path:
+    """The absolute path of a file to be written, after finding out that it can be.
+
+    So what a long work is for is not refused at its end.
+
+    Args:
+        path: as a person gave it.
+        suffix: in which its name must end, with the dot.
+        kind: of the errors.
+
+    Raises:
+        StriateError: of `kind`; it is a folder, has another suffix, cannot be called that, or its
+            folder is missing or cannot be written.
+    """
+    target = resolved(path, kind=kind)
+    where, mode = printable(str(target)), mode_of(target, kind=kind)
+    another = "choose another file"
+    if mode is not None and stat.S_ISDIR(mode):
+        inside = printable(str(target / f"{target.name or 'output'}{suffix}"))
+        raise kind(where, "is a folder", f"name a file in it, e.g. {inside}")
+    if target.suffix != suffix:
+        stem = target.stem if target.suffix.lower() == suffix else target.name
+        raise kind(where, f"must end in {suffix}", f"did you mean {printable(stem + suffix)}?")
+    if mode is not None and not stat.S_ISREG(mode):
+        raise kind(where, "is no regular file", another)
+    folder = mode_of(target.parent, kind=kind)
+    if folder is None:
+        missing = printable(str(target.parent))
+        raise kind(where, f"there is no folder {missing}", f"make it, or {another}")
+    if not stat.S_ISDIR(folder):
+        raise kind(where, f"{printable(str(target.parent))} is not a folder", another)
+    probe = part_of(target)
+    try:
+        os.close(os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        probe.unlink()
+    except OSError as error:
+        found = _explain(target, error)
+        raise kind(where, found.why, f"{found.remedy}, or {another}") from error
+    return target
 
 
 def remove(path: Path) -> None:

@@ -7,6 +7,7 @@ gives embeddings, float32 (n, D), in the same order; normalisation is its busine
 from __future__ import annotations
 
 import importlib.util
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -16,9 +17,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from striate.data.preprocessing import Preprocessing
-from striate.deploy.capture import GraphOptions, capture
-from striate.deploy.verify import need
-from striate.errors import StriateError, nearest
+from striate.deploy.capture import GraphOptions, capture_somehow
+from striate.deploy.verify import brief
+from striate.errors import ExportError, StriateError, nearest
+from striate.support.packages import need
 from striate.training.precision import has_fast_bfloat16, processor_threads
 from striate.transferring.backbone import Backbone
 
@@ -36,36 +38,45 @@ PRECISIONS = ("bfloat16", "float32")
 def choose_engine(wanted: str = "auto") -> tuple[str, str]:
     """The engine and its precision: ``("openvino", "bfloat16")``.
 
-    Parameters
-    ----------
-    wanted: ``auto``: OpenVINO if it can be had, bfloat16 if the processor multiplies it. Or either
-        or both of them by name: ``torch``, ``float32``, ``torch float32``.
+    Args:
+        wanted: ``auto``: OpenVINO if it can be had, bfloat16 if the processor multiplies it. Or
+            either or both of them by name: ``torch``, ``float32``, ``torch float32``.
 
-    Raises
-    ------
-    StriateError: another word.
+    Raises:
+        StriateError: another word, or two of one kind.
     """
-    words = [word for word in wanted.split() if word != "auto"]
-    known = (*ENGINES, *PRECISIONS)
+    words = wanted.split()
+    known = ("auto", *ENGINES, *PRECISIONS)
     for word in words:
         if word not in known:
-            raise StriateError(f"engine '{wanted}'", "is unknown", nearest(word, ["auto", *known]))
+            raise StriateError(f"engine '{wanted}'", "is unknown", nearest(word, known))
+    engines = [word for word in words if word not in PRECISIONS]
+    precisions = [word for word in words if word in PRECISIONS]
+    if not words or len(engines) > 1 or len(precisions) > 1:
+        raise StriateError(
+            f"engine '{wanted}'",
+            "must name one engine, one precision, or one of each",
+            "e.g. 'torch float32'",
+        )
     usable = all(importlib.util.find_spec(each) for each in ("openvino", "onnx"))
     fast = has_fast_bfloat16(torch.device("cpu"))
-    engine = "openvino" if usable else "torch"
-    precision = "bfloat16" if fast else "float32"
+    chosen = next((word for word in engines if word in ENGINES), "")
     return (
-        next((word for word in words if word in ENGINES), engine),
-        next((word for word in words if word in PRECISIONS), precision),
+        chosen or ("openvino" if usable else "torch"),
+        next(iter(precisions), "bfloat16" if fast else "float32"),
     )
+
+
+def names_engine(wanted: str) -> bool:
+    """Whether `wanted`, as for `choose_engine`, insists on one."""
+    return any(word in ENGINES for word in wanted.split())
 
 
 def make_engine(backbone: Backbone, engine: str, precision: str) -> Engine:
     """`engine` with the network of `backbone` in it, which is left as it is.
 
-    Raises
-    ------
-    ExportError: the network cannot be captured for OpenVINO, or a package is missing.
+    Raises:
+        ExportError: OpenVINO is missing, or cannot have the network.
     """
     make = _openvino if engine == "openvino" else _torch
     return make(backbone.network, backbone.preprocessing, precision)
@@ -89,27 +100,32 @@ def _torch(network: nn.Module, preprocessing: Preprocessing, precision: str) -> 
 
 def _openvino(network: nn.Module, preprocessing: Preprocessing, precision: str) -> Engine:
     """OpenVINO on the processor, several batches at a time where it has several streams."""
-    openvino = need("openvino")
-    example = torch.zeros(2, *preprocessing.input_size)
-    # The tracing exporter takes two seconds where the newer one takes twenty.
-    options = GraphOptions(
-        capture="trace", input_name="image", output_name="embedding", dynamic=("batch",)
+    openvino = need(
+        "openvino", purpose="compute features with OpenVINO", extra="export", kind=ExportError
     )
+    example = torch.zeros(2, *preprocessing.input_size)
+    options = GraphOptions(input_name="image", output_name="embedding", dynamic=("batch",))
     with torch.inference_mode():
-        graph = capture(network.eval(), example, {0: "batch"}, options)
-    core = openvino.Core()
-    model = _with_normalisation(core.read_model(graph.SerializeToString()), preprocessing)
+        graph = capture_somehow(network.eval(), example, {0: "batch"}, options)
     settings = {
         "INFERENCE_PRECISION_HINT": {"bfloat16": "bf16", "float32": "f32"}[precision],
         "PERFORMANCE_HINT": "THROUGHPUT",
         "INFERENCE_NUM_THREADS": processor_threads(1),
     }
     channels, height, width = preprocessing.input_size
-    model.reshape([BATCH, height, width, channels])  # a fixed size is compiled better
-    compiled = core.compile_model(model, "CPU", settings)
+    core = openvino.Core()
+    try:
+        model = _with_normalisation(core.read_model(graph.SerializeToString()), preprocessing)
+        model.reshape([BATCH, height, width, channels])  # a fixed size is compiled better
+        compiled = core.compile_model(model, "CPU", settings)
+    except Exception as error:  # OpenVINO has no error family of its own
+        raise ExportError("OpenVINO", f"cannot run the network ({brief(error)})") from error
+    streams = int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+    # One more than there are streams, so that none waits while a result is taken out.
+    requests = [compiled.create_infer_request() for _ in range(streams + 1)]
 
     def run(batches: Iterable[Pixels]) -> Iterator[Features]:
-        return _in_parallel(openvino.AsyncInferQueue(compiled), batches)
+        return _in_parallel(requests, batches)
 
     return run
 
@@ -129,24 +145,36 @@ def _with_normalisation(model: Any, preprocessing: Preprocessing) -> Any:
     return prepared.build()
 
 
-def _in_parallel(queue: Any, batches: Iterable[Pixels]) -> Iterator[Features]:
-    """Embeddings of `batches` in their order, a few computed at a time."""
-    done: dict[int, Features] = {}
+def _in_parallel(requests: list[Any], batches: Iterable[Pixels]) -> Iterator[Features]:
+    """Embeddings of `batches` in their order, as many computed at a time as there are `requests`.
 
-    def finish(request: Any, number: int) -> None:
-        done[number] = request.get_output_tensor(0).data.copy()
+    Results are waited for, in order, and nothing is called back: a callback takes Python's lock on
+    a thread of OpenVINO's, and who takes apart what that thread belongs to, with the lock in hand,
+    waits for ever.
+    """
+    free = deque(requests)
+    running: deque[tuple[Any, int]] = deque()
 
-    queue.set_callback(finish)
-    sizes: list[int] = []
-    given = 0
-    for pixels in batches:
-        sizes.append(len(pixels))
-        # The last batch is filled up; waits for a free request.
-        full = np.concatenate([pixels, pixels[:1].repeat(BATCH - len(pixels), axis=0)])
-        queue.start_async([full], len(sizes) - 1)
-        while given in done:
-            yield done.pop(given)[: sizes[given]]
-            given += 1
-    queue.wait_all()
-    for number in range(given, len(sizes)):
-        yield done.pop(number)[: sizes[number]]
+    def oldest() -> Features:
+        request, size = running.popleft()
+        request.wait()
+        free.append(request)
+        features: Features = request.get_output_tensor(0).data[:size].copy()
+        return features
+
+    try:
+        for pixels in batches:
+            done = None if free else oldest()
+            # The last batch is filled up.
+            full = np.concatenate([pixels, pixels[:1].repeat(BATCH - len(pixels), axis=0)])
+            request = free.popleft()
+            request.start_async([full])
+            running.append((request, len(pixels)))
+            if done is not None:
+                yield done
+        while running:
+            yield oldest()
+    finally:
+        for request, _ in running:  # of a caller who wants no more
+            request.cancel()
+            request.wait()
