@@ -1,31 +1,74 @@
-"""``striate list``: every network of the catalogue."""
+"""``striate list``: the networks of the catalogue."""
 
 from __future__ import annotations
 
+import fnmatch
 import json
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from striate.zoo.catalogue import Entry
 
 #: What one entry of ``--json`` holds, in this order.
 KEYS = ("name", "family", "year", "parameters", "macs", "input")
 
 
 def list_networks(
+    pattern: Annotated[
+        str | None,
+        typer.Argument(
+            help="Only networks with this in their name or family, or a pattern such as 'res*'."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """List the networks with their counts and input sizes."""
+    """List the networks with their counts, input sizes and published errors."""
     from striate import api
 
-    entries = api.catalogue()
+    entries = [each for each in api.catalogue() if pattern is None or _matches(each, pattern)]
+    if not entries and pattern is not None:
+        _refuse(pattern)
     if as_json:
         print(json.dumps([{key: asdict(each)[key] for key in KEYS} for each in entries], indent=1))
         return
-    print(f"{'name':<16} {'year':>4} {'parameters':>12} {'MACs':>15}  {'input':<13} family")
+    from striate.anatomy.formulas import by, human_count
+
+    print(f"{'name':<27} {'year':>4} {'params':>7} {'MACs':>7}  {'input':<9}  published error")
     for each in entries:
-        size = " × ".join(map(str, each.input))
         print(
-            f"{each.name:<16} {each.year:>4} {each.parameters:>12,} {each.macs:>15,}  "
-            f"{size:<13} {each.family}"
+            f"{each.name:<27} {each.year:>4} {human_count(each.parameters):>7} "
+            f"{human_count(each.macs):>7}  {by(each.input):<9}  {_error(each.name)}".rstrip()
         )
+
+
+def _matches(entry: Entry, pattern: str) -> bool:
+    wanted = pattern.lower()
+    if any(mark in wanted for mark in "*?["):
+        return fnmatch.fnmatchcase(entry.name, wanted)
+    return wanted in entry.name or wanted in entry.family.lower()
+
+
+def _error(name: str) -> str:
+    """``top-1 24.70 %``, of ImageNet unless it says otherwise; nothing where there is none."""
+    from striate.zoo.published import IMAGENET, comparable
+
+    data, measure, found = comparable((name,))
+    if name not in found:
+        return ""
+    share = getattr(found[name], measure)
+    where = f"top-{measure.removeprefix('top')}" if data == IMAGENET else data.partition(" ")[0]
+    return f"{where} {100 * share:.2f} %"
+
+
+def _refuse(pattern: str) -> None:
+    from striate import api
+    from striate.errors import NetworkError, nearest
+    from striate.support.text import printable
+
+    names = [each.name for each in api.catalogue()]
+    raise NetworkError(
+        f"list '{printable(pattern)[:80]}'", "no network is called so", nearest(pattern, names)
+    )

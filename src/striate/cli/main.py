@@ -105,7 +105,7 @@ def main() -> None:
     try:
         if sys.argv[1:2] == ["list"] and set(sys.argv[2:]) <= {"--json"}:
             # Typer's conversion of arguments takes longer than all that this command does.
-            _guarded(list_.list_networks)("--json" in sys.argv)
+            _guarded(list_.list_networks)(as_json="--json" in sys.argv)
         else:
             app()
     except StriateError as error:
