@@ -191,3 +191,22 @@ def test_a_run_goes_on_exactly_with_images_of_other_names(
         assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     own = striate.evaluate(tmp_path / "cut")
     assert striate.evaluate(tmp_path / "cut", tmp_path / "elsewhere").images == own.images + 1
+
+
+def test_a_run_without_images_is_not_measured_on_whatever_lies_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run of published weights has no images of its own: ``.`` is not meant."""
+    striate.create_run("lenet", tmp_path / "run")
+    monkeypatch.chdir(tmp_path)
+    for everything in (False, True):
+        with pytest.raises(RunError, match="has no images of its own"):
+            striate.evaluate(tmp_path / "run", all_images=everything)
+
+
+@pytest.mark.parametrize("data", [Path("a" * 300), Path("a\0b")])
+def test_impossible_paths_are_one_line(data: Path) -> None:
+    with pytest.raises(DataError, match="cannot be looked at"):
+        striate.train(data, net="lenet")
+    with pytest.raises(DataError, match="cannot be looked at"):
+        striate.transfer(data, backbone="lenet")

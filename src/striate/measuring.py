@@ -49,8 +49,7 @@ def own_data(
     from striate.runs.images import images_of
 
     origin, manifest = run.config.data, images_of(run)
-    if not origin.origin:
-        raise RunError(shown(run.path), "has no images of its own", "give images to measure on")
+    origin_of(run)
     try:
         with counting("checking images", wanted=progress) as count:
             data = open_data(
@@ -71,6 +70,17 @@ def own_data(
             "give the place where they are now, or other images, to measure on",
         ) from error
     return data
+
+
+def origin_of(run: Run) -> str:
+    """Where the images lie that `run` was made with.
+
+    Raises:
+        RunError: it was made of published weights, without any images.
+    """
+    if not run.config.data.origin:
+        raise RunError(shown(run.path), "has no images of its own", "give images to measure on")
+    return run.config.data.origin
 
 
 def told_of(data: Data) -> dict[str, Any]:
@@ -212,7 +222,7 @@ def evaluate_again(
         if held is not None:
             try:
                 _keep(run, data, evaluation, found)
-            except WriteError as error:
+            except (WriteError, DataError) as error:  # an image may have gone since
                 unkept = f"{error.what} {error.why}"
     told = told_of(data)
     notes = [f"the figures could not be kept in the run: {unkept}"] if unkept else []

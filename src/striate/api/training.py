@@ -114,6 +114,7 @@ def train(
     StriateError: data, options or recipe are at fault, or the loss became not finite.
     Interrupted: Ctrl-C; the run can be resumed.
     """
+    from striate.data.sources import named_data
     from striate.training.distributed import group
     from striate.training.ending import going_on
     from striate.training.options import Options
@@ -123,8 +124,7 @@ def train(
     from striate.training.signals import heard
 
     options = Options(
-        # A path is a path, even where a folder is called like a known data set.
-        data=str(data.resolve()) if isinstance(data, Path) and data.is_dir() else _text(data),
+        data=None if data is None else named_data(data),
         net=net,
         recipe=recipe,
         epochs=epochs,

@@ -60,6 +60,7 @@ def transfer(
     StriateError: images, backbone, weights or options are at fault.
     Interrupted: Ctrl-C; the features computed so far are kept.
     """
+    from striate.data.sources import named_data
     from striate.measuring import finish_transfer
     from striate.training.progress import Terminal
     from striate.training.signals import heard
@@ -67,7 +68,7 @@ def transfer(
     from striate.transferring.transfer import transfer as carry
 
     options = TransferOptions(
-        data=str(data.resolve()) if isinstance(data, Path) and data.is_dir() else str(data),
+        data=named_data(data),
         backbone=backbone,
         weights=weights,
         head=head,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast, overload
 
 from striate.errors import DataError, StriateError
-from striate.measuring import evaluate_again, evaluate_on
+from striate.measuring import evaluate_again, evaluate_on, origin_of
 from striate.support.progress import counting
 from striate.support.text import printable
 
@@ -79,7 +79,7 @@ def evaluate(
         )
     return evaluate_on(
         opened,
-        opened.config.data.origin if data is None else data,
+        origin_of(opened) if data is None else data,
         all_images=all_images,
         skip_bad=skip_bad,
         workers=workers,

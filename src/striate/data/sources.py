@@ -93,6 +93,17 @@ class Data:
         return self.fingerprint == fingerprint
 
 
+def named_data(data: str | Path) -> str:
+    """`data` as text that `open_data` takes: a path is a path, whatever data set is called so.
+
+    Raises:
+        DataError: nothing can be called that.
+    """
+    if isinstance(data, Path) and paths.is_folder(data, kind=DataError):
+        return str(paths.resolved(data, kind=DataError))
+    return str(data)
+
+
 def open_data(
     data: str | Path,
     *,
