@@ -12,8 +12,8 @@ from torch import nn
 
 from striate.errors import NetworkError
 from striate.zoo.input_shapes import input_shapes
-from striate.zoo.resolve import resolve
-from striate.zoo.weightless import weightless
+from striate.zoo.resolve import resolve, unwrapped
+from striate.zoo.weightless import SMALL, weightless
 
 NET = """
 from __future__ import annotations
@@ -247,3 +247,84 @@ def test_published_errors_and_prefixes_need_no_torch() -> None:
         "assert figures('vgg16'); assert published(); sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_what_wraps_a_network_is_taken_off() -> None:
+    plain = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
+    averaged = torch.optim.swa_utils.AveragedModel(plain)
+    for wrapped in (
+        nn.DataParallel(plain),
+        torch.compile(plain),
+        torch.compile(nn.DataParallel(plain)),
+    ):
+        assert unwrapped(wrapped, "wrapped") is plain
+    assert isinstance(unwrapped(averaged, "averaged"), nn.Sequential)
+
+    class Own(nn.Module):
+        """A part called module makes no wrapper: it may compute something else."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.module = plain
+
+    own = Own()
+    assert unwrapped(own, "own") is own
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_torchscript_is_refused_by_name(folder: Path) -> None:
+    plain = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
+    for script in (torch.jit.script(plain), torch.jit.trace(plain, torch.zeros(1, 3, 8, 8))):
+        with pytest.raises(NetworkError, match=r"is a TorchScript program.*made from"):
+            unwrapped(script, "script")
+    (folder / "traced.py").write_text(
+        "import torch\nfrom torch import nn\n"
+        "net = torch.jit.trace(nn.Conv2d(3, 4, 3), torch.zeros(1, 3, 8, 8))\n"
+    )
+    with pytest.raises(NetworkError, match="is a TorchScript program"):
+        resolve(f"{folder}/traced.py:net", allow_code=True)
+
+
+@pytest.mark.parametrize(
+    ("library", "name"),
+    [
+        ("timm", "vit_base_patch16_384"),
+        ("timm", "xception41"),
+        ("timm", "efficientnet_b4"),
+        ("torchvision", "inception_v3"),
+        ("torchvision", "vit_b_16"),
+    ],
+)
+def test_a_module_says_its_size_as_its_name_does(library: str, name: str) -> None:
+    module = pytest.importorskip(library)
+    with weightless():
+        if library == "timm":
+            network = module.create_model(name)
+        else:
+            options = {"init_weights": False} if name == "inception_v3" else {}
+            network = module.models.get_model(name, weights=None, **options)
+    assert input_shapes(name, network) == resolve(f"{library}:{name}").inputs
+
+
+def test_what_a_network_was_made_for_outdoes_what_its_name_was() -> None:
+    timm = pytest.importorskip("timm")
+    with weightless():
+        larger = timm.create_model("vit_tiny_patch16_224", img_size=(160, 192))
+        grey = timm.create_model("resnet18", in_chans=1)
+    assert input_shapes("larger", larger) == ((3, 160, 192),)
+    assert input_shapes("grey", grey)[0][0] == 1
+
+
+@pytest.mark.parametrize("name", ["regnet_y_400mf", "regnet_y_128gf"])
+def test_a_constructor_that_computes_is_given_values_and_no_weights(name: str) -> None:
+    before = torch.get_rng_state()
+    network = resolve(f"torchvision:{name}").network
+    assert all(each.is_meta for each in network.parameters())
+    assert torch.equal(torch.get_rng_state(), before), "what is drawn on the way counts for nobody"
+    largest = max((each.numel() for each in network.buffers() if not each.is_meta), default=0)
+    assert largest <= SMALL
+
+
+def test_a_size_has_a_most() -> None:
+    with pytest.raises(NetworkError, match="no image has a side over"):
+        resolve("resnet18", size=10**9)
