@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,7 +20,7 @@ from PIL import (
 
 from striate.data import damage, jpeg, pixels, ppm, tiff
 from striate.data.flaws import Flaw
-from striate.support.settings import Shared
+from striate.support.settings import without_pillow_limit
 
 EACH = 10
 """Bytes that a pixel takes: 3 of what is given, 3 of a part cut out, 4 of Pillow's in resizing."""
@@ -54,30 +52,6 @@ class Reader(ABC):
         return
 
 
-def _lift() -> Callable[[], None]:
-    """Take Pillow's limit of pixels away, of which there is one a process."""
-    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-
-    def restore() -> None:
-        Image.MAX_IMAGE_PIXELS = before
-
-    return restore
-
-
-_unlimited = Shared(_lift)
-
-
-@contextmanager
-def _without_limit(width: int, height: int) -> Iterator[None]:
-    """Let Pillow decode a picture of that size, which was found to be affordable."""
-    most = Image.MAX_IMAGE_PIXELS
-    if most is not None and width * height <= most:
-        yield
-        return
-    with _unlimited.changed():
-        yield
-
-
 class _ByPillow(Reader):
     """A format that a plug-in of Pillow's reads.
 
@@ -102,7 +76,7 @@ class _ByPillow(Reader):
 
     def pixels(self) -> NDArray[np.uint8]:
         """See `Reader`."""
-        with _without_limit(*self.size):
+        with without_pillow_limit(*self.size):
             self.image.load()
             found, turn = pixels.flatten(self.image, self.data), pixels.orientation(self.image)
         del self.image  # and with it Pillow's copy
@@ -162,7 +136,7 @@ class Webp(_ByPillow):
 
     def pixels(self) -> NDArray[np.uint8]:
         """See `Reader`."""
-        with _without_limit(*self.size):
+        with without_pillow_limit(*self.size):
             self.image = self._open(self.data)
         return super().pixels()
 
@@ -172,7 +146,7 @@ class Webp(_ByPillow):
         if short is None:
             return
         try:
-            with _without_limit(*self.size):
+            with without_pillow_limit(*self.size):
                 self._open(short).load()
         except Exception:  # it was short of data, as it should be
             return
@@ -244,7 +218,7 @@ class Picture(_ByPillow):
 
     def pixels(self) -> NDArray[np.uint8]:
         """See `Reader`."""
-        with _without_limit(*self.size):
+        with without_pillow_limit(*self.size):
             self.image.load()
         # An image that was made from others is taken to stand upright.
         turn = 1 if self.image.format is None else pixels.orientation(self.image)

@@ -121,3 +121,34 @@ class Shared:
                 self._users -= 1
                 if not self._users:
                     self._restore()
+
+
+def _lift_pillow_limit() -> Callable[[], None]:
+    from PIL import Image
+
+    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+
+    def restore() -> None:
+        Image.MAX_IMAGE_PIXELS = before
+
+    return restore
+
+
+_unlimited = Shared(_lift_pillow_limit)
+
+
+@contextmanager
+def without_pillow_limit(width: int, height: int) -> Iterator[None]:
+    """Let Pillow decode a picture of that size, whatever its own limit of pixels says.
+
+    For what was found affordable by another measure. Where the limit allows the picture anyway, it
+    is left alone.
+    """
+    from PIL import Image
+
+    most = Image.MAX_IMAGE_PIXELS
+    if most is not None and width * height <= most:
+        yield
+        return
+    with _unlimited.changed():
+        yield
