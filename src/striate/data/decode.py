@@ -35,7 +35,7 @@ _LARGE_FILE = 32  # a file of more than this part of the limit is read while no 
 class ImageError(DataError):
     """A file that cannot be used as an image; `kind` says in what way."""
 
-    def __init__(self, what: str, kind: Kind, why: str, remedy: str = "") -> None:
+    def __init__(self, what: str, why: str, remedy: str = "", *, kind: Kind = "unreadable") -> None:
         self.kind = kind
         super().__init__(what, why, remedy)
 
@@ -142,12 +142,11 @@ def _read(path: Path, most: int, known: bool) -> bytes:
         why = error.why
     if known:
         raise _changed(path, why)
-    raise ImageError(paths.shown(path), "unreadable", why)
+    raise ImageError(paths.shown(path), why)
 
 
 def _changed(path: Path, why: str) -> ImageError:
-    remedy = "put it back as it was and go on, or begin anew with the images as they are now"
-    return ImageError(paths.shown(path), "changed", why, remedy)
+    return ImageError(paths.shown(path), why, "put it back as it was", kind="changed")
 
 
 def decode_with_format(
@@ -214,4 +213,4 @@ def _explained(name: str | Path) -> Iterator[None]:
     except Exception as error:  # a damaged file makes Pillow raise nearly anything
         flaw = error if isinstance(error, Flaw) else broken(error)
         what = paths.shown(name) if isinstance(name, Path) else name
-        raise ImageError(what, flaw.kind, flaw.why, flaw.remedy) from None
+        raise ImageError(what, flaw.why, flaw.remedy, kind=flaw.kind) from None
