@@ -76,6 +76,10 @@ def test_what_says_that_it_is_something_else_is_not_opened(tmp_path: Path, name:
         (b"MM\0+\0\x08\0\0", "TIFF"),
         (b"8BPS\0\x01", "Photoshop"),
         (bytes(128) + b"DICM", "DICOM"),
+        (b"#?RGBE\nFORMAT=32-bit_rle_rgbe\n", "high-dynamic-range"),
+        (b"IIII\x94waR\x08\0\0\0", "camera raw"),
+        (b"MMMMRaw\x94\0\0\0\x08", "camera raw"),
+        (b"MMMM, a text that begins so", ""),
         (b"BM: Bavarian Motors, a text that begins so", ""),
         (b"P5 and P6 are the names of two rooms", ""),
         (b"P6\n# a comment\n3 2\n255\n", "PPM"),
@@ -96,6 +100,35 @@ def test_what_cannot_be_opened_is_no_image_and_nothing_waits(tmp_path: Path) -> 
     (tmp_path / "folder").mkdir()
     for name in ("pipe", "loop", "zero", "nowhere", "folder", "n" * 300, "a\0b"):
         assert kind_of(tmp_path / name) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "kind"),
+    [
+        ("ride.FIT", b"\x0e\x10\xd9\x07\x10\0\0\0.FIT", ""),  # Garmin
+        ("m31.fit", b"SIMPLE  =                    T", "FITS"),
+        ("scene.hdr", b"ENVI\nsamples = 512\n", ""),
+        ("brain.hdr", b"\x5c\1\0\0dsr      \0\0", ""),  # Analyze
+        ("sky.hdr", b"#?RADIANCE\n", "high-dynamic-range"),
+        ("font.pfm", b"\0\1\x8b\2\0\0", ""),
+        ("depth.pfm", b"Pf\n3 2\n-1.0\n", "high-dynamic-range"),
+        ("wire.cap", b"\xd4\xc3\xb2\xa1\2\0\4\0", ""),  # packets of a network
+        ("a.cap", b"IIII\x94waR\x08\0\0\0", "camera raw"),
+        ("a.ori", b"IIRO\x08\0\0\0", "camera raw"),
+        ("cube.ori", b"0.1 0.2 0.3\n", ""),
+        ("dump.raw", bytes(64), ""),
+        ("a.raw", b"IIU\0\x18\0\0\0", "camera raw"),
+        ("a.raw", b"MM\0*\0\0\0\x08", "camera raw"),  # not the thumbnail at its beginning
+        ("a.raw", b"\xff\xd8\xff\xe0", "JPEG"),
+        ("a.raw", b"", ""),
+    ],
+)
+def test_endings_that_others_use_too_are_not_believed(
+    tmp_path: Path, name: str, head: bytes, kind: str
+) -> None:
+    file = tmp_path / name
+    file.write_bytes(head)
+    assert kind_of(file) == kind
 
 
 def test_every_foreign_kind_has_a_remedy_and_no_name_means_two_things() -> None:

@@ -109,6 +109,8 @@ ORDINARY = [
     "0 1 2 3 4 5 6 7 8 9",
     "中文 花 测量",
     "samples",
+    "with_mask without_mask",
+    "box mask label",
 ]
 
 
@@ -126,6 +128,14 @@ NESTED = [
     (crossed("ok defect", "cam1 cam2"), "defect ok"),
     (crossed("benign malignant", "40X 100X"), "benign malignant"),
     (["cat/deep", "cat", "dog"], "cat dog"),
+    (crossed("ok defect", "session_01 session_02"), "defect ok"),
+    (crossed("ok defect", "2024-05-01 2024-05-02"), "defect ok"),
+    (crossed("cat dog", "a b c"), "cat dog"),
+    (crossed("cat dog", "images thumbnails"), "cat dog"),
+    (["faces/raw", "faces/with_mask", "hands"], "faces hands"),
+    # Images directly in train/ are the sign of a class, whatever lies in it besides.
+    (["train", "train/side", "bus", "car"], "bus car train"),
+    ([*crossed("train bus car", "front side"), "train", "bus", "car"], "bus car train"),
 ]
 
 
@@ -159,6 +169,23 @@ REFUSED = [
     ("fold1/a fold1/b fold2/a fold2/b", "look like splits, not classes"),
     ("part_A/ant part_A/bee part_B/ant part_B/bee", "each holds the same folders (ant, bee)"),
     ("art/dog art/cow photo/dog photo/cow", "each holds the same folders"),
+    (" ".join(crossed("amazon webcam", "001.bag 002.bike 003.mug")), "each holds the same folders"),
+    (" ".join(crossed("00 01 02", "01_palm 02_fist 03_ok")), "each holds the same folders"),
+    (" ".join(crossed("amazon webcam", "bike 3d_printer")), "each holds the same folders"),
+    (" ".join(crossed("sketch photo", "normal pneumonia")), "each holds the same folders"),
+    (" ".join(crossed("mnist usps", "0 1 2 3 4 5 6 7 8 9")), "each holds the same folders"),
+    (" ".join(crossed("camera1 camera2", "c0 c1 c2 c3 c4")), "each holds the same folders"),
+    (" ".join(crossed("real fake", "n01440764 n01443537")), "each holds the same folders"),
+    (" ".join(crossed("bus car train", "front side")), "or a class beside bus/, car/"),
+    (" ".join(crossed("train original", "a b")), "or a class beside original/"),
+    ("train train/a train/b a b", "or a class beside a/, b/"),
+    ("a b test test/a test/b", "test/ looks like a split, and no folder beside it"),
+    ("COVID/images COVID/masks Normal/images Normal/masks", "holds masks/ beside images/: masks"),
+    (" ".join(crossed("COVID Normal", "images infection_masks lung_masks")), "beside images/"),
+    (" ".join(crossed("train val", "COVID Normal", "images masks")), "holds masks/ beside images/"),
+    ("COVID/COVID/images COVID/COVID/masks Normal", "holds masks/ beside images/"),
+    ("COVID COVID/masks Normal", "holds masks/ beside the images"),
+    ("lesion/original lesion/ground_truth other", "holds ground_truth/ beside original/"),
     ("cat/train cat/val dog/train dog", "look like splits, but not all of dog/ lies in one"),
     ("A/train/x A/val/x B/train/x B/val/x", "look like data sets of their own"),
     ("yes no brain_tumor_dataset/yes brain_tumor_dataset/no", "holds folders of the same names"),
@@ -177,6 +204,23 @@ def test_what_could_be_both_is_refused_in_one_line(tmp_path: Path, folders: str,
     assert caught.value.remedy
     assert "\n" not in str(caught.value)
     assert str(caught.value).startswith(str(tmp_path))
+
+
+def test_masks_among_the_images_of_a_class_are_refused(tmp_path: Path) -> None:
+    make(tmp_path, "benign", "malignant", images=4)
+    for name in ("0_mask.png", "1_mask.png"):  # a few that may be called so by chance
+        (tmp_path / "benign" / name).touch()
+    assert arranged(tmp_path) == {"train": ("benign", "malignant")}
+    (tmp_path / "benign" / "2_mask_1.png").touch()
+    with pytest.raises(DataError, match=r"benign: holds masks or .* \(0_mask.png\).*; move them"):
+        read_layout(tmp_path)
+
+
+def test_labels_that_are_no_images_harm_no_class(tmp_path: Path) -> None:
+    make(tmp_path, "cat/images", "dog/images", "cat/labels/", "face", "face/mask/")
+    (tmp_path / "cat" / "labels" / "0.txt").touch()
+    (tmp_path / "face" / "mask" / "other.jpg").touch()  # of a face with a mask
+    assert arranged(tmp_path) == {"train": ("cat", "dog", "face")}
 
 
 def test_splits_within_classes_are_understood(tmp_path: Path) -> None:

@@ -84,6 +84,48 @@ def test_a_run_and_what_is_left_of_one_are_refused(tmp_path: Path) -> None:
             claim(path)
 
 
+@pytest.mark.parametrize("name", [".DS_Store", "Thumbs.db", "lost+found/", "$RECYCLE.BIN/", "._x"])
+def test_what_a_system_left_makes_no_folder_occupied(tmp_path: Path, name: str) -> None:
+    left = tmp_path / name.strip("/")
+    left.mkdir() if name.endswith("/") else left.write_bytes(b"theirs")
+    claim(tmp_path).release()
+    assert [path.name for path in tmp_path.iterdir()] == [left.name]
+    begin(tmp_path)
+    assert left.exists()
+
+
+@pytest.mark.parametrize("locked", [True, False])
+def test_a_kill_while_the_claim_is_written_down_leaves_an_empty_folder(
+    tmp_path: Path, locked: bool
+) -> None:
+    (tmp_path / f".{ABOUT}.{'a1' * 8}.part").write_bytes(b'{"stri')
+    if locked:
+        (tmp_path / LOCK).touch()
+    with claim(tmp_path):
+        assert {path.name for path in tmp_path.iterdir()} == {ABOUT, LOCK}
+    assert not contents(tmp_path)
+
+
+def test_a_run_that_may_only_be_read_is_a_run_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(tmp_path / "run")
+
+    class Refused(filelock.FileLock):
+        def _acquire(self) -> None:
+            if Path(self.lock_file).parent.name == "run":  # root may write everywhere
+                raise PermissionError(errno.EACCES, "Permission denied")
+            super()._acquire()
+
+    monkeypatch.setattr(module, "FileLock", Refused)
+    with pytest.raises(RunError, match="run: holds a run already"):
+        claim(tmp_path / "run")
+    with claim_first([tmp_path / "run", tmp_path / "run-2"]) as held:
+        assert held.path.name == "run-2"
+    with pytest.raises(RunError, match="cannot be written"):
+        hold(tmp_path / "run")
+
+
 HOLDER = """
 import sys, time
 from pathlib import Path

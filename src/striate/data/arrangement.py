@@ -10,30 +10,36 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from itertools import combinations
 from pathlib import Path
 
-from striate.data.folders import entries, files_under, is_image
-from striate.data.split_names import Reading, partition_stem, read_split_name, says_nothing
+from striate.data.folders import entries, is_image
+from striate.data.masks import refuse_detection, refuse_masks
+from striate.data.split_names import partition_stem, says_nothing
+from striate.data.top import Top
 from striate.errors import DataError
 from striate.support.paths import shown
 from striate.support.text import printable
 
 SPLITS = ("train", "val", "test")
 
-_OF_DETECTION = {"labels", "label", "annotations", "annotation", "masks", "mask", "boxes"}
 _COMPANIONS = re.compile(
     r"(un|not)_?label|extra|sample|pred|quer|submission|mask|annotation|label|background|docs?$"
 )
 """Names of what lies beside the splits of published data sets and is no class."""
 _CONDITIONS = re.compile(
-    r"\d|^.{1,2}$|^(left|right|front|back|top|bottom|side|up|down|in|out|indoors?|outdoors?|day|"
+    r".{1,2}|left|right|front|back|top|bottom|side|up|down|in|out|indoors?|outdoors?|day|"
     r"night|male|female|men|women|raw|original|augmented|aug|small|large|big|low|high|good|bad|"
-    r"old|new|clean|noisy|light|dark|colou?r|gr[ae]y|rgb|depth|normal)$"
+    r"old|new|clean|noisy|light|dark|colou?r|gr[ae]y|rgb|depth|normal|"
+    r"\d[\d\W_]*(x|px|[cmk]?m|deg|degrees?|k|s|h|hz|lux|fps|db)?|"  # 2019, 2024-05-01, 40X
+    r"(cam|camera|view|session|patient|subject|person|user|device|sensor|scan|slide|site|angle|"
+    r"take|shot|seq|sequence|video|clip|day|run|series|year|round|group|batch|part|fold|set|"
+    r"images?|imgs?|photos?|pictures?)[\W_]*\d+"
 )
 """Names of how pictures were taken rather than of what they show."""
+_OF_IMAGES = re.compile(r"images?|imgs?|pics?|pictures?|photos?|jpe?gs?|pngs?")
 _MOST_SPLITS = 12
+_MOST_LETTERS = 4
 _FLAT = "put the images of each class into a folder named as the class, in each of them"
 _RENAME = "if they are the classes, give them other names"
 
@@ -56,63 +62,6 @@ class Arrangement:
     notes: list[str] = field(default_factory=list)
 
 
-class Top:
-    """A folder directly in the data set, and what can be seen of it without opening a file."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.folders, self.files = entries(path)
-
-    @property
-    def name(self) -> str:
-        """For people."""
-        return f"{printable(self.path.name)}/"
-
-    @cached_property
-    def reading(self) -> Reading | None:
-        """The split that the name speaks of, if any."""
-        return read_split_name(self.path.name)
-
-    @cached_property
-    def kind(self) -> str:
-        """That split, or an empty string."""
-        return self.reading.kind if self.reading else ""
-
-    @property
-    def sure(self) -> bool:
-        """Whether the name says nothing else."""
-        return self.reading is not None and self.reading.sure
-
-    @cached_property
-    def level(self) -> Top:
-        """The folder whose folders are classes, if this is a split: itself, or one more within.
-
-        Archives wrap a split into another folder of its name: ``training_set/training_set/cats``.
-        It holds no folders where the images of the split lie in no class folders.
-        """
-        if len(self.folders) != 1 or self.has_images:
-            return self
-        inner = Top(self.folders[0])
-        name = inner.path.name
-        wraps = name == self.path.name or says_nothing(name) or inner.kind == self.kind != ""
-        return inner.level if wraps else self
-
-    @cached_property
-    def classes(self) -> set[str]:
-        """Names of the class folders, if this is a split, in lower case."""
-        return {folder.name.casefold() for folder in self.level.folders}
-
-    @cached_property
-    def has_images(self) -> bool:
-        """Whether images lie directly in it."""
-        return any(is_image(path) for path in self.files)
-
-    @cached_property
-    def holds_images(self) -> bool:
-        """Whether images lie anywhere in it."""
-        return self.has_images or any(is_image(path) for path in files_under(self.path))
-
-
 def arrangement(root: Path) -> Arrangement:
     """What the folders in `root` are.
 
@@ -129,9 +78,10 @@ def arrangement(root: Path) -> Arrangement:
     within = _within_classes(root, tops)
     if within:
         return Arrangement(within, files=[*files, *(file for top in tops for file in top.files)])
+    refuse_detection(root, tops)
+    refuse_masks(tops)
     _refuse_the_same_in_all(root, tops)
     _refuse_copies(root, tops)
-    _refuse_detection(root, tops)
     found = Arrangement({"train": [Branch(top.path.name, top.path) for top in tops]}, files=files)
     found.notes += [
         f"{top.name} counts as a class; if it is a split, put the class folders into train/ and "
@@ -205,14 +155,18 @@ def _single(root: Path, tops: Sequence[Top]) -> dict[str, Top]:
         why = f"{one.name} looks like a split, not a class, and holds no class folders"
         raise DataError(shown(root), why, _FLAT.replace("each of them", "it"))
     alike = any(_agree(one.classes, top.classes) for top in others)
-    if not others or (one.kind == "train" and (alike or all(map(_is_companion, others)))):
+    above = _agree(one.classes, {top.path.name.casefold() for top in others})
+    if not others or (one.kind == "train" and all(map(_is_companion, others))):
         return {one.kind: one}
+    as_classes = not alike or all(top.has_images for top in others)
+    if one.has_images and as_classes and not above:
+        return {}  # images directly in it are the sign of a class
     names = ", ".join(top.name for top in others[:3])
     if one.kind == "train":
         why = f"{one.name} could be the images to train on, or a class beside {names}"
         remedy = f"give {shown(one.path)}; if it is a class, give it another name"
         raise DataError(shown(root), why, remedy)
-    if alike or _agree(one.classes, {top.path.name.casefold() for top in others}):
+    if alike or above:
         why = f"{one.name} looks like a split, and no folder beside it is the one to train on"
         raise DataError(shown(root), why, f"put {names} into train/, or call it so")
     return {}
@@ -240,7 +194,9 @@ def _in_splits(
             found.notes.append(f"{top.name} has no class folders and is not used")
             found.unused.append(top.path)
             continue
-        _refuse_detection(top.path, [Top(folder) for folder in top.level.folders])
+        classes = [Top(folder) for folder in top.level.folders]
+        refuse_detection(top.path, classes)
+        refuse_masks(classes)
         found.splits[split] = [Branch(folder.name, folder) for folder in top.level.folders]
         found.files += top.level.files + (top.files if top.level is not top else [])
     beside = ", ".join(top.name for top in splits.values())
@@ -286,9 +242,12 @@ def _refuse_the_same_in_all(root: Path, tops: Sequence[Top]) -> None:
     if parts:
         same = all(_agree(one.classes, other.classes) for one, other in combinations(full, 2))
     named_alike = len(full[0].classes) > 1 and same
-    if not named_alike or (not parts and any(map(_is_condition, full[0].classes))):
+    inner = full[0].classes
+    if not named_alike or (
+        not parts and (_are_conditions(inner) or any(map(_OF_IMAGES.fullmatch, inner)))
+    ):
         return
-    shared = ", ".join(printable(name) for name in sorted(full[0].classes)[:3])
+    shared = ", ".join(printable(name) for name in sorted(inner)[:3])
     names = ", ".join(top.name for top in full[:3])
     raise DataError(
         shown(root),
@@ -305,17 +264,6 @@ def _refuse_copies(root: Path, tops: Sequence[Top]) -> None:
         if len(top.classes) > 1 and top.classes <= names and not top.has_images:
             why = f"{top.name} holds folders of the same names as those beside it"
             raise DataError(shown(root), why, f"move it away, or give it alone: {shown(top.path)}")
-
-
-def _refuse_detection(folder: Path, tops: Sequence[Top]) -> None:
-    """Raise for ``images/`` beside ``labels/``: a data set of boxes or masks."""
-    names = {top.path.name.lower() for top in tops}
-    labels = names & _OF_DETECTION
-    if labels and names > labels and all(says_nothing(name) for name in names - labels):
-        listed = " and ".join(sorted(f"{name}/" for name in names))
-        why = f"holds {listed}, as data sets for detection do, and no class folders"
-        remedy = "put the images of each class into a folder named as the class"
-        raise DataError(shown(folder), why, remedy)
 
 
 def _no_classes(root: Path, files: Sequence[Path]) -> DataError:
@@ -337,5 +285,9 @@ def _is_companion(top: Top) -> bool:
     return bool(_COMPANIONS.search(top.path.name.lower()))
 
 
-def _is_condition(name: str) -> bool:
-    return says_nothing(name) or bool(_CONDITIONS.search(name))
+def _are_conditions(names: set[str]) -> bool:
+    """Whether all of these names tell how pictures were taken, and none what they show."""
+    letters = [name for name in names if len(name) <= 2 and not name.isdecimal()]
+    if len(letters) > _MOST_LETTERS or names == set("0123456789"):
+        return False  # an alphabet, c0 to c9, the digits of MNIST
+    return all(says_nothing(name) or _CONDITIONS.fullmatch(name) for name in names)

@@ -10,27 +10,10 @@ from pathlib import Path
 from striate.data.formats import kind_of
 from striate.errors import DataError, nearest
 from striate.support import paths
+from striate.support.systems import is_left_by_system
 from striate.support.text import printable
 
-_NOT_DATA = {
-    "__macosx",
-    "thumbs.db",
-    "ehthumbs.db",
-    "desktop.ini",
-    "icon\r",
-    "@eadir",
-    "@recycle",
-    "#recycle",
-    "lost+found",
-    "$recycle.bin",
-    "recycler",
-    "$extend",
-    "system volume information",
-    "__pycache__",
-    "node_modules",
-}
-"""What systems and programs leave behind, the roots of whole disks among it."""
-
+_OF_PROGRAMS = {"__pycache__", "node_modules"}
 _ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+):/(?P<rest>[^/].*)?")
 
 
@@ -44,7 +27,7 @@ def is_image(path: Path) -> bool:
 
 def is_hidden(name: str) -> bool:
     """Whether a file or folder is the file system's or a program's own business."""
-    return name.startswith(".") or name.lower() in _NOT_DATA
+    return name.startswith(".") or is_left_by_system(name) or name.lower() in _OF_PROGRAMS
 
 
 def entries(folder: Path) -> tuple[list[Path], list[Path]]:

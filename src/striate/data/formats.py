@@ -59,6 +59,12 @@ FOREIGN = {
 }
 """Images that are not read here; passing over them as if they were notes would be a trap."""
 
+#: Of `FOREIGN`, those that other programs use as well (Garmin's tracks, ENVI's headers, captures of
+#: networks, fonts' measures, dumps of a sensor), and whose images can be told by their first bytes.
+_AMBIGUOUS = frozenset(
+    (".fit", ".fts", ".hdr", ".pfm", ".cap", ".ori", ".raw", ".gpr", ".dcr", ".mos", ".srf")
+)
+
 _REMEDIES = {
     "camera raw": "develop it to JPEG or TIFF",
     "SVG": "render it to PNG",
@@ -113,6 +119,7 @@ _BEGINNINGS = (
     (b"%!PS-Adobe", "PostScript"),
     (b"v/1\x01", "OpenEXR"),
     (b"#?RADIANCE", "high-dynamic-range"),
+    (b"#?RGBE", "high-dynamic-range"),
     (b"PF\n", "high-dynamic-range"),
     (b"Pf\n", "high-dynamic-range"),
     (b"SIMPLE  =", "FITS"),
@@ -126,7 +133,8 @@ def kind_of(path: Path) -> str:
 
     A name of `SUFFIXES` or `FOREIGN` is believed: whether the file keeps that promise is for
     `striate.data.decode` to find out, which says what is wrong with it. Other files
-    (``a.jpg_large``, ``a.jpg?w=600``, no ending at all) are opened and their first bytes looked at.
+    (``a.jpg_large``, ``a.jpg?w=600``, no ending at all), and those whose ending other programs use
+    too (``ride.fit``, ``scene.hdr``), are opened and their first bytes looked at.
 
     Args:
         path: a file, or whatever else lies in a folder of images.
@@ -138,10 +146,12 @@ def kind_of(path: Path) -> str:
     """
     suffix = path.suffix.lower()
     known = SUFFIXES.get(suffix) or FOREIGN.get(suffix)
-    if known or suffix in _OTHERS:
+    if suffix in _OTHERS or (known and suffix not in _AMBIGUOUS):
         return known or ""
     with suppress(DataError, OSError):
-        return kind_of_content(paths.read_start(path, _HEAD, kind=DataError)[0])
+        kind = kind_of_content(paths.read_start(path, _HEAD, kind=DataError)[0])
+        # Raw files of many cameras begin as TIFF does; what follows is a thumbnail.
+        return "camera raw" if (known, kind) == ("camera raw", "TIFF") else kind
     return ""
 
 
@@ -154,7 +164,7 @@ def kind_of_content(head: bytes) -> str:
         return _ISO_BRANDS.get(head[8:12], "")
     signs = {
         "WEBP": head[:4] == b"RIFF" and head[8:12] == b"WEBP",
-        "camera raw": head[:4] == b"II*\0" and head[8:10] == b"CR",
+        "camera raw": (head[:4] == b"II*\0" and head[8:10] == b"CR") or _is_phase_one(head),
         "TIFF": head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
         "BMP": head[:2] == b"BM" and _is_bitmap_header(head),
         "PPM": re.match(rb"P[1-6][ \t\r\n]+[0-9#]", head) is not None,
@@ -166,6 +176,11 @@ def kind_of_content(head: bytes) -> str:
 def remedy_for(foreign: str) -> str:
     """What to do with an image of a kind that is not read here (a value of `FOREIGN`)."""
     return _REMEDIES.get(foreign, "convert it to JPEG or PNG")
+
+
+def _is_phase_one(head: bytes) -> bool:
+    """Whether it is Phase One's own format, in either order of bytes."""
+    return (head[:4], head[5:8]) == (b"IIII", b"waR") or (head[:4], head[4:7]) == (b"MMMM", b"Raw")
 
 
 def _is_bitmap_header(head: bytes) -> bool:

@@ -33,6 +33,7 @@ from striate.errors import RunError
 from striate.runs import run as names
 from striate.support.files import WriteError, remove, write_atomically
 from striate.support.paths import is_folder, mode_of, read_file, reason, shown
+from striate.support.systems import is_left_by_system
 from striate.support.text import printable
 
 LOCK = ".striate.lock"
@@ -203,8 +204,10 @@ def _refuse_occupied(path: Path, otherwise: str) -> None:
     """Raise `RunError` where `path` holds anything but what we left before a run began."""
     found = sorted(_entries(path))
     if names.CONFIG in found:
-        if LOCK in found or SOFT_LOCK in found:
-            _locked(path, "wait until it has ended, or choose another folder").release()
+        # Whether somebody writes cannot be told of a run that may only be read: it holds a run.
+        with suppress(WriteError):
+            if LOCK in found or SOFT_LOCK in found:
+                _locked(path, "wait until it has ended, or choose another folder").release()
         raise _TakenError(shown(path), "holds a run already", otherwise)
     about = _about(path)
     if about is not None and about.get("begun"):
@@ -216,7 +219,8 @@ def _refuse_occupied(path: Path, otherwise: str) -> None:
     foreign = [
         name
         for name in found
-        if not (name in (LOCK, SOFT_LOCK, ABOUT) or (about is not None and is_ours(name)))
+        if not (_is_of_claim(name) or is_left_by_system(name))
+        and not (about is not None and is_ours(name))
     ]
     # Something of another's that is called like ours.
     foreign += [ABOUT] if about is None and ABOUT in found else []
@@ -226,6 +230,12 @@ def _refuse_occupied(path: Path, otherwise: str) -> None:
             f"is not empty, and what is in it is not a run's ({printable(foreign[0])}, …)",
             "choose a new or an empty folder",
         )
+
+
+def _is_of_claim(name: str) -> bool:
+    """Whether a file is written before `ABOUT` can say whose the folder is, or is half of that."""
+    part = _PART.fullmatch(name)
+    return (part["name"] if part else name) in (LOCK, SOFT_LOCK, ABOUT)
 
 
 def is_ours(name: str) -> bool:
