@@ -5,13 +5,14 @@
 PYTHON ?= python3
 VENV   ?= .venv
 DEMO   ?= demo
+LOWEST ?= .venv-lowest
 
 BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 SITE  := src tests benchmarks tools
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test quick exhaustive lint format bench clean
+.PHONY: help setup demo test quick exhaustive lowest lint format bench clean
 
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */\1\t/' | expand -t 10
@@ -47,8 +48,23 @@ test: $(READY)  ## every test, with coverage
 quick: $(READY)  ## the tests that take no more than a few seconds each
 	$(BIN)/python -m pytest -m 'not slow and not browser and not exhaustive'
 
-exhaustive: $(READY)  ## train every network of the catalogue for two steps
+exhaustive: $(READY)  ## train every network of the catalogue for two steps, measure memory
 	$(BIN)/python -m pytest -m exhaustive
+
+# An environment of its own, of several gigabytes, which is removed where all is well.
+lowest:  ## a choice of the tests with the oldest versions that pyproject.toml allows
+	rm -rf $(LOWEST)
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install -q -c constraints-lowest.txt setuptools
+	$(LOWEST)/bin/python -m pip install -q -c constraints-lowest.txt --no-build-isolation \
+	    -e '.[export,tensorboard,timm]' pytest hypothesis
+	OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -m 'not slow and not browser and not exhaustive' \
+	    tests/support tests/evaluation tests/cli/test_anatomy.py tests/data/test_augment.py \
+	    tests/data/test_decode.py tests/training/test_resume_matrix.py \
+	    tests/training/test_best_weights.py tests/transferring/test_heads.py \
+	    tests/transferring/test_transfer.py tests/deploy/test_capture.py \
+	    tests/zoo/test_torchvision.py tests/test_api.py
+	rm -rf $(LOWEST)
 
 lint: $(READY)  ## ruff, mypy and the order of the rooms
 	$(BIN)/ruff check $(SITE)
@@ -67,6 +83,6 @@ bench: $(READY)  ## speed beside what people use today: training, anatomy, netwo
 	$(BIN)/python benchmarks/zoo.py
 
 clean:  ## remove .venv, the demo and every cache
-	rm -rf $(VENV) $(DEMO) build dist htmlcov .coverage
+	rm -rf $(VENV) $(LOWEST) $(DEMO) build dist htmlcov .coverage
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache src/*.egg-info
 	find src tests benchmarks tools -name __pycache__ -type d -prune -exec rm -rf {} +

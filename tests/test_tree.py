@@ -97,6 +97,21 @@ def test_every_direct_dependency_is_pinned() -> None:
     assert names - {normal(name) for name in pins} == set()
 
 
+def test_the_oldest_versions_are_those_that_are_tested() -> None:
+    project = tomllib.loads(text_of(ROOT / "pyproject.toml"))["project"]
+    extras = project["optional-dependencies"]
+    wanted = [
+        *project["dependencies"],
+        *(one for e in ("export", "tensorboard", "timm") for one in extras[e]),
+    ]
+    pins = re.findall(r"^([\w.-]+)==(\S+)$", text_of(ROOT / "constraints-lowest.txt"), re.MULTILINE)
+    oldest = {name: version for name, version in pins if name != "setuptools"}
+    bounds = dict(each.split(">=") for each in wanted)
+    assert set(bounds) == set(oldest)
+    for name, bound in bounds.items():
+        assert oldest[name].split(".")[: bound.count(".") + 1] == bound.split("."), name
+
+
 def test_every_link_inside_the_repository_leads_somewhere() -> None:
     broken = [
         f"{page.relative_to(ROOT)}: {target}"
