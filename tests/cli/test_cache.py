@@ -15,6 +15,9 @@ from striate.cli.cache import cache
 from striate.errors import StriateError
 from striate.transferring.cache import ABOUT, Shelf
 
+NAME = "0123456789abcdef" * 2
+HEAD = '{"striate": "heads", "sha256": "", "content": {}}'
+
 
 @pytest.fixture
 def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -83,7 +86,7 @@ def test_another_folder(
 def test_from_python(shelf: Path) -> None:
     root = shelf.parents[1]
     (root / "heads").mkdir()
-    (root / "heads" / "ab.json").write_text("{}")
+    (root / "heads" / f"{NAME}.json").write_text(HEAD)
     found = striate.cache(root)
     assert [one.path for one in found.kept] == [shelf]
     assert not found.pruned
@@ -97,6 +100,10 @@ def test_from_python(shelf: Path) -> None:
     (root / "file").write_text("")
     with pytest.raises(StriateError, match="is a file"):
         striate.cache(root / "file")
+    (root / "loop").symlink_to("loop")
+    for impossible in (root / "loop", root / ("a" * 300), "~nobody-here/x", "nu\0ll"):
+        with pytest.raises(StriateError):
+            striate.cache(impossible)
 
 
 def test_small_files_are_shown_and_removed_as_well(
@@ -105,19 +112,30 @@ def test_small_files_are_shown_and_removed_as_well(
     root = shelf.parents[1]
     for kind in ("heads", "images"):
         (root / kind).mkdir()
-        (root / kind / "ab.json").write_text("{}")
+        (root / kind / f"{NAME}.json").write_text(HEAD.replace("heads", kind))
     then = time.time() - 40 * 86_400
-    os.utime(root / "heads" / "ab.json", (then, then))
+    os.utime(root / "heads" / f"{NAME}.json", (then, then))
     cache()
     assert "1 source of images found sound, 1 head compared" in capsys.readouterr().out
     cache(prune=True, as_json=True)
     document = json.loads(capsys.readouterr().out)
-    assert document["images"] == {"files": 1, "bytes": 2}
+    assert document["images"] == {"files": 1, "bytes": len(HEAD.replace("heads", "images"))}
     assert document["heads"] == {"files": 0, "bytes": 0}
-    assert not (root / "heads" / "ab.json").exists()
+    assert not (root / "heads" / f"{NAME}.json").exists()
 
 
 def test_nothing_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STRIATE_CACHE", str(tmp_path / "none"))
     cache(prune=True)
     assert not (tmp_path / "none").exists()
+
+
+def test_names_that_a_terminal_would_obey_are_shown_as_text(
+    shelf: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    about = {"backbone": "a\x1b[2Jb", "engine": "torch\nfloat32", "view": "\u202eold"}
+    (shelf / ABOUT).write_text(json.dumps({"striate": 1, **about}))
+    cache()
+    shown = capsys.readouterr().out + striate.cache(shelf.parents[1]).summary()
+    assert "\\x1b[2J" in shown
+    assert not {"\x1b", "\u202e"} & set(shown)

@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from striate.errors import StriateError
 from striate.transferring import cache as module
-from striate.transferring.cache import ABOUT, Shelf, default_folder, entries, prune
+from striate.transferring.cache import ABOUT, Shelf, cache_at
+from striate.transferring.cache_entries import entries, prune
 
 DIGESTS = [f"{number:032x}" for number in range(40)]
 ROWS: NDArray[np.float32] = np.arange(40 * 2, dtype=np.float32).reshape(40, 2)
@@ -195,14 +197,28 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     assert "cannot be written (Not a directory); set STRIATE_CACHE to another folder" in line
 
 
-def test_the_default_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_folder_is_the_one_given_or_the_usual_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("STRIATE_CACHE", "/some/where")
-    assert default_folder() == Path("/some/where")
-    monkeypatch.delenv("STRIATE_CACHE")
-    monkeypatch.setenv("XDG_CACHE_HOME", "/other")
-    assert default_folder() == Path("/other/striate")
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    assert default_folder() == Path.home() / ".cache" / "striate"
+    assert cache_at(None) == Path("/some/where")
+    assert cache_at(tmp_path) == tmp_path
+    assert cache_at("~/mine") == Path.home() / "mine"
+    with pytest.raises(StriateError, match="names the home folder of nobody"):
+        cache_at("~nobody-here/x")
+
+
+def test_a_cache_that_cannot_be_had_is_no_condition(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STRIATE_CACHE", "~nobody-here/x")
+    notes: list[str] = []
+    assert cache_at(None, notes) is None
+    (line,) = notes
+    assert line.startswith("features are not kept: ~nobody-here/x: names the home folder of nobody")
+    nowhere = Shelf(None, {}, {})
+    nowhere.add(DIGESTS, ROWS)
+    nowhere.close()
+    assert not nowhere.read(DIGESTS).rows
+    assert nowhere.trouble == []
 
 
 def _size(folder: Path) -> int:
@@ -295,9 +311,56 @@ def test_strange_files_do_no_harm(tmp_path: Path) -> None:
     (segment.parent / "notes.txt").write_text("mine")
     (segment.parent / ABOUT).write_text("[]")
     (segment.parent / "empty.features").write_bytes(b"")
+    os.mkfifo(segment.parent / "pipe.features")
     (tmp_path / "features" / "file").write_text("")
     assert found(tmp_path) == set(range(5))
-    assert [one.backbone for one in entries(tmp_path)] == ["?"]
+    (one,) = entries(tmp_path)
+    assert one.backbone == "?"
+    assert one.bytes == _size(segment.parent) - len("mine")
+
+
+def test_nothing_is_removed_for_its_place_alone(tmp_path: Path) -> None:
+    """A cache may be any folder, and ``features`` a folder of somebody's experiments."""
+    ours = fill(tmp_path, slice(0, 5)).parent
+    theirs = tmp_path / "features"
+    name = "0123456789abcdef" * 2
+    kept = [theirs / "experiment", theirs / name, theirs / name[::-1], theirs / name.upper()]
+    for folder in kept:
+        folder.mkdir()
+        (folder / "vectors.npy").write_bytes(b"x")
+    (kept[1] / ABOUT).write_text('{"about": "me"}')
+    (kept[2] / "mine.features").write_bytes(b"1,2,3")
+    (kept[3] / ABOUT).write_text('{"backbone": "a", "engine": "b", "view": "c"}')
+    elsewhere = tmp_path / "elsewhere"
+    ours.rename(elsewhere)
+    (theirs / ours.name).symlink_to(elsewhere)
+    before = sorted(tmp_path.rglob("*"))
+    for each in before:
+        os.utime(each, (0, 0))
+    assert entries(tmp_path) == []
+    assert prune(tmp_path).removed == ()
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("about", ["as written", "before the mark", "damaged", "missing"])
+def test_ours_is_removed_and_what_else_is_in_it_stays(tmp_path: Path, about: str) -> None:
+    shelf_of_ours = fill(tmp_path, slice(0, 5)).parent
+    told = shelf_of_ours / ABOUT
+    if about == "before the mark":
+        told.write_text('{"backbone": "a", "engine": "b", "view": "c"}')
+    elif about == "damaged":
+        told.write_text("{")
+    elif about == "missing":
+        told.unlink()
+    (shelf_of_ours / "notes.txt").write_text("mine")
+    assert len(prune(tmp_path).removed) == 1
+    assert [path.name for path in shelf_of_ours.iterdir()] == ["notes.txt"]
+    assert entries(tmp_path) == []
+    (shelf_of_ours / "notes.txt").unlink()
+    assert found(tmp_path) == set()
+    fill(tmp_path, slice(0, 5))
+    prune(tmp_path)
+    assert not shelf_of_ours.exists()
 
 
 def test_hashes_of_another_length_are_a_fault(tmp_path: Path) -> None:

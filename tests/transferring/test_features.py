@@ -20,10 +20,10 @@ from PIL import Image
 from striate.data.images import ImageSet
 from striate.data.preprocessing import Preprocessing
 from striate.data.scan import digest_of
-from striate.errors import DataError, StriateError
+from striate.errors import DataError, ExportError, StriateError
+from striate.support.folders import cache_folder
 from striate.transferring import features as module
 from striate.transferring.backbone import Backbone
-from striate.transferring.cache import default_folder
 from striate.transferring.engines import choose_engine
 from striate.transferring.features import FeatureSet, draw_view, features
 
@@ -226,7 +226,7 @@ def test_a_killed_process_loses_little(tmp_path: Path, images: ImageSet) -> None
     )
     killed = subprocess.run(
         [sys.executable, "-c", script, str(Path(__file__).parent)],
-        env={**os.environ, "STRIATE_CACHE": str(default_folder())},
+        env={**os.environ, "STRIATE_CACHE": str(cache_folder())},
         check=False,
     )
     assert killed.returncode == -signal.SIGKILL
@@ -239,7 +239,7 @@ def test_a_killed_process_loses_little(tmp_path: Path, images: ImageSet) -> None
 
 def test_a_damaged_file_is_said_and_computed_anew(backbone: Backbone, images: ImageSet) -> None:
     first = compute(backbone, images)
-    (segment,) = default_folder().rglob("*.features")
+    (segment,) = cache_folder().rglob("*.features")
     segment.write_bytes(segment.read_bytes()[:-100])
     again = compute(backbone, images)
     assert again.computed == 21
@@ -260,7 +260,7 @@ def test_a_cache_that_cannot_be_written_stops_nothing(
 
 
 def test_what_cannot_be_computed_is_named(backbone: Backbone, images: ImageSet) -> None:
-    with pytest.raises(StriateError, match="--views 0: must be at least 1"):
+    with pytest.raises(StriateError, match="views 0: must be at least 1"):
         compute(backbone, images, views=0)
     with pytest.raises(DataError, match="no images"):
         compute(backbone, images.subset([]))
@@ -275,4 +275,45 @@ def test_features_that_are_no_numbers_are_not_kept(images: ImageSet) -> None:
         next(broken.network.parameters()).fill_(float("nan"))
     with pytest.raises(StriateError, match="'small': gives an embedding of image 0 that is not"):
         compute(broken, images)
-    assert not list(default_folder().rglob("*.features"))
+    assert not list(cache_folder().rglob("*.features"))
+
+
+@pytest.mark.parametrize("engine", ["auto", "auto float32"])
+def test_what_openvino_cannot_have_is_computed_in_pytorch(
+    backbone: Backbone, images: ImageSet, engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise ExportError("capture 'export'", "PyTorch cannot capture the network so (a loop)")
+
+    monkeypatch.setattr("striate.transferring.engines.capture_somehow", refused)
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "choose_engine", lambda _: ("openvino", "float32"))
+        found = features(backbone, images, engine=engine, workers=1)
+    assert (found.engine, found.computed) == (PLAIN, 21)
+    (line,) = found.notes
+    assert line.startswith("features are computed in PyTorch, since OpenVINO cannot have the ")
+    assert "(a loop)" in line
+    np.testing.assert_allclose(found.values[0], expected(backbone, images), atol=1e-4)
+    again = features(backbone, images, engine=PLAIN, workers=1)
+    assert (again.found, again.notes) == (21, ())
+
+
+def test_who_insists_on_openvino_is_told_why_not(
+    backbone: Backbone, images: ImageSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise ExportError("capture 'export'", "PyTorch cannot capture the network so (a loop)", "x")
+
+    monkeypatch.setattr("striate.transferring.engines.capture_somehow", refused)
+    with pytest.raises(ExportError, match=r"engine 'openvino': .*a loop.*; take .* 'torch'"):
+        features(backbone, images, engine="openvino float32", workers=1)
+
+
+def test_features_need_no_cache(
+    backbone: Backbone, images: ImageSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STRIATE_CACHE", "~nobody-here/x")
+    for _ in range(2):
+        found = compute(backbone, images)
+        assert (found.computed, found.found) == (21, 0)
+        assert "features are not kept: ~nobody-here/x" in found.notes[0]

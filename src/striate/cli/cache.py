@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from striate.transferring.cache import Entry
+    from striate.transferring.cache_entries import Entry
 
 _DAYS = 30.0
 

@@ -19,14 +19,12 @@ from __future__ import annotations
 import errno
 import json
 import os
-import shutil
 import struct
 import sys
 import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 from typing import Any
@@ -36,7 +34,8 @@ from numpy.typing import NDArray
 
 from striate.errors import StriateError
 from striate.support.files import sha256, write_atomically
-from striate.support.paths import shown
+from striate.support.folders import cache_folder
+from striate.support.paths import expanded, shown
 
 if sys.platform != "win32":
     import fcntl
@@ -45,41 +44,55 @@ ABOUT = "about.json"
 SUFFIX = ".features"
 FORMAT = 1
 DIGEST = 16  # bytes of an image's content hash
+MARK = "striate"
+"""The key by which what we write is known for ours."""
 
-_MAGIC = b"striate\x01"
+MAGIC = b"striate\x01"
 _FIELDS = struct.Struct("<8sIII")
 _HEADER = 64  # of which the last four bytes are the header's own checksum
 
 
-def default_folder() -> Path:
-    """``STRIATE_CACHE``, else ``striate`` in ``XDG_CACHE_HOME`` or in ``~/.cache``."""
-    own = os.environ.get("STRIATE_CACHE")
-    if own:
-        return Path(own).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "striate"
+def cache_at(given: str | Path | None, notes: list[str] | None = None) -> Path | None:
+    """The folder of the cache: the one that was `given`, else the usual one.
+
+    Where the usual one cannot be told, there is no cache, which costs nothing but time: `notes`
+    say why.
+
+    Raises:
+        StriateError: `given` names the home of nobody, or nothing can be called that.
+    """
+    if given is not None:
+        return expanded(given)
+    try:
+        return cache_folder()
+    except StriateError as error:
+        if notes is not None:
+            notes.append(f"features are not kept: {error}")
+        return None
 
 
 class Shelf:
     """The features that were computed in one way.
 
-    Parameters
-    ----------
-    folder: of the whole cache.
-    key: all that decides the features of an image, as plain values.
-    about: what people want to know of it, as plain values: backbone, engine, view.
+    Args:
+        folder: of the whole cache; None where there is none, and nothing is kept.
+        key: all that decides the features of an image, as plain values.
+        about: what people want to know of it, as plain values: backbone, engine, view.
 
-    Attributes
-    ----------
-    trouble: what a person should know, in whole sentences; grows.
+    Attributes:
+        trouble: what a person should know, in whole sentences; grows.
     """
 
-    def __init__(self, folder: Path, key: Mapping[str, Any], about: Mapping[str, Any]) -> None:
+    def __init__(
+        self, folder: Path | None, key: Mapping[str, Any], about: Mapping[str, Any]
+    ) -> None:
         text = json.dumps({"format": FORMAT, **key}, sort_keys=True)
-        self.path = folder / "features" / sha256(text.encode())[:32]
-        self.about = dict(about)
+        self._writable = folder is not None
+        self.path = (folder or Path()) / "features" / sha256(text.encode())[:32]
+        self.about = {MARK: FORMAT, **about}
         self.trouble: list[str] = []
         self._segment: FileIO | None = None
-        self._writable = True
+        self._readable = self._writable
 
     def read(self, digests: Sequence[str], width: int | None = None) -> Found:
         """Look up the images with `digests`.
@@ -88,7 +101,8 @@ class Shelf:
         """
         wanted = {bytes.fromhex(digest) for digest in digests}
         found = Found({}, width)
-        damaged = [file for file in _segments(self.path) if not found.take(file, wanted)]
+        segments = segments_of(self.path) if self._readable else []
+        damaged = [file for file in segments if not found.take(file, wanted)]
         if damaged and wanted - found.rows.keys():
             names = ", ".join(file.name for file in damaged)
             self.trouble.append(
@@ -171,7 +185,7 @@ class Found:
     def take(self, file: Path, wanted: set[bytes]) -> bool:
         """Take the `wanted` rows of a segment; False where it is damaged."""
         sound = True
-        for rows, width, content, checksum in _blocks(file):
+        for rows, width, content, checksum in blocks_of(file):
             if content is None or (self.width or width) != width:
                 sound = False
                 continue
@@ -198,7 +212,7 @@ def _block(digests: Sequence[str], features: NDArray[np.float32]) -> bytes:
     if len(names) != rows * DIGEST:
         raise ValueError(f"{rows} rows need as many hashes of {DIGEST} bytes")
     content = names + features.astype("<f4").tobytes()
-    fields = _FIELDS.pack(_MAGIC, rows, width, zlib.crc32(content)).ljust(_HEADER - 4, b"\0")
+    fields = _FIELDS.pack(MAGIC, rows, width, zlib.crc32(content)).ljust(_HEADER - 4, b"\0")
     return fields + struct.pack("<I", zlib.crc32(fields)) + content
 
 
@@ -215,7 +229,7 @@ def _append(segment: FileIO, block: bytes) -> None:
         raise
 
 
-def _blocks(file: Path) -> Iterator[tuple[int, int, NDArray[np.uint8] | None, int]]:
+def blocks_of(file: Path) -> Iterator[tuple[int, int, NDArray[np.uint8] | None, int]]:
     """(rows, width, content, its checksum) of each block; content is None where it is damaged.
 
     The end of a segment that another process is writing is not damaged, only unfinished.
@@ -228,7 +242,7 @@ def _blocks(file: Path) -> Iterator[tuple[int, int, NDArray[np.uint8] | None, in
     at, size = 0, len(data)
     while at < size:
         header = data[at : at + _HEADER].tobytes()
-        whole = len(header) == _HEADER and header.startswith(_MAGIC)
+        whole = len(header) == _HEADER and header.startswith(MAGIC)
         if not whole or struct.pack("<I", zlib.crc32(header[:-4])) != header[-4:]:
             break
         _, rows, width, checksum = _FIELDS.unpack_from(header)
@@ -237,11 +251,11 @@ def _blocks(file: Path) -> Iterator[tuple[int, int, NDArray[np.uint8] | None, in
             break
         yield rows, width, data[at + _HEADER : end], checksum
         at = end
-    if at < size and not _being_written(file):
+    if at < size and not being_written(file):
         yield 0, 0, None, 0
 
 
-def _being_written(file: Path) -> bool:
+def being_written(file: Path) -> bool:
     """Whether a living process holds the segment."""
     if sys.platform != "win32":
         try:
@@ -252,10 +266,10 @@ def _being_written(file: Path) -> bool:
     return False
 
 
-def _segments(shelf: Path) -> list[Path]:
-    """The segments of a shelf, oldest first."""
+def segments_of(shelf: Path) -> list[Path]:
+    """The segments of a shelf, oldest first: files only, since to open a pipe is to wait."""
     try:
-        return sorted(each for each in shelf.iterdir() if each.suffix == SUFFIX)
+        return sorted(each for each in shelf.iterdir() if each.suffix == SUFFIX and each.is_file())
     except OSError:
         return []
 
@@ -268,108 +282,3 @@ def _reason(path: Path, error: Exception) -> str:
         said = error.strerror or str(error)
         return f"{shown(path)}: cannot be written ({said}); set STRIATE_CACHE to another folder"
     return str(error)
-
-
-# --- for people --------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """One shelf, as `striate cache` shows it."""
-
-    path: Path
-    backbone: str
-    engine: str
-    view: str
-    images: int
-    width: int
-    bytes: int
-    """Of all its files."""
-    used: float
-    """Seconds since 1970, UTC, of the last use."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values; the time in ISO 8601."""
-        used = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.used))
-        return {**self.__dict__, "path": str(self.path), "used": used}
-
-
-def entries(folder: Path | None = None) -> list[Entry]:
-    """What the cache in `folder` (the default one if None) holds, last used first."""
-    root = (folder or default_folder()) / "features"
-    try:
-        shelves = [each for each in root.iterdir() if each.is_dir()]
-    except OSError:
-        return []
-    return sorted(map(_entry, shelves), key=lambda one: (-one.used, one.path))
-
-
-def _entry(shelf: Path) -> Entry:
-    try:
-        about = json.loads((shelf / ABOUT).read_bytes())
-        used = (shelf / ABOUT).stat().st_mtime
-    except (OSError, ValueError):
-        about, used = {}, 0.0
-    about = about if isinstance(about, dict) else {}
-    digests: set[bytes] = set()
-    widest = size = 0
-    with suppress(OSError):
-        size = sum(file.stat().st_size for file in shelf.iterdir())
-    for file in _segments(shelf):
-        for rows, width, content, _ in _blocks(file):
-            if content is not None:
-                widest = width
-                digests.update(
-                    content[row : row + DIGEST].tobytes() for row in range(0, rows * DIGEST, DIGEST)
-                )
-    return Entry(
-        path=shelf.absolute(),
-        backbone=str(about.get("backbone", "?")),
-        engine=str(about.get("engine", "?")),
-        view=str(about.get("view", "?")),
-        images=len(digests),
-        width=widest,
-        bytes=size,
-        used=used,
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pruned:
-    """What became of shelves that had not been used for long."""
-
-    removed: tuple[Entry, ...]
-    busy: tuple[Entry, ...]
-    """Left, because a process is writing to them."""
-
-
-def prune(folder: Path | None = None, *, days: float = 0) -> Pruned:
-    """Remove what has not been used for so many `days` (0: everything), unless it is being written.
-
-    A process that is reading it meanwhile keeps what it has opened.
-
-    Raises
-    ------
-    StriateError: something cannot be removed.
-    """
-    before = time.time() - days * 86_400
-    removed, busy = [], []
-    for one in entries(folder):
-        if one.used > before:
-            continue
-        if any(map(_being_written, _segments(one.path))):
-            busy.append(one)
-            continue
-        try:
-            shutil.rmtree(one.path)
-        except FileNotFoundError:  # somebody else was faster
-            continue
-        except OSError as error:
-            if error.errno == errno.ENOTEMPTY:  # somebody has just begun to write
-                busy.append(one)
-                continue
-            raise StriateError(
-                str(one.path), f"cannot be removed ({error.strerror or error})", "remove it by hand"
-            ) from error
-        removed.append(one)
-    return Pruned(removed=tuple(removed), busy=tuple(busy))

@@ -78,8 +78,16 @@ def make_engine(backbone: Backbone, engine: str, precision: str) -> Engine:
     Raises:
         ExportError: OpenVINO is missing, or cannot have the network.
     """
-    make = _openvino if engine == "openvino" else _torch
-    return make(backbone.network, backbone.preprocessing, precision)
+    if engine == "torch":
+        return _torch(backbone.network, backbone.preprocessing, precision)
+    try:
+        return _openvino(backbone.network, backbone.preprocessing, precision)
+    except ExportError as error:
+        raise ExportError(
+            "engine 'openvino'",
+            f"cannot have the network ({error.what}: {error.why})",
+            "take the engine 'torch'",
+        ) from error
 
 
 def _torch(network: nn.Module, preprocessing: Preprocessing, precision: str) -> Engine:
@@ -119,7 +127,7 @@ def _openvino(network: nn.Module, preprocessing: Preprocessing, precision: str) 
         model.reshape([BATCH, height, width, channels])  # a fixed size is compiled better
         compiled = core.compile_model(model, "CPU", settings)
     except Exception as error:  # OpenVINO has no error family of its own
-        raise ExportError("OpenVINO", f"cannot run the network ({brief(error)})") from error
+        raise ExportError("OpenVINO", f"cannot run it ({brief(error)})") from error
     streams = int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
     # One more than there are streams, so that none waits while a result is taken out.
     requests = [compiled.create_infer_request() for _ in range(streams + 1)]

@@ -27,10 +27,16 @@ from striate.data.decode import decoders
 from striate.data.images import ImageSet
 from striate.data.preprocessing import Preprocessing
 from striate.data.random import CROP, MIRROR, uniforms
-from striate.errors import DataError, StriateError
+from striate.errors import DataError, ExportError, StriateError
 from striate.transferring.backbone import Backbone
-from striate.transferring.cache import Shelf, default_folder
-from striate.transferring.engines import BATCH, Engine, choose_engine, make_engine
+from striate.transferring.cache import Shelf, cache_at
+from striate.transferring.engines import (
+    BATCH,
+    Engine,
+    choose_engine,
+    make_engine,
+    names_engine,
+)
 from striate.zoo.spec import PREFIXES
 
 #: Called with (images done, images in all), all views counted.
@@ -86,26 +92,49 @@ def features(
 ) -> FeatureSet:
     """The embeddings of `images`, from disk as far as they are there.
 
-    Parameters
-    ----------
-    views: how many of each image, or of every image its own number.
-    seed: of the views after the first.
-    engine: as for `choose_engine`.
-    cache_dir: where features are kept; `default_folder` if None.
-    workers: threads that decode images; 0 for one a processor.
+    Args:
+        backbone: what computes them.
+        images: that they are of.
+        views: how many of each image, or of every image its own number.
+        seed: of the views after the first.
+        engine: as for `choose_engine`. Where nobody insists on one, what OpenVINO cannot have is
+            computed in PyTorch.
+        cache_dir: where features are kept; the usual folder if None.
+        workers: threads that decode images; 0 for one a processor.
+        progress: called as they are computed.
 
-    Raises
-    ------
-    DataError: an image cannot be read any more.
-    StriateError: `engine` or `views` is no such thing; a feature is not a number.
+    Raises:
+        DataError: an image cannot be read any more.
+        StriateError: `engine` or `views` is no such thing; a feature is not a number.
     """
     if not len(images):
         raise DataError("no images", "there is nothing to compute features of")
     wanted = np.broadcast_to(np.asarray(views), len(images))
     if wanted.min() < 1:
-        raise StriateError(f"--views {wanted.min()}", "must be at least 1")
-    work = _Work(backbone, images, choose_engine(engine), seed=seed, workers=workers)
-    folder = cache_dir or default_folder()
+        raise StriateError(f"views {wanted.min()}", "must be at least 1")
+    notes: list[str] = []
+    folder = cache_at(cache_dir, notes)
+    chosen, precision = choose_engine(engine)
+    for name in (chosen, "torch"):
+        work = _Work(backbone, images, (name, precision), seed=seed, workers=workers)
+        try:
+            return _computed(work, wanted, folder, notes, progress)
+        except ExportError as error:
+            if name == "torch" or names_engine(engine):
+                raise
+            notes.append(f"features are computed in PyTorch, since OpenVINO {error.why}")
+    raise AssertionError("the last engine gives features or an error")
+
+
+def _computed(
+    work: _Work,
+    wanted: NDArray[np.int64],
+    folder: Path | None,
+    notes: Sequence[str],
+    progress: Progress | None,
+) -> FeatureSet:
+    """The features of `wanted` views of each image, by one engine."""
+    images = work.images
     most = int(wanted.max())
     table = _Table(most, images.digests)
     # Of every view the images that it is wanted of, copies once.
@@ -130,7 +159,7 @@ def features(
         found=found,
         seconds=work.seconds,
         start_seconds=work.start_seconds,
-        notes=tuple(dict.fromkeys(line for shelf in shelves for line in shelf.trouble)),
+        notes=tuple(dict.fromkeys([*notes, *(line for each in shelves for line in each.trouble)])),
     )
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import stat
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from striate.errors import StriateError
+from striate.support.folders import cache_folder
+from striate.support.paths import expanded, mode_of, shown
 from striate.support.shown import Readable
-from striate.transferring.cache import Entry, Pruned, default_folder, entries, prune
+from striate.support.text import printable
+from striate.transferring.cache_entries import Entry, Pruned, entries, prune
 from striate.transferring.kept import HEADS, IMAGES, Note, notes, prune_notes
 
 
@@ -68,7 +72,7 @@ class CacheReport(Readable):
         if self.busy:
             sets = _plural(len(self.busy), "set of features", "sets of features")
             lines.append(f"left {sets} that a process is writing")
-        lines.append(f"{self.folder}: {self.bytes / 1e6:,.1f} MB")
+        lines.append(f"{printable(str(self.folder))}: {self.bytes / 1e6:,.1f} MB")
         images, heads = len(self.notes[IMAGES]), len(self.notes[HEADS])
         if images or heads:
             sources = _plural(images, "source", "sources")
@@ -88,18 +92,19 @@ class CacheReport(Readable):
         return "\n".join(lines)
 
 
-def report(folder: Path | None, *, days: float | None) -> CacheReport:
+def report(folder: str | Path | None, *, days: float | None) -> CacheReport:
     """Look at the cache in `folder`; first remove what was not used for so many `days`, if any.
 
-    Raises
-    ------
-    StriateError: `folder` is no folder, or something cannot be removed.
+    Raises:
+        StriateError: `folder` is no folder, or something cannot be removed.
     """
-    root = (default_folder() if folder is None else folder.expanduser()).absolute()
-    if root.exists() and not root.is_dir():
-        raise StriateError(str(root), "is a file, not the folder of a cache")
+    root = cache_folder() if folder is None else expanded(folder)
+    mode = mode_of(root)
+    if mode is not None and not stat.S_ISDIR(mode):
+        raise StriateError(shown(root), "is a file, not the folder of a cache", "name its folder")
+    root = root.absolute()
     if days is not None and not days >= 0:
-        raise StriateError(f"--older-than {days:g}", "must be at least 0")
+        raise StriateError(f"age of {days:g} days", "must be at least 0")
     pruned, small = Pruned(removed=(), busy=()), list[Note]()
     if days is not None:
         pruned, small = prune(root, days=days), prune_notes(root, days=days)

@@ -37,7 +37,7 @@ from striate.training.plan import claim_out, origin_of, versions
 from striate.training.precision import choose_device, choose_precision, processor_threads
 from striate.training.progress import Silent, Watcher
 from striate.transferring.backbone import Backbone, open_backbone
-from striate.transferring.cache import default_folder
+from striate.transferring.cache import cache_at
 from striate.transferring.curve import by_images, by_stages
 from striate.transferring.features import features
 from striate.transferring.finetune import (
@@ -144,7 +144,7 @@ class _Work:
         if backbone.note:
             self.watcher.note(backbone.note)
         stages = check_stages(backbone, options)
-        kept = options.cache or default_folder()
+        kept = cache_at(options.cache)
         known = seen_in(kept, options.data)
         data = open_images_of(
             options.data,
@@ -319,7 +319,7 @@ class _Work:
         options = self.options
         penalty = options.penalty if kind == options.head else "l2"
         return compared(
-            options.cache or default_folder(),
+            cache_at(options.cache),
             f"{kind} {penalty} {options.seed}",
             rows,
             labels,
