@@ -7,7 +7,11 @@ line and exits with status 2; anything else that escapes is our own fault and ex
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
+
+#: A parameter as errors write it: `device`, `device='cuda:9'`, `resume=True`.
+_PARAMETER = re.compile(r"`([a-z_]+)(?:=([^`]*))?`")
 
 
 class StriateError(Exception):
@@ -15,7 +19,8 @@ class StriateError(Exception):
 
     Parameters
     ----------
-    what: the thing at fault, named as the user named it (a resolved path, a network, a recipe key).
+    what: the thing at fault, named as the user named it (a resolved path, a network, a recipe key,
+        a parameter as `parameter` writes it).
     why: the reason, in a few words.
     remedy: what to do next; optional where the reason says it already.
     """
@@ -23,6 +28,33 @@ class StriateError(Exception):
     def __init__(self, what: str, why: str, remedy: str = "") -> None:
         self.what, self.why, self.remedy = what, why, remedy
         super().__init__(f"{what}: {why}" + (f"; {remedy}" if remedy else ""))
+
+    def on_the_command_line(self, flags: Mapping[str, str]) -> str:
+        """The message with each parameter that has one of the command's `flags` written so.
+
+        >>> error = StriateError(parameter("device", "cuda:9"), "is not here", "leave `device` out")
+        >>> error.on_the_command_line({"device": "--device"})
+        '--device cuda:9: is not here; leave --device out'
+        """
+
+        def flag(found: re.Match[str]) -> str:
+            name, value = found[1], found[2]
+            if name not in flags:
+                return found[0]
+            if value is None or value == "True":
+                return flags[name]
+            return f"{flags[name]} {value.strip(chr(39))}"
+
+        return _PARAMETER.sub(flag, str(self))
+
+
+def parameter(name: str, value: object = None) -> str:
+    """A function's parameter as errors name it; the command line makes a flag of it.
+
+    >>> parameter("device", "cuda:9"), parameter("resume")
+    ("`device='cuda:9'`", '`resume`')
+    """
+    return f"`{name}`" if value is None else f"`{name}={value!r}`"
 
 
 class NetworkError(StriateError):

@@ -54,7 +54,7 @@ def test_list_json() -> None:
         (("train", "digits", "--net", "lenet", "--size", "64"), "32"),
         (("train", "digits", "--net", "lenet", "--precision", "half"), "--precision half"),
         (("train", "digits", "--net", "lenet", "--device", "cuda:9"), "--device cuda:9"),
-        (("train",), "needs DATA and --net"),
+        (("train",), "needs data and --net"),
         (("evaluate", "nowhere"), "there is no such run"),
         (("predict", "nowhere", "x.jpg"), "there is no such run"),
         (("export", "nowhere"), "there is no such run"),

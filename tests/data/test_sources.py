@@ -163,7 +163,7 @@ def test_bad_files_are_all_named_and_skipped_only_on_request(tmp_path):
     with pytest.raises(DataError, match="5 files cannot be used") as caught:
         open_data(tmp_path)
     assert all(name in str(caught.value) for name in [*bad, "b/gone.png"])
-    assert "--skip-bad" in str(caught.value)
+    assert "`skip_bad=True`" in str(caught.value)
     assert "\n" not in str(caught.value)
     data = open_data(tmp_path, skip_bad=True)
     assert sorted(problem.name for problem in data.skipped) == sorted([*bad, "b/gone.png"])

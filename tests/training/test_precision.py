@@ -16,7 +16,7 @@ def test_devices_that_are_here() -> None:
 
 @pytest.mark.parametrize("name", ["meta", "abacus", "", "cpu:x", "cpu:-3", "fpga:0"])
 def test_devices_that_nothing_can_be_computed_on(name: str) -> None:
-    with pytest.raises(StriateError, match=r"--device .*; use --device auto or cpu"):
+    with pytest.raises(StriateError, match=r"`device=.*; take auto or cpu"):
         choose_device(name)
 
 

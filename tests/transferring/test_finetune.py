@@ -327,7 +327,7 @@ def test_what_training_on_cannot_mean(
 
 
 def test_the_remedy_against_slow_thawing_is_enough() -> None:
-    with pytest.raises(StriateError, match="--epochs 7 or more, or --freeze 1"):
+    with pytest.raises(StriateError, match="`epochs=7` or more, or `freeze=1`"):
         check_thawing("none", 2, stages=3, epochs=5)
     check_thawing("none", 2, stages=3, epochs=7)
     check_thawing("1", 2, stages=3, epochs=5)

@@ -219,7 +219,7 @@ def _find(graph: Graph, layer: str) -> list[Node]:
         raise NetworkError(
             what,
             "is never run at prediction, its parameters are stored only",
-            "training mode may run it (training=True, or --training on the command line)",
+            "training mode may run it (`training=True`)",
         )
     names = {node.name for node in graph.nodes} | {path for path in graph.modules if path}
     raise NetworkError(what, "there is no such layer", nearest(layer, names))

@@ -6,9 +6,10 @@ import functools
 import sys
 import warnings
 from collections.abc import Callable
-from typing import Annotated, ParamSpec
+from typing import Annotated, ParamSpec, get_type_hints
 
 import typer
+from typer.models import OptionInfo
 
 from striate.cli import (
     cache,
@@ -44,6 +45,9 @@ def _guarded(command: Callable[P, None]) -> Callable[P, None]:
         try:
             command(*args, **kwargs)
             sys.stdout.flush()
+        except StriateError as error:
+            error.args = (error.on_the_command_line(_flags(command)),)
+            raise
         except KeyboardInterrupt as stop:
             # What a command had to say of its own it has said: what it wrote is whole or absent.
             raise Interrupted("") from stop
@@ -51,6 +55,17 @@ def _guarded(command: Callable[P, None]) -> Callable[P, None]:
             raise _Unread from gone
 
     return run
+
+
+def _flags(command: Callable[..., None]) -> dict[str, str]:
+    """The flag of each option of `command`, by the name of its parameter."""
+    found = {}
+    for name, hint in get_type_hints(command, include_extras=True).items():
+        for each in getattr(hint, "__metadata__", ()):
+            if isinstance(each, OptionInfo):
+                declared = [text for text in each.param_decls or () if text.startswith("--")]
+                found[name] = (declared or [f"--{name.replace('_', '-')}"])[0]
+    return found
 
 
 app = typer.Typer(

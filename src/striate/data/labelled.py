@@ -108,7 +108,7 @@ def open_labelled(
         raise DataError(
             origin,
             f"the network was trained on every one of its {left_out:,} images",
-            "give other images, or measure on these all the same (all_images, --all)",
+            "give other images, or measure on these all the same (`all_images=True`)",
         )
     return Labelled(
         images=images, left_out=left_out, skipped=tuple(found.problems), notes=tuple(notes)

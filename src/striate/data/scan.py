@@ -16,7 +16,7 @@ from striate.data.decode import ImageError, content_of, decoded, digest_of
 from striate.data.formats import FOREIGN, SUFFIXES
 from striate.data.images import SMALL, Array, has_no_colour
 from striate.data.preprocessing import resize, with_channels
-from striate.errors import StriateError
+from striate.errors import StriateError, parameter
 
 Progress = Callable[[int, int], None]
 """Called with the number of images done and of all, now and then, on the caller's thread."""
@@ -131,7 +131,7 @@ def threads(workers: int | None) -> int:
     if workers is None:
         return min(os.cpu_count() or 1, 4)
     if workers < 0:
-        raise StriateError(f"--workers {workers}", "must be 0 or more", "")
+        raise StriateError(parameter("workers", workers), "must be 0 or more")
     return workers
 
 

@@ -24,7 +24,7 @@ from striate.data.preprocessing import with_channels
 from striate.data.scan import Problem, Progress, Record
 from striate.data.split import held_out
 from striate.data.survey import Look, Survey, survey
-from striate.errors import DataError, RunError, nearest
+from striate.errors import DataError, RunError, nearest, parameter
 from striate.support import paths
 from striate.support.text import printable
 
@@ -312,7 +312,8 @@ def refusal(found: Survey) -> DataError:
     return DataError(
         printable(found.origin),
         f"{_counted(len(found.problems), 'file')} cannot be used: {listed}",
-        f"mend or remove {'them' if many else 'it'}, or leave out bad files (skip_bad, --skip-bad)",
+        f"mend or remove {'them' if many else 'it'}, "
+        f"or leave out bad files by {parameter('skip_bad', True)}",
     )
 
 

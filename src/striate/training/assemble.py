@@ -12,7 +12,7 @@ from striate.data.manifest import Manifest
 from striate.data.scan import Record, threads
 from striate.data.sources import Data, open_data
 from striate.data.statistics import channel_statistics
-from striate.errors import StriateError
+from striate.errors import StriateError, parameter
 from striate.runs.run import Run
 from striate.support.progress import counting
 from striate.training.distributed import Group
@@ -82,7 +82,9 @@ def make_training(
     """The training of `network` in `run`, before its first step. Nothing is written."""
     if options.tensorboard and importlib.util.find_spec("tensorboard") is None:
         raise StriateError(
-            "--tensorboard", "TensorBoard is not installed", "pip install 'striate[tensorboard]'"
+            parameter("tensorboard"),
+            "TensorBoard is not installed",
+            "pip install 'striate[tensorboard]'",
         )
     train, validation = _loaders(run, data, recipe, threads(options.workers), place.group)
     weights = None

@@ -14,7 +14,7 @@ from torch import nn
 
 from striate.anatomy.record import record
 from striate.anatomy.stages import Stage, stages
-from striate.errors import StriateError
+from striate.errors import StriateError, parameter
 from striate.runs.config import TransferOrigin
 from striate.zoo.transferred import Transferred
 
@@ -64,8 +64,8 @@ class Freezing:
         knows, and with running ones that a few small batches have overwritten, others again.
         """
         resting = self.resting(epoch)
-        for name, parameter in network.named_parameters():
-            parameter.requires_grad = self._stage(name) >= resting
+        for name, weight in network.named_parameters():
+            weight.requires_grad = self._stage(name) >= resting
         for stage in self.stages[:resting]:
             for path in stage.modules:
                 network.get_submodule(path).eval()
@@ -125,7 +125,7 @@ def check_freeze(freeze: str, found: tuple[Stage, ...]) -> None:
         return
     listed = ", ".join(f"{number} {stage.name}" for number, stage in enumerate(found, start=1))
     raise StriateError(
-        f"--freeze {freeze}",
+        parameter("freeze", freeze),
         f"must be all, none, or a number below the network's {len(found)} stages ({listed})",
         "all trains the head alone",
     )
@@ -144,8 +144,8 @@ def check_thawing(freeze: str, every: int, stages: int, epochs: int) -> None:
         return
     left = resting(epochs - 1, stages=stages, frozen=frozen, every=every)
     raise StriateError(
-        f"--unfreeze-every {every}",
+        parameter("unfreeze_every", every),
         f"leaves the first {left} of {stages} stages frozen to the end of {epochs} epochs, though "
-        f"--freeze {freeze} lets {'all' if not frozen else stages - frozen} train",
-        f"take --epochs {needed} or more, or --freeze {left}",
+        f"{parameter('freeze', freeze)} lets {'all' if not frozen else stages - frozen} train",
+        f"take {parameter('epochs', needed)} or more, or {parameter('freeze', left)}",
     )

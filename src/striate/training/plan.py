@@ -18,7 +18,7 @@ from striate.data.preprocessing import Preprocessing
 from striate.data.scan import threads
 from striate.data.sources import Data
 from striate.data.statistics import Statistics, channel_statistics
-from striate.errors import DataError, Interrupted, RunError, StriateError
+from striate.errors import DataError, Interrupted, RunError, StriateError, parameter
 from striate.runs.claim import Held, claim, claim_first
 from striate.runs.config import DataOrigin, RunConfig
 from striate.runs.images import keep_images
@@ -93,7 +93,7 @@ def _plan_new(
     device = choose_device(options.device or "auto")
     place = Place(device=device, group=group, watcher=watcher)
     if options.data is None or options.net is None:
-        raise StriateError("train", "needs DATA and --net", "e.g. striate train digits --net lenet")
+        raise StriateError("train", f"needs data and {parameter('net')}", "e.g. digits and lenet")
     known = entry(options.net)
     seed = options.seed or 0
     variant = canonical(known.name, dict(options.variant))

@@ -10,13 +10,13 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from striate.errors import StriateError, nearest
+from striate.errors import StriateError, nearest, parameter
 
 #: Below this many multiply-accumulates an image, casting costs more than bfloat16 saves.
 #: (LeNet has 0.4 million and loses by it; ResNet-20 has 41 million and doubles its speed.)
 WORTH_CASTING = 10_000_000
 
-_ELSE = "use --device auto or cpu"
+_ELSE = "take auto or cpu"
 
 
 def choose_device(name: str) -> torch.device:
@@ -33,14 +33,17 @@ def choose_device(name: str) -> torch.device:
     # PyTorch knows kinds that nothing can be computed on, such as meta.
     if name.partition(":")[0] not in here:
         raise StriateError(
-            f"--device {name}", f"there is no such device here (only {', '.join(here)})", _ELSE
+            parameter("device", name),
+            f"there is no such device here (only {', '.join(here)})",
+            _ELSE,
         )
     try:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0][:120]
-        raise StriateError(f"--device {name}", f"cannot be used here ({reason})", _ELSE) from error
+        why = f"cannot be used here ({reason})"
+        raise StriateError(parameter("device", name), why, _ELSE) from error
     return device
 
 
@@ -68,7 +71,7 @@ def choose_precision(
     """
     known = ("auto", "float32", "bfloat16")
     if name not in known:
-        raise StriateError(f"--precision {name}", "is unknown", nearest(name, known))
+        raise StriateError(parameter("precision", name), "is unknown", nearest(name, known))
     if name != "auto":
         return name
     if not has_fast_bfloat16(device):

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 from striate.data.augment import Augmentation
 from striate.data.preprocessing import LARGEST_RESIZE
-from striate.errors import RecipeError, nearest
+from striate.errors import RecipeError, nearest, parameter
 from striate.support.paths import is_file, resolved
 from striate.support.tables import (
     Bounds,
@@ -377,7 +377,9 @@ def _find(name: str, network: str, family: str) -> Path:
             if (path := RECIPES / "classic" / f"{stem}.toml").exists():
                 return path
         raise RecipeError(
-            f"--recipe classic for {network}", "its paper gives no recipe", "use --recipe modern"
+            f"{parameter('recipe', 'classic')} for {network}",
+            "its paper gives no recipe",
+            f"take {parameter('recipe', 'modern')}",
         )
     path = resolved(name, kind=RecipeError)
     if is_file(path, kind=RecipeError):
@@ -385,7 +387,7 @@ def _find(name: str, network: str, family: str) -> Path:
     if path.suffix == ".toml" or "/" in name:
         raise RecipeError(str(path), "there is no such recipe file", "check the path")
     raise RecipeError(
-        f"--recipe {name}",
+        parameter("recipe", name),
         "is neither a recipe nor a file",
         nearest(name, ("modern", "classic")) + " or give a .toml file",
     )

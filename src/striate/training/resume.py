@@ -12,7 +12,7 @@ import torch
 
 from striate.data.manifest import Manifest
 from striate.data.sources import Data
-from striate.errors import DataError, RunError, StriateError
+from striate.errors import DataError, RunError, StriateError, parameter
 from striate.runs import run as names
 from striate.runs.claim import hold
 from striate.runs.config import RunConfig
@@ -47,7 +47,8 @@ def resumed_run(options: Options) -> Path | None:
         return None
     given = options.out or options.data
     if given is None:
-        raise StriateError("resume", "needs a run", "e.g. striate train RUN --resume")
+        beside = parameter("resume", True)
+        raise StriateError("resume", "needs a run", f"name its folder beside {beside}")
     return Run.open(given).path
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from striate.errors import StriateError
+from striate.errors import StriateError, parameter
 
 
 class Board:
@@ -22,7 +22,7 @@ class Board:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError as error:
             raise StriateError(
-                "--tensorboard",
+                parameter("tensorboard"),
                 "TensorBoard is not installed",
                 "pip install 'striate[tensorboard]'",
             ) from error

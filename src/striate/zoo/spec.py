@@ -30,7 +30,7 @@ PREFIXES: tuple[Library, ...] = ("torchvision", "timm")
 #: What to do where a run names code, whatever command or function met it.
 ALLOWING = (
     "if you trust whoever made it, table, explain, compare, view, predict, evaluate and export run "
-    "it with --allow-code (allow_code=True)"
+    "it with `allow_code=True`"
 )
 
 #: Longer than any name that a library has; what is longer is not looked for.

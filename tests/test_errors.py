@@ -1,0 +1,51 @@
+"""One error for Python and for the command line: parameters here, flags there."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import striate
+from striate.errors import StriateError, parameter
+
+
+def test_a_parameter_becomes_the_flag_that_the_command_has() -> None:
+    error = StriateError(
+        parameter("device", "cuda:9"),
+        "is not here",
+        f"leave it out, add {parameter('all_images', True)}, or take {parameter('epochs', 7)}",
+    )
+    flags = {"device": "--device", "all_images": "--all"}
+    assert error.on_the_command_line(flags) == (
+        "--device cuda:9: is not here; leave it out, add --all, or take `epochs=7`"
+    )
+    assert "`striate evaluate RUN`" in StriateError(
+        "run", "x", "`striate evaluate RUN`"
+    ).on_the_command_line(flags)
+
+
+def test_python_is_told_of_parameters() -> None:
+    with pytest.raises(StriateError, match="`net`") as caught:
+        striate.train("digits")
+    assert "--" not in str(caught.value)
+    with pytest.raises(StriateError, match=r"`device='cuda:99'`"):
+        striate.train("digits", net="lenet", device="cuda:99")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("train", "digits"), "--net"),
+        (("train", "digits", "--net", "lenet", "--device", "cuda:99"), "--device cuda:99: "),
+        (("train", "digits", "--net", "lenet", "--precision", "half"), "--precision half: "),
+    ],
+)
+def test_the_command_line_is_told_of_flags(arguments: tuple[str, ...], said: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "striate", *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "`" not in done.stderr
