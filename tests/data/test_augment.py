@@ -322,6 +322,19 @@ def test_erasing_takes_the_papers_areas_and_aspects_as_often_as_asked() -> None:
     assert (every[on] == boxes[on]).all()  # the probability does not move the boxes
 
 
+def test_erasing_reaches_every_border_and_never_spans_the_image() -> None:
+    """As torchvision's: a box is less high and less wide than the image, anywhere within it."""
+    boxes = draw_erasing(1.0, (6, 9), MANY)
+    assert boxes is not None
+    top, left, bottom, right = boxes[boxes[:, 2] > 0].T
+    assert (bottom - top).max() == 5
+    assert (right - left).max() == 8
+    assert (top.min(), left.min(), bottom.max(), right.max()) == (0, 0, 6, 9)
+    for first, last, side in ((top, bottom, 6), (left, right, 9)):
+        single = last - first == 1
+        assert set(first[single].tolist()) == set(range(side))
+
+
 def test_erased_pixels_are_the_mean() -> None:
     images = torch.ones(2, 8, 8, 3)
     erase(images, np.array([[1, 2, 5, 6], [0, 0, 0, 0]]))
