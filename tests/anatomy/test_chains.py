@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from striate.anatomy.chains import Chain, chains, ratio
+from striate.anatomy.chains import Chain, chains
+from striate.anatomy.text import ratio
 from striate.errors import NetworkError
 
 

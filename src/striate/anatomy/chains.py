@@ -169,19 +169,6 @@ def chains(texts: Sequence[str]) -> tuple[Chain, ...]:
     )
 
 
-def ratio(first: int, other: int) -> str:
-    """``3.92 times fewer`` (than the first), ``1.50 times as many``, ``as many``."""
-    if first == other:
-        return "as many"
-    if not first or not other:
-        return "none" if not other else "–"
-    return (
-        f"{first / other:.2f} times fewer"
-        if other < first
-        else f"{other / first:.2f} times as many"
-    )
-
-
 def _read_chain(text: str) -> tuple[list[_Layer], Pair | None]:
     layers = [_read_layer(" ".join(part.split())) for part in text.split(",")]
     grids = {layer.grid for layer in layers if layer.grid is not None}

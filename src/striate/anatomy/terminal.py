@@ -12,12 +12,12 @@ from rich.padding import Padding
 from rich.table import Table as Grid
 from rich.text import Text
 
-from striate.anatomy.chains import Chain, ratio
+from striate.anatomy.chains import Chain
 from striate.anatomy.compare import Comparison, Part
 from striate.anatomy.explain import Explanation, Sight
 from striate.anatomy.formulas import Line, by, human_bytes, human_count
 from striate.anatomy.table import Table
-from striate.anatomy.text import HEADINGS, cells, geometry, number, pair, totals
+from striate.anatomy.text import HEADINGS, cells, geometry, number, pair, ratio, totals
 from striate.support.text import printable
 
 EIGHTHS = " ▏▎▍▌▋▊▉"

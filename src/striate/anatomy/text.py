@@ -44,6 +44,19 @@ def pair(value: Pair | None) -> str:
     return height if height == width else f"{height}×{width}"
 
 
+def ratio(first: int, other: int) -> str:
+    """``3.92 times fewer`` (than the first), ``1.50 times as many``, ``as many``."""
+    if first == other:
+        return "as many"
+    if not first or not other:
+        return "none" if not other else "–"
+    return (
+        f"{first / other:.2f} times fewer"
+        if other < first
+        else f"{other / first:.2f} times as many"
+    )
+
+
 def _sides(values: Sequence[object]) -> str:
     """One number where all sides agree, ``1×0`` otherwise; padding before and after as ``0+1``."""
     texts = [f"{v[0]}+{v[1]}" if isinstance(v, tuple) else str(v) for v in values]
