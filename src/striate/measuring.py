@@ -279,7 +279,7 @@ def _keep(run: Run, data: Data, evaluation: Evaluation, found: NDArray[np.float3
     write_atomically(run.path / names.EVALUATION, content)
     chosen = np.linspace(0, len(data.val) - 1, min(SAMPLED, len(data.val))).astype(int)
     pictures = (Image.fromarray(data.val.read(index, 3)) for index in chosen.tolist())
-    keep_samples(run.path, pictures)
+    keep_samples(run.path, pictures, [data.val.names[index] for index in chosen.tolist()])
     if not (run.path / names.IMAGES).exists():  # a run from before there was a list of its images
         keep_images(run.path, replace(data, fingerprint=run.config.data.fingerprint))
     write_report(run, data, evaluation, found, summary(data, statistics=not run.config.transfer))
@@ -291,16 +291,21 @@ def finish_transfer(
     """Evaluate, report and, where wanted, export a run that `striate.transferring` has written.
 
     Where the backbone was frozen, the figures come from the features that were computed already.
+    An export that fails leaves a whole run, and the result says why it failed.
     """
+    from striate.errors import ExportError
     from striate.transferring.result import TransferResult
 
-    run = made.run
+    run, file, problem = made.run, None, ""
     try:
         with made.held or nullcontext():
             evaluation = evaluate_own(
                 run, made.data, workers=workers, progress=progress, found=made.probabilities
             )
-            file = _exported(run) if export else None
+            try:
+                file = _exported(run) if export else None
+            except ExportError as error:
+                problem = f"{error.what}: {error.why}"
     except KeyboardInterrupt as stop:
         way_on = shlex.quote(str(run.path))
         raise Interrupted(
@@ -310,7 +315,7 @@ def finish_transfer(
         way_on = shlex.quote(str(run.path))
         remedy = f"{error.remedy}; the run is whole: striate evaluate {way_on}"
         raise WriteError(error.what, error.why, remedy) from error
-    return TransferResult.of(made, evaluation, file)
+    return TransferResult.of(made, evaluation, file, problem)
 
 
 def _exported(run: Run) -> Path:
@@ -320,12 +325,14 @@ def _exported(run: Run) -> Path:
     hangs on the size of an image, is found when the file is verified: on half of the kept images,
     which differ in size, since every size costs the engines as much as another compilation.
     """
+    from striate.deploy.capture import QUICKEST_FIRST
     from striate.deploy.export import export_run
     from striate.errors import ExportError
-    from striate.runs.samples import read_samples
+    from striate.runs.samples import read_samples, sample_names
 
     target, images = run.path / f"{run.config.stem}.onnx", read_samples(run)[::2]
-    try:
-        return export_run(run, target, images, capture="trace").file
-    except ExportError:
-        return export_run(run, target, images).file
+    names, (*quick, last) = sample_names(run)[::2], QUICKEST_FIRST
+    for way in quick:
+        with suppress(ExportError):
+            return export_run(run, target, images, names=names, capture=way).file
+    return export_run(run, target, images, names=names, capture=last).file

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from striate import api
 from striate.cli.transfer import transfer
+from striate.errors import ExportError
 from striate.transferring.result import TransferResult
 
 RESULT = TransferResult(
@@ -64,3 +66,23 @@ def test_transfer(
     )
     assert asked["export"]
     assert asked["progress"]
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_an_export_that_failed_costs_neither_the_run_nor_its_figures(
+    as_json: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    why = "the exported graph: ONNX Runtime differs by 0.3 on tulip.jpg (240 x 320)"
+    failed = replace(RESULT, export=None, export_error=why)
+    monkeypatch.setattr(api, "transfer", lambda *_, **__: failed, raising=False)
+    with pytest.raises(
+        ExportError, match=r"a whole run, but .*tulip\.jpg.*striate export"
+    ) as caught:
+        transfer("flowers", "timm:some_network", as_json=as_json)
+    assert "\n" not in str(caught.value)
+    shown = capsys.readouterr().out
+    if as_json:
+        assert (json.loads(shown)["export"], json.loads(shown)["export_error"]) == (None, why)
+    else:
+        assert "91.00 %" in shown
+        assert "export  none: it failed" in shown.splitlines()

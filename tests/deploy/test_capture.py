@@ -21,15 +21,15 @@ from striate.errors import ExportError
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"opset": 11}, "opset 11: .* choose 18 to .* 12 to 17 with capture 'trace'"),
-        ({"opset": 999}, "opset 999: ONNX Runtime"),
+        ({"opset": 11}, "`opset=11`: .* choose 18 to .* 12 to 17 with `capture='trace'`"),
+        ({"opset": 999}, "`opset=999`: ONNX Runtime"),
         ({"opset": 21, "capture": "trace"}, "choose 12 to 20"),
-        ({"dynamic": ("batch", "hight")}, "dynamic 'hight': .* did you mean 'height'"),
+        ({"dynamic": ("batch", "hight")}, "`dynamic='hight'`: .* did you mean 'height'"),
         ({"dynamic": ("batch", "height")}, "height and width are free together"),
         ({"dynamic": ("width",)}, "name both or neither"),
-        ({"capture": "tracing"}, "capture 'tracing': .* did you mean 'trace'"),
-        ({"input_name": ""}, "must be two, and different"),
-        ({"input_name": "x", "output_name": "x"}, "must be two, and different"),
+        ({"capture": "tracing"}, "`capture='tracing'`: .* did you mean 'trace'"),
+        ({"input_name": ""}, "must be two names, and different"),
+        ({"input_name": "x", "output_name": "x"}, "must be two names, and different"),
     ],
 )
 def test_refuses_what_it_cannot_do(options: dict[str, Any], message: str) -> None:
@@ -67,7 +67,7 @@ class Uncapturable(nn.Module):
 def test_a_network_that_cannot_be_captured_is_one_clear_line(
     network: nn.Module, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(ExportError, match="capture 'script': PyTorch cannot capture") as caught:
+    with pytest.raises(ExportError, match="`capture='script'`: PyTorch cannot capture") as caught:
         capture(network, torch.ones(3, 3), {}, GraphOptions(capture="script"))
     assert "\n" not in str(caught.value)
     assert capfd.readouterr() == ("", "")
@@ -84,7 +84,7 @@ class Untraceable(nn.Module):
 
 def test_what_a_trace_cannot_capture_is_captured_in_another_way() -> None:
     options, example = GraphOptions(dynamic=("batch",)), torch.ones(2, 1, 10, 12)
-    with pytest.raises(ExportError, match="try capture 'export' or 'script'") as caught:
+    with pytest.raises(ExportError, match="try `capture='export'` or `capture='script'`") as caught:
         capture(Untraceable(), example, {0: "batch"}, replace(options, capture="trace"))
     assert "not constant" in str(caught.value)  # what is the matter, not where it was noticed
     model = capture_somehow(Untraceable(), example, {0: "batch"}, options)
@@ -95,7 +95,7 @@ def test_what_a_trace_cannot_capture_is_captured_in_another_way() -> None:
 
 
 def test_a_network_that_cannot_be_captured_in_any_way_says_why() -> None:
-    with pytest.raises(ExportError, match="capture 'export': PyTorch cannot capture"):
+    with pytest.raises(ExportError, match="`capture='export'`: PyTorch cannot capture"):
         capture_somehow(Uncapturable(), torch.ones(3, 3), {}, GraphOptions())
 
 
@@ -105,7 +105,7 @@ def test_an_opset_that_onnx_runtime_cannot_run_is_no_choice(
     """The newest opset is ONNX Runtime's newest: what is offered can be had."""
     newest = module._newest_opset()
     assert GraphOptions(opset=newest).newest_opset == newest
-    with pytest.raises(ExportError, match=f"opset {newest + 1}: .* cannot run .* 18 to {newest}"):
+    with pytest.raises(ExportError, match=f"`opset={newest + 1}`: .* cannot run .* 18 to {newest}"):
         GraphOptions(opset=newest + 1)
     runtime = verify.need("onnxruntime")
     session = runtime.InferenceSession
@@ -128,7 +128,7 @@ def test_an_exporter_that_gives_another_opset_is_found_out(
         return written(module, example, axes, GraphOptions(capture="trace", opset=17))
 
     monkeypatch.setattr(module, "_capture_torchscript", other)
-    with pytest.raises(ExportError, match=r"opset 15: .* gave \[17\] instead"):
+    with pytest.raises(ExportError, match=r"`opset=15`: .* gave \[17\] instead"):
         capture(
             run.network(), torch.zeros(2, 3, 32, 32), {}, GraphOptions(capture="trace", opset=15)
         )

@@ -12,7 +12,7 @@ from safetensors.numpy import save
 
 from striate.errors import RunError
 from striate.runs.run import SAMPLES
-from striate.runs.samples import LARGEST_SAMPLE, keep_samples, read_samples
+from striate.runs.samples import LARGEST_SAMPLE, keep_samples, read_samples, sample_names
 
 
 def test_pictures_are_kept_small_and_read_in_order(tmp_path: Path) -> None:
@@ -43,3 +43,25 @@ def test_what_are_no_pictures(tmp_path: Path, content: bytes | None, why: str) -
         (tmp_path / SAMPLES).write_bytes(content)
     with pytest.raises(RunError, match=why):
         read_samples(run)
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        (["a.jpg", "b\x1b[2J.jpg"], ["a.jpg", "b\\x1b[2J.jpg"]),
+        (["a.jpg"], ["picture 1 of samples.safetensors", "picture 2 of samples.safetensors"]),
+        ([], ["picture 1 of samples.safetensors", "picture 2 of samples.safetensors"]),
+    ],
+)
+def test_pictures_have_the_names_of_their_images(
+    tmp_path: Path, names: list[str], found: list[str]
+) -> None:
+    run = SimpleNamespace(path=tmp_path, preprocessing=SimpleNamespace(channels=3))
+    keep_samples(tmp_path, [Image.new("RGB", (4, 4)) for _ in range(2)], names)
+    assert sample_names(run) == found
+
+
+def test_pictures_that_were_kept_before_there_were_names(tmp_path: Path) -> None:
+    run = SimpleNamespace(path=tmp_path, preprocessing=SimpleNamespace(channels=3))
+    (tmp_path / SAMPLES).write_bytes(save({"00": np.zeros((4, 4, 3), np.uint8)}))
+    assert sample_names(run) == ["picture 1 of samples.safetensors"]

@@ -69,7 +69,9 @@ def test_choose_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     assert choose_engine()[0] == "torch"
     assert choose_engine("openvino float32") == ("openvino", "float32")
-    with pytest.raises(StriateError, match="engine 'opnvino': is unknown; did you mean 'openvino'"):
+    with pytest.raises(
+        StriateError, match="`engine='opnvino'`: is unknown; did you mean 'openvino'"
+    ):
         choose_engine("opnvino")
 
 
@@ -260,7 +262,7 @@ def test_a_cache_that_cannot_be_written_stops_nothing(
 
 
 def test_what_cannot_be_computed_is_named(backbone: Backbone, images: ImageSet) -> None:
-    with pytest.raises(StriateError, match="views 0: must be at least 1"):
+    with pytest.raises(StriateError, match="`views=0`: must be at least 1"):
         compute(backbone, images, views=0)
     with pytest.raises(DataError, match="no images"):
         compute(backbone, images.subset([]))
@@ -291,7 +293,7 @@ def test_what_openvino_cannot_have_is_computed_in_pytorch(
         found = features(backbone, images, engine=engine, workers=1)
     assert (found.engine, found.computed) == (PLAIN, 21)
     (line,) = found.notes
-    assert line.startswith("features are computed in PyTorch, since OpenVINO cannot have the ")
+    assert line.startswith("features are computed in PyTorch, not OpenVINO, which cannot have ")
     assert "(a loop)" in line
     np.testing.assert_allclose(found.values[0], expected(backbone, images), atol=1e-4)
     again = features(backbone, images, engine=PLAIN, workers=1)
@@ -305,7 +307,9 @@ def test_who_insists_on_openvino_is_told_why_not(
         raise ExportError("capture 'export'", "PyTorch cannot capture the network so (a loop)", "x")
 
     monkeypatch.setattr("striate.transferring.engines.capture_somehow", refused)
-    with pytest.raises(ExportError, match=r"engine 'openvino': .*a loop.*; take .* 'torch'"):
+    with pytest.raises(
+        ExportError, match=r"`engine='openvino'`: .*a loop.*; take `engine='torch'`"
+    ):
         features(backbone, images, engine="openvino float32", workers=1)
 
 

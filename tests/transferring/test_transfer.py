@@ -15,7 +15,7 @@ import torch
 import striate
 from striate.data.preprocessing import Preprocessing
 from striate.deploy.export import export_run
-from striate.errors import Interrupted, NetworkError, RunError, StriateError
+from striate.errors import ExportError, Interrupted, NetworkError, RunError, StriateError
 from striate.measuring import finish_transfer
 from striate.runs.config import DataOrigin, RunConfig
 from striate.runs.run import CONFIG, WEIGHTS, Run
@@ -263,6 +263,31 @@ def test_the_export_holds_backbone_and_head(carry: Carry, tmp_path: Path, head: 
     report = export_run(run, run.path / "whole.onnx", read_samples(run))
     assert report.verified.onnxruntime < 1e-4
     assert report.verified.openvino < 1e-4
+
+
+def test_an_export_that_fails_leaves_a_whole_run(
+    photographs: Path, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
+
+    def refuse(*_: Any, capture: str, names: list[str], **__: Any) -> None:
+        tried.append(capture)
+        raise ExportError("the exported graph", f"differs on {names[0]}", "no file was written")
+
+    monkeypatch.setattr("striate.deploy.export.export_run", refuse)
+    options = TransferOptions(
+        data=str(photographs),
+        backbone=source,
+        out=tmp_path / "run",
+        engine="torch float32",
+        workers=1,
+    )
+    result = finish_transfer(transfer(options), export=True, workers=1)
+    assert tried == ["trace", "export"]
+    assert result.export is None
+    assert result.export_error.startswith("the exported graph: differs on blue/")
+    assert Run.open(result.run).evaluation is not None
+    assert result.report.exists()
 
 
 @pytest.mark.parametrize("wrong", [{"head": "svn"}, {"head": "svm", "penalty": "l1"}])

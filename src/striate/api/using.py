@@ -203,25 +203,27 @@ def export(
 ) -> ExportReport:
     """Write a run's network as one ONNX file, verified before it is moved into place.
 
-    Parameters
-    ----------
-    run: a run's folder.
-    allow_code: as for `open_run`.
-    output: the file; ``NETWORK.onnx`` in the run's folder if None.
-    opset: of ONNX; None for the exporter's own.
-    input_name, output_name: of the graph.
-    dynamic: which axes of the input may differ from call to call: batch, height, width.
-    params: whether the weights are in the file; without, they are inputs of the graph.
-    capture: how the graph is found: ``export`` (torch.export), ``trace`` or ``script``.
-    preprocess: whether any uint8 image goes in; without, a float32 one, normalised.
+    Args:
+        run: a run's folder.
+        output: the file; ``NETWORK.onnx`` in the run's folder if None.
+        opset: version of the ONNX operators; 18 if None.
+        input_name: of the graph's input.
+        output_name: of its output.
+        dynamic: which axes of the input may differ from call to call: batch, height, width. The
+            last two go together: without them the graph takes pictures of the network's own size,
+            resized and cropped already as the run's pre-processing says, and resizes nothing.
+        params: whether the weights are in the file; without, they are inputs of the graph.
+        capture: how the graph is found: ``export`` (torch.export), ``trace`` or ``script``.
+        preprocess: whether any uint8 image goes in; without, a float32 one, normalised.
+        allow_code: as for `open_run`.
 
-    Raises
-    ------
-    ExportError: an engine computes something else than PyTorch; says by how much.
+    Raises:
+        ExportError: an option cannot be met, an engine computes something else than PyTorch (it
+            says by how much, and on which image), or the file cannot be written.
     """
     from striate.deploy.export import export_run
     from striate.runs.run import Run
-    from striate.runs.samples import read_samples
+    from striate.runs.samples import read_samples, sample_names
 
     opened = Run.open(run, allow_code=allow_code)
     target = Path(output) if output is not None else opened.path / f"{opened.config.stem}.onnx"
@@ -229,6 +231,7 @@ def export(
         opened,
         target,
         read_samples(opened),
+        names=sample_names(opened),
         opset=opset,
         input_name=input_name,
         output_name=output_name,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from striate.errors import ExportError
 
 
 def transfer(
@@ -102,3 +105,10 @@ def transfer(
         progress=True,
     )
     print(json.dumps(result.to_json()) if as_json else result.summary())
+    if result.export_error:
+        run = shlex.quote(str(result.run))
+        raise ExportError(
+            str(result.run),
+            f"is a whole run, but its export failed ({result.export_error})",
+            f"use it as it is: striate predict {run} IMAGE; or try again: striate export {run}",
+        )

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from striate.deploy.verify import brief, need
-from striate.errors import ExportError, nearest
+from striate.errors import ExportError, nearest, parameter
 
 if TYPE_CHECKING:
     import onnx
@@ -58,24 +58,27 @@ class GraphOptions:
     def __post_init__(self) -> None:
         if self.capture not in get_args(Capture):
             remedy = nearest(self.capture, get_args(Capture))
-            raise ExportError(f"capture '{self.capture}'", "there is no such way", remedy)
+            raise ExportError(parameter("capture", self.capture), "there is no such way", remedy)
         for axis in self.dynamic:
             if axis not in AXES:
-                raise ExportError(f"dynamic '{axis}'", "there is no such axis", nearest(axis, AXES))
+                raise ExportError(
+                    parameter("dynamic", axis), "there is no such axis", nearest(axis, AXES)
+                )
         if ("height" in self.dynamic) != ("width" in self.dynamic):
             given = ",".join(self.dynamic)
             raise ExportError(
-                f"dynamic '{given}'",
+                parameter("dynamic", given),
                 "height and width are free together, or both the network's own",
                 "name both or neither",
             )
         if not self.input_name or not self.output_name or self.input_name == self.output_name:
             raise ExportError(
-                "the names of input and output",
-                f"('{self.input_name}', '{self.output_name}') must be two, and different",
+                f"{parameter('input_name', self.input_name)} and "
+                f"{parameter('output_name', self.output_name)}",
+                "must be two names, and different",
             )
         if self.opset < OLDEST_OPSET[self.capture] or self.opset > self.newest_opset:
-            raise ExportError(f"opset {self.opset}", *self._opsets())
+            raise ExportError(parameter("opset", self.opset), *self._opsets())
 
     @property
     def any_size(self) -> bool:
@@ -97,16 +100,18 @@ class GraphOptions:
     def _opsets(self) -> tuple[str, str]:
         """Why the opset cannot be had, and which can."""
         oldest, newest = OLDEST_OPSET[self.capture], self.newest_opset
+        way = parameter("capture", self.capture)
         if self.capture != "export":
-            return f"capture '{self.capture}' cannot give it", f"choose {oldest} to {newest}"
+            return f"{way} cannot give it", f"choose {oldest} to {newest}"
         if self.opset > newest:
             return (
                 "ONNX Runtime, which it is verified in, cannot run it",
                 f"choose {oldest} to {newest}",
             )
         return (
-            "capture 'export' cannot give it",
-            f"choose {oldest} to {_newest_opset()}, or 12 to 17 with capture 'trace'",
+            f"{way} cannot give it",
+            f"choose {oldest} to {_newest_opset()}, or 12 to 17 with "
+            f"{parameter('capture', 'trace')}",
         )
 
 
@@ -179,16 +184,16 @@ def capture(
         error.add_note(chatter.getvalue())
         others = [way for way in get_args(Capture) if way != options.capture]
         raise ExportError(
-            f"capture '{options.capture}'",
+            parameter("capture", options.capture),
             f"PyTorch cannot capture the network so ({brief(error)})",
-            f"try capture '{others[0]}' or '{others[1]}'",
+            f"try {parameter('capture', others[0])} or {parameter('capture', others[1])}",
         ) from error
     given = {entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")}
     if given != {options.opset}:
         raise ExportError(
-            f"opset {options.opset}",
+            parameter("opset", options.opset),
             f"the exporter of torch {torch.__version__} gave {sorted(given)} instead",
-            "leave the opset out, or use capture 'trace'",
+            f"leave it out, or use {parameter('capture', 'trace')}",
         )
     _strip(model)
     return model

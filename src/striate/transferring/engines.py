@@ -19,7 +19,7 @@ from torch import nn
 from striate.data.preprocessing import Preprocessing
 from striate.deploy.capture import GraphOptions, capture_somehow
 from striate.deploy.verify import brief
-from striate.errors import ExportError, StriateError, nearest
+from striate.errors import ExportError, StriateError, nearest, parameter
 from striate.support.packages import need
 from striate.training.precision import has_fast_bfloat16, processor_threads
 from striate.transferring.backbone import Backbone
@@ -49,12 +49,12 @@ def choose_engine(wanted: str = "auto") -> tuple[str, str]:
     known = ("auto", *ENGINES, *PRECISIONS)
     for word in words:
         if word not in known:
-            raise StriateError(f"engine '{wanted}'", "is unknown", nearest(word, known))
+            raise StriateError(parameter("engine", wanted), "is unknown", nearest(word, known))
     engines = [word for word in words if word not in PRECISIONS]
     precisions = [word for word in words if word in PRECISIONS]
     if not words or len(engines) > 1 or len(precisions) > 1:
         raise StriateError(
-            f"engine '{wanted}'",
+            parameter("engine", wanted),
             "must name one engine, one precision, or one of each",
             "e.g. 'torch float32'",
         )
@@ -80,13 +80,14 @@ def make_engine(backbone: Backbone, engine: str, precision: str) -> Engine:
     """
     if engine == "torch":
         return _torch(backbone.network, backbone.preprocessing, precision)
+    need("openvino", purpose="compute features with OpenVINO", extra="export", kind=ExportError)
     try:
         return _openvino(backbone.network, backbone.preprocessing, precision)
     except ExportError as error:
         raise ExportError(
-            "engine 'openvino'",
-            f"cannot have the network ({error.what}: {error.why})",
-            "take the engine 'torch'",
+            parameter("engine", "openvino"),
+            f"cannot have the network ({error.why})",
+            f"take {parameter('engine', 'torch')}",
         ) from error
 
 
@@ -108,9 +109,8 @@ def _torch(network: nn.Module, preprocessing: Preprocessing, precision: str) -> 
 
 def _openvino(network: nn.Module, preprocessing: Preprocessing, precision: str) -> Engine:
     """OpenVINO on the processor, several batches at a time where it has several streams."""
-    openvino = need(
-        "openvino", purpose="compute features with OpenVINO", extra="export", kind=ExportError
-    )
+    import openvino
+
     example = torch.zeros(2, *preprocessing.input_size)
     options = GraphOptions(input_name="image", output_name="embedding", dynamic=("batch",))
     with torch.inference_mode():

@@ -27,7 +27,7 @@ from striate.data.decode import decoders
 from striate.data.images import ImageSet
 from striate.data.preprocessing import Preprocessing
 from striate.data.random import CROP, MIRROR, uniforms
-from striate.errors import DataError, ExportError, StriateError
+from striate.errors import DataError, ExportError, StriateError, parameter
 from striate.transferring.backbone import Backbone
 from striate.transferring.cache import Shelf, cache_at
 from striate.transferring.engines import (
@@ -111,7 +111,7 @@ def features(
         raise DataError("no images", "there is nothing to compute features of")
     wanted = np.broadcast_to(np.asarray(views), len(images))
     if wanted.min() < 1:
-        raise StriateError(f"views {wanted.min()}", "must be at least 1")
+        raise StriateError(parameter("views", int(wanted.min())), "must be at least 1")
     notes: list[str] = []
     folder = cache_at(cache_dir, notes)
     chosen, precision = choose_engine(engine)
@@ -122,7 +122,7 @@ def features(
         except ExportError as error:
             if name == "torch" or names_engine(engine):
                 raise
-            notes.append(f"features are computed in PyTorch, since OpenVINO {error.why}")
+            notes.append(f"features are computed in PyTorch, not OpenVINO, which {error.why}")
     raise AssertionError("the last engine gives features or an error")
 
 

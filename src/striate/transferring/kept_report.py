@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from striate.errors import StriateError
+from striate.errors import StriateError, parameter
 from striate.support.folders import cache_folder
 from striate.support.paths import expanded, mode_of, shown
 from striate.support.shown import Readable
@@ -104,7 +104,7 @@ def report(folder: str | Path | None, *, days: float | None) -> CacheReport:
         raise StriateError(shown(root), "is a file, not the folder of a cache", "name its folder")
     root = root.absolute()
     if days is not None and not days >= 0:
-        raise StriateError(f"age of {days:g} days", "must be at least 0")
+        raise StriateError(parameter("older_than", days), "must be at least 0")
     pruned, small = Pruned(removed=(), busy=()), list[Note]()
     if days is not None:
         pruned, small = prune(root, days=days), prune_notes(root, days=days)

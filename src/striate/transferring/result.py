@@ -43,9 +43,13 @@ class TransferResult(Readable):
     head_seconds: float
     report: Path
     export: Path | None
+    export_error: str = ""
+    """Why there is no ONNX file although one was wanted; the run is whole all the same."""
 
     @classmethod
-    def of(cls, made: Transfer, evaluation: Evaluation, export: Path | None) -> TransferResult:
+    def of(
+        cls, made: Transfer, evaluation: Evaluation, export: Path | None, export_error: str = ""
+    ) -> TransferResult:
         """The result of the transfer `made`."""
         timing, config = made.timing, made.run.config
         assert config.transfer is not None
@@ -71,6 +75,7 @@ class TransferResult(Readable):
             head_seconds=round(timing.head_seconds, 3),
             report=made.run.path / "report.html",
             export=export,
+            export_error=export_error,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -99,4 +104,6 @@ class TransferResult(Readable):
         ]
         if self.export is not None:
             lines.append(f"export  {self.export}")
+        elif self.export_error:
+            lines.append("export  none: it failed")
         return "\n".join(lines)
