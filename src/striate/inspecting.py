@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from striate.errors import NetworkError
 from striate.support import settings
 from striate.support.aside import printing_aside
-from striate.support.paths import is_folder, resolved, shown
+from striate.support.paths import is_folder, shown
 from striate.zoo.catalogue import entries
 
 if TYPE_CHECKING:
@@ -353,17 +353,13 @@ def write_text(path: Path, text: str) -> Path:
 
 
 def writable(path: Path) -> Path:
-    """`path` resolved: a file in a folder that exists, which is no folder itself.
+    """`path` resolved: a file that can be written.
 
     Raises
     ------
-    NetworkError: it is not.
+    NetworkError: it is a folder or something else than a file, or its folder is missing or cannot
+        be written.
     """
-    target = resolved(path, kind=NetworkError)
-    if is_folder(target, kind=NetworkError):
-        raise NetworkError(shown(target), "is a folder", "name a file in it")
-    if not is_folder(target.parent, kind=NetworkError):
-        raise NetworkError(
-            shown(target), "cannot be written there (there is no such folder)", "make it first"
-        )
-    return target
+    from striate.support.files import output_file
+
+    return output_file(path, kind=NetworkError)

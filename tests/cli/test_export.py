@@ -22,6 +22,7 @@ REPORT = ExportReport(
     opset=18,
     inputs=(Tensor(name="image", dtype="uint8", shape=("batch", "height", "width", 3)),),
     outputs=(Tensor(name="probabilities", dtype="float32", shape=("batch", 5)),),
+    takes="uint8 (batch, height, width, 3), RGB, images of any size",
     classes=5,
     verified=Verified(images=16, onnxruntime=1e-7, openvino=2e-7, pipeline=3e-7, pixel_levels=0.0),
 )
@@ -52,9 +53,12 @@ def test_defaults(asked: dict[str, Any]) -> None:
         "params": True,
         "capture": "export",
         "preprocess": True,
+        "allow_code": False,
     }
     assert "image: uint8 (batch, height, width, 3)" in result.stdout
+    assert "takes uint8 (batch, height, width, 3), RGB, images of any size" in result.stdout
     assert "verified on 16 images" in result.stdout
+    assert "pixels to 0 of 255 levels, probabilities to 3e-07" in result.stdout
 
 
 def test_options(asked: dict[str, Any]) -> None:

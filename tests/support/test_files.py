@@ -83,12 +83,12 @@ def test_what_is_no_file_is_not_removed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("missing/net.onnx", "there is no folder .*missing; make it"),
+        ("missing/net.onnx", "cannot be written there .there is no such folder.; make it first"),
         ("file/net.onnx", "file is not a folder; choose another file"),
         ("net", r"must end in \.onnx; did you mean net\.onnx\?"),
         ("net.ONNX", r"must end in \.onnx; did you mean net\.onnx\?"),
         ("net.pt", r"must end in \.onnx; did you mean net\.pt\.onnx\?"),
-        ("folder", r"is a folder; name a file in it, e\.g\. .*folder/folder\.onnx"),
+        ("folder", "is a folder; name a file in it"),
         ("folder.onnx", "is a folder; name a file in it"),
         ("pipe.onnx", "is no regular file; choose another file"),
         ("loop.onnx", "cannot be looked at .its links form a loop."),

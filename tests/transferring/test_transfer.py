@@ -202,6 +202,8 @@ def test_one_image_a_class_and_a_class_that_is_not_held_out(
     ("choices", "said"),
     [
         ({"freeze": "half"}, "--freeze half: must be all, none, or a number of stages"),
+        ({"freeze": "２"}, "must be all, none, or a number of stages"),
+        ({"freeze": "9" * 5000}, "must be all, none, or a number of stages"),
         ({"freeze": "9"}, r"below the network's \d+ stages \(1 conv"),
         ({"epochs": 3}, "--epochs 3: has no meaning where the backbone is frozen"),
         ({"val_fraction": 1.5}, "val_fraction = 1.5: must be at most 1"),

@@ -28,7 +28,11 @@ def export(
     input_name: Annotated[str, typer.Option(help="Name of the graph's input.")] = "image",
     output_name: Annotated[str, typer.Option(help="Name of its output.")] = "probabilities",
     dynamic: Annotated[
-        str, typer.Option(help="Axes that may differ from call to call, or none.")
+        str,
+        typer.Option(
+            help="Axes that may differ from call to call, or none. Without height and width it "
+            "takes pictures of the network's own size, resized and cropped before."
+        ),
     ] = "batch,height,width",
     params: Annotated[
         bool, typer.Option("--params/--no-params", help="Weights inside, or as further inputs.")
@@ -84,14 +88,17 @@ def _summary(report: ExportReport) -> str:
         f"{report.file}",
         f"  {report.bytes / 1e6:.1f} MB, opset {report.opset}, {report.classes} classes",
         *(f"  {end.name}: {end.dtype} ({', '.join(map(str, end.shape))})" for end in ends),
+        f"  takes {report.takes}",
         f"  verified on {verified.images} images: probabilities equal PyTorch's to "
         f"{verified.onnxruntime:.1g} in ONNX Runtime, {verified.openvino:.1g} in OpenVINO",
     ]
     if len(report.inputs) > 1:
         lines.insert(3, f"  and {len(report.inputs) - 1} weights as inputs, named as in the run")
-    if verified.pixel_levels is not None:
+    if verified.pipeline is not None:
+        pixels = ""
+        if verified.pixel_levels is not None:
+            pixels = f"pixels to {verified.pixel_levels:g} of 255 levels, "
         lines.append(
-            f"  and evaluation's pipeline's: pixels to {verified.pixel_levels:g} of 255 levels, "
-            f"probabilities to {verified.pipeline:.1g}"
+            f"  and evaluation's pipeline's: {pixels}probabilities to {verified.pipeline:.1g}"
         )
     return "\n".join(lines)

@@ -141,14 +141,16 @@ def _mark_living(handle: int) -> None:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def output_file(path: str | Path, suffix: str, *, kind: type[StriateError] = RunError) -> Path:
+def output_file(
+    path: str | Path, suffix: str | None = None, *, kind: type[StriateError] = RunError
+) -> Path:
     """The absolute path of a file to be written, after finding out that it can be.
 
     So what a long work is for is not refused at its end.
 
     Args:
         path: as a person gave it.
-        suffix: in which its name must end, with the dot.
+        suffix: in which its name must end, with the dot; None for any.
         kind: of the errors.
 
     Raises:
@@ -159,17 +161,16 @@ def output_file(path: str | Path, suffix: str, *, kind: type[StriateError] = Run
     where, mode = printable(str(target)), mode_of(target, kind=kind)
     another = "choose another file"
     if mode is not None and stat.S_ISDIR(mode):
-        inside = printable(str(target / f"{target.name or 'output'}{suffix}"))
-        raise kind(where, "is a folder", f"name a file in it, e.g. {inside}")
-    if target.suffix != suffix:
+        raise kind(where, "is a folder", "name a file in it")
+    if suffix is not None and target.suffix != suffix:
         stem = target.stem if target.suffix.lower() == suffix else target.name
         raise kind(where, f"must end in {suffix}", f"did you mean {printable(stem + suffix)}?")
     if mode is not None and not stat.S_ISREG(mode):
         raise kind(where, "is no regular file", another)
     folder = mode_of(target.parent, kind=kind)
     if folder is None:
-        missing = printable(str(target.parent))
-        raise kind(where, f"there is no folder {missing}", f"make it, or {another}")
+        why = "cannot be written there (there is no such folder)"
+        raise kind(where, why, f"make it first, or {another}")
     if not stat.S_ISDIR(folder):
         raise kind(where, f"{printable(str(target.parent))} is not a folder", another)
     probe = part_of(target)

@@ -113,6 +113,11 @@ def stages_of(network: Transferred, shape: tuple[int, ...]) -> tuple[Stage, ...]
     )
 
 
+def is_number(freeze: str) -> bool:
+    """Whether it is a number as people type one: Python would read ``２`` and a thousand digits."""
+    return freeze.isascii() and freeze.isdecimal() and len(freeze) < 10
+
+
 def check_freeze(freeze: str, found: tuple[Stage, ...]) -> None:
     """Refuse a number of frozen stages that the network does not have.
 
@@ -121,7 +126,7 @@ def check_freeze(freeze: str, found: tuple[Stage, ...]) -> None:
     StriateError: neither ``all`` nor ``none`` nor a number below that of the stages, all of which
         are listed.
     """
-    if freeze in ("all", "none") or (freeze.isdecimal() and int(freeze) < len(found)):
+    if freeze in ("all", "none") or (is_number(freeze) and int(freeze) < len(found)):
         return
     listed = ", ".join(f"{number} {stage.name}" for number, stage in enumerate(found, start=1))
     raise StriateError(

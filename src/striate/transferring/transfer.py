@@ -31,6 +31,7 @@ from striate.support.files import WriteError, write_atomically
 from striate.support.progress import counting
 from striate.training.assemble import open_images_of
 from striate.training.distributed import Group
+from striate.training.freezing import is_number
 from striate.training.holding import Holding
 from striate.training.options import Options, Place, check
 from striate.training.plan import claim_out, origin_of, versions
@@ -112,7 +113,7 @@ class _Work:
         """Say at once what no image and no network could make good."""
         options = self.options
         check(self.training_options)
-        if options.freeze not in ("all", "none") and not options.freeze.isdecimal():
+        if options.freeze not in ("all", "none") and not is_number(options.freeze):
             raise StriateError(
                 f"--freeze {options.freeze}", "must be all, none, or a number of stages"
             )
