@@ -84,3 +84,18 @@ def test_balanced_weights_make_classes_equal() -> None:
     weights = balanced_weights(np.array([0] * 90 + [1] * 10), 2)
     assert weights[1] / weights[0] == pytest.approx(9)
     assert (weights * torch.tensor([90.0, 10.0])).sum() == pytest.approx(100)
+
+
+def test_a_class_without_images_has_a_finite_weight() -> None:
+    weights = balanced_weights(np.array([0, 0, 2]), 3)
+    assert torch.isfinite(weights).all()
+    assert weights[2] / weights[0] == pytest.approx(2)
+
+
+def test_label_smoothing_shares_out_its_part_among_all_classes() -> None:
+    """Szegedy et al. 2016, Sec. 7: (1 - ε) on the true class, and ε / K on each of K."""
+    logits, labels = torch.tensor([[2.0, 0.0, -1.0], [0.5, 1.0, 0.0]]), torch.tensor([0, 2])
+    found = Criterion(Loss(label_smoothing=0.3), nn.Identity())(logits, Targets(labels, None, None))
+    shares = 0.7 * torch.eye(3)[labels] + 0.3 / 3
+    wanted = -(shares * logits.log_softmax(1)).sum(1).mean()
+    torch.testing.assert_close(found.total, wanted)
