@@ -97,8 +97,8 @@ def test_the_page_of_a_frozen_backbone(make_inputs: Make) -> None:
     assert "seen in 3 views" in page
     assert "All 3 stages stayed as they came" in page
     assert "A frozen backbone, timm:some_network, with a Gaussian SVM" in page
-    assert "these images had no say in it" in page
-    assert "computed in bfloat16" in page
+    assert "these images were not used" in page
+    assert "fitted to features in bfloat16" in page
     assert "11 training images of 40" in page
     assert "−0.50" in page
     assert page.count('class="margin ') == 4
@@ -168,7 +168,7 @@ def test_nothing_held_out(make_inputs: Make) -> None:
     head = fitted("softmax") | {"folds": 0, "trials": [], "chosen": {"strength": 0.01}}
     section = transfer_section(make_inputs(transfer=story(head=head, compared=[])))
     assert section is not None
-    assert "one image a class" in section.heads_sentence
+    assert "one picture a class" in section.heads_sentence
     assert section.strengths is None
     assert section.heads == []
 

@@ -52,8 +52,8 @@ def test_curves(photographs: Path, source: Path, tmp_path: Path) -> None:
     story = json.loads((result.run / "transfer.json").read_text())
     points = story["curve"]["images"]
     assert [point["images"] for point in points][:3] == [1, 2, 5]
-    assert set(points[0]["accuracy"]) == {"softmax"}
-    assert set(points[1]["accuracy"]) == {"softmax", "svm", "svm-rbf"}
+    assert set(points[0]["accuracy"]) == {"softmax", "svm", "svm-rbf"}  # of one image a class, too
+    assert all(0.3 < share <= 1 for share in points[0]["accuracy"].values())
     stages = story["curve"]["stages"]
     assert stages["frozen"][0] == 0
     for line in stages["curves"]:

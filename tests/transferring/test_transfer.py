@@ -149,6 +149,23 @@ def test_views(carry: Carry, tmp_path: Path) -> None:
     assert result.views == 2
     assert result.features_computed >= 1
     assert "2 views" in result.report.read_text(encoding="utf-8")
+    story = json.loads((result.run / "transfer.json").read_text())
+    # The heads are compared as the run's was fitted, in all views: among them it is the same.
+    assert story["compared"][1] == story["head"]
+    assert story["compared_all"] is True
+
+
+def test_heads_are_compared_on_part_of_many_images(
+    carry: Carry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "COMPARED", 20)
+    result = carry(tmp_path / "run", views=2, head="svm")
+    story = json.loads((result.run / "transfer.json").read_text())
+    assert story["compared_all"] is False
+    assert story["compared_images"] < 20
+    assert "not all of those that this run’s head was fitted to" in result.report.read_text(
+        encoding="utf-8"
+    )
 
 
 def test_weights_of_another_head_are_not_taken(carry: Carry, tmp_path: Path) -> None:
@@ -162,8 +179,9 @@ def test_weights_of_another_head_are_not_taken(carry: Carry, tmp_path: Path) -> 
         Run.open(run)
 
 
-def test_one_image_a_class_and_a_class_that_is_not_held_out(
-    carry: Carry, tmp_path: Path, photographs: Path
+@pytest.mark.parametrize(("head", "copies"), [("softmax", 1), ("svm", 1), ("svm-rbf", 2)])
+def test_one_picture_a_class_and_a_class_that_is_not_held_out(
+    source: Path, tmp_path: Path, photographs: Path, head: str, copies: int
 ) -> None:
     few = tmp_path / "few"
     for split, count in (("train", 1), ("val", 2)):
@@ -172,7 +190,8 @@ def test_one_image_a_class_and_a_class_that_is_not_held_out(
                 continue
             (few / split / name).mkdir(parents=True)
             for image in sorted((photographs / name).iterdir())[4 * (split == "val") :][:count]:
-                shutil.copy(image, few / split / name)
+                for copy in range(copies if split == "train" else 1):
+                    shutil.copy(image, few / split / name / f"{copy} {image.name}")
     notes: list[str] = []
 
     class Listening(Silent):
@@ -181,35 +200,49 @@ def test_one_image_a_class_and_a_class_that_is_not_held_out(
 
     options = TransferOptions(
         data=str(few),
-        backbone=tmp_path / "source",
+        backbone=source,
         out=tmp_path / "run",
+        head=head,
         engine="torch float32",
         workers=1,
     )
-    make_source(tmp_path / "source")
     made = transfer(options, Listening())
     assert any("nothing can be held out" in note for note in notes)
     assert any("no image is held out of: blue" in note for note in notes)
+    calibrated = any("no image could be held out to calibrate" in note for note in notes)
+    assert calibrated == (head != "softmax")
     result = finish_transfer(made, export=False, workers=1)
     assert result.validated is None
     page = result.report.read_text(encoding="utf-8")
-    assert "one image a class" in page
-    with pytest.raises(StriateError, match="one image to train on"):
-        transfer(TransferOptions(**{**vars(options), "head": "svm", "out": tmp_path / "other"}))
+    assert "one picture a class" in page
+    assert ("calibrate its probabilities" in page) == (head != "softmax")
+    assert json.loads((result.run / "transfer.json").read_text())["compared"] == []
+
+
+def test_figures_are_those_that_evaluate_gives(carry: Carry, tmp_path: Path) -> None:
+    """Also where the head was fitted to features in fewer digits."""
+    result = carry(tmp_path / "run", engine="torch bfloat16", head="svm")
+    assert result.engine == "torch bfloat16"
+    page = result.report.read_text(encoding="utf-8")
+    assert "fitted to features in bfloat16; the figures are those of the network in float32" in page
+    kept = json.loads((result.run / "evaluation.json").read_text())
+    again = striate.evaluate(result.run, workers=1)
+    assert again.top1 == result.top1 == kept["top1"]
+    assert again.loss == pytest.approx(result.loss, abs=1e-6)
 
 
 @pytest.mark.parametrize(
     ("choices", "said"),
     [
-        ({"freeze": "half"}, "--freeze half: must be all, none, or a number of stages"),
+        ({"freeze": "half"}, "`freeze='half'`: must be all, none, or a number of stages"),
         ({"freeze": "２"}, "must be all, none, or a number of stages"),
         ({"freeze": "9" * 5000}, "must be all, none, or a number of stages"),
         ({"freeze": "9"}, r"below the network's \d+ stages \(1 conv"),
-        ({"epochs": 3}, "--epochs 3: has no meaning where the backbone is frozen"),
+        ({"epochs": 3}, "`epochs=3`: has no meaning where the backbone is frozen"),
         ({"val_fraction": 1.5}, "val_fraction = 1.5: must be at most 1"),
         ({"seed": -1}, "seed = -1: must be at least 0"),
         ({"workers": 10**6}, "workers = 1000000: must be at most 1,024"),
-        ({"head": "knn"}, "--head knn: there is no such head"),
+        ({"head": "knn"}, "`head='knn'`: there is no such head"),
         ({"weights": "timm"}, "a run has its own weights"),
     ],
 )

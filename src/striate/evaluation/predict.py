@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 #: Called with (images done, images in all).
 Progress = Callable[[int, int], None]
 
+#: Images that are evaluated together: the last digits of a network's sums hang on it.
+BATCH_SIZE = 64
+
 
 @dataclass(frozen=True, kw_only=True)
 class Prediction:
@@ -64,7 +67,7 @@ def probabilities(
     images: ImageSet,
     preprocessing: Preprocessing,
     *,
-    batch_size: int = 64,
+    batch_size: int = BATCH_SIZE,
     workers: int = 0,
     device: str | torch.device = "cpu",
     progress: Progress | None = None,

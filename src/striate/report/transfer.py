@@ -43,9 +43,11 @@ class Row:
     name: str
     accuracy: float
     deviation: float
-    hold: str
-    """How strongly it is held back, in words."""
+    fit: str
+    """Its C, gamma and scaling, in words."""
     chosen: bool
+    badge: str
+    """Of the run's own kind: whether this is the very head of the run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +115,7 @@ def transfer_section(inputs: ReportInputs) -> TransferSection | None:
 
 
 def lead(inputs: ReportInputs, story: Mapping[str, Any]) -> str:
-    """What was carried over, and onto how much."""
+    """What was transferred, and to how many images."""
     images = int(inputs.counts["train"].sum()) if "train" in inputs.counts else 0
     size = inputs.preprocessing
     onto = (
@@ -129,16 +131,16 @@ def lead(inputs: ReportInputs, story: Mapping[str, Any]) -> str:
 
 
 def caveat(inputs: ReportInputs, story: Mapping[str, Any]) -> str:
-    """Whether these images had a say in what was kept."""
+    """Whether these images were used to choose what was kept."""
     if story["freeze"] == "all":
         said = (
-            "The head was fitted to the training images, and how strongly it is held back was "
-            "chosen by cross-validation among them: these images had no say in it."
+            "The head was fitted to the training images, and its C chosen by cross-validation "
+            "among them: these images were not used."
         )
         if "bfloat16" in story["engine"]:
             said += (
-                " Their features were computed in bfloat16; evaluated anew in float32, a figure "
-                "may differ by an image or two."
+                " It was fitted to features in bfloat16; the figures are those of the network in "
+                "float32, as `striate evaluate` gives them."
             )
         return said
     kept = (
@@ -197,49 +199,70 @@ def _start_sentence(inputs: ReportInputs) -> str:
 
 
 def _rows(story: Mapping[str, Any]) -> list[Row]:
-    chosen = story["head"]["kind"]
+    head = story["head"]
     return [
         Row(
             name=TITLES[each["kind"]],
             accuracy=each["chosen"]["accuracy"],
             deviation=each["chosen"]["deviation"],
-            hold=_hold(each["chosen"]),
-            chosen=each["kind"] == chosen,
+            fit=_fit(each["chosen"]),
+            chosen=each["kind"] == head["kind"],
+            badge="this run’s" if each["chosen"] == head["chosen"] else "this run’s kind",
         )
         for each in story["compared"]
     ]
 
 
-def _hold(trial: Mapping[str, Any]) -> str:
-    said = f"C = {figure(trial['strength'], 2)}"
-    return said if trial["width"] is None else f"{said}, γ = {figure(trial['width'], 2)}"
+_SCALINGS = {
+    "none": "features as they are",
+    "pareto": "Pareto scaling",
+    "standard": "standardised features",
+}
+
+
+def _fit(trial: Mapping[str, Any]) -> str:
+    said = [f"C = {figure(trial['strength'], 2)}"]
+    if trial.get("width") is not None:
+        said.append(f"γ = {figure(trial['width'], 2)}")
+    # Runs from before there was a choice do not name it: their features were standardised.
+    said.append(_SCALINGS[trial.get("scaling", "standard")])
+    return ", ".join(said)
 
 
 def _heads_sentence(inputs: ReportInputs, story: Mapping[str, Any]) -> str:
     head = story["head"]
     title = TITLES[head["kind"]]
+    note = f" {head['note'][0].upper()}{head['note'][1:]}." if head.get("note") else ""
     if not head["folds"]:
         return (
-            f"The {title} was fitted to one image a class: nothing could be held out, so that its "
-            f"strength (C = {figure(head['chosen']['strength'], 2)}) was not chosen."
+            f"The {title} was fitted to one picture a class: nothing could be held out to choose "
+            f"how by cross-validation, and it was fitted as usual ({_fit(head['chosen'])}).{note}"
         )
     said = (
-        f"In cross-validation over {plural(head['folds'], 'fold')} of the training images the "
-        f"{title} named {percent(head['chosen']['accuracy'])} rightly with {_hold(head['chosen'])}."
+        f"In cross-validation over {plural(head['folds'], 'fold')} of the training images, each "
+        f"judged by heads fitted to the other folds alone, the {title} named "
+        f"{percent(head['chosen']['accuracy'])} rightly with {_fit(head['chosen'])}.{note}"
     )
     if story["compared"]:
+        views = f", in {story['views']} views" if story["views"] > 1 else ""
         said += (
             f" Each kind of head was tried likewise on the same "
-            f"{plural(story['compared_images'], 'training image')}."
+            f"{plural(story['compared_images'], 'training image')}{views}"
         )
+        own = [each["chosen"] for each in story["compared"] if each["kind"] == head["kind"]]
+        # Of runs from before: their comparison saw one view, whatever the run did.
+        elsewhere = own != [head["chosen"]]
+        said += ", not all of those that this run’s head was fitted to." if elsewhere else "."
     return said
 
 
 def _strengths(story: Mapping[str, Any]) -> Chart | None:
-    """Accuracy in cross-validation over C, a line a head (and width)."""
+    """Accuracy in cross-validation over C, a line a gamma."""
     head = story["head"]
     lines: dict[float | None, dict[int, float]] = {}
     for trial in head["trials"]:
+        if trial.get("scaling") != head["chosen"].get("scaling"):
+            continue
         at = round(4 * math.log10(trial["strength"]))
         lines.setdefault(trial["width"], {})[at] = trial["accuracy"]
     xs = sorted({at for line in lines.values() for at in line})
@@ -256,10 +279,10 @@ def _strengths(story: Mapping[str, Any]) -> Chart | None:
     ]
     decades = whole_steps(math.ceil(xs[0] / 4), math.floor(xs[-1] / 4))
     axes = Axes(
-        label="Cross-validated accuracy over the strength C",
+        label="Cross-validated accuracy over C",
         x=xs,
         x_names=[f"C = {figure(10 ** (x / 4), 2)}" for x in xs],
-        x_title="C: the smaller, the more the head is held back",
+        x_title="C: the smaller, the stronger the regularisation",
         x_ticks=[(4 * each, power(10.0**each)) for each in decades],
         show=percent,
         tick=lambda v: f"{100 * v:.0f}{THIN}%",
@@ -325,7 +348,7 @@ def _margins_sentence(inputs: ReportInputs, margins: Mapping[str, Any]) -> str:
     return (
         f"{plural(margins['vectors'], 'training image')} of {count(images)} "
         f"({percent(margins['vectors'] / images, 0)}) are support vectors: the borders between the "
-        "classes hang on them alone, and would be the same without all others. "
+        "classes depend on them alone, and would be the same without all others. "
         f"{count(margins['within'])} lie within the margin and {count(margins['wrong'])} on the "
         "wrong side of their class’s border."
     )

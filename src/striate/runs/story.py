@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -30,14 +29,27 @@ class Margins:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TrialStory:
+    """One C; without an accuracy where nothing was held out."""
+
+    strength: float
+    accuracy: float | None = None
+    deviation: float | None = None
+    loss: float | None = None
+    width: float | None = None
+    scaling: Literal["pareto", "none", "standard"] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class HeadStory:
     """How one head was fitted, and what was tried."""
 
     kind: Literal["softmax", "svm", "svm-rbf"]
     folds: _Count
-    trials: tuple[Mapping[str, float | None], ...]
-    chosen: Mapping[str, float | None]
+    trials: tuple[TrialStory, ...]
+    chosen: TrialStory
     margins: Margins | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -60,15 +60,19 @@ def by_images(
 ) -> list[dict[str, Any]]:
     """Held-out accuracy of heads on frozen features, by the number of training images a class.
 
-    Parameters
-    ----------
-    of_train: (images, views, D) of ``data.train``.
-    of_held: (images, D) of `held`.
+    Args:
+        kind: the head that was asked for; of many images no other is fitted.
+        penalty: of that head.
+        of_train: (images, views, D) of ``data.train``.
+        data: the images.
+        of_held: (images, D) of `held`.
+        held: what is judged.
+        seed: of the draws and the folds.
+        progress: called with points done, of all.
 
-    Returns
-    -------
-    A point each: ``images`` (a class), ``rows`` (together), ``accuracy`` by kind of head, and
-    ``deviation`` over the draws. A machine has no point where a class has one image.
+    Returns:
+        A point each: ``images`` (a class), ``rows`` (together), ``accuracy`` by kind of head, and
+        ``deviation`` over the draws.
     """
     labels = data.train.labels
     most = int(data.train.counts.max())
@@ -82,10 +86,7 @@ def by_images(
         for draw in range(draws):
             chosen = of_each_class(labels, wanted, seed + draw)
             small = len(chosen) <= _ALL_HEADS
-            single = int(np.bincount(labels[chosen]).min()) < 2
             for each in HEADS if small else (kind,):
-                if single and each != "softmax":
-                    continue
                 fitted = fit_head(
                     each,
                     of_train[chosen],

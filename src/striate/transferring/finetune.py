@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from striate.data.sources import Data
-from striate.errors import StriateError
+from striate.errors import StriateError, parameter
 from striate.runs.config import RunConfig
 from striate.runs.run import Run
 from striate.training.assemble import make_training
@@ -21,8 +21,8 @@ from striate.transferring.heads import FittedHead
 from striate.transferring.options import TransferOptions
 from striate.zoo.transferred import Transferred
 
-#: What decay may take off the head's weights in one step. Very strong holds (a small C of few
-#: images) would otherwise overshoot zero, and momentum would make that grow.
+#: What decay may take off the head's weights in one step. With a small C of few images it would
+#: otherwise overshoot zero, and momentum would make that grow.
 _MOST_DECAYED = 0.1
 
 
@@ -32,11 +32,10 @@ FROZEN_REFERENCE = (
 
 
 def refuse_meaningless(options: TransferOptions) -> None:
-    """Say at once what goes with no training on, or with a frozen backbone alone.
+    """Say at once what goes with no further training, or with a frozen backbone alone.
 
-    Raises
-    ------
-    StriateError: it names the flag.
+    Raises:
+        StriateError: it names the parameter.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise StriateError(
@@ -45,25 +44,25 @@ def refuse_meaningless(options: TransferOptions) -> None:
             "start it without torchrun",
         )
     trained = {
-        "--epochs": options.epochs,
-        "--batch-size": options.batch_size,
-        "--unfreeze-every": options.unfreeze_every or None,
+        "epochs": options.epochs,
+        "batch_size": options.batch_size,
+        "unfreeze_every": options.unfreeze_every or None,
     }
-    for flag, value in trained.items():
+    for name, value in trained.items():
         if value is not None and options.freeze == "all":
             raise StriateError(
-                f"{flag} {value}",
+                parameter(name, value),
                 "has no meaning where the backbone is frozen: its head is fitted, not trained",
-                "add --freeze none, or a number of stages",
+                f"add {parameter('freeze', 'none')}, or a number of stages",
             )
         if value is not None and value < 1:
-            raise StriateError(f"{flag} {value}", "must be at least 1")
+            raise StriateError(parameter(name, value), "must be at least 1")
     if options.freeze != "all" and options.head in ("svm", "svm-rbf"):
         raise StriateError(
-            f"--head {options.head} --freeze {options.freeze}",
-            "a machine is held up by the embeddings that it was fitted to, which training on "
-            "would change: it would be none any more",
-            "take --head softmax, or --freeze all",
+            parameter("head", options.head),
+            f"does not go with {parameter('freeze', options.freeze)}: an SVM consists of training "
+            "images' embeddings, which training the backbone would change",
+            f"take {parameter('head', 'softmax')}, or {parameter('freeze', 'all')}",
         )
 
 

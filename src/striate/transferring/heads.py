@@ -1,11 +1,11 @@
 """Fitting a head to embeddings: softmax regression and support vector machines.
 
-The machines are scikit-learn's (`machines.py`); the regression is its loss by SciPy's optimiser
+The SVMs are scikit-learn's (`machines.py`); the regression is its loss by SciPy's optimiser
 (`regression.py`), held to scikit-learn's own answers by the tests.
 
-Everything is decided on the training images alone. How strongly a head is held back is chosen by
-stratified cross-validation (see `striate.transferring.validation`); the scores that each image was
-given while it was held out are also what a machine's probabilities are calibrated on.
+Everything is decided on the training images alone. Features are scaled (`scaling.py`). C is chosen
+by stratified cross-validation (`validation.py`); the scores that each image was given while it was
+held out are also what an SVM's probabilities are calibrated on (`calibration.py`).
 """
 
 from __future__ import annotations
@@ -14,31 +14,44 @@ import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache, partial
 from typing import Any, Literal
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import l1_min_c
 
-from striate.errors import StriateError, nearest
+from striate.errors import StriateError, nearest, parameter
 from striate.transferring import machines
 from striate.transferring.filling import copy_into, fill_standardise
 from striate.transferring.machines import Margins, fit_gaussian, fit_linear
 from striate.transferring.regression import Problem
-from striate.transferring.validation import Floats, Labels, Map, Samples, Trial, search, threads
+from striate.transferring.scaling import Floats, Kind
+from striate.transferring.validation import (
+    Labels,
+    Map,
+    Samples,
+    Searched,
+    Trial,
+    best_scaling,
+    search,
+    threads,
+    untried,
+)
 from striate.zoo.heads import HEADS, Head, SoftmaxHead
 
 Penalty = Literal["l2", "l1"]
 
-# scikit-learn's C, from the strongest hold to the weakest. Standardised features of a wide
-# embedding separate almost anything, so that the best is far below scikit-learn's default of 1.
+#: Raised whenever the same features give another head: what was kept of heads is of those before.
+METHOD = 2
+
+#: scikit-learn's C. A wide embedding separates almost any images, so that the best is far below
+#: scikit-learn's default of 1.
 STRENGTHS = 10.0 ** np.arange(-4.0, 2.1, 0.5)
-#: Likewise, in units of the strength at which the first feature is let in.
+#: Likewise, in units of the C at which the first feature is let in.
 L1_STRENGTHS = 10.0 ** np.arange(0.5, 3.1, 0.5)
-#: Where the search begins in either.
-BEGIN, BEGIN_L1 = 4, 2
-#: Without a second image of any class nothing can be held out; this C serves then.
-UNTRIED = 0.01
+#: Where the search begins in either, and what serves where nothing can be held out.
+BEGIN, BEGIN_L1 = 5, 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +68,8 @@ class FittedHead:
     """With an accuracy that is not a number where nothing could be held out."""
     seconds: float = 0.0
     margins: Margins | None = None
+    calibrated: int | None = None
+    """Held-out images that an SVM's probabilities were calibrated on; None for other heads."""
     note: str = ""
     """What a person should know, or nothing."""
 
@@ -65,11 +80,18 @@ class FittedHead:
             "penalty": self.penalty,
             "folds": self.folds,
             "trials": [asdict(each) for each in self.trials],
-            "chosen": asdict(self.chosen) if self.folds else {"strength": self.chosen.strength},
+            "chosen": self._chosen(),
             "seconds": round(self.seconds, 3),
             "note": self.note,
             "margins": None if self.margins is None else asdict(self.margins),
+            "calibrated": self.calibrated,
         }
+
+    def _chosen(self) -> dict[str, Any]:
+        """Without an accuracy where nothing was held out: JSON has no word for that."""
+        if self.folds:
+            return asdict(self.chosen)
+        return {"strength": self.chosen.strength, "width": self.chosen.width}
 
 
 def fit_head(
@@ -83,23 +105,24 @@ def fit_head(
 ) -> FittedHead:
     """Fit a head of that kind to embeddings. The same input gives the same head.
 
-    Parameters
-    ----------
-    kind: ``softmax``, ``svm`` (linear) or ``svm-rbf`` (a Gaussian kernel).
-    features: (images, D), or (images, views, D) with the image as it is for its first view. All
-        views of an image are held out together, and it is judged by its first.
-    labels: (images,) indices into `classes`, each of which has an image.
-    penalty: ``l2``, or ``l1`` for softmax regression that leaves many features out.
-    seed: decides which images share a fold.
+    Args:
+        kind: ``softmax``, ``svm`` (linear) or ``svm-rbf`` (a Gaussian kernel).
+        features: (images, D), or (images, views, D) with the image as it is for its first view. All
+            views of an image are held out together, and it is judged by its first.
+        labels: (images,) indices into `classes`, each of which has an image.
+        classes: their names.
+        penalty: ``l2``, or ``l1`` for softmax regression that leaves many features out.
+        seed: decides which images share a fold.
 
-    Raises
-    ------
-    StriateError: no such head or penalty, too many rows for the kernel, or a class of one image
-        for a support vector machine, whose probabilities need a second one to be calibrated on.
+    Returns:
+        The head, and what came of trying values of C.
+
+    Raises:
+        StriateError: no such head or penalty, or too many rows for the kernel.
     """
     began = time.monotonic()
     views = features[:, None] if features.ndim == 2 else features
-    check_head(kind, penalty, labels, classes, views=views.shape[1])
+    check_head(kind, penalty, images=len(labels), views=views.shape[1])
     samples = Samples.of(views, labels, len(classes), seed)
     with warnings.catch_warnings():
         # Fits on the way to a fold's figure may end early; the one that is kept says so itself.
@@ -116,38 +139,32 @@ def fit_head(
                 trials=found.trials,
                 chosen=found.chosen,
                 margins=found.margins,
+                calibrated=found.calibration.images,
+                note=found.calibration.note,
             )
     fitted.head.eval()
     return replace(fitted, seconds=time.monotonic() - began)
 
 
-def check_head(
-    kind: str, penalty: str, labels: Labels, classes: Sequence[str], *, views: int
-) -> None:
+def check_head(kind: str, penalty: str, *, images: int, views: int) -> None:
     """Raise what `fit_head` would, of a head that cannot be fitted, without any features."""
     if kind not in HEADS:
-        raise StriateError(f"--head {kind}", "there is no such head", nearest(kind, HEADS))
+        raise StriateError(parameter("head", kind), "there is no such head", nearest(kind, HEADS))
     if penalty not in ("l1", "l2"):
-        raise StriateError(f"--penalty {penalty}", "is unknown", nearest(penalty, ("l1", "l2")))
+        which = parameter("penalty", penalty)
+        raise StriateError(which, "is unknown", nearest(penalty, ("l1", "l2")))
     if penalty == "l1" and kind != "softmax":
-        raise StriateError("--penalty l1", f"does not go with --head {kind}", "take --head softmax")
-    if kind == "softmax":
-        return
-    counts = np.bincount(labels, minlength=len(classes))
-    if (counts < 2).any():
-        alone = classes[int(np.flatnonzero(counts < 2)[0])]
         raise StriateError(
-            f"--head {kind}",
-            f"class '{alone}' has one image to train on, and a machine's probabilities are "
-            "calibrated on images that it was not fitted to",
-            "add an image of that class, or take --head softmax",
+            parameter("penalty", "l1"),
+            f"does not go with {parameter('head', kind)}",
+            f"take {parameter('head', 'softmax')}",
         )
-    if kind == "svm-rbf" and len(labels) * views > machines.MOST_KERNEL_ROWS:
+    if kind == "svm-rbf" and images * views > machines.MOST_KERNEL_ROWS:
         raise StriateError(
-            "--head svm-rbf",
-            f"its kernel of {len(labels):,} images in {views} views does not fit into "
+            parameter("head", kind),
+            f"its kernel of {images:,} images in {views} views does not fit into "
             f"memory (at most {machines.MOST_KERNEL_ROWS:,} together)",
-            "take --head svm or softmax",
+            f"take {parameter('head', 'svm')} or {parameter('head', 'softmax')}",
         )
 
 
@@ -156,15 +173,33 @@ def check_head(
 
 def _fit_softmax(samples: Samples, penalty: Penalty) -> FittedHead:
     sparse = penalty == "l1"
-    strengths = STRENGTHS
-    if sparse:
-        strengths = L1_STRENGTHS * l1_min_c(samples.rows, samples.labels, loss="log")
+    begin = BEGIN_L1 if sparse else BEGIN
+    starts: dict[Kind, Floats] = {}
     with threads() as run:
-        trials, chosen, start = _try(samples, strengths.tolist(), run, sparse=sparse)
+        judge = lru_cache(1)(partial(_Judge, run, sparse))  # a better one is gone on with
+
+        def climb(scaled: Samples, first: int, alone: bool) -> Searched:
+            judged = judge(scaled)
+            given = scaled, _strengths(scaled, sparse), judged
+            found = search(*given, start=first, strides=() if alone else (2, 1))
+            starts[scaled.scaled] = judged.near(found.best.strength)
+            return found
+
+        if samples.folds:
+            samples, found = best_scaling(samples, climb, begin)
         whole = Problem(samples.rows, samples.labels, samples.classes)
-        solution = whole.fit(chosen.strength, start, tolerance=1e-4, sparse=sparse)
+        if not samples.folds:
+            found = untried(
+                samples,
+                _strengths(samples, sparse)[begin:],
+                lambda strength: whole.fit(strength, tolerance=1e-3, sparse=sparse).shares(
+                    samples.rows
+                ),
+            )
+        start = starts.get(samples.scaled)
+        solution = whole.fit(found.best.strength, start, tolerance=1e-4, sparse=sparse)
     head = SoftmaxHead(samples.rows.shape[1], samples.classes)
-    fill_standardise(head, samples)
+    fill_standardise(head, samples.scaling)
     copy_into(head.linear.weight, solution.coefficients[:-1].T)
     copy_into(head.linear.bias, solution.coefficients[-1])
     note = f"softmax regression ({penalty}) did not converge: its weights are near the best ones"
@@ -173,38 +208,51 @@ def _fit_softmax(samples: Samples, penalty: Penalty) -> FittedHead:
         penalty=penalty,
         head=head,
         folds=len(samples.folds),
-        trials=trials,
-        chosen=chosen,
+        trials=found.trials,
+        chosen=found.best,
         note="" if solution.converged else note,
     )
 
 
-def _try(
-    samples: Samples, strengths: list[float], run: Map[Any, Any], *, sparse: bool
-) -> tuple[tuple[Trial, ...], Trial, Floats | None]:
-    """The strengths tried, the best of them, and coefficients near those that all images give."""
-    if not samples.folds:
-        strength = strengths[BEGIN_L1] if sparse else UNTRIED
-        nan = float("nan")
-        return (), Trial(strength=strength, accuracy=nan, deviation=nan), None
-    problems = [
-        Problem(samples.rows[fold.fitted], samples.labels[fold.fitted], samples.classes)
-        for fold in samples.folds
-    ]
-    solved: list[dict[float, Floats]] = [{} for _ in problems]
+def _strengths(samples: Samples, sparse: bool) -> list[float]:
+    if not sparse:
+        return [float(each) for each in STRENGTHS]
+    least = l1_min_c(samples.rows, samples.labels, loss="log")
+    return [float(each * least) for each in L1_STRENGTHS]
 
-    def judge(strength: float) -> Sequence[Floats]:
-        def held(number: int) -> Floats:
-            known = solved[number]
+
+class _Judge:
+    """What regressions that are fitted in each fold say to the images it holds out: see `search`.
+
+    Each begins with the coefficients that the nearest C had.
+    """
+
+    def __init__(self, run: Map[Any, Any], sparse: bool, samples: Samples) -> None:
+        self.run, self.sparse = run, sparse
+        self.problems: list[Problem] = []
+        self.held: list[Floats] = []
+        for number, fold in enumerate(samples.folds):
+            rows, held = samples.split(number)
+            self.problems.append(Problem(rows, samples.labels[fold.fitted], samples.classes))
+            self.held.append(held)
+        self.solved: list[dict[float, Floats]] = [{} for _ in self.problems]
+
+    def __call__(self, strength: float) -> list[Floats]:
+        def shares(number: int) -> Floats:
+            known = self.solved[number]
             near = min(known, key=lambda other: abs(np.log(other / strength)), default=None)
-            start = None if near is None else known[near]
-            solution = problems[number].fit(strength, start, tolerance=1e-3, sparse=sparse)
+            solution = self.problems[number].fit(
+                strength,
+                None if near is None else known[near],
+                tolerance=1e-3,
+                sparse=self.sparse,
+            )
             known[strength] = solution.coefficients
-            return solution.shares(samples.rows[samples.folds[number].held])
+            return solution.shares(self.held[number])
 
-        return run(held, range(len(problems)))
+        return self.run(shares, range(len(self.problems)))
 
-    begin = BEGIN_L1 if sparse else BEGIN
-    found = search(samples, strengths, judge, by="loss", start=begin)
-    start = np.mean([known[found.best.strength] for known in solved], axis=0)
-    return found.trials, found.best, start
+    def near(self, strength: float) -> Floats:
+        """Coefficients near those that all images give."""
+        mean: Floats = np.mean([known[strength] for known in self.solved], axis=0)
+        return mean

@@ -1,8 +1,7 @@
 """Support vector machines, one for each class against the rest, by scikit-learn.
 
-A kernel is computed once, and each fold's part of it once; machines read numbers from it. Strengths
-are tried relative to the data: `_scale` says where a hold ceases to be so strong that every image
-holds up the border, whatever it looks like.
+C is tried relative to the data: `_scale` says which C just lets the classes' scores reach both
+margins. With a smaller one every training image is a support vector, whatever it looks like.
 """
 
 from __future__ import annotations
@@ -17,49 +16,56 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.svm import SVC, LinearSVC
 
+from striate.transferring.calibration import Calibration, calibrate
 from striate.transferring.filling import copy_into, fill_linear, fill_sigmoids, fill_standardise
+from striate.transferring.kernels import Kernel, gaussian, linear, median_distance
+from striate.transferring.scaling import Floats, Scaling
 from striate.transferring.validation import (
-    Floats,
     Labels,
     Map,
     Samples,
     Searched,
     Trial,
-    better,
+    best_scaling,
+    better_of,
     search,
     threads,
+    untried,
 )
 from striate.zoo.heads import LinearSVMHead, RBFSVMHead
 
-#: scikit-learn's C in units of `_scale`, from the strongest hold to the weakest, and where the
-#: search begins: the best for embeddings of photographs is seldom far from there.
-LINEAR_STRENGTHS = 10.0 ** np.arange(0.5, 4.1, 0.5)
-GAUSSIAN_STRENGTHS = 10.0 ** np.arange(0.5, 3.6, 0.5)
-BEGIN = 2
-#: Widths of the Gaussian kernel, in units of 1 / features: squared distances between standardised
-#: embeddings are about twice their length.
-WIDTHS = (0.25, 1.0)
+#: scikit-learn's C in units of `_scale`, and where the search begins: the best for embeddings of
+#: photographs is seldom far from there.
+LINEAR_STRENGTHS = 10.0 ** np.arange(0.0, 4.1, 0.25)
+GAUSSIAN_STRENGTHS = 10.0 ** np.arange(0.0, 3.6, 0.25)
+BEGIN = 4
+#: How far away neighbours are at first, and then. The first is far since scores no longer change
+#: once C is so large that all training images are on their side: nothing near would tell.
+STRIDES = (4, 2, 1)
+#: gamma of the Gaussian kernel, in units of 1 / the median of the squared distances between images.
+#: The first, with which it is nearly linear, unless cross-validation speaks for another.
+GAMMAS = (0.5, 2.0)
 #: The kernel is held in memory. With the distances that a Gaussian one is made of, and with parts
 #: of it or a copy in float64, as scikit-learn takes them, that is up to 20 bytes for each pair of
 #: rows: 2 GB for this many.
 MOST_KERNEL_ROWS = 10_000
-#: Bytes up to which the parts of all folds are kept; else those of the two in use.
+#: Bytes up to which the kernels of all folds are kept; else those of the two in use.
 _ALL_PARTS = 2**28
 #: Hardest support vectors that are named: two rows of pictures on a wide page.
 PICTURED = 14
 
 _BINS = np.round(np.arange(-2.0, 4.01, 0.2), 1)
 
-# What machines say: (rows, classes) of coefficients on rows, (classes,) of intercepts.
+# What SVMs say: (rows, classes) of coefficients on rows, (classes,) of intercepts.
 _Duals = tuple[Floats, Floats]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Margins:
-    """How the training images lie about a support vector machine's borders.
+    """How the training images lie about an SVM's borders.
 
-    An image's margin is what the machine of its own class says to it: 1 on the margin, 0 on the
-    border, negative on the wrong side.
+    An image's margin is the score of its own class: 1 on the margin, 0 on the border, negative on
+    the wrong side.
     """
 
     edges: tuple[float, ...]
@@ -70,30 +76,43 @@ class Margins:
     within: int
     """Images on their side of it, but less than 1 away."""
     vectors: int
-    """Images that hold up the border of some class: the support vectors."""
+    """Images that are support vectors of some class."""
     hardest: tuple[tuple[int, float], ...]
     """(image, margin) of the support vectors with the least margins, the least first."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Machines:
-    """A head of support vector machines and how it was found."""
+    """A head of SVMs and how it was found."""
 
     head: LinearSVMHead | RBFSVMHead
     trials: tuple[Trial, ...]
     chosen: Trial
+    calibration: Calibration
     margins: Margins
 
 
 def fit_linear(samples: Samples, seed: int) -> Machines:
-    """A machine for each class against the rest, without a kernel but that of the products."""
+    """A linear SVM for each class against the rest."""
     if len(samples.rows) > MOST_KERNEL_ROWS:
         return _fit_descent(samples, seed)
-    kernel = samples.rows @ samples.rows.T
     with threads() as run:
-        judge = _judge(samples, kernel, run)
-        found = search(samples, _strengths(samples), judge, by="accuracy", start=BEGIN)
-        judge.forget()
+
+        @lru_cache(1)  # one that proved to be better is gone on with
+        def judge(scaled: Samples) -> _judge:
+            return _judge(scaled, linear, run)
+
+        def climb(scaled: Samples, start: int, alone: bool) -> Searched:
+            given = scaled, _strengths(scaled), judge(scaled)
+            strides = () if alone else STRIDES
+            return search(*given, start=start, strides=strides, shares=_shares)
+
+        if samples.folds:
+            samples, found = best_scaling(samples, climb, BEGIN)
+            kernel = linear(samples.rows, samples.rows)
+        else:
+            kernel = linear(samples.rows, samples.rows)
+            found = untried(samples, _strengths(samples), _fitted(kernel, samples, run))
         used, intercepts = _duals(kernel, samples, found.best.strength, run)
     weights = used.T.astype(np.float32) @ samples.rows
     return _linear_machine(samples, found, weights, intercepts, (used != 0).any(1))
@@ -108,27 +127,38 @@ def _fit_descent(samples: Samples, seed: int) -> Machines:
 
     with threads() as run:
 
-        def judge(strength: float) -> Sequence[Floats]:
-            def held(number: int) -> Floats:
-                fold = samples.folds[number]
-                machine = fit(strength, samples.rows[fold.fitted], samples.labels[fold.fitted])
-                return _both(machine.decision_function(samples.rows[fold.held]))
+        def climb(scaled: Samples, start: int, alone: bool) -> Searched:
+            def judge(strength: float) -> Sequence[Floats]:
+                def held(number: int) -> Floats:
+                    rows, others = scaled.split(number)
+                    machine = fit(strength, rows, scaled.labels[scaled.folds[number].fitted])
+                    return _both(machine.decision_function(others))
 
-            return run(held, range(len(samples.folds)))
+                return run(held, range(len(scaled.folds)))
 
-        found = search(
-            samples, _strengths(samples)[::2], judge, by="accuracy", start=1, strides=(1,)
-        )
+            given = scaled, _strengths(scaled)[::4], judge
+            return search(*given, start=start, strides=() if alone else (1,), shares=_shares)
+
+        if samples.folds:
+            samples, found = best_scaling(samples, climb, 1)
+        else:
+            found = untried(
+                samples,
+                _strengths(samples)[::4],
+                lambda strength: _both(
+                    fit(strength, samples.rows, samples.labels).decision_function(samples.rows)
+                ),
+            )
     final = fit(found.best.strength, samples.rows, samples.labels)
     scores = _both(final.decision_function(samples.rows))
-    # Rows on the margin or within have a part in the loss: they hold up the border.
+    # Rows on the margin or within have a part in the loss: they are support vectors.
     own = samples.labels[:, None] == np.arange(samples.classes)
     within: NDArray[np.bool_] = np.any(np.where(own, scores, -scores) < 1, axis=1)
     return _linear_machine(samples, found, final.coef_, final.intercept_, within)
 
 
 def _strengths(samples: Samples) -> list[float]:
-    """Of a linear machine."""
+    """Values of C for linear SVMs."""
     counts = np.bincount(samples.labels, minlength=samples.classes)
     sums = np.eye(samples.classes, dtype=np.float32)[samples.labels].T @ samples.rows
     means = sums / counts[:, None]
@@ -137,28 +167,33 @@ def _strengths(samples: Samples) -> list[float]:
     return [float(scale * units) for units in LINEAR_STRENGTHS]
 
 
+def _shares(scores: Floats, labels: Labels) -> Floats:
+    return calibrate(scores, labels).shares(scores)
+
+
 def _scale(distances: Floats, counts: NDArray[np.int64]) -> float:
-    """The C at which machines that every image of a class holds up just reach both margins.
+    """The C at which SVMs that have every image for a support vector just reach both margins.
 
-    Such a machine's coefficients are C for the n images of its class and add up to -n·C for the
-    others. With d the distance between their means it tells these apart by n·C·d², and margins are
-    2 apart. With a smaller C the border stands still and only the scores shrink.
+    Such an SVM's coefficients are C for the n images of its class and add up to -n * C for the
+    others. With d the distance between their means it tells these apart by n * C * d^2, and margins
+    are 2 apart. With a smaller C the border stands still and only the scores shrink.
 
-    Parameters
-    ----------
-    distances: (classes,) d² of each class's mean from that of all others.
-    counts: (classes,) n.
+    Args:
+        distances: (classes,) d^2 of each class's mean from that of all others.
+        counts: (classes,) n.
     """
-    return 2.0 / max(float((counts * distances).mean()), 1e-12)
+    apart = float((counts * distances).mean())
+    return 2.0 / apart if apart > 1e-12 else 1.0  # 1: all images alike, and any C does as well
 
 
 def _linear_machine(
     samples: Samples, found: Searched, weights: Floats, offsets: Floats, vectors: NDArray[np.bool_]
 ) -> Machines:
     head = LinearSVMHead(samples.rows.shape[1], samples.classes)
-    fill_standardise(head, samples)
+    calibration = calibrate(found.scores, found.labels)
+    fill_standardise(head, samples.scaling)
     fill_linear(head, weights, offsets)
-    fill_sigmoids(head, found)
+    fill_sigmoids(head, calibration)
     scores = (
         samples.rows @ head.linear.weight.detach().numpy().T + head.linear.bias.detach().numpy()
     )
@@ -166,74 +201,65 @@ def _linear_machine(
         head=head,
         trials=found.trials,
         chosen=found.best,
+        calibration=calibration,
         margins=_margins(samples, scores, vectors),
     )
 
 
 def fit_gaussian(samples: Samples) -> Machines:
     """The same with a Gaussian kernel."""
-    rows = samples.rows
-    distances = rows @ rows.T
-    squares = np.diag(distances).copy()
-    distances *= -2
-    distances += squares
-    distances += squares[:, None]
-    np.maximum(distances, 0, out=distances)
-    first, *others = (relative / rows.shape[1] for relative in WIDTHS)
     with threads() as run:
-        found, at = _climb(samples, distances, first, run, start=BEGIN)
-        trials = list(found.trials)
-        for width in others:
-            # What suits one width shows whether another is worth a climb of its own.
-            other, _ = _climb(samples, distances, width, run, start=at, strides=())
-            if better(other.best, found.best):
-                other, at = _climb(samples, distances, width, run, start=at)
-                found = other
-            trials += other.trials
+        samples, found = _search_gaussian(samples, run)
         assert found.best.width is not None
-        kernel = _gaussian(distances, found.best.width)
+        rows = samples.rows
+        kernel = gaussian(found.best.width)(rows, rows)
         used, intercepts = _duals(kernel, samples, found.best.strength, run)
     kept = np.flatnonzero((used != 0).any(1))
     head = RBFSVMHead(rows.shape[1], samples.classes, len(kept))
-    fill_standardise(head, samples)
+    calibration = calibrate(found.scores, found.labels)
+    fill_standardise(head, samples.scaling)
     copy_into(head.support, rows[kept])
     copy_into(head.width, np.array(found.best.width))
     copy_into(head.linear.weight, used[kept].T)
     copy_into(head.linear.bias, intercepts)
-    fill_sigmoids(head, found)
+    fill_sigmoids(head, calibration)
     scores = kernel @ used.astype(np.float32) + intercepts
     return Machines(
         head=head,
-        trials=tuple(trials),
+        trials=found.trials,
         chosen=found.best,
+        calibration=calibration,
         margins=_margins(samples, scores, (used != 0).any(1)),
     )
 
 
-def _climb(
-    samples: Samples,
-    distances: Floats,
-    width: float,
-    run: Map[Any, Any],
-    *,
-    start: int,
-    strides: Sequence[int] = (2, 1),
-) -> tuple[Searched, int]:
-    """The strengths tried with a kernel of that `width`, and which of them was the best."""
-    kernel = _gaussian(distances, width)
-    scale = _kernel_scale(kernel, samples)
-    strengths = [float(scale * units) for units in GAUSSIAN_STRENGTHS]
-    judge = _judge(samples, kernel, run)
-    found = search(
-        samples, strengths, judge, by="accuracy", start=start, strides=strides, width=width
-    )
-    return found, strengths.index(found.best.strength)
+def _search_gaussian(samples: Samples, run: Map[Any, Any]) -> tuple[Samples, Searched]:
+    """The samples as they did best, and what came of it."""
 
+    @lru_cache(1)  # a way that proved to be better is gone on with
+    def judge(scaled: Samples, gamma: float) -> tuple[list[float], _judge]:
+        kernel = gaussian(gamma)
+        scale = _kernel_scale(kernel(scaled.rows, scaled.rows), scaled)
+        return [scale * units for units in GAUSSIAN_STRENGTHS], _judge(scaled, kernel, run)
 
-def _gaussian(distances: Floats, width: float) -> Floats:
-    kernel: Floats = distances * np.float32(-width)
-    np.exp(kernel, out=kernel)
-    return kernel
+    def climb(way: tuple[Samples, float], start: int, alone: bool) -> Searched:
+        scaled, relative = way
+        gamma = relative / median_distance(scaled.rows)
+        given = scaled, *judge(scaled, gamma)
+        strides = () if alone else STRIDES
+        return search(*given, start=start, strides=strides, shares=_shares, width=gamma)
+
+    way = samples, GAMMAS[0]
+    if not samples.folds:
+        gamma = GAMMAS[0] / median_distance(samples.rows)
+        kernel = gaussian(gamma)(samples.rows, samples.rows)
+        fit = _fitted(kernel, samples, run)
+        return samples, untried(samples, judge(samples, gamma)[0], fit, gamma)
+    found = climb(way, BEGIN, False)
+    way, found = better_of(way, found, ((samples, gamma) for gamma in GAMMAS[1:]), climb)
+    others = ((samples.scaled_as(kind), way[1]) for kind in Scaling.others(samples.images))
+    (samples, _), found = better_of(way, found, others, climb)
+    return samples, found
 
 
 def _kernel_scale(kernel: Floats, samples: Samples) -> float:
@@ -250,23 +276,26 @@ def _kernel_scale(kernel: Floats, samples: Samples) -> float:
 
 
 class _judge:  # noqa: N801 - a function that remembers
-    """What machines on parts of `kernel` say to the images that are held out: see `search`."""
+    """What SVMs that are fitted in each fold say to the images it holds out: see `search`."""
 
-    def __init__(self, samples: Samples, kernel: Floats, run: Map[Any, Any]) -> None:
+    def __init__(self, samples: Samples, kernel: Kernel, run: Map[Any, Any]) -> None:
         self.samples, self.kernel, self.run = samples, kernel, run
         size = sum(8 * len(fold.fitted) ** 2 for fold in samples.folds)
         self._lock = Lock()
-        self._part = lru_cache(len(samples.folds) if size <= _ALL_PARTS else 2)(self._cut)
-        self.forget: Callable[[], None] = self._part.cache_clear
+        self._part = lru_cache(len(samples.folds) if size <= _ALL_PARTS else 2)(self._make)
+        self._said: dict[float, list[Floats]] = {}
 
-    def _cut(self, number: int) -> tuple[Floats, Floats]:
-        fold = self.samples.folds[number]
-        within = np.empty((len(fold.fitted), len(fold.fitted)))
-        for at, row in enumerate(fold.fitted):
-            within[at] = self.kernel[row, fold.fitted]
-        return within, self.kernel[np.ix_(fold.held, fold.fitted)]
+    def _make(self, number: int) -> tuple[Floats, Floats]:
+        """Kernels of what is fitted on with itself, float64, and of what is held out with it."""
+        rows, held = self.samples.split(number)
+        return self.kernel(rows, rows).astype(np.float64), self.kernel(held, rows)
 
     def __call__(self, strength: float) -> Sequence[Floats]:
+        if strength not in self._said:
+            self._said[strength] = self._say(strength)
+        return self._said[strength]
+
+    def _say(self, strength: float) -> list[Floats]:
         samples, columns = self.samples, _columns(self.samples.classes)
 
         def score(task: tuple[int, int]) -> Floats:
@@ -285,7 +314,7 @@ class _judge:  # noqa: N801 - a function that remembers
 
 
 def _duals(kernel: Floats, samples: Samples, strength: float, run: Map[Any, Any]) -> _Duals:
-    """Coefficients (rows, classes) and intercepts (classes,) of machines fitted to all rows."""
+    """Coefficients (rows, classes) and intercepts (classes,) of SVMs fitted to all rows."""
     exact = kernel.astype(np.float64)  # once, not for each class
     columns = _columns(samples.classes)
     machines = run(lambda one: _machine(exact, samples.labels == one, strength, 1e-2), columns)
@@ -295,8 +324,19 @@ def _duals(kernel: Floats, samples: Samples, strength: float, run: Map[Any, Any]
     return _both(used), _both(np.array([[m.intercept_[0] for m in machines]]))[0]
 
 
+def _fitted(kernel: Floats, samples: Samples, run: Map[Any, Any]) -> Callable[[float], Floats]:
+    """What SVMs fitted to all rows say to these very rows, by C."""
+
+    def scores(strength: float) -> Floats:
+        used, intercepts = _duals(kernel, samples, strength, run)
+        found: Floats = kernel @ used + intercepts
+        return found
+
+    return scores
+
+
 def _columns(classes: int) -> Sequence[int]:
-    """The classes that have a machine of their own: of two the second, whose scores tell both."""
+    """The classes that have an SVM of their own: of two the second, whose scores tell both."""
     return range(classes) if classes > 2 else (1,)
 
 

@@ -49,13 +49,15 @@ class Timing:
 
     engine: str
     computed: int
-    """Features that were computed; the others were on disk."""
+    """Features of the training images that were computed; the others were on disk."""
     found: int
     seconds: float
     """That computing took."""
     start_seconds: float
     """That the engine took to start."""
     head_seconds: float
+    held_seconds: float
+    """That the features of the held-out images took, the start included."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +69,6 @@ class Transfer:
     head: FittedHead
     timing: Timing
     probabilities: NDArray[np.float32] | None
-    """Of the held-out images, from their features; None where the backbone was trained on."""
+    """Of the held-out images, as `evaluate` computes them; None where the backbone was trained."""
     held: Held | None = None
     """The run's folder, to be let go of when all is written."""

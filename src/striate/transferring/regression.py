@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from scipy.optimize import Bounds, minimize  # type: ignore[import-untyped]
 
-from striate.transferring.validation import Floats, Labels
+from striate.transferring.scaling import Floats
+from striate.transferring.validation import Labels
 
 #: Most steps of a fit.
 PASSES = 500

@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,17 +21,20 @@ from numpy.typing import NDArray
 from striate.data.images import ImageSet
 from striate.data.scan import threads
 from striate.data.sources import Data
-from striate.errors import DataError, Interrupted, StriateError
+from striate.errors import StriateError, parameter
+from striate.evaluation.predict import BATCH_SIZE
 from striate.runs import run as names
 from striate.runs.config import RunConfig, TransferOrigin
 from striate.runs.images import keep_images
 from striate.runs.run import Run
 from striate.runs.weights import write_weights
 from striate.support import settings
-from striate.support.files import WriteError, write_atomically
+from striate.support.files import write_atomically
 from striate.support.progress import counting
+from striate.support.text import printable
 from striate.training.assemble import open_images_of
 from striate.training.distributed import Group
+from striate.training.ending import going_on
 from striate.training.freezing import is_number
 from striate.training.holding import Holding
 from striate.training.options import Options, Place, check
@@ -49,9 +53,11 @@ from striate.transferring.finetune import (
     refuse_meaningless,
     train_on,
 )
-from striate.transferring.heads import FittedHead, Penalty, check_head, fit_head
+from striate.transferring.heads import METHOD, FittedHead, Penalty, check_head, fit_head
 from striate.transferring.kept import compared, keep_seen, seen_in
+from striate.transferring.machines import MOST_KERNEL_ROWS
 from striate.transferring.options import Timing, Transfer, TransferOptions
+from striate.transferring.validation import pictures
 from striate.zoo.heads import HEADS, sizes_of
 from striate.zoo.transferred import Transferred
 
@@ -69,24 +75,13 @@ def transfer(options: TransferOptions, watcher: Watcher | None = None) -> Transf
     Interrupted: Ctrl-C. The features computed so far are kept; what was trained on, too.
     """
     work = _Work(options, watcher or Silent())
-    try:
-        with (
-            work.holding,
-            settings.threads(processor_threads(1)),
-            settings.seeded(options.seed),
-        ):
-            return work.carry_over()
-    except KeyboardInterrupt as stop:
-        reached = "after" if work.holding.begun else "before"
-        raise Interrupted(f"{reached} the run was written; {work.way_on()}") from stop
-    except WriteError as error:
-        remedy = f"{error.remedy}, then {work.way_on()}"
-        raise WriteError(error.what, error.why, remedy) from error
-    except DataError as error:
-        if not work.looked_at:  # nothing was lost, and the error says what to do
-            raise
-        remedy = f"{error.remedy or 'restore it'}, then {work.way_on()}"
-        raise DataError(error.what, error.why, remedy) from error
+    with (
+        going_on(work.reached, work.way_on),
+        work.holding,
+        settings.threads(processor_threads(1)),
+        settings.seeded(options.seed),
+    ):
+        return work.carry_over()
 
 
 class _Work:
@@ -115,7 +110,7 @@ class _Work:
         check(self.training_options)
         if options.freeze not in ("all", "none") and not is_number(options.freeze):
             raise StriateError(
-                f"--freeze {options.freeze}", "must be all, none, or a number of stages"
+                parameter("freeze", options.freeze), "must be all, none, or a number of stages"
             )
         for package in ("onnx", "onnxruntime", "openvino") if options.export else ():
             if importlib.util.find_spec(package) is None:
@@ -126,9 +121,15 @@ class _Work:
                 )
         refuse_meaningless(options)
 
+    def reached(self) -> str:
+        """How far it has come at this moment."""
+        return f"{'after' if self.holding.begun else 'before'} the run was written"
+
     def way_on(self) -> str:
-        """What to do after it was cut short at this moment."""
+        """What to do after it was cut short at this moment, if anything was lost."""
         run = self.holding.begun
+        if not self.looked_at:
+            return ""
         if run is None:
             return "run the same command again, which finds the features that were computed"
         if self.options.freeze == "all":
@@ -159,11 +160,14 @@ class _Work:
         self._note_images(data)
         keep_seen(kept, options.data, data, known)
         held = data.val if data.test is None else data.test
-        timing, of_train, of_held = self._features(backbone, data.train, held)
+        timing, of_train = self._features(backbone, data.train)
         fitted = self._fit(options.head, of_train, data.train.labels, data.classes)
-        if fitted.note:
-            self.watcher.note(fitted.note)
-        timing = replace(timing, head_seconds=fitted.seconds)
+        self._note_fit(fitted, of_train, data)
+        began = time.perf_counter()
+        wanted = options.freeze == "all" or options.curve
+        of_held = self._features_held(backbone, held) if wanted else None
+        held_seconds = time.perf_counter() - began
+        timing = replace(timing, head_seconds=fitted.seconds, held_seconds=held_seconds)
         network = Transferred(backbone.network, fitted.head).eval()
         story: dict[str, Any] = {
             "backbone": backbone.name,
@@ -175,18 +179,16 @@ class _Work:
             "unfreeze_every": options.unfreeze_every,
             "stages": list(stages),
             "head": fitted.to_json(),
-            **self._compare(fitted, of_train[:, :1], data),
+            **self._compare(fitted, of_train, data),
         }
         run = Run(out, self._config(backbone, fitted, data, timing))
-        if options.curve:
+        if options.curve and of_held is not None:
             story["curve"] = self._curve(run, network, len(stages), data, (of_train, of_held))
         write_atomically(out / names.TRANSFER, json.dumps(story, indent=1).encode())
         keep_images(out, data)
         probabilities: NDArray[np.float32] | None = None
-        if options.freeze == "all":
-            with torch.inference_mode():
-                answers = [fitted.head(torch.from_numpy(part)) for part in _parts(of_held)]
-            probabilities = torch.cat(answers).softmax(1).numpy()
+        if options.freeze == "all" and of_held is not None:
+            probabilities = _answers(fitted, of_held)
             identity = run.config.identity
             write_weights(out / names.WEIGHTS, network.state_dict(), identity=identity, epoch=0)
             self.holding.begin(run.config)
@@ -210,15 +212,18 @@ class _Work:
 
     def _note_images(self, data: Data) -> None:
         self.watcher.note(data.described)
-        counts = data.train.counts
-        single = [data.classes[i] for i in np.flatnonzero(counts == 1)]
-        if single and len(single) < len(data.classes):
-            self.watcher.note(f"one image to train on, never held out: {', '.join(single)}")
-        elif single:
+
+    def _note_fit(self, fitted: FittedHead, of_train: NDArray[np.float32], data: Data) -> None:
+        if not fitted.folds:
             self.watcher.note(
-                "every class has one image to train on: nothing can be held out, so that the "
-                "head's strength is not chosen but taken as it usually is"
+                "every class has one picture to train on: nothing can be held out, so that C is "
+                "not chosen by cross-validation but taken as it usually is"
             )
+        elif single := np.flatnonzero(pictures(of_train[:, 0], data.train.labels) == 1).tolist():
+            names = ", ".join(printable(data.classes[label]) for label in single)
+            self.watcher.note(f"one picture to train on, never held out: {names}")
+        if fitted.note:
+            self.watcher.note(fitted.note)
 
     def _curve(
         self,
@@ -257,21 +262,18 @@ class _Work:
 
     # --- features and heads --------------------------------------------------------------------
 
-    def _features(
-        self, backbone: Backbone, train: ImageSet, held: ImageSet
-    ) -> tuple[Timing, NDArray[np.float32], NDArray[np.float32]]:
-        """Timing and features of both, (images, views, D) and (images, D)."""
+    def _features(self, backbone: Backbone, train: ImageSet) -> tuple[Timing, NDArray[np.float32]]:
+        """Timing and features of the training images, (images, views, D)."""
         options = self.options
-        workers = max(threads(options.workers), 1)
         with counting("computing features", wanted=options.progress) as count:
             found = features(
                 backbone,
-                _together(train, held),  # one set, so that the engine starts once
-                views=[options.views] * len(train) + [1] * len(held),
+                train,
+                views=options.views,
                 seed=options.seed,
                 engine=options.engine,
                 cache_dir=options.cache,
-                workers=workers,
+                workers=max(threads(options.workers), 1),
                 progress=count,
             )
         for note in found.notes:
@@ -283,9 +285,26 @@ class _Work:
             seconds=found.seconds,
             start_seconds=found.start_seconds,
             head_seconds=0.0,
+            held_seconds=0.0,
         )
-        of_train = found.values[:, : len(train)].transpose(1, 0, 2)
-        return timing, of_train, found.values[0, len(train) :]
+        return timing, found.values.transpose(1, 0, 2)
+
+    def _features_held(self, backbone: Backbone, held: ImageSet) -> NDArray[np.float32]:
+        """Features of the held-out images, (images, D), computed as `evaluate` computes them.
+
+        What is measured is what the run says, in float32 whatever the head was fitted to.
+        """
+        with counting("computing held-out features", wanted=self.options.progress) as count:
+            found = features(
+                backbone,
+                held,
+                engine="torch float32",
+                cache_dir=self.options.cache,
+                workers=max(threads(self.options.workers), 1),
+                progress=count,
+            )
+        values: NDArray[np.float32] = found.values[0]
+        return values
 
     def _fit(
         self,
@@ -298,16 +317,22 @@ class _Work:
         return fit_head(kind, rows, labels, classes, penalty=penalty, seed=self.options.seed)
 
     def _compare(self, fitted: FittedHead, rows: NDArray[np.float32], data: Data) -> dict[str, Any]:
-        """Every kind of head on the same training images: as many as tell them apart."""
-        labels = data.train.labels
-        chosen = some(labels, COMPARED, self.options.seed)
-        whole = len(chosen) == len(labels) and self.options.views == 1
+        """Every kind of head on the same training images, in the same views as the run's own.
+
+        Of more than `COMPARED` rows as many images as tell them apart; ``compared_all`` says
+        whether it was all of them, so that the run's own head is among them.
+        """
+        labels, views = data.train.labels, self.options.views
+        chosen = some(labels, COMPARED // views, self.options.seed)
+        whole = len(chosen) == len(labels)
         tried = []
-        if (np.bincount(labels) >= 2).all():
+        if fitted.folds:
             for kind in HEADS:
+                if kind == "svm-rbf" and len(chosen) * views > MOST_KERNEL_ROWS:
+                    continue  # of thousands of classes, two images each are too many for it
                 known = fitted.to_json() if whole and kind == fitted.kind else None
                 tried.append(known or self._tried(kind, rows[chosen], labels[chosen], data.classes))
-        return {"compared": tried, "compared_images": len(chosen)}
+        return {"compared": tried, "compared_images": len(chosen), "compared_all": whole}
 
     def _tried(
         self,
@@ -321,7 +346,7 @@ class _Work:
         penalty = options.penalty if kind == options.head else "l2"
         return compared(
             cache_at(options.cache),
-            f"{kind} {penalty} {options.seed}",
+            f"{METHOD} {kind} {penalty} {options.seed}",
             rows,
             labels,
             lambda: self._fit(kind, rows, labels, classes).to_json(),
@@ -387,26 +412,9 @@ def some(labels: NDArray[np.int64], most: int, seed: int) -> NDArray[np.int64]:
     return np.sort(np.concatenate(kept))
 
 
-def _together(one: ImageSet, other: ImageSet) -> ImageSet:
-    """The images of both, for something that looks at them one by one."""
-    pixels = None
-    if one.pixels is not None and other.pixels is not None:
-        pixels = [*one.pixels, *other.pixels]
-    paths = None
-    if one.paths is not None and other.paths is not None:
-        paths = [*one.paths, *other.paths]
-    return ImageSet(
-        classes=one.classes,
-        labels=np.concatenate([one.labels, other.labels]),
-        names=[*one.names, *other.names],
-        digests=[*one.digests, *other.digests],
-        sizes=np.concatenate([one.sizes, other.sizes]),
-        grey=np.concatenate([one.grey, other.grey]),
-        paths=paths,
-        pixels=pixels,
-    )
-
-
-def _parts(rows: NDArray[np.float32], size: int = 1024) -> list[NDArray[np.float32]]:
-    """`rows` in parts that a kernel with many support vectors has room for."""
-    return [np.ascontiguousarray(rows[at : at + size]) for at in range(0, len(rows), size)]
+def _answers(fitted: FittedHead, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What the head says to `rows`, in the batches in which `evaluate` asks it."""
+    parts = [rows[at : at + BATCH_SIZE] for at in range(0, len(rows), BATCH_SIZE)]
+    with torch.inference_mode():
+        shares = [fitted.head(torch.from_numpy(part)).softmax(dim=1) for part in parts]
+    return torch.cat(shares).numpy()
