@@ -268,6 +268,16 @@ def test_colours_are_clipped_once_to_the_range_of_pixels() -> None:
     assert moved.max() == 255
 
 
+def test_a_factor_is_never_below_zero() -> None:
+    """As torchvision's ColorJitter, which draws from max(0, 1 - value) to 1 + value."""
+    colours = draw_colours(Augmentation(brightness=3.0), None, 3, MANY)
+    assert colours is not None
+    factors = colours.matrix[:, 0, 0]
+    assert 0 <= factors.min() < 0.05
+    assert 3.95 < factors.max() <= 4
+    assert factors.mean() == pytest.approx(2, abs=0.1)
+
+
 def test_a_grey_image_has_no_saturation() -> None:
     key = Key(0, 0, np.arange(5))
     levels = torch.from_numpy(np.stack([picture(channels=1, seed=k) for k in range(5)])).float()

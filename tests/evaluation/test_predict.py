@@ -116,6 +116,19 @@ def test_more_than_there_are_gives_all(files: list[Path]) -> None:
     assert sum(found.probabilities) == pytest.approx(1)
 
 
+class Indifferent(nn.Module):
+    """Cannot tell the first two of three classes apart, and likes the third less."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.tensor([[1.0, 1.0, 0.0]]).expand(len(x), 3)
+
+
+def test_of_equals_the_first_class_comes_first(files: list[Path]) -> None:
+    for top in (1, 3):
+        (found,) = predicted(Indifferent(), files[:1], top=top)
+        assert found.classes == CLASSES[:top]
+
+
 def test_files_and_sets_see_the_same_pixels(files: list[Path]) -> None:
     one, other = Brightness(), Brightness()
     probabilities(one, image_set(files), PREPROCESSING)
