@@ -300,7 +300,12 @@ def finish_transfer(
     try:
         with made.held or nullcontext():
             evaluation = evaluate_own(
-                run, made.data, workers=workers, progress=progress, found=made.probabilities
+                run,
+                made.data,
+                workers=workers,
+                device=run.config.device,
+                progress=progress,
+                found=made.probabilities,
             )
             try:
                 file = _exported(run) if export else None

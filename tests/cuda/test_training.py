@@ -63,6 +63,8 @@ def test_it_learns_and_says_where(
     result = train(photographs, tmp_path / "run", device, precision=precision, epochs=6)
     run = striate.open_run(result.run)
     assert (run.config.device, run.config.precision) == (device, precision)
+    best = run.metrics[result.best_epoch]["validation"]
+    assert (result.top1, result.loss) == pytest.approx((best["top1"], best["loss"]), abs=1e-5)
     losses = [line["train"]["loss"] for line in run.metrics[1:]]
     assert all(math.isfinite(loss) for loss in losses)
     assert losses[-1] < losses[0]

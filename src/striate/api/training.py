@@ -158,7 +158,13 @@ def train(
             state = planned.training.run()
             if not processes.leads:
                 return cast("TrainResult", None)
-            evaluation = evaluate_own(planned.run, planned.data, workers=workers, progress=progress)
+            evaluation = evaluate_own(
+                planned.run,
+                planned.data,
+                workers=workers,
+                device=planned.run.config.device,  # where validation was: one figure for one thing
+                progress=progress,
+            )
         timing = planned.run.timing
         assert state.best is not None
         return TrainResult(
