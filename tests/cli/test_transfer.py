@@ -23,6 +23,7 @@ RESULT = TransferResult(
     strength=0.01,
     validated=0.9,
     images=100,
+    classes=5,
     top1=0.91,
     top5=1.0,
     loss=0.3,
@@ -33,6 +34,7 @@ RESULT = TransferResult(
     features_seconds=2.0,
     images_per_second=250.0,
     head_seconds=1.5,
+    held_out_seconds=0.5,
     report=Path("/runs/flowers/report.html"),
     export=Path("/runs/flowers/some_network.onnx"),
 )
@@ -57,6 +59,7 @@ def test_transfer(
         assert json.loads(lines[0])["export"] == "/runs/flowers/some_network.onnx"
     else:
         assert "91.00 %" in lines[0]
+        assert "top-5" not in lines[0]  # of five classes it can be nothing but 100 %
         assert "500 features in 2.0 s (250 images/s, openvino bfloat16)" in lines[1]
     assert asked["data"] == "flowers"
     assert (asked["backbone"], asked["head"], asked["freeze"]) == (

@@ -22,11 +22,13 @@ from striate.runs.run import CONFIG, WEIGHTS, Run
 from striate.runs.samples import read_samples
 from striate.runs.weights import write_weights
 from striate.training.progress import Silent
+from striate.transferring import comparing
 from striate.transferring import transfer as module
+from striate.transferring.comparing import some
 from striate.transferring.heads import fit_head
 from striate.transferring.options import TransferOptions
 from striate.transferring.result import TransferResult
-from striate.transferring.transfer import some, transfer
+from striate.transferring.transfer import transfer
 from striate.zoo.create import create
 from striate.zoo.transferred import Transferred
 
@@ -136,6 +138,7 @@ def test_heads_are_compared_once(
         return fit_head(kind, *given, **more)
 
     monkeypatch.setattr(module, "fit_head", counted)
+    monkeypatch.setattr(comparing, "fit_head", counted)
     carry(tmp_path / "two", head="softmax", cache=cache)
     assert len(fitted) == 2
     one, two = (json.loads((tmp_path / n / "transfer.json").read_text()) for n in ("one", "two"))
@@ -158,7 +161,7 @@ def test_views(carry: Carry, tmp_path: Path) -> None:
 def test_heads_are_compared_on_part_of_many_images(
     carry: Carry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "COMPARED", 20)
+    monkeypatch.setattr(comparing, "COMPARED", 20)
     result = carry(tmp_path / "run", views=2, head="svm")
     story = json.loads((result.run / "transfer.json").read_text())
     assert story["compared_all"] is False

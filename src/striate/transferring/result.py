@@ -8,6 +8,7 @@ from typing import Any
 
 from striate.evaluation.metrics import Evaluation
 from striate.support.shown import Readable
+from striate.training.result import top5_of
 from striate.transferring.options import Transfer
 
 
@@ -15,8 +16,9 @@ from striate.transferring.options import Transfer
 class TransferResult(Readable):
     """What a transfer ended with.
 
-    `top1`, `top5`, `loss` are those of the whole network on the held-out images. Where the backbone
-    was frozen, its features were computed by `engine`; evaluating the run anew uses float32.
+    `top1`, `top5`, `loss` are those of the whole network on the held-out images, in float32, as
+    `striate.evaluate` gives them. Where the backbone was frozen, the head was fitted to features
+    that `engine` computed.
     """
 
     run: Path
@@ -29,6 +31,7 @@ class TransferResult(Readable):
     validated: float | None
     """Accuracy of that head in cross-validation; None where nothing could be held out."""
     images: int
+    classes: int
     top1: float
     top5: float
     loss: float
@@ -41,6 +44,9 @@ class TransferResult(Readable):
     images_per_second: float | None
     """Of the features that were computed; None where all were on disk."""
     head_seconds: float
+    held_out_seconds: float
+    """That the features of the held-out images took, in float32; 0 where the backbone was trained,
+    since the network was then measured as a whole."""
     report: Path
     export: Path | None
     export_error: str = ""
@@ -63,6 +69,7 @@ class TransferResult(Readable):
             strength=made.head.chosen.strength,
             validated=made.head.chosen.accuracy if made.head.folds else None,
             images=evaluation.images,
+            classes=len(evaluation.classes),
             top1=evaluation.top1,
             top5=evaluation.top5,
             loss=evaluation.loss,
@@ -73,6 +80,7 @@ class TransferResult(Readable):
             features_seconds=round(timing.seconds, 3),
             images_per_second=None if rate is None else round(rate, 1),
             head_seconds=round(timing.head_seconds, 3),
+            held_out_seconds=round(timing.held_seconds, 3),
             report=made.run.path / "report.html",
             export=export,
             export_error=export_error,
@@ -95,8 +103,8 @@ class TransferResult(Readable):
             f"({self.images_per_second:,.0f} images/s, {self.engine})"
         )
         lines = [
-            f"top-1 {100 * self.top1:.2f} % (95 % interval {100 * low:.2f} to {100 * high:.2f}), "
-            f"top-5 {100 * self.top5:.2f} %, on {self.images:,} images",
+            f"top-1 {100 * self.top1:.2f} % (95 % interval {100 * low:.2f} to {100 * high:.2f})"
+            f"{top5_of(self.top5, self.classes)} on {self.images:,} images",
             f"{rate}, head '{self.head}' fitted in {self.head_seconds:.1f} s (C = "
             f"{self.strength:.3g})",
             f"run     {self.run}",

@@ -8,7 +8,6 @@ import re
 import shlex
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,6 +42,7 @@ from striate.training.precision import choose_device, choose_precision, processo
 from striate.training.progress import Silent, Watcher
 from striate.transferring.backbone import Backbone, open_backbone
 from striate.transferring.cache import cache_at
+from striate.transferring.comparing import compare
 from striate.transferring.curve import by_images, by_stages
 from striate.transferring.features import features
 from striate.transferring.finetune import (
@@ -53,16 +53,12 @@ from striate.transferring.finetune import (
     refuse_meaningless,
     train_on,
 )
-from striate.transferring.heads import METHOD, FittedHead, Penalty, check_head, fit_head
-from striate.transferring.kept import compared, keep_seen, seen_in
-from striate.transferring.machines import MOST_KERNEL_ROWS
+from striate.transferring.heads import FittedHead, check_head, fit_head
+from striate.transferring.kept import keep_seen, seen_in
 from striate.transferring.options import Timing, Transfer, TransferOptions
 from striate.transferring.validation import pictures
-from striate.zoo.heads import HEADS, sizes_of
+from striate.zoo.heads import sizes_of
 from striate.zoo.transferred import Transferred
-
-#: Heads are compared on so many training images at most: that tells them apart, and costs seconds.
-COMPARED = 1_000
 
 
 def transfer(options: TransferOptions, watcher: Watcher | None = None) -> Transfer:
@@ -161,7 +157,8 @@ class _Work:
         keep_seen(kept, options.data, data, known)
         held = data.val if data.test is None else data.test
         timing, of_train = self._features(backbone, data.train)
-        fitted = self._fit(options.head, of_train, data.train.labels, data.classes)
+        given = of_train, data.train.labels, data.classes
+        fitted = fit_head(options.head, *given, penalty=options.penalty, seed=options.seed)
         self._note_fit(fitted, of_train, data)
         began = time.perf_counter()
         wanted = options.freeze == "all" or options.curve
@@ -179,7 +176,7 @@ class _Work:
             "unfreeze_every": options.unfreeze_every,
             "stages": list(stages),
             "head": fitted.to_json(),
-            **self._compare(fitted, of_train, data),
+            **compare(fitted, *given, cache_at(options.cache), seed=options.seed),
         }
         run = Run(out, self._config(backbone, fitted, data, timing))
         if options.curve and of_held is not None:
@@ -306,52 +303,6 @@ class _Work:
         values: NDArray[np.float32] = found.values[0]
         return values
 
-    def _fit(
-        self,
-        kind: str,
-        rows: NDArray[np.float32],
-        labels: NDArray[np.int64],
-        classes: Sequence[str],
-    ) -> FittedHead:
-        penalty: Penalty = self.options.penalty if kind == self.options.head else "l2"
-        return fit_head(kind, rows, labels, classes, penalty=penalty, seed=self.options.seed)
-
-    def _compare(self, fitted: FittedHead, rows: NDArray[np.float32], data: Data) -> dict[str, Any]:
-        """Every kind of head on the same training images, in the same views as the run's own.
-
-        Of more than `COMPARED` rows as many images as tell them apart; ``compared_all`` says
-        whether it was all of them, so that the run's own head is among them.
-        """
-        labels, views = data.train.labels, self.options.views
-        chosen = some(labels, COMPARED // views, self.options.seed)
-        whole = len(chosen) == len(labels)
-        tried = []
-        if fitted.folds:
-            for kind in HEADS:
-                if kind == "svm-rbf" and len(chosen) * views > MOST_KERNEL_ROWS:
-                    continue  # of thousands of classes, two images each are too many for it
-                known = fitted.to_json() if whole and kind == fitted.kind else None
-                tried.append(known or self._tried(kind, rows[chosen], labels[chosen], data.classes))
-        return {"compared": tried, "compared_images": len(chosen), "compared_all": whole}
-
-    def _tried(
-        self,
-        kind: str,
-        rows: NDArray[np.float32],
-        labels: NDArray[np.int64],
-        classes: Sequence[str],
-    ) -> dict[str, Any]:
-        """What came of a head of that kind, fitted now or when it was last compared."""
-        options = self.options
-        penalty = options.penalty if kind == options.head else "l2"
-        return compared(
-            cache_at(options.cache),
-            f"{METHOD} {kind} {penalty} {options.seed}",
-            rows,
-            labels,
-            lambda: self._fit(kind, rows, labels, classes).to_json(),
-        )
-
     # --- the run -------------------------------------------------------------------------------
 
     def _config(
@@ -397,19 +348,6 @@ class _Work:
             started=datetime.now(UTC).isoformat(timespec="seconds"),
             versions=versions(),
         )
-
-
-def some(labels: NDArray[np.int64], most: int, seed: int) -> NDArray[np.int64]:
-    """About `most` images, rising, of every class its share and at least two."""
-    if len(labels) <= most:
-        return np.arange(len(labels))
-    random = np.random.default_rng(seed)
-    kept = []
-    for label in np.unique(labels):
-        members = np.flatnonzero(labels == label)
-        share = max(round(most * len(members) / len(labels)), 2)
-        kept.append(random.permutation(members)[:share])
-    return np.sort(np.concatenate(kept))
 
 
 def _answers(fitted: FittedHead, rows: NDArray[np.float32]) -> NDArray[np.float32]:
