@@ -190,7 +190,7 @@ def resize(
     """
     stated = asked is not None and asked > 0 and not (align_corners and mode in {"linear", "cubic"})
     off = _ROUNDING if stated else Fraction(0)
-    scale = 1 / Fraction(asked) if stated and asked else Fraction(given, made)
+    scale = 1 / _short(asked) if stated and asked else Fraction(given, made)
     if scale == 1 and given == made and mode != "cubic":
         return Window(given, made)
     if mode == "nearest" and scale == Fraction(given, made) and made % given == 0:
@@ -210,6 +210,12 @@ def resize(
     firsts = tuple(_neighbour(centre - off, -before) for centre in centres)
     lasts = tuple(_neighbour(centre + off, after) for centre in centres)
     return Listed(given, made, scale, firsts, lasts)
+
+
+def _short(value: float) -> Fraction:
+    """The shortest fraction that is this number: 17/10 for 1.7."""
+    found = Fraction(value).limit_denominator(10_000)
+    return found if float(found) == value else Fraction(value)
 
 
 def _neighbour(centre: Fraction, step: int) -> int:

@@ -19,6 +19,7 @@ constants.)
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from math import ceil, floor
 
 import numpy as np
@@ -54,8 +55,10 @@ class Axis:
     @property
     def size(self) -> int:
         """The receptive field in whole pixels, which may be larger than the image."""
-        phases = self.jump.denominator  # where the jump is a fraction, positions differ
-        return max(high - low + 1 for low, high in map(self.window, range(phases)))
+        # Where the jump is a fraction, positions lie at its multiples of 1 / denominator between the
+        # pixels; the one whose low is nearest below a pixel, `rest` before it, sees most.
+        rest = -self.low % Fraction(1, self.jump.denominator)
+        return floor(self.high - self.low - rest) + 1
 
     def window(self, position: int) -> tuple[int, int]:
         """Give the first and the last pixel that `position` sees, not clipped to the image."""
