@@ -48,6 +48,25 @@ def test_notes_of_the_exporter_are_not_in_the_file(
     assert (capsys.readouterr(), list(recwarn)) == (("", ""), [])
 
 
+def test_defaults_that_other_engines_do_not_know_are_written_down(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """OpenCV and tract load no `ConstantOfShape` that leaves its value out."""
+    helper, numbers = onnx.helper, onnx.TensorProto
+    nodes = [helper.make_node("ConstantOfShape", ["shape"], ["zeros"])]
+    ends = [
+        helper.make_tensor_value_info("shape", numbers.INT64, [1]),
+        helper.make_tensor_value_info("zeros", numbers.FLOAT, [None]),
+    ]
+    graph = helper.make_graph(nodes, "zeros", ends[:1], ends[1:])
+    given = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)])
+    monkeypatch.setattr(module, "_capture_export", lambda *_: given)
+    model = capture(nn.Identity(), torch.zeros(1), {}, GraphOptions())
+    value = model.graph.node[0].attribute[0]
+    assert value.name == "value"
+    np.testing.assert_array_equal(onnx.numpy_helper.to_array(value.t), np.zeros(1, np.float32))
+
+
 class Unscriptable(nn.Module):
     def forward(self, *x: torch.Tensor) -> torch.Tensor:
         return x[0]

@@ -126,7 +126,7 @@ def test_the_file_says_what_to_feed_it(
 
     assert told(run) == "uint8 (batch, height, width, 3), RGB, images of any size"
     assert told(run, dynamic=()) == (
-        "uint8 (batch, 32, 32, 3), RGB, images that are fitted already: the shorter side resized "
+        "uint8 (1, 32, 32, 3), RGB, images that are fitted already: the shorter side resized "
         "to 36 (bilinear, antialiased), the middle 32 x 32 kept"
     )
     assert "grey level 255" in told(grey_run, dynamic=("batch",))

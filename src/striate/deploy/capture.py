@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -196,6 +197,7 @@ def capture(
             f"leave it out, or use {parameter('capture', 'trace')}",
         )
     _strip(model)
+    _spell_out(model)
     return model
 
 
@@ -252,6 +254,16 @@ def _strip(model: onnx.ModelProto) -> None:
         for noted in (graph, *graph.node, *graph.value_info, *graph.initializer):
             noted.ClearField("doc_string")
             noted.ClearField("metadata_props")
+
+
+def _spell_out(model: onnx.ModelProto) -> None:
+    """Write down a default that OpenCV and tract do not know: `ConstantOfShape` gives zeros."""
+    onnx = need("onnx")
+    for graph in _graphs(model.graph):
+        for node in graph.node:
+            if node.op_type == "ConstantOfShape" and not node.attribute:
+                zero = onnx.numpy_helper.from_array(np.zeros(1, np.float32))
+                node.attribute.append(onnx.helper.make_attribute("value", zero))
 
 
 def weights_to_inputs(model: onnx.ModelProto, names: Sequence[str]) -> list[str]:

@@ -143,7 +143,7 @@ def export_run(
         opset=options.opset,
         inputs=tuple(_describe(value) for value in model.graph.input),
         outputs=tuple(_describe(value) for value in model.graph.output),
-        takes=_takes(run.preprocessing, fit=fit, preprocess=preprocess),
+        takes=_metadata(model)["input"],
         classes=len(run.classes),
         verified=verified,
     )
@@ -174,13 +174,14 @@ def _graph(
         )
     ours = importlib.metadata.version("striate")
     model.producer_name, model.producer_version = "striate", ours
+    takes = _takes(run.preprocessing, batch, fit=fit, preprocess=preprocess)
     metadata = {
         "classes": json.dumps(run.classes),
         "network": run.config.network,
         "variant": json.dumps(dict(run.config.variant)),
         "run": run.config.identity,
         "preprocessing": json.dumps(run.preprocessing.to_dict()),
-        "input": _takes(run.preprocessing, fit=fit, preprocess=preprocess),
+        "input": takes,
         **({"pixels": PIXELS} if fit else {}),
         "producer": f"striate {ours}",
     }
@@ -188,20 +189,20 @@ def _graph(
     return model
 
 
-def _takes(preprocessing: Preprocessing, *, fit: bool, preprocess: bool) -> str:
+def _takes(preprocessing: Preprocessing, batch: str | int, *, fit: bool, preprocess: bool) -> str:
     """What goes in, in words."""
     channels, height, width = preprocessing.input_size
     colours = "RGB" if channels == 3 else "grey"
     if not preprocess:
         return (
-            f"float32 (batch, {channels}, {height}, {width}), {colours}, images that are fitted "
+            f"float32 ({batch}, {channels}, {height}, {width}), {colours}, images that are fitted "
             f"({_fitted(preprocessing)}) and then normalised"
         )
     if fit:
-        return f"uint8 (batch, height, width, {channels}), {colours}, images of any size"
+        return f"uint8 ({batch}, height, width, {channels}), {colours}, images of any size"
     return (
-        f"uint8 (batch, {height}, {width}, {channels}), {colours}, images that are fitted already: "
-        f"{_fitted(preprocessing)}"
+        f"uint8 ({batch}, {height}, {width}, {channels}), {colours}, images that are fitted "
+        f"already: {_fitted(preprocessing)}"
     )
 
 
@@ -215,6 +216,10 @@ def _fitted(preprocessing: Preprocessing) -> str:
             f"of grey level {preprocessing.fill}"
         )
     return f"the shorter side resized to {preprocessing.resize} ({how}), the middle {size} kept"
+
+
+def _metadata(model: onnx.ModelProto) -> dict[str, str]:
+    return {entry.key: entry.value for entry in model.metadata_props}
 
 
 def _describe(value: onnx.ValueInfoProto) -> Tensor:
