@@ -64,12 +64,14 @@ def positions(place: Place, shape: tuple[int, ...], axis: int) -> Tensor:
             rest //= size
             if owner == axis:
                 digit = (torch.arange(shape[dim]) // rest) % size
-                found = found * size + digit.view([-1 if i == dim else 1 for i in range(len(shape))])
+                found = found * size + digit.view(
+                    [-1 if i == dim else 1 for i in range(len(shape))]
+                )
     return found
 
 
 def check_sound(network: nn.Module, image: Tensor) -> Graph:
-    """Every value is said to see at least what it depends on, exactly and by the interior's rule."""
+    """Every value is said to see what it depends on, exactly and by the interior's rule."""
     graph = record(network, image)
     index = graph.outputs[0]
     node, place = graph.nodes[index], places(graph)[index]
@@ -85,7 +87,11 @@ def check_sound(network: nn.Module, image: Tensor) -> Graph:
         at, pixels = positions(place, node.shape, axis), torch.arange(lit.shape[-1])
         exact = [torch.as_tensor(ends) for ends in window[axis]]
         ruled = [field[axis].window(each) for each in range(place.counts[axis])]
-        bounds = [exact] if borders else [exact, [torch.tensor(ends) for ends in zip(*ruled)]]
+        bounds = (
+            [exact]
+            if borders
+            else [exact, [torch.tensor(ends) for ends in zip(*ruled, strict=True)]]
+        )
         for low, high in bounds:
             outside = (pixels < low[at][..., None]) | (pixels > high[at][..., None])
             assert not (lit & outside).any(), (axis, node.key, field[axis])

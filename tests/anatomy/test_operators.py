@@ -113,8 +113,12 @@ FUNCTIONS: dict[str, Function] = {
     "pixel shuffle": lambda x: F.conv2d(F.pixel_shuffle(x, 2), ones(1, 1, 3, 3)),
     "pixel unshuffle": lambda x: F.pixel_unshuffle(x, 2),
     "channel shuffle": lambda x: F.channel_shuffle(x, 2),
-    "circular padding": lambda x: F.conv2d(F.pad(x, (1, 1, 1, 1), mode="circular"), ones(2, 4, 3, 3)),
-    "reflecting padding": lambda x: F.conv2d(F.pad(x, (2, 1, 0, 1), mode="reflect"), ones(2, 4, 2, 2)),
+    "circular padding": lambda x: F.conv2d(
+        F.pad(x, (1, 1, 1, 1), mode="circular"), ones(2, 4, 3, 3)
+    ),
+    "reflecting padding": lambda x: F.conv2d(
+        F.pad(x, (2, 1, 0, 1), mode="reflect"), ones(2, 4, 2, 2)
+    ),
     "negative padding": lambda x: F.pad(x, (-1, 2, 0, -2)),
     "repeat": lambda x: x.repeat(1, 1, 2, 1),
     "repeat along new axes": lambda x: x.repeat(2, 1, 1, 1, 3),
@@ -152,7 +156,7 @@ FUNCTIONS: dict[str, Function] = {
     "layer norm": lambda x: F.layer_norm(x, (6,)),
     "layer norm with weights of the image": lambda x: F.layer_norm(ones(2, 6), (6,), x[0, 0, 0]),
     "group norm": lambda x: F.group_norm(x, 2),
-    "instance norm": lambda x: F.instance_norm(x),
+    "instance norm": F.instance_norm,
     "batch norm in training": lambda x: F.batch_norm(x, None, None, training=True),
     "batch norm at prediction": lambda x: F.batch_norm(x, ones(4), ones(4)),
     "local response norm": lambda x: F.local_response_norm(x, 3),
@@ -181,7 +185,9 @@ FUNCTIONS: dict[str, Function] = {
         for mode in ("nearest", "nearest-exact", "bilinear", "bicubic", "area")
         for size in ((8, 9), (3, 5), (1, 1))
     },
-    "bilinear with corners": lambda x: F.interpolate(x, (7, 9), mode="bilinear", align_corners=True),
+    "bilinear with corners": lambda x: F.interpolate(
+        x, (7, 9), mode="bilinear", align_corners=True
+    ),
     "bilinear, smoothed": lambda x: F.interpolate(x, (3, 9), mode="bilinear", antialias=True),
     "nearest by a scale": lambda x: F.interpolate(x, scale_factor=1.7),
     "bilinear by a scale": lambda x: F.interpolate(x, scale_factor=1.7, mode="bilinear"),

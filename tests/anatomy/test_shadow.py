@@ -1,4 +1,4 @@
-"""Recording touches nothing: a copy runs, and whoever uses the network meanwhile notices nothing."""
+"""Recording touches nothing: a copy runs, and whoever uses the network notices nothing."""
 
 from __future__ import annotations
 

@@ -155,7 +155,9 @@ def test_nothing_left_to_measure_on_is_told(root: Path) -> None:
     for name, digest in zip(data.val.names, data.val.digests, strict=True):
         assert digest
         (root / name).unlink()
-    with pytest.raises(DataError, match=r"trained on every one of its \d+ images; .*`all_images=True`"):
+    with pytest.raises(
+        DataError, match=r"trained on every one of its \d+ images; .*`all_images=True`"
+    ):
         open_labelled(root, CLASSES, training=training(data))
 
 

@@ -55,7 +55,7 @@ class Axis:
     @property
     def size(self) -> int:
         """The receptive field in whole pixels, which may be larger than the image."""
-        # Where the jump is a fraction, positions lie at its multiples of 1 / denominator between the
+        # Where the jump is a fraction, positions lie at multiples of 1 / denominator between the
         # pixels; the one whose low is nearest below a pixel, `rest` before it, sees most.
         rest = -self.low % Fraction(1, self.jump.denominator)
         return floor(self.high - self.low - rest) + 1

@@ -70,9 +70,7 @@ def train(
     checkpoint_minutes: Annotated[
         float, typer.Option(min=0, help="Between two checkpoints within an epoch.")
     ] = 5.0,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document.")
-    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Train a network on images, evaluate and report it."""
     from striate import api
