@@ -7,7 +7,8 @@
 # pack writes wheels into FOLDER, in the versions of constraints.txt, for Linux on x86-64 and the
 # Python of that machine (TARGET_PYTHON, 3.12). PyTorch and torchvision are not among them, and what
 # PRESENT names ("numpy scipy ...", as `pip list` there says it) is left out too. OpenVINO is most of
-# it, 60 MB of 70: without it (PRESENT="... openvino") run leaves out what exports. `tools/check_cuda.sh wheels` lists what would be fetched.
+# it, 60 MB of 70: without it (PRESENT="... openvino") run leaves out what exports.
+# `tools/check_cuda.sh wheels` lists what would be fetched.
 #
 # run makes a virtual environment on top of the Python that has PyTorch (PYTHON, python3) in a
 # temporary folder, installs from FOLDER what is missing, and changes nothing else. Without IMAGES,
