@@ -328,3 +328,17 @@ def test_a_constructor_that_computes_is_given_values_and_no_weights(name: str) -
 def test_a_size_has_a_most() -> None:
     with pytest.raises(NetworkError, match="no image has a side over"):
         resolve("resnet18", size=10**9)
+
+
+def test_pixels_of_squares_that_are_channels_first_are_no_colours() -> None:
+    """TResNet's first convolution takes 4×4 pixels of 3 colours as 48 channels."""
+
+    class Folded(nn.Module):
+        def __init__(self, channels: int) -> None:
+            super().__init__()
+            self.pretrained_cfg = {"input_size": (3, 32, 32)}
+            self.conv = nn.Conv2d(channels, 4, 3)
+
+    assert [input_shapes("net", Folded(channels)) for channels in (48, 6, 1, 3)] == [
+        ((3, 32, 32),), ((6, 32, 32),), ((1, 32, 32),), ((3, 32, 32),),
+    ]  # fmt: skip

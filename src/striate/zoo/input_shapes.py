@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard
 
@@ -74,7 +75,9 @@ def _noted(network: nn.Module) -> tuple[Shape, ...]:
         noted = getattr(network, attribute, None)
         given = noted.get("input_size") if isinstance(noted, Mapping) else None
         if _is_shape(given):
-            return ((channels, *given[1:]) if len(given) == 3 else tuple(given),)
+            if len(given) == 3 and not _folded(channels, given[0]):
+                given = (channels, *given[1:])
+            return (tuple(given),)
     if type(network).__module__.startswith("torchvision.models"):
         side = getattr(network, "image_size", None)  # of vision transformers
         if type(network).__name__ == "Inception3":
@@ -82,6 +85,12 @@ def _noted(network: nn.Module) -> tuple[Shape, ...]:
         if isinstance(side, int):
             return ((channels, side, side),)
     return ()
+
+
+def _folded(taken: int, noted: int) -> bool:
+    """Whether a convolution takes the pixels of squares as channels: 48 for 4×4 of 3 colours."""
+    squares, rest = divmod(taken, noted)
+    return rest == 0 and squares > 1 and math.isqrt(squares) ** 2 == squares
 
 
 def _is_shape(value: object) -> TypeGuard[Sequence[int]]:
