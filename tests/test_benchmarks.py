@@ -13,20 +13,20 @@ SCRIPT = Path(__file__).parents[1] / "benchmarks" / "training.py"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("case", "images"), [("lenet", 256), ("resnet20", 256)])
-def test_both_sides_take_turns(case: str, images: int, tmp_path: Path) -> None:
+def test_both_sides_take_turns(tmp_path: Path) -> None:
     found = tmp_path / "found.json"
-    options = ["--cases", case, "--pairs", "2", "--images", str(images), "--json", str(found)]
+    options = ["--cases", "lenet", "resnet20", "--pairs", "1", "--images", "1"]
     done = subprocess.run(
-        [sys.executable, str(SCRIPT), *options],
+        [sys.executable, str(SCRIPT), *options, "--json", str(found)],
         capture_output=True,
         text=True,
         check=False,
         timeout=300,
     )
     assert done.returncode == 0, done.stderr
-    (result,) = json.loads(found.read_text())["results"]
-    assert case in done.stdout
-    assert result["images"] == images
-    assert len(result["ratios"]) == len(result["striate_rates"]) == 2
-    assert all(rate > 0 for rate in result["rival_rates"] + result["striate_rates"])
+    results = json.loads(found.read_text())["results"]
+    assert len(results) == 2
+    for result in results:
+        assert result["images"] == result["batch_size"], "a batch is the least of an epoch"
+        assert len(result["ratios"]) == len(result["striate_rates"]) == 1
+        assert all(rate > 0 for rate in result["rival_rates"] + result["striate_rates"])
