@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from itertools import repeat
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from striate.data.preprocessing import Preprocessing
-from striate.errors import StriateError
+from striate.errors import DataError, StriateError
 from striate.transferring import engines as module
 from striate.transferring.backbone import Backbone
 from striate.transferring.engines import BATCH, choose_engine, make_engine
@@ -123,6 +124,8 @@ class Slow:
 
     def wait(self) -> None:
         self.running = False
+        if self.cancelled:  # as OpenVINO does
+            raise RuntimeError("Infer Request was canceled")
 
     def cancel(self) -> None:
         self.cancelled = True
@@ -153,6 +156,17 @@ def test_who_wants_no_more_leaves_nothing_running() -> None:
     next(answers)
     assert any(each.running for each in requests)
     answers.close()  # type: ignore[attr-defined]
+    assert not any(each.running for each in requests)
+
+
+def test_what_went_wrong_with_an_image_is_told_and_not_that_others_were_cancelled() -> None:
+    def batches() -> Iterator[NDArray[np.uint8]]:
+        yield np.zeros((BATCH, 1, 1, 3), np.uint8)
+        raise DataError("an image", "cannot be read any more")
+
+    requests = [Slow(), Slow(), Slow()]
+    with pytest.raises(DataError, match="cannot be read any more"):
+        list(module._in_parallel(requests, batches()))
     assert not any(each.running for each in requests)
 
 

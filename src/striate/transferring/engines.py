@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -185,4 +186,5 @@ def _in_parallel(requests: list[Any], batches: Iterable[Pixels]) -> Iterator[Fea
     finally:
         for request, _ in running:  # of a caller who wants no more
             request.cancel()
-            request.wait()
+            with suppress(RuntimeError):  # which says that it was cancelled
+                request.wait()
