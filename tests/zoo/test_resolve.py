@@ -342,3 +342,17 @@ def test_pixels_of_squares_that_are_channels_first_are_no_colours() -> None:
     assert [input_shapes("net", Folded(channels)) for channels in (48, 6, 1, 3)] == [
         ((3, 32, 32),), ((6, 32, 32),), ((1, 32, 32),), ((3, 32, 32),),
     ]  # fmt: skip
+
+
+def test_a_number_that_is_called_input_size_is_no_shape() -> None:
+    class Own(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.input_size = 28
+            self.conv = nn.Conv2d(3, 4, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.conv(x)
+
+    assert input_shapes("own", Own()) == ((3, 224, 224),)
+    assert input_shapes("own", Own(), 28) == ((3, 28, 28),)

@@ -52,7 +52,7 @@ def _stated(name: str, network: nn.Module) -> tuple[Shape, ...]:
     # The libraries' networks mean other things by names that are ours.
     library = type(network).__module__.partition(".")[0]
     stated: Any = None if library in PREFIXES else getattr(network, "input_size", None)
-    if stated is None:
+    if stated is None or isinstance(stated, int):  # a number of one's own says no shape
         return _noted(network)
     shapes = (stated,) if _is_shape(stated) else stated
     if isinstance(shapes, (tuple, list)) and shapes and all(map(_is_shape, shapes)):
