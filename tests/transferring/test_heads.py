@@ -7,6 +7,7 @@ import copy
 import numpy as np
 import pytest
 import torch
+from scipy.optimize import OptimizeResult
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC, LinearSVC
 
@@ -310,6 +311,31 @@ def test_a_fit_that_did_not_converge_says_so(penalty: str, monkeypatch: pytest.M
     monkeypatch.setattr(regression, "PASSES", 1)
     said = fit_head("softmax", *given, penalty=penalty).note  # type: ignore[arg-type]
     assert "did not converge" in said
+
+
+@pytest.mark.parametrize(
+    ("status", "slope", "converged"),
+    [
+        (2, 1e-4, True),  # the line search found no way down, and there is hardly any
+        (2, 1e-1, False),
+        (1, 1e-4, False),  # it ran out of steps
+    ],
+)
+@pytest.mark.parametrize("penalty", ["l1", "l2"])
+def test_where_float32_resolves_no_descent_a_fit_has_converged(
+    penalty: str, status: int, slope: float, converged: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    minimize = regression.minimize
+
+    def abnormal(*given: object, **more: object) -> OptimizeResult:
+        found = minimize(*given, **more)
+        found.update(success=False, status=status, jac=np.full_like(found.jac, slope))
+        return found
+
+    monkeypatch.setattr(regression, "minimize", abnormal)
+    rows, labels = embeddings(3, each=1)
+    note = fit_head("softmax", rows, labels, names(3), penalty=penalty).note  # type: ignore[arg-type]
+    assert ("did not converge" not in note) == converged
 
 
 @pytest.mark.parametrize("classes", [2, 4])
