@@ -32,6 +32,10 @@ class Networks:
             self._known[name] = record_network(open_network(name))
         return self._known[name]
 
+    def training(self, name: str) -> Graph:
+        """The network as it is in training."""
+        return record_network(open_network(name), training=True)
+
     def explain(self, name: str, layer: str, at: tuple[int, int] | None = None) -> Explanation:
         """The arithmetic of one layer."""
         return explain_layer(self[name], layer, at=at)
@@ -138,6 +142,30 @@ def fields(known: Networks) -> str:
     return "\n".join(out)
 
 
+def definitions(known: Networks) -> str:
+    """The formulas of what counts alone do not explain."""
+    examples = (
+        ("`bn1` of `resnet50`, batch normalisation", "resnet50", "bn1"),
+        ("`norm1` of `alexnet`, local response normalisation", "alexnet", "norm1"),
+        ("`dropout6` of `alexnet`", "alexnet", "dropout6"),
+    )
+    out = []
+    for what, name, layer in examples:
+        found = known.explain(name, layer).definition
+        assert found is not None
+        out.append(f"{what}:\n\n> {found.formula}\n")
+        out.append("\n".join(f"- {note}" for note in found.notes) + "\n")
+    return "\n".join(out).rstrip()
+
+
+def branches(known: Networks) -> str:
+    """Where GoogLeNet's auxiliary heads leave it."""
+    found = table(known.training("googlenet")).totals.branches
+    return " and ".join(
+        f"`{each.name}` branches off after `{each.source}` ({by(each.shape)})" for each in found
+    )
+
+
 def memory(known: Networks) -> str:
     """What several networks take of it."""
     out = ["| network | parameters | one forward | one step of training, batch of one |"]
@@ -174,8 +202,11 @@ a test notices when it is no longer true. For any layer of any network, yours in
 ```sh
 striate explain alexnet conv2
 striate explain resnet50 conv3_x.0.conv2 --at 0,0
+striate explain lenet
 striate table googlenet
 ```
+
+The third goes through the layers in turn.
 
 The letters: n is the size of the input along an axis, k the kernel's, p the padding at each end, s the
 stride, d the dilation, g the groups; c_in and c_out are channels; h and w are the output's height and width;
@@ -220,6 +251,15 @@ Where the two costs sit differs: the three dense layers of VGG-16 hold
 {vgg_dense(known):.0%} of its {vgg.parameters:,} parameters and take
 {vgg_dense_macs(known):.1%} of its {vgg.macs:,} MACs.
 
+A layer that the counter does not know and that reads parameters is not passed over in silence: the total
+then says how many operators it leaves out, and which.
+
+## Normalisation and dropout
+
+What these layers do is not in their counts. `striate explain` gives the formula with the layer's own constants.
+
+{definitions(known)}
+
 ## Receptive field, from either end
 
 From the output down to the image, start with r = 1 and apply at each layer
@@ -239,6 +279,11 @@ d·(k − 1). Where branches meet, the widest counts. The field may be larger th
 the middle sees all of it.
 
 {fields(known)}
+
+A network that mixes all positions before its last feature map (attention over the whole map, a class token among
+its tokens, a Fourier transform) sees all of the image, and that is what the tables say, however small its first
+kernel was. Gates such as those of squeeze-and-excitation, and normalisations whose statistics are
+the image's own, are told apart: `compare` shows how far the network sees without them.
 
 Where a field lies: position q sees the pixels from low + q·j to high + q·j, and each layer shifts low by
 −p·j. The first position of ResNet-50's `conv1` would see rows {corner.first} to {corner.last}; rows
@@ -285,6 +330,12 @@ GoogLeNet's two auxiliary heads count with 0.3 each beside the classifier's 1, s
 1 : 0.3 : 0.3, which is {1 / 1.6:.2%} and twice {0.3 / 1.6:.2%}. A common slip is 6 : 2 : 2, where each would count
 a third. The heads have {table(known["googlenet"]).totals.stored - table(known["googlenet"]).totals.parameters:,} of the
 network's {table(known["googlenet"]).totals.stored:,} parameters, and prediction never touches them.
+{branches(known)}.
+The network as it is in training shows them with their layers:
+
+```sh
+striate table googlenet --training
+```
 
 ## Memory
 
@@ -292,7 +343,9 @@ network's {table(known["googlenet"]).totals.stored:,} parameters, and prediction
 
 One forward allocates the sum over all operators; a view or an operator that works in place allocates nothing. A
 step of training keeps weights, their gradients and the optimiser's momentum, and of the activations those that
-the backward pass reads. Activations grow with the batch, the rest does not.
+the backward pass reads: autograd itself is asked what it keeps, so that copies, masks and positions count as they
+are. Attention counts as graphics cards run it, fused; processors keep more where it has dropout, and less of an
+LSTM. Activations grow with the batch, the rest does not.
 
 {memory(known)}
 """
