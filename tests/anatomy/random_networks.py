@@ -43,6 +43,7 @@ ROUGH: st.SearchStrategy[Spec] = st.one_of(
     st.tuples(st.just("adaptive"), sizes(2, 5)),
     st.tuples(st.just("gate")),
     st.tuples(st.just("roll"), sizes(0, 2)),
+    st.tuples(st.just("flip"), sizes(0, 1)),
     st.tuples(st.just("border"), st.sampled_from(("reflect", "replicate")), sizes(0, 2)),
 )
 
@@ -155,6 +156,9 @@ class RandomNetwork(nn.Module):
 
     def run_roll(self, x: Tensor, shifts: tuple[int, int]) -> Tensor:
         return torch.roll(x, shifts, (2, 3))
+
+    def run_flip(self, x: Tensor, axes: tuple[int, int]) -> Tensor:
+        return self.conv(x.flip([axis + 2 for axis in (0, 1) if axes[axis]]), (3, 2), padding=1)
 
 
 def seen(network: nn.Module, size: tuple[int, int], axis: int) -> list[tuple[int, int] | None]:

@@ -91,6 +91,36 @@ def test_formulas_come_to_what_was_recorded(spec: str, odd: Graph) -> None:
     assert explained > sum(node.bytes > 0 for node in graph.nodes)  # views have nothing to explain
 
 
+def signs(formula: str) -> list[str]:
+    plain = formula.partition(" − 1 (that")[0].replace("2p", "2·p")
+    return re.findall(r"[+−·/⌊⌋⌈⌉()]", plain)
+
+
+@pytest.mark.parametrize(
+    "spec", ["lenet", "alexnet", "googlenet", "torchvision:resnext50_32x4d", "odd"]
+)
+def test_a_rule_has_the_terms_of_its_numbers(spec: str, odd: Graph) -> None:
+    """Bracket for bracket, so that a beginner finds each letter's number."""
+    graph = odd if spec == "odd" else graph_of(spec)
+    compared = 0
+    for node in graph.nodes:
+        if "kernel" in node.attributes:
+            for line in arithmetic(node, graph):
+                if "all" not in line.rule and line.what != "other operations":
+                    assert signs(line.rule) == signs(line.filled), (node.name, line)
+                    compared += 1
+    assert compared > 5
+    for line in (line for node in graph.nodes for line in arithmetic(node, graph)):
+        if line.what == "other operations":  # says where every factor is from
+            factors = line.filled.split("·")
+            assert line.rule.startswith((f"{factors[0]}·", "k·", "c·h·w", "values", "every"))
+
+
+def test_a_layer_that_mixes_all_positions_says_so() -> None:
+    way = explain(graph_of("lenet"), "fc1").backward[0][0]
+    assert (way.line.filled, way.line.value) == ("all 5 positions", "5")
+
+
 def test_every_layer_of_a_network_can_be_explained(odd: Graph) -> None:
     for graph in (odd, graph_of("googlenet", 224)):
         for name in [node.name for node in graph.nodes][:: 1 if graph is odd else 12]:

@@ -96,6 +96,7 @@ FUNCTIONS: dict[str, Function] = {
     "flip beside what it flips": lambda x: conv(torch.cat((x, x.flip(3)), 1)[:, 2:6]),
     "roll": lambda x: x.roll((1, 2), (2, 3)),
     "roll of all axes as one": lambda x: torch.roll(x, 3),
+    "roll of no axes, which is all": lambda x: torch.roll(x, (3,), ()),
     "rotation": lambda x: x.rot90(1, (2, 3)),
     "transpose": lambda x: conv(x).mT,
     "split": lambda x: torch.cat(x.chunk(2, 3)[::-1], 1),

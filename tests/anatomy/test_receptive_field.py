@@ -19,6 +19,8 @@ from striate.anatomy.receptive_field import (
     windows,
 )
 from striate.anatomy.record import Graph, record
+from striate.anatomy.table import table
+from striate.anatomy.text import totals
 from striate.zoo.create import create
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -204,6 +206,133 @@ def test_a_second_input_of_another_size_is_laid_over_the_first() -> None:
     _, found = fields(Lambda(lambda a, b: a + b[:, :, None, None]), (1, 3, 8, 8), (1, 3))
     assert found[1] is None
     assert found[-1][0].size == 1
+
+
+class Mirror(nn.Module):
+    """Everything after the flip looks from the image's far end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a = nn.Conv2d(1, 2, 5, padding=2, stride=2)
+        self.b = nn.Conv2d(2, 2, 7, padding=3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.b(self.a(x.flip(3)))
+
+
+def test_a_flip_turns_positions_and_no_sizes() -> None:
+    graph, found = fields(Mirror(), (1, 1, 64, 64))
+    height, width = found[-1]
+    assert (height.size, width.size) == (17, 17)
+    assert (height.jump, width.jump) == (2, -2)
+    assert width.window(0) == (63 - height.window(0)[1], 63 - height.window(0)[0])
+    assert recursion(graph, graph.outputs[0], 1)[-1].size == 17
+    found_table = table(graph)
+    assert found_table.totals.receptive_field == (17, 17)
+    assert found_table.totals.jump == (2, 2)
+    image = torch.ones(1, 1, 64, 64, requires_grad=True)
+    (gradient,) = torch.autograd.grad(Mirror()(image)[0, 0, 10, 10], image)
+    lit = gradient[0, 0].abs().sum(0).nonzero().flatten()
+    assert (lit[0].item(), lit[-1].item()) == width.window(10)
+
+
+@pytest.mark.parametrize(
+    ("norm", "training", "whole"),
+    [
+        (nn.GroupNorm(2, 4), False, True),
+        (nn.InstanceNorm2d(4), False, True),
+        (nn.InstanceNorm2d(4, track_running_stats=True), False, False),
+        (nn.InstanceNorm2d(4, track_running_stats=True), True, True),
+        (nn.BatchNorm2d(4), False, False),
+        (nn.BatchNorm2d(4), True, True),
+        (nn.BatchNorm2d(4, track_running_stats=False), False, True),
+        (nn.Dropout(0.5), True, False),
+    ],
+    ids=str,
+)
+def test_what_a_normalisation_sees_hangs_on_where_its_statistics_come_from(
+    norm: nn.Module, training: bool, whole: bool
+) -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), norm, nn.Conv2d(4, 4, 3, padding=1))
+    network.train(training)
+    totals = table(record(network, torch.empty(1, 3, 16, 16), training=training)).totals
+    assert totals.receptive_field == ((16, 16) if whole else (5, 5))
+    assert totals.convolutional_receptive_field == (5, 5)
+    image = torch.rand(1, 3, 16, 16, requires_grad=True)
+    (gradient,) = torch.autograd.grad(network(image)[0].sum(0)[8, 8], image)
+    assert bool(gradient[0, :, 0].any()) == whole
+
+
+def circular() -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(3, 4, 3, padding=1, padding_mode="circular"), nn.Conv2d(4, 4, 3, padding=1)
+    )
+
+
+def classified(x: Tensor) -> Tensor:
+    """Tokens with a class token among them, mixed, of which the first is kept."""
+    tokens = nn.functional.avg_pool2d(x, 4).flatten(2).transpose(1, 2)
+    tokens = torch.cat((torch.ones(1, 1, 3), tokens), 1)
+    return nn.functional.scaled_dot_product_attention(tokens, tokens, tokens)[:, 0]
+
+
+def attended(x: Tensor) -> Tensor:
+    """Tokens that keep their places, each with something of all others."""
+    tokens = nn.functional.avg_pool2d(x, 4).flatten(2).transpose(1, 2)
+    return nn.functional.scaled_dot_product_attention(tokens, tokens, tokens).mean(1)
+
+
+def mixed(x: Tensor) -> Tensor:
+    """A multilayer perceptron over positions beside the map itself, as gMLP weighs it."""
+    tokens = nn.functional.avg_pool2d(x, 4).flatten(2)
+    return (tokens * (tokens @ torch.ones(16, 16))).mean(2)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        circular(),
+        Lambda(classified),
+        Lambda(attended),
+        Lambda(mixed),
+        Lambda(lambda x: torch.fft.irfft2(torch.fft.rfft2(x) * 2)),
+        Lambda(lambda x: x.repeat(1, 1, 2, 2)),
+        Lambda(lambda x: nn.functional.glu(x.cumsum(3), 2)),
+        Lambda(lambda x: nn.functional.fold(nn.functional.unfold(x, 3), (16, 16), 3)),
+        nn.Sequential(nn.Flatten(), nn.Linear(768, 4)),
+    ],
+)
+def test_a_network_that_mixes_positions_sees_the_whole_image(network: nn.Module) -> None:
+    """And not what its stem saw before they were mixed."""
+    found = table(record(network, torch.empty(1, 3, 16, 16)))
+    assert found.totals.receptive_field == (16, 16)
+    assert found.totals.convolutional_receptive_field == (16, 16)
+    assert "16" in dict(totals(found))["Sees"]
+
+
+def test_the_whole_input_is_said_in_words() -> None:
+    found = table(record(Lambda(classified), torch.empty(1, 3, 16, 16)))
+    assert dict(totals(found))["Sees"] == (
+        "the whole input, 16×16: positions are mixed before the last feature map"
+    )
+    nothing = table(record(nn.Sequential(), torch.empty(1, 3, 16, 16)))
+    assert dict(totals(nothing))["Sees"] == (
+        "nothing is computed: the forward gives back what it is given"
+    )
+
+
+def test_what_all_positions_see_alike_does_not_move_with_them() -> None:
+    network = Lambda(lambda x: x + nn.functional.avg_pool2d(x[:, :, :4, :4], 4))
+    for axis in fields(network, (1, 3, 16, 16))[1][-1]:
+        # Position q sees itself and 0 to 3: from -15 + q to 3 + q, the tightest for all of them.
+        assert (axis.jump, axis.low, axis.high) == (1, -15, 3)
+
+
+@pytest.mark.parametrize("scale", [1.7, 0.37, 1.0001])
+def test_scales_that_are_no_fractions_are_answered_at_once(scale: float) -> None:
+    resized = nn.Upsample(scale_factor=scale, mode="bilinear")
+    network = nn.Sequential(resized, nn.Conv2d(3, 3, 3), resized)
+    assert min(axis.size for axis in fields(network, (1, 3, 32, 32))[1][-1]) >= 2
 
 
 def test_lists_of_shapes_without_an_image_see_nothing() -> None:

@@ -12,10 +12,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
+from torchvision.ops import DeformConv2d
 
 from striate.anatomy.record import record
 from striate.anatomy.rules import macs, operations, products
 from striate.anatomy.table import table
+from striate.anatomy.text import totals
 
 
 def load_cases() -> ModuleType:
@@ -98,3 +100,98 @@ def test_layers_on_parameters_alone_count_too() -> None:
 
     graph = record(Queries(), torch.empty(1, 4, 8))
     assert sum(macs(node, graph) for node in graph.nodes) == 4 * 8 * 8
+
+
+@pytest.mark.parametrize("groups", [1, 2, 4])
+@pytest.mark.parametrize("bias", [False, True])
+def test_grouped_transposed_convolutions_by_hand(groups: int, bias: bool) -> None:
+    """8 channels of 5×6 values, each of which meets 3×2 weights for each of 12 / groups outputs."""
+    layer = nn.ConvTranspose2d(8, 12, (3, 2), stride=2, padding=1, groups=groups, bias=bias)
+    graph = record(nn.Sequential(layer), torch.empty(1, 8, 5, 6))
+    assert macs(graph.nodes[1], graph) == 8 * 5 * 6 * 3 * 2 * (12 // groups)
+    x = torch.zeros(1, 8, 5, 6)
+    with FlopCounterMode(display=False) as counter:
+        layer(x)
+    assert counter.get_total_flops() == 2 * macs(graph.nodes[1], graph)
+
+
+def test_deformable_convolutions_cost_what_plain_ones_do() -> None:
+    class Deformed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.offset = nn.Conv2d(3, 2 * 9, 3, padding=1)
+            self.conv = DeformConv2d(3, 8, 3, padding=1, bias=False)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.conv(x, self.offset(x))
+
+    found = table(record(Deformed(), torch.empty(1, 3, 6, 7)))
+    row = found.rows[-1]
+    assert (row.operator, row.macs) == ("deformable convolution", 9 * 3 * 8 * 6 * 7)
+    assert (row.kernel, row.parameters) == ((3, 3), 9 * 3 * 8)
+    assert row.receptive_field == (6, 7)  # wherever its offsets point
+    assert found.totals.depth == 2
+    assert found.totals.uncounted == ()
+
+
+def test_bilinear_layers_weigh_every_pair() -> None:
+    class Pairs(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Bilinear(8, 4, 16)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.layer(x, x[..., :4])
+
+    found = table(record(Pairs(), torch.empty(1, 5, 8)))
+    row = next(row for row in found.rows if row.operator == "bilinear")
+    assert row.macs == found.totals.macs == 5 * 16 * 8 * 4
+    assert found.totals.parameters == 8 * 4 * 16 + 16
+    assert found.totals.depth == 1
+    assert found.totals.uncounted == ()
+
+
+def test_embeddings_multiply_nothing() -> None:
+    for layer in (nn.Embedding(9, 4), nn.EmbeddingBag(9, 4)):
+        found = table(record(layer, torch.zeros(1, 5, dtype=torch.int64)))
+        assert (found.totals.macs, found.totals.uncounted) == (0, ())
+        assert found.totals.parameters == 36
+
+
+def test_what_reads_parameters_and_is_not_counted_is_named() -> None:
+    class Codebook(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.codes = nn.Parameter(torch.empty(7, 8))
+            self.scale, self.norm = nn.Parameter(torch.ones(8)), nn.LayerNorm(8)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = torch.cat((self.norm(x * self.scale), self.codes[None]), 1)
+            return torch.cdist(x, self.codes[None])
+
+    found = table(record(Codebook(), torch.empty(1, 5, 8)))
+    assert [name.partition(".")[0] for name in found.totals.uncounted] == ["cdist_forward"]
+    assert "1 operator reads parameters and is not counted: cdist" in dict(totals(found))["MACs"]
+    assert found.to_json()["totals"]["uncounted"] == list(found.totals.uncounted)
+
+
+@pytest.mark.parametrize(
+    ("function", "wanted"),
+    [
+        (lambda x, w: torch.addbmm(x[0], x, w.expand(1, 6, 6)), 4 * 6 * 6),
+        (lambda x, w: torch.addr(w, x[0, 0], w[0]), 36),
+        (lambda x, w: x @ w[0], 4 * 6),
+        (lambda x, w: torch.dot(x[0, 0], w[0]), 6),
+        (lambda x, w: torch.einsum("bij,jk->bik", x, w), 4 * 6 * 6),
+    ],
+)
+def test_products_with_weights_of_every_shape(function, wanted: int) -> None:
+    class Product(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.empty(6, 6))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return function(x, self.weight)
+
+    assert table(record(Product(), torch.empty(1, 4, 6))).totals.macs == wanted

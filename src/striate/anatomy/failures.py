@@ -12,18 +12,20 @@ from striate.anatomy.shapes import Unrecordable
 from striate.errors import NetworkError
 
 #: Faults by what PyTorch and Python say of them, each with what would help; the first that fits.
-_EXAMPLES = "give example inputs of what it takes (inputs=...)"
+_EXAMPLES = "give example inputs of what it takes (inputs=... in Python)"
 _REMEDIES = (
+    (r"too many indices", _EXAMPLES),
     (
-        r"scalar type|\bdtype|should be the same|same type|c10::|\bLong\b|\bInt\b",
-        "give example inputs of the type that it takes (inputs=...)",
+        r"(?i)scalar type|\bdtype|should be the same|same type|c10::|LongTensor|\blong\b|\bint\b",
+        "give example inputs of the type that it takes (inputs=... in Python)",
     ),
     (
         r"missing \d+ required|positional argument",
-        "give one example input for each (inputs=...), or state a shape for each as its input_size",
+        "state a shape for each as its input_size, or give one example input for each (inputs=... "
+        "in Python)",
     ),
     (
-        r"siz(e|es)\b|shape|channels|dimension|mat1|broadcast|[Kk]ernel|spatial|\bmatch|divisible",
+        r"siz(e|es)\b|shape|channels|dimension|\bdim\b|mat1|broadcast|[Kk]ernel|spatial|\bmatch|divisible",
         "give the size that the network takes, or state it as its input_size, (channels, height, "
         "width)",
     ),
@@ -48,6 +50,13 @@ def explain_failure(
     where = f"{title}, layer '{path}' ({kind})" if path else title
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     reason = lines[0].rstrip(".") if lines else type(error).__name__
+    operator = re.search(r"aten::([\w.]+).*Meta tensors, but there was no", reason)
+    if operator:
+        return NetworkError(
+            where,
+            f"runs {operator[1]}, of which PyTorch has no form for shapes alone",
+            "the layers after it cannot be known without running it on an image",
+        )
     if isinstance(error, Unrecordable) or re.search(r"\bmeta\b", reason, re.IGNORECASE):
         return NetworkError(
             where,

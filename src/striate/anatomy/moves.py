@@ -159,6 +159,7 @@ def weigh(node: Node, operands: Operands, gates: bool) -> list[Sketch]:
             other = Sketch(sketch.source, place)
             for dim in tangled:
                 other.mix(dim)
+                other.dims[dim] = ((EVEN, node.shape[dim]),)
             found.append(other)
     return found
 

@@ -171,14 +171,12 @@ def _width(link: Link, fields: tuple[Field | None, ...], axis: int) -> Number:
 
 
 def _chain(reaches: tuple[Reach, ...]) -> tuple[Number, Number, Number]:
-    """Put reaches one after the other into one (scale, first, last); some may turn round."""
+    """Put the reaches of one operator into one (scale, first, last)."""
     scale: Number = 1
     first: Number = 0
     last: Number = 0
     for reach in reversed(reaches):
         inner, start, end = reach.affine()
-        if inner < 0:
-            first, last = last, first
         scale, first, last = inner * scale, start + inner * first, end + inner * last
     return scale, first, last
 

@@ -20,6 +20,7 @@ from enum import Enum
 from typing import Any
 
 from striate.anatomy.arithmetic import arithmetic
+from striate.anatomy.definitions import definition
 from striate.anatomy.formulas import span
 from striate.anatomy.geometry import Number
 from striate.anatomy.operators import PLUMBING
@@ -234,7 +235,10 @@ def _by(values: Sequence[Any]) -> str:
 
 
 def _arithmetic(graph: Graph, node: Node) -> list[list[str]]:
-    return [
+    """The formula where counts do not tell it, then sizes and costs."""
+    known = definition(node, graph)
+    formula = [] if known is None else [["formula", "; ".join(known.notes), "", known.formula]]
+    return formula + [
         [line.what, line.rule, line.filled, _said(line.value)] for line in arithmetic(node, graph)
     ]
 

@@ -89,7 +89,7 @@ class Detail {
       const times = (value, axis) => (100 * value) / network.data.size[axis];
       const fill = make("i", "");
       fill.style.width = `${Math.min(100, Math.max(network.data.space === "line" ? 0 : times(height, 0), times(width, 1)))}%`;
-      const jump = op.f.map(([step]) => step).filter((step) => step !== null);
+      const jump = op.f.map(([step]) => step).filter((step) => step !== null).map(Math.abs); // less than 0 after a flip
       const steps = network.data.space === "line" ? jump.slice(-1) : [...new Set(jump)];
       const step = network.isPlaced(item.out) ? `jump ${steps.map((each) => +each.toFixed(3)).join(" × ")}` : "everything";
       const seen = network.data.space === "line" ? `${grouped(width)}${THIN}${width === 1 ? "sample" : "samples"}` : sides(height, width);
@@ -124,7 +124,7 @@ class Detail {
     if (!before || !op.f || !op.w) return [];
     const lines = ["height", "width"].map((axis, at) => {
       if (before[at][1] === null || op.f[at][1] === null) return null;
-      const [small, large, jump] = [network.ops[source].z[at], op.z[at], before[at][0]];
+      const [small, large, jump] = [network.ops[source].z[at], op.z[at], Math.abs(before[at][0])];
       const rest = op.w[at] > 1 ? ` + ${op.w[at] - 1}·${jump}` : "";
       const whole = large === small + (op.w[at] - 1) * jump;
       return [`receptive field, ${axis}`, "r + (k − 1)·j", whole ? `${small}${rest}` : "", String(large)];
