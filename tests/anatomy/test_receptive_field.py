@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from striate.anatomy.receptive_field import (
+    Axis,
     last_feature_map,
     receptive_fields,
     recursion,
@@ -326,6 +327,19 @@ def test_what_all_positions_see_alike_does_not_move_with_them() -> None:
     for axis in fields(network, (1, 3, 16, 16))[1][-1]:
         # Position q sees itself and 0 to 3: from -15 + q to 3 + q, the tightest for all of them.
         assert (axis.jump, axis.low, axis.high) == (1, -15, 3)
+
+
+FRACTION = st.fractions(-30, 30, max_denominator=6)
+
+
+@settings(QUIET, max_examples=200)
+@given(FRACTION, FRACTION, st.fractions(0, 40, max_denominator=6))
+def test_a_size_is_what_the_best_placed_position_sees(
+    jump: Fraction, low: Fraction, width: Fraction
+) -> None:
+    axis = Axis(jump, low, low + width)
+    seen = [axis.window(position) for position in range(jump.denominator)]
+    assert axis.size == max(last - first + 1 for first, last in seen)
 
 
 @pytest.mark.parametrize("scale", [1.7, 0.37, 1.0001])

@@ -221,3 +221,22 @@ def test_the_first_view_is_easy_to_take_in() -> None:
         network = create("resnet18")
     known = payload(graph_of(network, 3, 224, 224), picture=PICTURE)
     assert known["open"] == ["conv2_x", "conv3_x", "conv4_x", "conv5_x"]
+
+
+def test_a_group_shows_what_its_module_returns() -> None:
+    """As its row in a table does: not a recurrent layer's last state, nor attention's weights."""
+
+    class Network(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnn = nn.LSTM(8, 16, batch_first=True)
+            self.attn = nn.MultiheadAttention(16, 4, batch_first=True)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = self.rnn(x)[0]
+            return self.attn(x, x, x)[0]
+
+    graph = record(Network(), torch.empty(1, 10, 8))
+    root = payload(graph, picture=None)["tree"]
+    groups = [each for each in root["c"] if isinstance(each, dict)]
+    assert {each["n"]: each["s"] for each in groups} == {"rnn": [10, 16], "attn": [10, 16]}

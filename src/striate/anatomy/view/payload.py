@@ -10,7 +10,8 @@ Keys are short because there is one of each for every operator::
           e whether gates (squeeze-and-excitation) let it see everything nevertheless,
           w what lies under its kernel, dilation included: [height, width]; null without a kernel,
           x arithmetic: [what, rule, with numbers, result]
-    tree: an index into ops, or {n name, l label, k class, p parameters, c children}
+    tree: an index into ops, or {n name, l label, k class, p parameters, s shape of what it returns,
+          c children}
 """
 
 from __future__ import annotations
@@ -163,8 +164,20 @@ def _branch(item: Item, graph: Graph, place: Mapping[int, int]) -> Any:
         "l": item.label,
         "k": item.kind,
         "p": sum(graph.parameters[name] for name in names),
+        "s": _returned(item, graph),
         "c": [_branch(child, graph, place) for child in item.items],
     }
+
+
+def _returned(group: Group, graph: Graph) -> list[int] | None:
+    """The shape of what a run of a module returns; None where it returns nothing of the input."""
+    calls = graph.returned.get(group.path, ())
+    if not calls:
+        return None
+    number = group.name.removeprefix(group.path).removeprefix("#")
+    call = calls[min(int(number or 1), len(calls)) - 1]
+    index = next((each for each in call if each >= 0), None)
+    return None if index is None else list(graph.nodes[index].output)
 
 
 def _first_open(root: Group) -> list[str]:

@@ -132,7 +132,7 @@ class Pane {
 
   #node(item) {
     const about = item.children ? this.#parts(item) : this.#operator(item);
-    const shape = this.network.ops[item.out].s.join("×");
+    const shape = (item.shape ?? this.network.ops[item.out].s).join("×");
     const node = make(
       "div",
       `node${item.children ? " group" : ""}`,

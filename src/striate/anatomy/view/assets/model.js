@@ -70,7 +70,7 @@ class Network {
       this.named.set(op.n, item);
       return item;
     }
-    Object.assign(item, { name: entry.n, label: entry.l, kind: entry.k, parameters: entry.p });
+    Object.assign(item, { name: entry.n, label: entry.l, kind: entry.k, parameters: entry.p, shape: entry.s });
     item.children = entry.c.map((each) => this.#build(each, item, depth + 1));
     item.children.forEach((child, place) => (child.place = place));
     item.first = item.children[0].first;
