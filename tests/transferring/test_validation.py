@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -146,7 +148,7 @@ def test_a_few_images_do_not_choose_any_c(each: int, moved: bool) -> None:
 
 
 def test_another_way_has_to_be_better_by_something() -> None:
-    def climb(loss: float, at: int, alone: bool) -> Searched:
+    def climb(loss: float, at: int, strides: Sequence[int]) -> Searched:
         trial = Trial(strength=1.0, accuracy=0.5, deviation=0.0, loss=loss)
         return Searched(
             trials=(trial,), best=trial, at=at, scores=np.empty((10, 2)), labels=np.zeros(10, int)
@@ -154,7 +156,7 @@ def test_another_way_has_to_be_better_by_something() -> None:
 
     enough = validation.OTHER_PENALTY / 10
     ways = [1 - enough / 2, 1 - 2 * enough, 1 - 2.5 * enough]
-    way, found = better_of(1.0, climb(1.0, 3, False), ways, climb)
+    way, found = better_of(1.0, climb(1.0, 3, (2, 1)), ways, climb)
     assert way == ways[1]
     assert found.best.loss == way
     assert [trial.loss for trial in found.trials] == [1.0, *ways]

@@ -52,6 +52,8 @@ STRENGTHS = 10.0 ** np.arange(-4.0, 2.1, 0.5)
 L1_STRENGTHS = 10.0 ** np.arange(0.5, 3.1, 0.5)
 #: Where the search begins in either, and what serves where nothing can be held out.
 BEGIN, BEGIN_L1 = 5, 2
+#: How far away neighbours are at first, and then.
+STRIDES = (2, 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,15 +180,15 @@ def _fit_softmax(samples: Samples, penalty: Penalty) -> FittedHead:
     with threads() as run:
         judge = lru_cache(1)(partial(_Judge, run, sparse))  # a better one is gone on with
 
-        def climb(scaled: Samples, first: int, alone: bool) -> Searched:
+        def climb(scaled: Samples, first: int, strides: Sequence[int]) -> Searched:
             judged = judge(scaled)
             given = scaled, _strengths(scaled, sparse), judged
-            found = search(*given, start=first, strides=() if alone else (2, 1))
+            found = search(*given, start=first, strides=strides)
             starts[scaled.scaled] = judged.near(found.best.strength)
             return found
 
         if samples.folds:
-            samples, found = best_scaling(samples, climb, begin)
+            samples, found = best_scaling(samples, climb, begin, STRIDES)
         whole = Problem(samples.rows, samples.labels, samples.classes)
         if not samples.folds:
             found = untried(

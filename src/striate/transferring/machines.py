@@ -102,13 +102,12 @@ def fit_linear(samples: Samples, seed: int) -> Machines:
         def judge(scaled: Samples) -> _judge:
             return _judge(scaled, linear, run)
 
-        def climb(scaled: Samples, start: int, alone: bool) -> Searched:
+        def climb(scaled: Samples, start: int, strides: Sequence[int]) -> Searched:
             given = scaled, _strengths(scaled), judge(scaled)
-            strides = () if alone else STRIDES
             return search(*given, start=start, strides=strides, shares=_shares)
 
         if samples.folds:
-            samples, found = best_scaling(samples, climb, BEGIN)
+            samples, found = best_scaling(samples, climb, BEGIN, STRIDES)
             kernel = linear(samples.rows, samples.rows)
         else:
             kernel = linear(samples.rows, samples.rows)
@@ -127,7 +126,7 @@ def _fit_descent(samples: Samples, seed: int) -> Machines:
 
     with threads() as run:
 
-        def climb(scaled: Samples, start: int, alone: bool) -> Searched:
+        def climb(scaled: Samples, start: int, strides: Sequence[int]) -> Searched:
             def judge(strength: float) -> Sequence[Floats]:
                 def held(number: int) -> Floats:
                     rows, others = scaled.split(number)
@@ -137,10 +136,10 @@ def _fit_descent(samples: Samples, seed: int) -> Machines:
                 return run(held, range(len(scaled.folds)))
 
             given = scaled, _strengths(scaled)[::4], judge
-            return search(*given, start=start, strides=() if alone else (1,), shares=_shares)
+            return search(*given, start=start, strides=strides, shares=_shares)
 
         if samples.folds:
-            samples, found = best_scaling(samples, climb, 1)
+            samples, found = best_scaling(samples, climb, 1, (1,))
         else:
             found = untried(
                 samples,
@@ -242,11 +241,10 @@ def _search_gaussian(samples: Samples, run: Map[Any, Any]) -> tuple[Samples, Sea
         scale = _kernel_scale(kernel(scaled.rows, scaled.rows), scaled)
         return [scale * units for units in GAUSSIAN_STRENGTHS], _judge(scaled, kernel, run)
 
-    def climb(way: tuple[Samples, float], start: int, alone: bool) -> Searched:
+    def climb(way: tuple[Samples, float], start: int, strides: Sequence[int]) -> Searched:
         scaled, relative = way
         gamma = relative / median_distance(scaled.rows)
         given = scaled, *judge(scaled, gamma)
-        strides = () if alone else STRIDES
         return search(*given, start=start, strides=strides, shares=_shares, width=gamma)
 
     way = samples, GAMMAS[0]
@@ -255,7 +253,7 @@ def _search_gaussian(samples: Samples, run: Map[Any, Any]) -> tuple[Samples, Sea
         kernel = gaussian(gamma)(samples.rows, samples.rows)
         fit = _fitted(kernel, samples, run)
         return samples, untried(samples, judge(samples, gamma)[0], fit, gamma)
-    found = climb(way, BEGIN, False)
+    found = climb(way, BEGIN, STRIDES)
     way, found = better_of(way, found, ((samples, gamma) for gamma in GAMMAS[1:]), climb)
     others = ((samples.scaled_as(kind), way[1]) for kind in Scaling.others(samples.images))
     (samples, _), found = better_of(way, found, others, climb)

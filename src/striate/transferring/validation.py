@@ -306,47 +306,50 @@ def untried(
     return Searched(trials=(), best=best, at=0, scores=none[0], labels=none[1])
 
 
-#: What comes of a way of fitting, from an index of C on, or with that C alone: see `better_of`.
-Climb = Callable[[W, int, bool], Searched]
+#: What comes of a way of fitting, from an index of C on, in such strides: see `search`.
+Climb = Callable[[W, int, Sequence[int]], Searched]
 
 
 def better_of(way: W, best: Searched, others: Iterable[W], climb: Climb[W]) -> tuple[W, Searched]:
     """What did best: one way of fitting, or one of `others`.
 
     Another way is tried with the C that did best so far. Only if that gains `OTHER_PENALTY` is it
-    worth a climb of its own.
+    worth a climb of its own, which is not far: features have the same variance in every way.
 
     Args:
         way: of fitting.
         best: what came of it.
         others: ways to fit likewise.
-        climb: called with a way, an index of C to begin at, and whether to try that C alone.
+        climb: called with a way, an index of C to begin at, and strides.
 
     Returns:
         The best way and what came of it, with the trials of all.
     """
     trials = list(best.trials)
     for other in others:
-        tried = climb(other, best.at, True)
+        tried = climb(other, best.at, ())
         assert best.best.loss is not None
         assert tried.best.loss is not None
         if best.best.loss - tried.best.loss > OTHER_PENALTY / len(best.labels):
-            way, best = other, climb(other, best.at, False)
+            way, best = other, climb(other, best.at, (1,))
             tried = best
         trials += tried.trials
     return way, replace(best, trials=tuple(trials))
 
 
-def best_scaling(samples: Samples, climb: Climb[Samples], begin: int) -> tuple[Samples, Searched]:
+def best_scaling(
+    samples: Samples, climb: Climb[Samples], begin: int, strides: Sequence[int]
+) -> tuple[Samples, Searched]:
     """The scaling with which heads do best: see `better_of`.
 
     Args:
         samples: scaled as usual.
         climb: as for `better_of`.
         begin: index of C to begin at.
+        strides: with which C is looked for at first.
 
     Returns:
         The samples as they did best, and what came of it.
     """
-    found = climb(samples, begin, False)
+    found = climb(samples, begin, strides)
     return better_of(samples, found, map(samples.scaled_as, Scaling.others(samples.images)), climb)
