@@ -149,7 +149,8 @@ def _sees(table: Table) -> str:
     if not table.rows:
         return "nothing is computed: the forward gives back what it is given"
     if t.receptive_field is None:
-        return "its last feature map sees no image"
+        where = "no image goes in" if len(t.input) < 2 else "its last feature map sees no image"
+        return f"nothing to state: {where}"
     image = t.input[-2:] if len(t.input) > 2 else (1, *t.input[-1:])
     seen = t.convolutional_receptive_field or t.receptive_field
     covers = all(field >= side for field, side in zip(seen, image, strict=True))
