@@ -81,7 +81,7 @@ def test_what_a_forward_keeps_is_kept_by_the_copy() -> None:
         return x + self.cache["x"]
 
     network = Lambda(forward, count=0, outputs=[], cache={}, step=torch.zeros(1))
-    record(network, torch.randn(IMAGE))
+    assert record(network, torch.randn(IMAGE)).saved is not None
     assert (network.count, network.outputs, network.cache) == (0, [], {})
     assert network.step.item() == 0
 

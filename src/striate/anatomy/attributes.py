@@ -189,8 +189,7 @@ def _select(a: Arguments, _: Any) -> dict[str, Any]:
 
 
 def _roll(a: Arguments, _: Any) -> dict[str, Any]:
-    if not a.get("dims"):  # all axes as one
-        return {}
+    """Without dims all axes are rolled as one: nothing is kept (a KeyError), nothing followed."""
     return {"shifts": tuple(a["shifts"]), "dims": tuple(_axis(a["self"], d) for d in a["dims"])}
 
 
