@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy as np
+    import torch
     from numpy.typing import NDArray
 
+    from striate.data.images import ImageSet
     from striate.data.sources import Data
     from striate.evaluation.metrics import Evaluation
     from striate.runs.run import Run
@@ -124,7 +126,6 @@ def evaluate_on(
     from striate.data.labelled import Training, open_labelled
     from striate.data.scan import threads
     from striate.evaluation.metrics import measure
-    from striate.evaluation.predict import probabilities
     from striate.runs.images import images_of
     from striate.training.precision import choose_device
 
@@ -149,15 +150,7 @@ def evaluate_on(
             workers=max(threads(workers), 1),
             progress=count,
         )
-    with counting("evaluating images", wanted=progress) as count:
-        shares = probabilities(
-            run.network(),
-            found.images,
-            run.preprocessing,
-            workers=threads(workers),
-            device=where,
-            progress=count,
-        )
+    shares = _shares(run, found.images, workers=workers, where=where, progress=progress)
     return replace(
         measure(shares, found.images.labels, run.classes),
         left_out=found.left_out,
@@ -239,28 +232,40 @@ def _measured(
     found: NDArray[np.float32] | None = None,
 ) -> tuple[Evaluation, NDArray[np.float32]]:
     """The figures of `run` on the images of `data` that are held out, and the probabilities."""
-    from striate.data.scan import threads
     from striate.evaluation.metrics import measure
-    from striate.evaluation.predict import probabilities
     from striate.training.precision import choose_device
 
     images = data.val if data.test is None else data.test
     if found is None:
         # Sums in another order end in other last digits: the run's own threads repeat them.
-        network = run.network()
-        with (
-            settings.threads(run.config.threads),
-            counting("evaluating images", wanted=progress) as count,
-        ):
-            found = probabilities(
-                network,
-                images,
-                run.preprocessing,
-                workers=threads(workers),
-                device=choose_device(device),
-                progress=count,
+        with settings.threads(run.config.threads):
+            found = _shares(
+                run, images, workers=workers, where=choose_device(device), progress=progress
             )
     return measure(found, images.labels, run.classes), found
+
+
+def _shares(
+    run: Run, images: ImageSet, *, workers: int | None, where: torch.device, progress: bool
+) -> NDArray[np.float32]:
+    """The probabilities, (images, classes), that `run` gives to `images`, in float32."""
+    from striate.data.scan import threads
+    from striate.evaluation.predict import probabilities
+    from striate.transferring import held_out
+
+    with counting("evaluating images", wanted=progress) as count:
+        if run.config.transfer is not None and where.type == "cpu":
+            found = held_out.probabilities(run, images, workers=threads(workers), progress=count)
+            if found is not None:
+                return found
+        return probabilities(
+            run.network(),
+            images,
+            run.preprocessing,
+            workers=threads(workers),
+            device=where,
+            progress=count,
+        )
 
 
 def _keep(run: Run, data: Data, evaluation: Evaluation, found: NDArray[np.float32]) -> None:

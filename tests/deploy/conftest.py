@@ -46,8 +46,11 @@ class FakeRun:
     make: Callable[[], nn.Module]
     classes: tuple[str, ...] = CLASSES
     config: SimpleNamespace = field(
-        default_factory=lambda: SimpleNamespace(network="small", variant={}, identity="ab" * 32)
+        default_factory=lambda: SimpleNamespace(
+            network="small", variant={}, identity="ab" * 32, epochs=3
+        )
     )
+    epochs_done: int = 2
 
     def network(self) -> nn.Module:
         torch.manual_seed(0)

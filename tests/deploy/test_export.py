@@ -57,6 +57,8 @@ def test_a_stranger_can_use_the_file(
     assert metadata["network"] == "small"
     assert metadata["run"] == run.config.identity
     assert Preprocessing.from_dict(json.loads(metadata["preprocessing"])) == run.preprocessing
+    epochs = {"done": run.epochs_done, "planned": run.config.epochs}
+    assert json.loads(metadata["epochs"]) == epochs
     assert metadata["producer"].startswith("striate ")
     unseen = make_image(91, 57, seed=5)
     for engine in ENGINES.values():

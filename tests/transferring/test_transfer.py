@@ -13,18 +13,23 @@ import pytest
 import torch
 
 import striate
+from striate.data.images import ImageSet
 from striate.data.preprocessing import Preprocessing
+from striate.data.sources import open_data
 from striate.deploy.export import export_run
 from striate.errors import ExportError, Interrupted, NetworkError, RunError, StriateError
+from striate.evaluation.predict import probabilities
 from striate.measuring import finish_transfer
 from striate.runs.config import DataOrigin, RunConfig
 from striate.runs.run import CONFIG, WEIGHTS, Run
 from striate.runs.samples import read_samples
 from striate.runs.weights import write_weights
 from striate.training.progress import Silent
-from striate.transferring import comparing
+from striate.transferring import comparing, held_out
 from striate.transferring import transfer as module
+from striate.transferring.backbone import open_backbone
 from striate.transferring.comparing import some
+from striate.transferring.features import features
 from striate.transferring.heads import fit_head
 from striate.transferring.options import TransferOptions
 from striate.transferring.result import TransferResult
@@ -222,16 +227,40 @@ def test_one_picture_a_class_and_a_class_that_is_not_held_out(
     assert json.loads((result.run / "transfer.json").read_text())["compared"] == []
 
 
-def test_figures_are_those_that_evaluate_gives(carry: Carry, tmp_path: Path) -> None:
+@pytest.mark.parametrize("engine", ["torch bfloat16", "bfloat16"])
+def test_figures_are_those_that_evaluate_gives(
+    carry: Carry, tmp_path: Path, photographs: Path, engine: str
+) -> None:
     """Also where the head was fitted to features in fewer digits."""
-    result = carry(tmp_path / "run", engine="torch bfloat16", head="svm")
-    assert result.engine == "torch bfloat16"
+    result = carry(tmp_path / "run", engine=engine, head="svm")
+    assert result.engine.endswith("bfloat16")
     page = result.report.read_text(encoding="utf-8")
     assert "fitted to features in bfloat16; the figures are those of the network in float32" in page
     kept = json.loads((result.run / "evaluation.json").read_text())
-    again = striate.evaluate(result.run, workers=1)
-    assert again.top1 == result.top1 == kept["top1"]
-    assert again.loss == pytest.approx(result.loss, abs=1e-6)
+    for again in (
+        striate.evaluate(result.run, workers=1),
+        striate.evaluate(result.run, photographs),
+    ):
+        assert again.top1 == result.top1 == kept["top1"]
+        assert again.loss == pytest.approx(result.loss, abs=1e-6)
+    # And what the network says to each picture, in whatever engine.
+    run, data = Run.open(result.run), open_data(str(photographs), seed=0, workers=1)
+    said = held_out.probabilities(run, data.val)
+    assert said is not None
+    whole = probabilities(run.network(), data.val, run.preprocessing)
+    assert said == pytest.approx(whole, abs=1e-4)
+
+
+def test_held_out_features_are_computed_in_float32_by_an_engine_that_goes(
+    source: Path, tmp_path: Path, images: ImageSet
+) -> None:
+    backbone = open_backbone(source)
+    cache = tmp_path / "cache"
+    given = {"cache": cache, "workers": 1}
+    ours = held_out.features_of(backbone, images, fitted_by="torch bfloat16", **given)
+    exact = features(backbone, images, engine="torch float32", cache_dir=cache, workers=1)
+    assert exact.computed == 0  # PyTorch, and float32
+    assert np.array_equal(ours, exact.values[0])
 
 
 @pytest.mark.parametrize(

@@ -249,11 +249,16 @@ def _capture_torchscript(
 
 
 def _strip(model: onnx.ModelProto) -> None:
-    """Take out what the exporters note on every node: paths of this machine, half a small file."""
+    """Take out what the exporters note on every node: paths of this machine, half a small file.
+
+    So go the shapes of what is computed in between: every engine works them out, and one that is
+    told the size of a batch (tract) is not contradicted by an axis that is called ``batch``.
+    """
     for graph in _graphs(model.graph):
-        for noted in (graph, *graph.node, *graph.value_info, *graph.initializer):
+        for noted in (graph, *graph.node, *graph.initializer):
             noted.ClearField("doc_string")
             noted.ClearField("metadata_props")
+        graph.ClearField("value_info")
 
 
 def _spell_out(model: onnx.ModelProto) -> None:
@@ -283,9 +288,6 @@ def weights_to_inputs(model: onnx.ModelProto, names: Sequence[str]) -> list[str]
     for graph in _graphs(model.graph):
         for node in graph.node:
             node.input[:] = [renamed.get(name, name) for name in node.input]
-        stale = [value for value in graph.value_info if value.name in renamed]
-        for value in stale:
-            graph.value_info.remove(value)
     return list(renamed.values())
 
 

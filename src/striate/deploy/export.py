@@ -84,9 +84,10 @@ def export_run(
     nothing is resized in it. Without ``batch``, it takes one.
 
     The file's metadata hold ``classes`` (JSON list in the order of the outputs), ``network``,
-    ``variant``, ``run`` (the digest of all that determines it), ``preprocessing`` (JSON), ``input``
-    (what goes in, in words), ``pixels`` (the tensor between fitting and the network, where images
-    are fitted in the graph) and ``producer``.
+    ``variant``, ``run`` (the digest of all that determines it), ``preprocessing`` (JSON),
+    ``epochs`` (JSON: how many were ``done`` of how many ``planned``), ``input`` (what goes in, in
+    words), ``pixels`` (the tensor between fitting and the network, where images are fitted in the
+    graph) and ``producer``.
 
     Args:
         run: a trained run.
@@ -181,6 +182,7 @@ def _graph(
         "variant": json.dumps(dict(run.config.variant)),
         "run": run.config.identity,
         "preprocessing": json.dumps(run.preprocessing.to_dict()),
+        "epochs": json.dumps({"done": run.epochs_done, "planned": run.config.epochs}),
         "input": takes,
         **({"pixels": PIXELS} if fit else {}),
         "producer": f"striate {ours}",

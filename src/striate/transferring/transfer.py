@@ -21,7 +21,6 @@ from striate.data.images import ImageSet
 from striate.data.scan import threads
 from striate.data.sources import Data
 from striate.errors import StriateError, parameter
-from striate.evaluation.predict import BATCH_SIZE
 from striate.runs import run as names
 from striate.runs.config import RunConfig, TransferOrigin
 from striate.runs.images import keep_images
@@ -54,11 +53,14 @@ from striate.transferring.finetune import (
     train_on,
 )
 from striate.transferring.heads import FittedHead, check_head, fit_head
+from striate.transferring.held_out import features_of, shares_of
 from striate.transferring.kept import keep_seen, seen_in
 from striate.transferring.options import Timing, Transfer, TransferOptions
 from striate.transferring.validation import pictures
 from striate.zoo.heads import sizes_of
 from striate.zoo.transferred import Transferred
+
+Floats = NDArray[np.float32]
 
 
 def transfer(options: TransferOptions, watcher: Watcher | None = None) -> Transfer:
@@ -162,7 +164,7 @@ class _Work:
         self._note_fit(fitted, of_train, data)
         began = time.perf_counter()
         wanted = options.freeze == "all" or options.curve
-        of_held = self._features_held(backbone, held) if wanted else None
+        of_held = self._features_held(backbone, held, timing.engine) if wanted else None
         held_seconds = time.perf_counter() - began
         timing = replace(timing, head_seconds=fitted.seconds, held_seconds=held_seconds)
         network = Transferred(backbone.network, fitted.head).eval()
@@ -183,9 +185,9 @@ class _Work:
             story["curve"] = self._curve(run, network, len(stages), data, (of_train, of_held))
         write_atomically(out / names.TRANSFER, json.dumps(story, indent=1).encode())
         keep_images(out, data)
-        probabilities: NDArray[np.float32] | None = None
+        probabilities: Floats | None = None
         if options.freeze == "all" and of_held is not None:
-            probabilities = _answers(fitted, of_held)
+            probabilities = shares_of(fitted.head, of_held)
             identity = run.config.identity
             write_weights(out / names.WEIGHTS, network.state_dict(), identity=identity, epoch=0)
             self.holding.begin(run.config)
@@ -210,7 +212,7 @@ class _Work:
     def _note_images(self, data: Data) -> None:
         self.watcher.note(data.described)
 
-    def _note_fit(self, fitted: FittedHead, of_train: NDArray[np.float32], data: Data) -> None:
+    def _note_fit(self, fitted: FittedHead, of_train: Floats, data: Data) -> None:
         if not fitted.folds:
             self.watcher.note(
                 "every class has one picture to train on: nothing can be held out, so that C is "
@@ -228,7 +230,7 @@ class _Work:
         network: Transferred,
         stages: int,
         data: Data,
-        found: tuple[NDArray[np.float32], NDArray[np.float32]],
+        found: tuple[Floats, Floats],
     ) -> dict[str, Any]:
         """What `--curve` asks for; `found` are the features of training and held-out images."""
         options = self.options
@@ -259,7 +261,7 @@ class _Work:
 
     # --- features and heads --------------------------------------------------------------------
 
-    def _features(self, backbone: Backbone, train: ImageSet) -> tuple[Timing, NDArray[np.float32]]:
+    def _features(self, backbone: Backbone, train: ImageSet) -> tuple[Timing, Floats]:
         """Timing and features of the training images, (images, views, D)."""
         options = self.options
         with counting("computing features", wanted=options.progress) as count:
@@ -286,22 +288,17 @@ class _Work:
         )
         return timing, found.values.transpose(1, 0, 2)
 
-    def _features_held(self, backbone: Backbone, held: ImageSet) -> NDArray[np.float32]:
-        """Features of the held-out images, (images, D), computed as `evaluate` computes them.
-
-        What is measured is what the run says, in float32 whatever the head was fitted to.
-        """
+    def _features_held(self, backbone: Backbone, held: ImageSet, engine: str) -> Floats:
+        """Features of the held-out images, (images, D), computed as `evaluate` computes them."""
         with counting("computing held-out features", wanted=self.options.progress) as count:
-            found = features(
+            return features_of(
                 backbone,
                 held,
-                engine="torch float32",
-                cache_dir=self.options.cache,
+                fitted_by=engine,
+                cache=self.options.cache,
                 workers=max(threads(self.options.workers), 1),
                 progress=count,
             )
-        values: NDArray[np.float32] = found.values[0]
-        return values
 
     # --- the run -------------------------------------------------------------------------------
 
@@ -348,11 +345,3 @@ class _Work:
             started=datetime.now(UTC).isoformat(timespec="seconds"),
             versions=versions(),
         )
-
-
-def _answers(fitted: FittedHead, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What the head says to `rows`, in the batches in which `evaluate` asks it."""
-    parts = [rows[at : at + BATCH_SIZE] for at in range(0, len(rows), BATCH_SIZE)]
-    with torch.inference_mode():
-        shares = [fitted.head(torch.from_numpy(part)).softmax(dim=1) for part in parts]
-    return torch.cat(shares).numpy()
