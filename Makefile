@@ -61,8 +61,8 @@ lowest:  ## a choice of the tests with the oldest versions that pyproject.toml a
 	OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -m 'not slow and not browser and not exhaustive' \
 	    tests/support tests/evaluation tests/cli/test_anatomy.py tests/data/test_augment.py \
 	    tests/data/test_decode.py tests/training/test_resume_matrix.py \
-	    tests/training/test_best_weights.py tests/transferring/test_heads.py \
-	    tests/transferring/test_transfer.py tests/deploy/test_capture.py \
+	    tests/training/test_best_weights.py tests/transfer_learning/test_heads.py \
+	    tests/transfer_learning/test_transfer.py tests/deploy/test_capture.py \
 	    tests/zoo/test_torchvision.py tests/test_api.py
 	rm -rf $(LOWEST)
 

@@ -57,7 +57,7 @@ def torchvision_network(name: str, **options: Any) -> Any:
 def count_striate(network: Any, inputs: Any) -> Counts:
     import torch
 
-    from striate.anatomy.record import record
+    from striate.anatomy.graph.record import record
     from striate.anatomy.table import table
 
     meta = [torch.empty(shape, device="meta") for shape in inputs]
@@ -126,7 +126,7 @@ def work(tool: str, name: str, size: int) -> tuple[Any, Counts]:
     """Build and count, as somebody would who wants to know."""
     shape = ((1, 3, size, size),)
     if tool == "striate":
-        from striate.zoo.resolve import resolve
+        from striate.hub.resolve import resolve
 
         network = resolve(f"torchvision:{name}", size=size).network
     else:
@@ -141,7 +141,7 @@ def measure(tool: str, name: str, size: int, repeats: int) -> dict[str, Any]:
 
     if tool == "striate":
         import striate.anatomy.table
-        import striate.zoo.resolve  # noqa: F401
+        import striate.hub.resolve  # noqa: F401
     else:
         __import__({"fvcore": "fvcore.nn"}.get(tool, tool))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -188,7 +188,7 @@ def bias_additions(case: Any) -> int:
     """A value of the output each, of convolutions and linear layers that have a bias."""
     import torch
 
-    from striate.anatomy.record import record
+    from striate.anatomy.graph.record import record
 
     graph = record(case.build(), *(torch.empty(shape, device="meta") for shape in case.inputs))
     return sum(

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from striate.data.decode import ImageError, decode
-from striate.data.formats import kind_of
+from striate.data.decoding.decode import ImageError, decode
+from striate.data.decoding.formats import kind_of
 
 SAVED: dict[str, tuple[str, str, dict[str, object]]] = {
     "JPEG": ("RGB", "JPEG", {"quality": 85}),

@@ -24,7 +24,7 @@ WORKERS = 2
 
 def backbone(given: dict[str, Any]) -> nn.Module:
     """The network without its classifier, weights loaded: images to embeddings, float32."""
-    from striate.transferring.backbone import open_backbone
+    from striate.transfer_learning.backbone import open_backbone
 
     return open_backbone(given["backbone"], given["weights"]).network.eval()
 
@@ -117,7 +117,7 @@ def start_up(_given: dict[str, Any]) -> dict[str, Any]:
     """All that a transfer imports, and no more; timed from outside."""
     wanted = (
         "striate.measuring",
-        "striate.transferring.transfer",
+        "striate.transfer_learning.transfer",
         "striate.report.build",
         "striate.deploy.export",
         "torch.onnx",

@@ -31,8 +31,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from striate.hub.conversion import ORIGINS, Origin, renamed
 from striate.zoo.create import create
-from striate.zoo.mapping import ORIGINS, Origin, renamed
 
 TARGET = 1.05
 AUXILIARY = 0.3  # weight of auxiliary losses; any will do, as long as both have the same

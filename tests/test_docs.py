@@ -50,7 +50,7 @@ def test_options_of_export_are_those_of_its_page() -> None:
 
 def test_the_recipe_of_the_page_is_a_recipe() -> None:
     pytest.importorskip("torch")
-    from striate.training.recipe import Recipe
+    from striate.recipes.recipe import Recipe
 
     page = (ROOT / "docs" / "recipes.md").read_text("utf-8")
     (toml,) = re.findall(r"^```toml\n(.*?)^```$", page, re.M | re.S)

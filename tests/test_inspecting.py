@@ -14,10 +14,16 @@ from rich.console import Console
 from torch import nn
 
 from striate import inspecting
-from striate.anatomy.draw import draw, place
-from striate.anatomy.terminal import bar, shorten, show_chains, show_comparison, show_explanation
-from striate.anatomy.terminal import show_table as show
-from striate.anatomy.text import to_csv, to_markdown
+from striate.anatomy.show.chart import draw, place
+from striate.anatomy.show.terminal import (
+    bar,
+    shorten,
+    show_chains,
+    show_comparison,
+    show_explanation,
+)
+from striate.anatomy.show.terminal import show_table as show
+from striate.anatomy.show.text import to_csv, to_markdown
 from striate.errors import NetworkError, RunError
 from striate.runs.config import RunConfig
 from striate.runs.run import Run
@@ -164,7 +170,7 @@ def test_names_on_the_picture_do_not_touch(monkeypatch: pytest.MonkeyPatch) -> N
         boxes.extend(label.box for label in labels)
         return labels
 
-    monkeypatch.setattr("striate.anatomy.draw.place", noting)
+    monkeypatch.setattr("striate.anatomy.show.chart.place", noting)
     svg = draw(inspecting.compare(names))
     assert len(boxes) == len(names)
     for at, one in enumerate(boxes):

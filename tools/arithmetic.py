@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from striate.anatomy.chains import chains
+from striate.anatomy.costs.formulas import Line, by, human_bytes
 from striate.anatomy.explain import Explanation
 from striate.anatomy.explain import explain as explain_layer
-from striate.anatomy.formulas import Line, by, human_bytes
-from striate.anatomy.record import Graph
+from striate.anatomy.graph.record import Graph
+from striate.anatomy.show.text import ratio
 from striate.anatomy.table import table
-from striate.anatomy.text import ratio
+from striate.anatomy.what_if import chains
 from striate.inspecting import open_network, record_network
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "arithmetic.md"

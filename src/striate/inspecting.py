@@ -19,12 +19,12 @@ from striate.zoo.catalogue import entries
 if TYPE_CHECKING:
     from torch import nn
 
-    from striate.anatomy.chains import Chain
     from striate.anatomy.compare import Comparison
     from striate.anatomy.explain import Explanation
-    from striate.anatomy.record import Graph
+    from striate.anatomy.graph.record import Graph
     from striate.anatomy.table import Table
-    from striate.zoo.resolve import Resolved
+    from striate.anatomy.what_if import Chain
+    from striate.hub.resolve import Resolved
 
 Size = int | tuple[int, int]
 
@@ -45,7 +45,7 @@ def open_network(
 
     Parameters
     ----------
-    network: a name, prefix, file or module as in `striate.zoo.resolve`; a run's folder; a module.
+    network: a name, prefix, file or module as in `striate.hub.resolve`; a run's folder; a module.
     device: ``meta`` for shapes alone. ``cpu`` gives a run's trained weights, and fresh ones
         elsewhere; a module stays as it is.
     size: height and width of the image; the network's own (a run's: what it was trained on) if
@@ -58,8 +58,9 @@ def open_network(
     """
     from torch import nn
 
-    from striate.zoo.input_shapes import input_shapes
-    from striate.zoo.resolve import Resolved, resolve, unwrapped
+    from striate.anatomy.graph.wrappers import unwrapped
+    from striate.hub.input_shapes import input_shapes
+    from striate.hub.resolve import Resolved, resolve
 
     if isinstance(network, nn.Module):
         name = type(network).__name__
@@ -94,10 +95,10 @@ def _names_a_run(network: str | Path) -> bool:
 
 
 def _open_run(folder: Path, device: str, size: Size | None, allow_code: bool) -> Resolved:
+    from striate.hub.input_shapes import input_shapes
+    from striate.hub.resolve import Resolved
     from striate.runs.networks import make_network
     from striate.runs.run import Run
-    from striate.zoo.input_shapes import input_shapes
-    from striate.zoo.resolve import Resolved
 
     run = Run.open(folder, allow_code=allow_code)
     prepared = run.preprocessing
@@ -146,7 +147,7 @@ def _numbers(text: str, between: str, option: str, wanted: str) -> Size:
 
 def record_network(resolved: Resolved, *, inputs: Any = None, training: bool = False) -> Graph:
     """One forward of it on meta tensors, as a graph: on its own inputs, or such as `inputs`."""
-    from striate.anatomy.examples import record_examples, record_shapes
+    from striate.anatomy.graph.examples import record_examples, record_shapes
 
     with printing_aside():  # a forward may print; ours is the one document
         if inputs is None:
@@ -239,8 +240,8 @@ def explain_all(
 
 
 def what_if(chains: Sequence[str]) -> tuple[Chain, ...]:
-    """The arithmetic of layers that belong to no network; see `striate.anatomy.chains`."""
-    from striate.anatomy.chains import chains as reckon
+    """The arithmetic of layers that belong to no network; see `striate.anatomy.what_if`."""
+    from striate.anatomy.what_if import chains as reckon
 
     return reckon(chains)
 
@@ -290,8 +291,8 @@ def _forward_time(
     """Median milliseconds of a forward of one image on the CPU, after two that warm up."""
     import torch
 
-    from striate.anatomy.examples import as_arguments
-    from striate.anatomy.shadow import shadow, shared
+    from striate.anatomy.graph.examples import as_arguments
+    from striate.anatomy.graph.shadow import shadow, shared
 
     found = open_network(network, device="cpu", size=size, allow_code=allow_code)
     generator = torch.Generator().manual_seed(0)
@@ -326,7 +327,7 @@ def check_picture(path: Path) -> None:
 
 def write_picture(found: Comparison, path: Path) -> None:
     """Draw published accuracy against MACs into the SVG file at `path`."""
-    from striate.anatomy.draw import draw
+    from striate.anatomy.show.chart import draw
 
     check_picture(path)
     known = {each.name: each.family for each in entries()}

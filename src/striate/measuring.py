@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from striate.data.sources import Data
     from striate.evaluation.metrics import Evaluation
     from striate.runs.run import Run
-    from striate.transferring.options import Transfer
-    from striate.transferring.result import TransferResult
+    from striate.transfer_learning.options import Transfer
+    from striate.transfer_learning.result import TransferResult
 
 #: How many validation images are kept in a run.
 SAMPLED = 16
@@ -125,9 +125,9 @@ def evaluate_on(
     """
     from striate.data.labelled import Training, open_labelled
     from striate.data.scan import threads
+    from striate.engines.precision import choose_device
     from striate.evaluation.metrics import measure
     from striate.runs.images import images_of
-    from striate.training.precision import choose_device
 
     origin = run.config.data
     training = None
@@ -232,8 +232,8 @@ def _measured(
     found: NDArray[np.float32] | None = None,
 ) -> tuple[Evaluation, NDArray[np.float32]]:
     """The figures of `run` on the images of `data` that are held out, and the probabilities."""
+    from striate.engines.precision import choose_device
     from striate.evaluation.metrics import measure
-    from striate.training.precision import choose_device
 
     images = data.val if data.test is None else data.test
     if found is None:
@@ -250,8 +250,8 @@ def _shares(
 ) -> NDArray[np.float32]:
     """The probabilities, (images, classes), that `run` gives to `images`, in float32."""
     from striate.data.scan import threads
-    from striate.evaluation.predict import probabilities
-    from striate.transferring import held_out
+    from striate.inference.predict import probabilities
+    from striate.transfer_learning import held_out
 
     with counting("evaluating images", wanted=progress) as count:
         if run.config.transfer is not None and where.type == "cpu":
@@ -273,7 +273,7 @@ def _keep(run: Run, data: Data, evaluation: Evaluation, found: NDArray[np.float3
     import numpy as np
     from PIL import Image
 
-    from striate.data.check import summary
+    from striate.data.checking.check import summary
     from striate.report.build import write_report
     from striate.runs import run as names
     from striate.runs.images import keep_images
@@ -293,13 +293,13 @@ def _keep(run: Run, data: Data, evaluation: Evaluation, found: NDArray[np.float3
 def finish_transfer(
     made: Transfer, *, export: bool, workers: int | None, progress: bool = False
 ) -> TransferResult:
-    """Evaluate, report and, where wanted, export a run that `striate.transferring` has written.
+    """Evaluate, report and, where wanted, export a run that a transfer has written.
 
     Where the backbone was frozen, the figures come from the features that were computed already.
     An export that fails leaves a whole run, and the result says why it failed.
     """
     from striate.errors import ExportError
-    from striate.transferring.result import TransferResult
+    from striate.transfer_learning.result import TransferResult
 
     run, file, problem = made.run, None, ""
     try:
@@ -335,8 +335,8 @@ def _exported(run: Run) -> Path:
     hangs on the size of an image, is found when the file is verified: on half of the kept images,
     which differ in size, since every size costs the engines as much as another compilation.
     """
-    from striate.deploy.capture import QUICKEST_FIRST
     from striate.deploy.export import export_run
+    from striate.engines.capture import QUICKEST_FIRST
     from striate.errors import ExportError
     from striate.runs.samples import read_samples, sample_names
 

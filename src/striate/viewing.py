@@ -14,11 +14,11 @@ from striate.support.paths import shown
 if TYPE_CHECKING:
     from torch import nn
 
-    from striate.anatomy.record import Graph
+    from striate.anatomy.graph.record import Graph
     from striate.anatomy.view.picture import Pixels
     from striate.data.preprocessing import Preprocessing
+    from striate.hub.resolve import Resolved
     from striate.runs.run import Run
-    from striate.zoo.resolve import Resolved
 
 #: No page shows an image of a longer side: nobody could tell its pixels apart.
 LARGEST_SIDE = 16_384
@@ -131,7 +131,7 @@ def _looked_at(
 
 
 def _refuse_memory(graph: Graph) -> None:
-    from striate.anatomy.formulas import human_bytes
+    from striate.anatomy.costs.formulas import human_bytes
     from striate.anatomy.table import table
 
     needed = table(graph).totals.memory
@@ -150,7 +150,7 @@ def _run(network: str | Path | nn.Module, allow_code: bool) -> Run:
 
 
 def _photograph(image: Path | None) -> tuple[Pixels | None, str]:
-    from striate.data.decode import decode
+    from striate.data.decoding.decode import decode
 
     return (None, "") if image is None else (decode(image), image.name)
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from striate.anatomy.record import Graph, record
+from striate.anatomy.graph.record import Graph, record
 from striate.anatomy.view.build import render
 from striate.zoo.create import create
 

@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from striate.anatomy.follow import places
-from striate.anatomy.receptive_field import receptive_fields, windows
-from striate.anatomy.record import Graph, record
-from striate.anatomy.spatial import Place
-from striate.anatomy.tape import tensors_in
+from striate.anatomy.graph.record import Graph, record
+from striate.anatomy.graph.recorder import tensors_in
+from striate.anatomy.receptive_field.fields import receptive_fields, windows
+from striate.anatomy.receptive_field.links import Place
+from striate.anatomy.receptive_field.positions import places
 
 
 class Lambda(nn.Module):

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from striate.anatomy.explain import explain, explain_all
-from striate.anatomy.record import record
+from striate.anatomy.graph.record import record
 from striate.errors import NetworkError
 from striate.zoo.create import create
 

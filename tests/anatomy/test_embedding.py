@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from striate.anatomy.embedding import embed, find_embedding
-from striate.anatomy.record import record
+from striate.anatomy.graph.record import record
 from striate.errors import NetworkError
 from striate.zoo.create import create
 

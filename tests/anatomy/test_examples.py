@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import striate
-from striate.anatomy.examples import record_examples, record_shapes
+from striate.anatomy.graph.examples import record_examples, record_shapes
 from striate.errors import NetworkError
 
 sys.path.insert(0, str(Path(__file__).parent))

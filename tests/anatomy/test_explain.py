@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import nn
 
-from striate.anatomy.arithmetic import arithmetic, sizes
+from striate.anatomy.costs.arithmetic import arithmetic, sizes
 from striate.anatomy.explain import explain
-from striate.anatomy.record import Graph, record
+from striate.anatomy.graph.record import Graph, record
 from striate.errors import NetworkError
-from striate.zoo.resolve import resolve
+from striate.hub.resolve import resolve
 
 
 def reckon(filled: str) -> float:

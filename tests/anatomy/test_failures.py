@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import striate
-from striate.anatomy.record import record
+from striate.anatomy.graph.record import record
 from striate.errors import NetworkError
 
 sys.path.insert(0, str(Path(__file__).parent))

@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from striate.anatomy.memory import forward_memory, kept_for_backward, training_memory
-from striate.anatomy.record import record
-from striate.zoo.resolve import resolve
+from striate.anatomy.costs.memory import forward_memory, kept_for_backward, training_memory
+from striate.anatomy.graph.record import record
+from striate.hub.resolve import resolve
 
 sys.path.insert(0, str(Path(__file__).parent))
 from dependence import Lambda

@@ -17,9 +17,9 @@ from torch import Tensor, nn
 
 from striate.anatomy.compare import member
 from striate.anatomy.explain import explain, explain_all
-from striate.anatomy.moves import RULES
-from striate.anatomy.operators import NAMES, traits_of
-from striate.anatomy.record import record
+from striate.anatomy.graph.operators import NAMES, traits_of
+from striate.anatomy.graph.record import record
+from striate.anatomy.receptive_field.operators import RULES
 from striate.anatomy.table import table
 from striate.anatomy.view.build import render
 

@@ -12,16 +12,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from striate.anatomy.receptive_field import (
+from striate.anatomy.graph.record import Graph, record
+from striate.anatomy.receptive_field.fields import (
     Axis,
     last_feature_map,
     receptive_fields,
     recursion,
     windows,
 )
-from striate.anatomy.record import Graph, record
+from striate.anatomy.show.text import totals
 from striate.anatomy.table import table
-from striate.anatomy.text import totals
 from striate.zoo.create import create
 
 sys.path.insert(0, str(Path(__file__).parent))

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from striate.anatomy.record import Graph, Node, record
+from striate.anatomy.graph.record import Graph, Node, record
 from striate.errors import NetworkError
 from striate.zoo.create import create
 

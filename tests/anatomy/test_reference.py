@@ -11,8 +11,8 @@ import torchvision.models as published
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from striate.anatomy.record import Graph, record
-from striate.anatomy.rules import macs, products
+from striate.anatomy.costs.counting import macs, products
+from striate.anatomy.graph.record import Graph, record
 from striate.zoo.catalogue import Entry, entries
 from striate.zoo.create import create
 

@@ -13,8 +13,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from striate.anatomy.record import record
-from striate.anatomy.shadow import shadow, shared, to_meta
+from striate.anatomy.graph.record import record
+from striate.anatomy.graph.shadow import shadow, shared, to_meta
 from striate.errors import NetworkError
 
 sys.path.insert(0, str(Path(__file__).parent))

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from striate.anatomy.record import record
+from striate.anatomy.graph.record import record
 from striate.anatomy.stages import stages
-from striate.zoo.resolve import resolve
+from striate.hub.resolve import resolve
 
 
 def found(name: str, size: int, classifier: str = "") -> list[tuple[str, int]]:

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from striate.anatomy.memory import forward_memory, training_memory
-from striate.anatomy.record import Graph, record
+from striate.anatomy.costs.memory import forward_memory, training_memory
+from striate.anatomy.graph.record import Graph, record
 from striate.anatomy.table import table, unused_modules, weight_depth
 from striate.zoo.create import create
 

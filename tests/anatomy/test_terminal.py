@@ -10,10 +10,10 @@ from rich.console import Console
 from torch import nn
 
 from striate.anatomy.explain import explain, explain_all
-from striate.anatomy.record import record
+from striate.anatomy.graph.record import record
+from striate.anatomy.show.terminal import show_explanation, show_layers, show_table
 from striate.anatomy.table import table
-from striate.anatomy.terminal import show_explanation, show_layers, show_table
-from striate.zoo.resolve import resolve
+from striate.hub.resolve import resolve
 
 
 def printed(show, width: int) -> list[str]:

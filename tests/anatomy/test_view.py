@@ -14,9 +14,9 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from striate.anatomy.receptive_field import receptive_fields
-from striate.anatomy.record import Graph, record
-from striate.anatomy.rules import macs
+from striate.anatomy.costs.counting import macs
+from striate.anatomy.graph.record import Graph, record
+from striate.anatomy.receptive_field.fields import receptive_fields
 from striate.anatomy.table import table
 from striate.anatomy.view.activations import CHANNELS, watch
 from striate.anatomy.view.build import render

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from striate.anatomy.record import record
+from striate.anatomy.graph.record import record
 from striate.anatomy.view.build import render
 
 sys.path.insert(0, str(Path(__file__).parent))

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from striate.anatomy.arithmetic import arithmetic
-from striate.anatomy.receptive_field import receptive_fields
-from striate.anatomy.record import Graph
+from striate.anatomy.costs.arithmetic import arithmetic
+from striate.anatomy.graph.record import Graph
+from striate.anatomy.receptive_field.fields import receptive_fields
 
 sys.path.insert(0, str(Path(__file__).parent))
 from browsing import HOSTILE, Open, browser, chosen, googlenet, node, pages, until, view

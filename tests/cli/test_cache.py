@@ -13,7 +13,7 @@ import pytest
 import striate
 from striate.cli.cache import cache
 from striate.errors import StriateError
-from striate.transferring.cache import ABOUT, Shelf
+from striate.transfer_learning.cache.store import ABOUT, Shelf
 
 NAME = "0123456789abcdef" * 2
 HEAD = '{"striate": "heads", "sha256": "", "content": {}}'

@@ -12,7 +12,7 @@ import pytest
 from striate import api
 from striate.cli.transfer import transfer
 from striate.errors import ExportError
-from striate.transferring.result import TransferResult
+from striate.transfer_learning.result import TransferResult
 
 RESULT = TransferResult(
     run=Path("/runs/flowers"),

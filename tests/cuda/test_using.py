@@ -11,7 +11,7 @@ import torch
 import striate
 from striate.data.loader import Loader
 from striate.data.sources import open_data
-from striate.evaluation.predict import probabilities
+from striate.inference.predict import probabilities
 from striate.runs import run as names
 from striate.training.distributed import Group
 from striate.training.validate import validate

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from PIL import Image
 from torchvision.transforms import functional as reference
 
-from striate.data import geometry
-from striate.data.augment import NOTHING, Augmentation
-from striate.data.colour import draw_colours
-from striate.data.mixing import draw_erasing, draw_mixing, erase
+from striate.data.augmentation import crops as geometry
+from striate.data.augmentation.colour import draw_colours
+from striate.data.augmentation.mixing import draw_erasing, draw_mixing, erase
+from striate.data.augmentation.settings import NOTHING, Augmentation
 from striate.data.preprocessing import Preprocessing, resize
 from striate.data.random import Key, uniforms
 from striate.errors import RecipeError

@@ -10,11 +10,11 @@ from PIL import Image
 from rich.console import Console
 
 from striate.cli.check import check as command
-from striate.data.check import check, summary
-from striate.data.duplicates import near_duplicates
+from striate.data.checking.check import check, summary
+from striate.data.checking.duplicates import near_duplicates
+from striate.data.checking.terminal import show
 from striate.data.sources import open_data
 from striate.data.statistics import channel_statistics
-from striate.data.terminal import show
 from striate.errors import DataError, RecipeError
 
 

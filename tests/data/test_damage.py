@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from striate.data.decode import ImageError, decode, decoding, digest_of
+from striate.data.decoding.decode import ImageError, decode, decoding, digest_of
 
 
 def photograph(height: int = 90, width: int = 120) -> Image.Image:
@@ -161,7 +161,7 @@ def test_small_and_plain_webps_are_read(size: tuple[int, int], lossless: bool) -
 
 
 def test_what_was_found_sound_is_not_asked_twice(tmp_path, monkeypatch) -> None:
-    from striate.data import readers
+    from striate.data.decoding import readers
 
     asked = []
     monkeypatch.setattr(readers.Webp, "refuse_damaged", lambda self: asked.append(self.size))

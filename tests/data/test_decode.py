@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from striate.data.decode import ImageError, decode, decode_picture, decode_with_format
+from striate.data.decoding.decode import ImageError, decode, decode_picture, decode_with_format
 
 
 def smooth(height: int = 40, width: int = 60) -> np.ndarray:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from striate.data.folders import entries, existing_folder, files_under, is_hidden
+from striate.data.finding.folders import entries, existing_folder, files_under, is_hidden
 from striate.errors import DataError
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from striate.data.formats import FOREIGN, SUFFIXES, kind_of, kind_of_content, remedy_for
+from striate.data.decoding.formats import FOREIGN, SUFFIXES, kind_of, kind_of_content, remedy_for
 
 PICTURE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (9, 13, 3), np.uint8))
 

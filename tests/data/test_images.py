@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from striate.data.decode import ImageError, digest_of
+from striate.data.decoding.decode import ImageError, digest_of
 from striate.data.images import ImageSet
 from striate.data.loader import Loader
 from striate.data.preprocessing import Preprocessing

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from striate.data.decode import decode
-from striate.data.inputs import Item, is_single, items, open_images
+from striate.data.decoding.decode import decode
+from striate.data.finding.inputs import Item, is_single, items, open_images
 from striate.errors import DataError
 
 

@@ -13,9 +13,9 @@ import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image
 
-from striate.data.decode import ImageError, decode
-from striate.data.jpeg import decode as decode_jpeg
-from striate.data.jpeg import lean, read_header
+from striate.data.decoding.decode import ImageError, decode
+from striate.data.decoding.jpeg import decode as decode_jpeg
+from striate.data.decoding.jpeg import lean, read_header
 
 EOI = b"\xff\xd9"
 

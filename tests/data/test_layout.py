@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from striate.data.layout import read_layout
-from striate.data.split_names import read_split_name
+from striate.data.finding.layout import read_layout
+from striate.data.finding.split_names import read_split_name
 from striate.errors import DataError
 
 

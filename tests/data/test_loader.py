@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from striate.data.augment import Augmentation
-from striate.data.decode import digest_of
+from striate.data.augmentation.settings import Augmentation
+from striate.data.decoding.decode import digest_of
 from striate.data.images import ImageSet
 from striate.data.loader import Batch, Loader
 from striate.data.preprocessing import Preprocessing

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from striate.data import memory
-from striate.data.decode import ImageError, content_of, decode, decoding
+from striate.data.decoding import memory
+from striate.data.decoding.decode import ImageError, content_of, decode, decoding
 from striate.errors import DataError
 
 
@@ -54,7 +54,7 @@ def test_a_large_image_is_refused_by_what_it_would_take_and_can_be_allowed(
 
 
 def test_a_telephones_200_million_pixels_are_allowed() -> None:
-    from striate.data.readers import Jpeg
+    from striate.data.decoding.readers import Jpeg
 
     assert 16_320 * 12_240 * Jpeg.each + (100 << 20) < memory.DEFAULT
 

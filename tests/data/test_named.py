@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from striate.data import named
+from striate.data.finding import named
 from striate.data.sources import open_data
 from striate.errors import DataError
 

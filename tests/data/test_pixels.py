@@ -11,8 +11,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from striate.data import pixels
-from striate.data.decode import decode, decode_picture
+from striate.data.decoding import pixels
+from striate.data.decoding.decode import decode, decode_picture
 
 RNG = np.random.default_rng(0)
 SIZE = (6, 9)

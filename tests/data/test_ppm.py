@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from striate.data.decode import ImageError, decode
+from striate.data.decoding.decode import ImageError, decode
 
 RNG = np.random.default_rng(0)
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from striate.data.decode import ImageError, decode
-from striate.data.tiff import without_chatter
+from striate.data.decoding.decode import ImageError, decode
+from striate.data.decoding.tiff import without_chatter
 
 Tag = tuple[int, int, int, int]  # number, type, count, value
 

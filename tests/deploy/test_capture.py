@@ -11,10 +11,11 @@ import pytest
 import torch
 from torch import nn
 
-from striate.deploy import capture as module
 from striate.deploy import verify
-from striate.deploy.capture import GraphOptions, capture, capture_somehow
 from striate.deploy.trial import Classifier, with_distinct_weights
+from striate.engines import capture as module
+from striate.engines.capture import GraphOptions, capture, capture_somehow
+from striate.engines.packages import need
 from striate.errors import ExportError
 
 
@@ -126,7 +127,7 @@ def test_an_opset_that_onnx_runtime_cannot_run_is_no_choice(
     assert GraphOptions(opset=newest).newest_opset == newest
     with pytest.raises(ExportError, match=f"`opset={newest + 1}`: .* cannot run .* 18 to {newest}"):
         GraphOptions(opset=newest + 1)
-    runtime = verify.need("onnxruntime")
+    runtime = need("onnxruntime")
     session = runtime.InferenceSession
 
     def older(model: bytes, *given: Any, **named: Any) -> Any:

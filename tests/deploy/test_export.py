@@ -22,6 +22,7 @@ from striate.deploy import export as module
 from striate.deploy import verify
 from striate.deploy.export import ExportReport, export_run
 from striate.deploy.verify import ENGINES, Feed
+from striate.engines.packages import need
 from striate.errors import ExportError, StriateError
 
 Images = Sequence[NDArray[np.uint8]]
@@ -299,7 +300,7 @@ def test_a_missing_engine(
     run: Any, images: Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def absent(package: str) -> Any:
-        return verify.need("no_such_engine" if package == "openvino" else package)
+        return need("no_such_engine" if package == "openvino" else package)
 
     monkeypatch.setattr(module, "need", absent)
     with pytest.raises(StriateError, match=r"striate\[export\]"):

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from striate.data.preprocessing import WHOLE_RESIZE, Preprocessing
-from striate.deploy import preprocess_graph as module
-from striate.deploy.compose import NORMALISED, PIXELS, fit_alone, put_before
-from striate.deploy.nodes import PREFIX
+from striate.engines.preprocessing import graph as module
+from striate.engines.preprocessing.compose import NORMALISED, PIXELS, fit_alone, put_before
+from striate.engines.preprocessing.nodes import PREFIX
 
 CROP = Preprocessing(resize=36, height=32, width=30, mean=(0.5,) * 3, std=(0.25,) * 3)
 PAD = Preprocessing(

@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 
 from striate.deploy import verify
 from striate.deploy.verify import (
-    brief,
     check_classes,
     check_network,
     check_pixels,
     difference,
-    need,
     run_in,
 )
+from striate.engines.messages import brief
+from striate.engines.packages import need
 from striate.errors import ExportError
 
 GOOD = np.array([[0.25, 0.75]], np.float32)

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from striate.report.charts import BOTTOM, LEFT, RIGHT, TOP, Axes, Series, heat_map, line_chart
-from striate.report.words import figure
+from striate.support.words import figure
 
 
 def axes(count: int, **more: object) -> Axes:

@@ -7,8 +7,8 @@ from dataclasses import fields
 import pytest
 import torch
 
+from striate.recipes.recipe import Recipe
 from striate.report.recipe_keys import _READ_UNDER, in_use
-from striate.training.recipe import Recipe
 
 
 def test_every_key_that_is_named_exists() -> None:

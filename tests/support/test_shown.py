@@ -59,8 +59,8 @@ def test_every_result_prints_what_its_command_prints(name: str) -> None:
 
 def test_a_training_and_a_transfer_print_their_summaries() -> None:
     from striate.training.result import TrainResult
-    from striate.transferring.kept_report import CacheReport
-    from striate.transferring.result import TransferResult
+    from striate.transfer_learning.cache.report import CacheReport
+    from striate.transfer_learning.result import TransferResult
 
     for kind in (TrainResult, TransferResult, CacheReport):
         assert kind.__str__ is Readable.__str__

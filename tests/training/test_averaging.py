@@ -3,8 +3,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from striate.recipes.recipe import Averaging
 from striate.training.averaging import AveragedNetwork
-from striate.training.recipe import Averaging
 
 
 def network() -> nn.Module:

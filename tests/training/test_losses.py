@@ -8,8 +8,8 @@ from torch import nn
 
 from striate.data.loader import Targets
 from striate.errors import RecipeError
+from striate.recipes.recipe import Loss
 from striate.training.losses import Criterion, balanced_weights, parse_weights
-from striate.training.recipe import Loss
 from striate.zoo.create import create
 from striate.zoo.layers import TrainingOutput
 

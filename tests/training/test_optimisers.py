@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from striate.recipes.recipe import Optimiser, load_recipe
 from striate.training.optimisers import make_optimiser
-from striate.training.recipe import Optimiser, load_recipe
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,13 @@ from safetensors.torch import load_file, save_file
 from striate import api
 from striate.data.preprocessing import Preprocessing
 from striate.errors import RunError, WeightsError
+from striate.hub.weights import Found
 from striate.runs.run import Run
 from striate.training import pretrained
 from striate.training.distributed import Group
 from striate.training.options import Options
 from striate.training.plan import plan
 from striate.zoo.create import create
-from striate.zoo.weights import Found
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +104,7 @@ def test_a_file_is_found_again_from_anywhere(tmp_path, monkeypatch) -> None:
 
 
 def test_a_run_of_weights_has_nothing_to_go_on_from(tmp_path, weights) -> None:
-    from striate.adopting import adopt
+    from striate.runs.create import adopt
 
     adopt("resnet20", tmp_path / "run", weights=weights)
     with pytest.raises(RunError, match="was never trained"):

@@ -14,6 +14,7 @@ from torch import nn
 
 import striate
 from striate.errors import Interrupted, RecipeError, TrainingError
+from striate.recipes.recipe import Loss
 from striate.runs import run as names
 from striate.runs import weights
 from striate.support.files import write_atomically
@@ -21,7 +22,6 @@ from striate.training import checkpoint, loop
 from striate.training.distributed import Group
 from striate.training.losses import Criterion
 from striate.training.progress import Silent
-from striate.training.recipe import Loss
 
 COMMON = """
 epochs = {epochs}

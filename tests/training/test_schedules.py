@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from striate.training.recipe import Optimiser, Schedule
+from striate.recipes.recipe import Optimiser, Schedule
 from striate.training.schedules import RateSchedule
 
 

@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from striate.data.images import ImageSet
 from striate.data.loader import Loader
 from striate.data.preprocessing import Preprocessing
+from striate.recipes.recipe import Recipe
 from striate.training.distributed import Group
 from striate.training.loop import Training
 from striate.training.losses import Criterion
-from striate.training.recipe import Recipe
 from striate.training.setup import Setup
 
 PREPROCESSING = Preprocessing(resize=8, height=8, width=8, mean=(0.5,) * 3, std=(0.3,) * 3)

@@ -9,9 +9,9 @@ import torch
 import torchvision
 from torch import nn
 
+from striate.hub.conversion import ORIGINS, renamed
 from striate.zoo.create import create
 from striate.zoo.layers import TrainingOutput
-from striate.zoo.mapping import ORIGINS, renamed
 
 sys.path.insert(0, str(Path(__file__).parent))
 from references import assert_same, filled

@@ -14,10 +14,10 @@ from torch import nn
 
 import striate
 from striate.data.loader import Targets
+from striate.recipes.recipe import Recipe, load_recipe
 from striate.training.losses import Criterion
 from striate.training.optimisers import make_optimiser
 from striate.training.plan import has_batch_norm
-from striate.training.recipe import Recipe, load_recipe
 from striate.zoo import (
     create,
     cspdarknet,

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from striate.anatomy.record import record
+from striate.anatomy.graph.record import record
 from striate.anatomy.table import table
 from striate.errors import NetworkError
 from striate.zoo import cspdarknet, darknet, hrnet

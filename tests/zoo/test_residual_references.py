@@ -12,8 +12,8 @@ from timm.layers.cbam import CbamModule
 from timm.models.resnetv2 import ResNetV2
 from torch import nn
 
+from striate.hub.conversion import ORIGINS, RESNET, SE_RESNET, Rules, renamed
 from striate.zoo.create import create
-from striate.zoo.mapping import ORIGINS, RESNET, SE_RESNET, Rules, renamed
 
 sys.path.insert(0, str(Path(__file__).parent))
 from references import assert_same, filled

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from striate.anatomy.formulas import by
-from striate.anatomy.receptive_field import receptive_fields
-from striate.anatomy.record import Graph
+from striate.anatomy.costs.formulas import by
+from striate.anatomy.graph.record import Graph
+from striate.anatomy.receptive_field.fields import receptive_fields
 from striate.anatomy.table import Row, Table, Totals, shown, table
 from striate.inspecting import open_network, record_network
 

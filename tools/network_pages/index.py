@@ -8,7 +8,7 @@ from itertools import groupby
 
 from network_pages.page import in_time, per_cent
 from network_pages.timeline import best
-from striate.anatomy.formulas import by, human_count
+from striate.anatomy.costs.formulas import by, human_count
 from striate.zoo.catalogue import Entry
 from striate.zoo.published import IMAGENET
 

@@ -13,11 +13,11 @@ from typing import Any, get_args
 
 from network_pages.counted import Counted, Part
 from network_pages.recipes import classic, summary
-from striate.anatomy.formulas import by, human_bytes, human_count
+from striate.anatomy.costs.formulas import by, human_bytes, human_count
+from striate.hub.conversion import ORIGINS, OTHERS, Source
 from striate.zoo import attention
 from striate.zoo.catalogue import Entry, entries
 from striate.zoo.create import NETWORKS
-from striate.zoo.mapping import ORIGINS, OTHERS, Source
 from striate.zoo.published import figures
 from striate.zoo.variants import SIZES
 
@@ -237,7 +237,7 @@ def _recipe(entry: Entry) -> str:
         return "No recipe was published with this network; `--recipe modern` trains it."
     file, recipe = found
     lines = [
-        f"`--recipe classic` is [{recipe.name}](../../src/striate/training/recipes/classic/"
+        f"`--recipe classic` is [{recipe.name}](../../src/striate/recipes/classic/"
         f"{file.name}), after {recipe.reference}:",
         "",
         *(f"- {line}" for line in summary(recipe)),

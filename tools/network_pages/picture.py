@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from network_pages.counted import Counted, Grid
 from network_pages.drawing import box, document, line, polygon, text
-from striate.anatomy.formulas import by, human_count
+from striate.anatomy.costs.formulas import by, human_count
 from striate.zoo.catalogue import Entry
 
 WIDTH, HEIGHT = 960, 372

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from striate.data.augment import Augmentation
+from striate.data.augmentation.settings import Augmentation
 from striate.errors import RecipeError
-from striate.training.recipe import RECIPES, Optimiser, Recipe, Schedule, load_recipe
+from striate.recipes.recipe import RECIPES, Optimiser, Recipe, Schedule, load_recipe
 from striate.zoo.catalogue import Entry
 
 _RULES = {"sgd": "SGD", "rmsprop": "RMSProp", "adadelta": "Adadelta"}

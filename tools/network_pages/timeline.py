@@ -9,7 +9,7 @@ from itertools import groupby
 
 from network_pages.drawing import box, disc, document, line, text
 from network_pages.page import in_time
-from striate.anatomy.formulas import human_count
+from striate.anatomy.costs.formulas import human_count
 from striate.zoo.catalogue import Entry
 from striate.zoo.published import IMAGENET, Figure, figures
 

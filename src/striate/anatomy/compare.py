@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from striate.anatomy.formulas import by
-from striate.anatomy.record import Graph, Node
+from striate.anatomy.costs.formulas import by
+from striate.anatomy.graph.record import Graph, Node
 from striate.anatomy.table import Table, table
 from striate.support.shown import Shown
 
@@ -95,7 +95,7 @@ class Comparison(Shown):
 
     def show(self, console: Console) -> None:
         """Print it on `console`."""
-        from striate.anatomy.terminal import show_comparison
+        from striate.anatomy.show.terminal import show_comparison
 
         show_comparison(self, console)
 

@@ -17,8 +17,8 @@ from typing import Any
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from striate.anatomy.operators import PLUMBING
-from striate.anatomy.record import Graph, Node
+from striate.anatomy.graph.operators import PLUMBING
+from striate.anatomy.graph.record import Graph, Node
 from striate.anatomy.table import WEIGHT_LAYERS
 from striate.errors import NetworkError
 

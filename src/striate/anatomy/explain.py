@@ -8,17 +8,17 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import TYPE_CHECKING, Any
 
-from striate.anatomy.arithmetic import arithmetic
-from striate.anatomy.definitions import Definition, definition, module_definition
-from striate.anatomy.follow import extent, places
-from striate.anatomy.formulas import Line
-from striate.anatomy.geometry import Number, magnitude
-from striate.anatomy.growth import Way, backward, forward_rule, plain_number
-from striate.anatomy.operators import PLUMBING
-from striate.anatomy.receptive_field import Field, fields_of
-from striate.anatomy.record import Graph, Node
-from striate.anatomy.rules import macs, operations
-from striate.anatomy.spatial import Place
+from striate.anatomy.costs.arithmetic import arithmetic
+from striate.anatomy.costs.counting import macs, operations
+from striate.anatomy.costs.definitions import Definition, definition, module_definition
+from striate.anatomy.costs.formulas import Line
+from striate.anatomy.graph.operators import PLUMBING
+from striate.anatomy.graph.record import Graph, Node
+from striate.anatomy.receptive_field.axis import Number, magnitude
+from striate.anatomy.receptive_field.fields import Field, fields_of
+from striate.anatomy.receptive_field.growth import Way, backward, forward_rule, plain_number
+from striate.anatomy.receptive_field.links import Place
+from striate.anatomy.receptive_field.positions import extent, places
 from striate.errors import NetworkError, nearest
 from striate.support.shown import Shown
 
@@ -86,7 +86,7 @@ class Explanation(Shown):
 
     def show(self, console: Console) -> None:
         """Print it on `console`."""
-        from striate.anatomy.terminal import show_explanation
+        from striate.anatomy.show.terminal import show_explanation
 
         show_explanation(self, console)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from striate.anatomy.record import Graph
+from striate.anatomy.graph.record import Graph
 
 _WEIGHTED = ("convolution", "transposed convolution", "linear", "matrix product")
 #: A module with a greater share of the network's layers than this is taken apart.

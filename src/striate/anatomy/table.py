@@ -8,19 +8,19 @@ from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from striate.anatomy.follow import places
-from striate.anatomy.geometry import Number, magnitude
-from striate.anatomy.memory import TrainingMemory, forward_memory, training_memory
-from striate.anatomy.operators import PLUMBING
-from striate.anatomy.receptive_field import (
+from striate.anatomy.costs.counting import macs, operations, products, uncounted
+from striate.anatomy.costs.memory import TrainingMemory, forward_memory, training_memory
+from striate.anatomy.graph.operators import PLUMBING
+from striate.anatomy.graph.record import Graph, Node
+from striate.anatomy.receptive_field.axis import Number, magnitude
+from striate.anatomy.receptive_field.fields import (
     Field,
     Places,
     fields_of,
     last_feature_map,
     receptive_fields,
 )
-from striate.anatomy.record import Graph, Node
-from striate.anatomy.rules import macs, operations, products, uncounted
+from striate.anatomy.receptive_field.positions import places
 from striate.support.shown import Shown
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class Table(Shown):
 
     def show(self, console: Console) -> None:
         """Print it on `console`."""
-        from striate.anatomy.terminal import show_table
+        from striate.anatomy.show.terminal import show_table
 
         show_table(self, console)
 

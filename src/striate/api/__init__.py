@@ -17,7 +17,7 @@ from striate.api.networks import (
     what_if,
 )
 from striate.api.training import check, train
-from striate.api.transferring import cache, transfer
+from striate.api.transfer_learning import cache, transfer
 from striate.api.using import evaluate, export, open_run, predict
 
 __all__ = [

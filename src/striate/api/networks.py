@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, overload
 if TYPE_CHECKING:
     from torch import nn
 
-    from striate.anatomy.chains import Chain
     from striate.anatomy.compare import Comparison
     from striate.anatomy.explain import Explanation
     from striate.anatomy.table import Table
+    from striate.anatomy.what_if import Chain
     from striate.runs.run import Run
     from striate.zoo.catalogue import Entry
     from striate.zoo.layers import Network
@@ -54,7 +54,7 @@ def create(
     gives the last feature map and ``embed`` the vector that the classifier sees.
     """
     if weights is not None:
-        from striate.zoo.weights import create_with
+        from striate.hub.weights import create_with
 
         return create_with(name, weights, classes=classes, in_channels=in_channels, **variant)[0]
     from striate.zoo.create import create as make
@@ -87,7 +87,7 @@ def create_run(
     ------
     StriateError: the weights cannot be had, are damaged or those of another network.
     """
-    from striate.adopting import adopt
+    from striate.runs.create import adopt
 
     return adopt(name, out, weights=weights, classes=classes, seed=seed, variant=variant)
 

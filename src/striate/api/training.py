@@ -11,7 +11,7 @@ from striate.measuring import evaluate_own
 from striate.support.progress import counting
 
 if TYPE_CHECKING:
-    from striate.data.check import Report
+    from striate.data.checking.check import Report
     from striate.training.result import TrainResult
 
 
@@ -37,7 +37,7 @@ def check(
     Files that cannot be used and files named as another format, exact and near duplicates (between
     classes, too), class imbalance, sizes, channel statistics, notes. Nothing is changed.
     """
-    from striate.data.check import check as look
+    from striate.data.checking.check import check as look
     from striate.data.scan import threads
 
     with counting("checking images", wanted=progress) as count:
@@ -115,13 +115,13 @@ def train(
     Interrupted: Ctrl-C; the run can be resumed.
     """
     from striate.data.sources import named_data
+    from striate.support.signals import heard
     from striate.training.distributed import group
     from striate.training.ending import going_on
     from striate.training.options import Options
     from striate.training.plan import plan
     from striate.training.progress import Terminal
     from striate.training.result import TrainResult
-    from striate.training.signals import heard
 
     options = Options(
         data=None if data is None else named_data(data),

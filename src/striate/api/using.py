@@ -12,11 +12,11 @@ from striate.support.progress import counting
 from striate.support.text import printable
 
 if TYPE_CHECKING:
-    from striate.data.inputs import Source
-    from striate.deploy.capture import Capture
+    from striate.data.finding.inputs import Source
     from striate.deploy.export import ExportReport
+    from striate.engines.capture import Capture
     from striate.evaluation.metrics import Evaluation
-    from striate.evaluation.predict import Prediction
+    from striate.inference.predict import Prediction
     from striate.runs.run import Run
 
 
@@ -149,11 +149,11 @@ def predict(
         StriateError: the run or an option is at fault; or, but for `stream`, `images` is one single
             image and cannot be read.
     """
-    from striate.data.inputs import is_single, items
+    from striate.data.finding.inputs import is_single, items
     from striate.data.scan import threads
-    from striate.evaluation.predict import predict_items
+    from striate.engines.precision import choose_device
+    from striate.inference.predict import predict_items
     from striate.runs.run import Run
-    from striate.training.precision import choose_device
 
     opened = Run.open(run, allow_code=allow_code)
     if top < 1:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from striate.transferring.cache_entries import Entry
+    from striate.transfer_learning.cache.entries import Entry
 
 _DAYS = 30.0
 

@@ -44,6 +44,6 @@ def compare(
     if as_json:
         print(json.dumps(found.to_json(), indent=1))
         return
-    from striate.anatomy.terminal import console
+    from striate.anatomy.show.terminal import console
 
     found.show(console())

@@ -49,7 +49,7 @@ def explain(
         if as_json:
             print(json.dumps([chain.to_json() for chain in chains], indent=1))
             return
-        from striate.anatomy.terminal import console, show_chains
+        from striate.anatomy.show.terminal import console, show_chains
 
         show_chains(chains, console())
         return
@@ -67,7 +67,7 @@ def explain(
         if as_json:
             print(json.dumps([each.to_json() for each in every], indent=1))
             return
-        from striate.anatomy.terminal import console, show_layers
+        from striate.anatomy.show.terminal import console, show_layers
 
         show_layers(every, console())
         return
@@ -82,6 +82,6 @@ def explain(
     if as_json:
         print(json.dumps(found.to_json(), indent=1))
         return
-    from striate.anatomy.terminal import console
+    from striate.anatomy.show.terminal import console
 
     found.show(console())

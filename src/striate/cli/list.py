@@ -34,7 +34,7 @@ def list_networks(
     if as_json:
         print(json.dumps([{key: asdict(each)[key] for key in KEYS} for each in entries], indent=1))
         return
-    from striate.anatomy.formulas import by, human_count
+    from striate.anatomy.costs.formulas import by, human_count
 
     print(f"{'name':<27} {'year':>4} {'params':>7} {'MACs':>7}  {'input':<9}  published error")
     for each in entries:

@@ -12,7 +12,7 @@ import typer
 from striate.cli.table import AllowCode
 
 if TYPE_CHECKING:
-    from striate.evaluation.predict import Prediction
+    from striate.inference.predict import Prediction
 
 
 def predict(

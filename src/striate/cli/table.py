@@ -69,11 +69,11 @@ def table(
     if as_json:
         print(json.dumps(found.to_json(), indent=1))
         return
-    from striate.anatomy.text import to_csv, to_markdown
+    from striate.anatomy.show.text import to_csv, to_markdown
 
     if as_csv or as_markdown:
         print((to_csv if as_csv else to_markdown)(found), end="")
         return
-    from striate.anatomy.terminal import console
+    from striate.anatomy.show.terminal import console
 
     found.show(console())

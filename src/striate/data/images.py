@@ -12,7 +12,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from striate.data.decode import decoding
+from striate.data.decoding.decode import decoding
 from striate.data.preprocessing import with_channels
 from striate.errors import DataError
 

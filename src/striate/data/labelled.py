@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from striate.data.contents import Look, Survey, survey
 from striate.data.images import ImageSet
 from striate.data.manifest import Manifest
 from striate.data.scan import Problem, Progress
 from striate.data.sources import arrange, joined, refusal, with_classes
 from striate.data.split import draw
-from striate.data.survey import Look, Survey, survey
 from striate.errors import DataError
 from striate.support.text import printable
 

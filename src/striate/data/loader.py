@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from striate.data import geometry
-from striate.data.augment import NOTHING, Augmentation
-from striate.data.colour import Colours, ColourStatistics, draw_colours
+from striate.data.augmentation import crops as geometry
+from striate.data.augmentation.colour import Colours, ColourStatistics, draw_colours
+from striate.data.augmentation.mixing import Boxes, Mixing, draw_erasing, draw_mixing, erase
+from striate.data.augmentation.settings import NOTHING, Augmentation
 from striate.data.images import SMALL, ImageSet
-from striate.data.mixing import Boxes, Mixing, draw_erasing, draw_mixing, erase
 from striate.data.preprocessing import Preprocessing
 from striate.data.random import CROP, MIRROR, Key, permutation, uniforms
 from striate.errors import DataError, RecipeError, StriateError

@@ -16,7 +16,10 @@ from striate.support.tables import ADDED
 if TYPE_CHECKING:
     import torch
 
-    from striate.data.inputs import Source
+    from striate.data.finding.inputs import Source
+
+#: Mean and deviation of ImageNet's channels (red, green, blue), of values from 0 to 1.
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 #: The longest side, in pixels, of what a network takes: one such input is 200 MB, and the first
 #: feature map of a network on it several gigabytes.
@@ -134,7 +137,7 @@ class Preprocessing:
         """
         import torch
 
-        from striate.data.inputs import item_of
+        from striate.data.finding.inputs import item_of
 
         with item_of(image, "image").opened(self.channels) as pixels:
             fitted = self.fit_image(pixels)

@@ -12,8 +12,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from striate.data.decode import ImageError, content_of, decoded, digest_of
-from striate.data.formats import FOREIGN, SUFFIXES
+from striate.data.decoding.decode import ImageError, content_of, decoded, digest_of
+from striate.data.decoding.formats import FOREIGN, SUFFIXES
 from striate.data.images import SMALL, Array, has_no_colour
 from striate.data.preprocessing import resize, with_channels
 from striate.errors import StriateError, parameter

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from striate.data.folders import entries
+from striate.data.contents import Look, Survey, survey
+from striate.data.finding.folders import entries
 from striate.data.images import Array, ImageSet, stack
 from striate.data.manifest import (
     Manifest,
@@ -23,7 +24,6 @@ from striate.data.manifest import (
 from striate.data.preprocessing import with_channels
 from striate.data.scan import Problem, Progress, Record
 from striate.data.split import held_out
-from striate.data.survey import Look, Survey, survey
 from striate.errors import DataError, RunError, nearest, parameter
 from striate.support import paths
 from striate.support.text import printable

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from striate.deploy.capture import AXES, Capture, GraphOptions, capture, weights_to_inputs
-from striate.deploy.compose import NORMALISED, PIXELS, put_before
 from striate.deploy.trial import Classifier, Trial, Verified, with_distinct_weights
-from striate.deploy.verify import need
+from striate.engines.capture import AXES, Capture, GraphOptions, capture, weights_to_inputs
+from striate.engines.packages import need
+from striate.engines.preprocessing.compose import NORMALISED, PIXELS, put_before
 from striate.errors import ExportError
 from striate.runs.run import Run
 from striate.support.files import WriteError, output_file, sweep, write_atomically

@@ -18,8 +18,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from striate.data.preprocessing import Preprocessing, with_channels
-from striate.deploy.capture import GraphOptions
-from striate.deploy.compose import fit_alone
 from striate.deploy.verify import (
     ENGINES,
     TOLERANCE,
@@ -29,6 +27,8 @@ from striate.deploy.verify import (
     difference,
     run_in,
 )
+from striate.engines.capture import GraphOptions
+from striate.engines.preprocessing.compose import fit_alone
 
 PIXELS_IN = "onnxruntime"  # the engine that is asked for the pixels in any case
 TOGETHER = 8  # images that PyTorch answers at once; more gain nothing on a processor

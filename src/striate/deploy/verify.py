@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
-from types import ModuleType
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from striate.engines.messages import brief
+from striate.engines.packages import need
 from striate.errors import ExportError
-from striate.support import packages
 
 Feed: TypeAlias = Mapping[str, NDArray[Any]]
 Engine: TypeAlias = Callable[[bytes, Sequence[Feed]], list[NDArray[Any]]]
@@ -24,15 +23,6 @@ CLEAR_MARGIN = 0.02
 PIXEL_LEVELS = 2
 """Largest difference of a pre-processed pixel, of 255, between the graph and Pillow: there is none
 but where evaluation resizes the crop alone (see `Preprocessing.fit_image`)."""
-
-
-def need(module: str) -> ModuleType:
-    """Import `module`, one of those that only exporting needs.
-
-    Raises:
-        ExportError: it is not installed.
-    """
-    return packages.need(module, purpose="export and verify", extra="export", kind=ExportError)
 
 
 def run_onnxruntime(model: bytes, feeds: Sequence[Feed]) -> list[NDArray[Any]]:
@@ -167,38 +157,3 @@ def check_classes(
                     f"predicts class {int(np.argmax(right))}",
                     "no file was written",
                 )
-
-
-#: What engines and exporters say before and after what they have to say: where in their own source
-#: they noticed, what they were doing, the graph around it.
-_NOISE = re.compile(
-    r"""
-    \[ONNXRuntimeError\]\ :\ \d+\ :\ \w+\ :\s*
-    | Exception\ from\ \S+?:\d+:?
-    | Check\ '[^\n]*'\ failed\ at\ \S+?:\d+:?
-    | FrontEnd\ API\ failed\ with\ \w+:?
-    | Model\ wasn't\ fully\ converted\.[^\n]*
-    | \(Refer\ to\ the\ full\ stack\ trace[^\n]*
-    | \S+\.(?:h|hh|hpp|c|cc|cpp|cxx):\d+\ [^()\n]*\((?:[^()]|\([^()]*\))*\)(?:\ const)?
-    | \S+\.(?:h|hh|hpp|c|cc|cpp|cxx):\d+:?
-    | ,\ scope:[^\n]*
-    | \(in\ list\ node\ [^\n]*\n\)
-    """,
-    re.VERBOSE,
-)
-_AFTERWORDS = re.compile(
-    r"\[Caused by the value|\(node defined in|\n\s*Inputs:|\n\s*Summary:|Please feel free"
-)
-_FOREWORDS = ("Exception summary", "Exception Summary")
-_LONGEST = 300
-
-
-def brief(error: BaseException) -> str:
-    """What the message of an engine or exporter says, in one line of at most 300 characters."""
-    text = str(error)
-    for forewords in _FOREWORDS:
-        text = text.rpartition(forewords)[2]
-    text = _AFTERWORDS.split(text)[0]
-    said = " ".join(_NOISE.sub(" ", text).split()).strip(" -:")
-    said = said or " ".join(str(error).split()) or type(error).__name__
-    return said if len(said) <= _LONGEST else said[: _LONGEST - 1].rsplit(" ", 1)[0] + " …"

@@ -21,10 +21,10 @@ from striate.report.confusion import Matrix, matrix
 from striate.report.health import Health, health
 from striate.report.inputs import ReportInputs
 from striate.report.pictures import behind_cells, examples, surest_mistakes
-from striate.report.svg import Scale, element
 from striate.report.transfer import transfer_section
-from striate.report.words import count, percent
 from striate.support.files import write_atomically
+from striate.support.svg import Scale, element
+from striate.support.words import count, percent
 
 if TYPE_CHECKING:
     from striate.data.sources import Data
@@ -48,7 +48,7 @@ def write_report(
     data: what the run was trained on. Its test images were evaluated, or, where it has none, those
         for validation.
     probabilities: (images, classes), in the order of those images.
-    check: what `striate.data.check` found, as plain data.
+    check: what `striate.data.checking.check` found, as plain data.
 
     Raises
     ------

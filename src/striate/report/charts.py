@@ -15,8 +15,8 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 from PIL import Image
 
-from striate.report.svg import Scale, element, path, powers, round_steps, whole_steps
-from striate.report.words import figure, power
+from striate.support.svg import Scale, element, path, powers, round_steps, whole_steps
+from striate.support.words import figure, power
 
 WIDTH, HEIGHT = 340, 216
 LEFT, RIGHT, TOP, BOTTOM = 42, 328, 12, 186

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from striate.evaluation.metrics import Evaluation
-from striate.report.words import percent
+from striate.support.words import percent
 
 #: More classes than this make a matrix that nobody can read.
 MOST_CLASSES = 30

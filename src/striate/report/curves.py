@@ -22,8 +22,8 @@ from striate.report.charts import (
     line_chart,
 )
 from striate.report.inputs import ReportInputs
-from striate.report.svg import Scale, element, path
-from striate.report.words import THIN, count, figure, percent, plural
+from striate.support.svg import Scale, element, path
+from striate.support.words import THIN, count, figure, percent, plural
 
 
 def _axes(inputs: ReportInputs, **more: Any) -> Axes:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from striate.report.inputs import ReportInputs
-from striate.report.words import count, figure, listing, plural
+from striate.support.words import count, figure, listing, plural
 
 #: Files named in one finding.
 _MOST_FILES = 100

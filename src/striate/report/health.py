@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from striate.report.charts import Axes, Chart, Series, heat_map, line_chart
 from striate.report.inputs import ReportInputs
-from striate.report.words import figure, listing
+from striate.support.words import figure, listing
 
 #: Gradients of the first and last layers that differ by more than this factor are called vanishing
 #: or exploding. Our choice: a layer's size alone accounts for a factor of up to about a hundred.

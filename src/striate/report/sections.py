@@ -12,7 +12,7 @@ from striate.report.confusion import MOST_CLASSES
 from striate.report.findings import findings
 from striate.report.inputs import ReportInputs
 from striate.report.recipe_keys import in_use
-from striate.report.words import MINUS, count, duration, figure, listing, percent, plural
+from striate.support.words import MINUS, count, duration, figure, listing, percent, plural
 
 #: What a part of the data is called in a sentence.
 PARTS = {"val": "validation", "test": "test", "train": "training"}

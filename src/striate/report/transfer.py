@@ -24,7 +24,6 @@ from striate.report.charts import (
 )
 from striate.report.inputs import ReportInputs
 from striate.report.pictures import LARGE, pictures
-from striate.report.svg import Scale, element, whole_steps
 from striate.report.transfer_curves import (
     TITLES,
     by_images_sentence,
@@ -33,7 +32,8 @@ from striate.report.transfer_curves import (
     share_range,
     stages_chart,
 )
-from striate.report.words import THIN, count, figure, percent, plural, power
+from striate.support.svg import Scale, element, whole_steps
+from striate.support.words import THIN, count, figure, percent, plural, power
 
 
 @dataclass(frozen=True, kw_only=True)

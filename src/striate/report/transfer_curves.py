@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from striate.report.charts import Axes, Chart, Series, line_chart
-from striate.report.words import THIN, count, percent, plural
+from striate.support.words import THIN, count, percent, plural
 
 TITLES = {"softmax": "softmax regression", "svm": "linear SVM", "svm-rbf": "Gaussian SVM"}
 _STYLES = {"softmax": "val", "svm": "train", "svm-rbf": "aux2"}

@@ -87,7 +87,7 @@ class TransferOrigin:
     """What a transferred network is made of, and what of it was trained."""
 
     spec: str
-    """With `options`, what `striate.zoo.resolve.resolve` makes the backbone from."""
+    """With `options`, what `striate.hub.resolve.resolve` makes the backbone from."""
     options: Mapping[str, Any]
     classifier: str
     """The path of the layer that was taken out of it."""
@@ -100,7 +100,7 @@ class TransferOrigin:
     unfreeze_every: Annotated[int, Bounds(0, 1_000_000)]
     views: Annotated[int, Bounds(1, 1_000_000)]
     head: Mapping[str, Any]
-    """``kind`` and sizes, as `striate.zoo.heads.make_head` takes them."""
+    """``kind`` and sizes, as `striate.hub.heads.make_head` takes them."""
     decay: Annotated[float | None, Bounds(0, math.inf)] = None
     """Weight decay of the head's linear weights; None for the recipe's."""
 

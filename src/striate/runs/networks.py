@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor, nn
 
+from striate.hub.heads import make_head
+from striate.hub.resolve import resolve
+from striate.hub.surgery import Headless, Transferred
 from striate.runs.config import RunConfig
 from striate.support import settings
-from striate.zoo.heads import make_head
-from striate.zoo.resolve import resolve
-from striate.zoo.transferred import Headless, Transferred
 from striate.zoo.weightless import weightless
 
 
@@ -51,7 +51,7 @@ def make_network(config: RunConfig, device: str = "cpu", *, allow_code: bool = F
     """The network that `config` describes, with initial weights.
 
     The one place that makes a run's network, whoever asks: on the CPU, or on `device` as
-    `striate.zoo.resolve.resolve` takes it, ``meta`` for none where the network can be made without.
+    `striate.hub.resolve.resolve` takes it, ``meta`` for none where the network can be made without.
 
     A transferred one is a backbone, made of ``transfer.spec`` and ``transfer.options`` as `resolve`
     takes them, whose layer ``transfer.classifier`` was taken out, and a head of the

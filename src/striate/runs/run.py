@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from striate.data.preprocessing import Preprocessing
 from striate.errors import RunError
+from striate.hub.names import refuse_code
 from striate.runs.config import RunConfig
 from striate.support.paths import mode_of, read_file, resolved, shown
 from striate.support.tables import LARGEST_TABLE, Bounds, from_table
-from striate.zoo.spec import refuse_code
 
 if TYPE_CHECKING:
     from torch import nn

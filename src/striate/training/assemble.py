@@ -13,6 +13,8 @@ from striate.data.scan import Record, threads
 from striate.data.sources import Data, open_data
 from striate.data.statistics import channel_statistics
 from striate.errors import StriateError, parameter
+from striate.hub.surgery import Transferred
+from striate.recipes.recipe import Recipe
 from striate.runs.run import Run
 from striate.support.progress import counting
 from striate.training.distributed import Group
@@ -21,10 +23,8 @@ from striate.training.loop import Training
 from striate.training.losses import Criterion, balanced_weights
 from striate.training.options import Options, Place
 from striate.training.progress import Silent
-from striate.training.recipe import Recipe
 from striate.training.setup import Setup
 from striate.training.tensorboard import Board
-from striate.zoo.transferred import Transferred
 
 
 def open_images_of(

@@ -7,7 +7,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from striate.training.recipe import Averaging
+from striate.recipes.recipe import Averaging
 
 
 class AveragedNetwork:

@@ -9,8 +9,8 @@ from types import TracebackType
 from striate.runs import run as names
 from striate.runs.claim import Held
 from striate.runs.config import RunConfig
+from striate.support.signals import uninterrupted
 from striate.training.distributed import Group
-from striate.training.signals import uninterrupted
 
 
 class Holding:

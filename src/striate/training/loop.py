@@ -25,6 +25,7 @@ from striate.runs.weights import digest, read_stamp, write_weights
 from striate.support import settings
 from striate.support.files import write_atomically
 from striate.support.paths import shown
+from striate.support.signals import StopSignal
 from striate.training import checkpoint
 from striate.training.averaging import AveragedNetwork
 from striate.training.checkpoint import Best, State
@@ -32,7 +33,6 @@ from striate.training.health import Health, first_not_finite
 from striate.training.optimisers import make_optimiser, set_rate
 from striate.training.schedules import RateSchedule
 from striate.training.setup import Setup
-from striate.training.signals import StopSignal
 from striate.training.validate import autocast, validate, zeros
 
 #: How often a person is shown new figures, in seconds.

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from striate.data.loader import Targets
 from striate.errors import RecipeError
-from striate.training.recipe import Loss
+from striate.recipes.recipe import Loss
 from striate.zoo.layers import TrainingOutput
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from striate.training.recipe import Optimiser
+from striate.recipes.recipe import Optimiser
 
 
 def make_optimiser(

@@ -11,11 +11,11 @@ import torch
 
 from striate.data.preprocessing import LARGEST_SIDE
 from striate.errors import StriateError
+from striate.recipes.recipe import MOST
 from striate.runs.config import MOST_THREADS
 from striate.support.tables import Bounds, check_bounds
 from striate.training.distributed import Group
 from striate.training.progress import Watcher
-from striate.training.recipe import MOST
 from striate.zoo.variants import Value
 
 

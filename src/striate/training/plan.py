@@ -2,48 +2,41 @@
 
 from __future__ import annotations
 
-import platform
-import re
-import shlex
-import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
-from itertools import chain, count
-from pathlib import Path
 
 from torch import nn
 
-from striate.data.preprocessing import Preprocessing
+from striate.data.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from striate.data.scan import threads
 from striate.data.sources import Data
 from striate.data.statistics import Statistics, channel_statistics
-from striate.errors import DataError, Interrupted, RunError, StriateError, parameter
-from striate.runs.claim import Held, claim, claim_first
-from striate.runs.config import DataOrigin, RunConfig
-from striate.runs.images import keep_images
-from striate.runs.run import Run
-from striate.support import settings
-from striate.support.paths import is_folder, resolved, shown
-from striate.training.assemble import describe, make_training, open_board, open_images_of
-from striate.training.distributed import Group
-from striate.training.holding import Holding
-from striate.training.loop import Training
-from striate.training.options import Options, Place, check
-from striate.training.precision import (
+from striate.engines.precision import (
     choose_device,
     choose_precision,
     count_macs,
     processor_threads,
 )
-from striate.training.pretrained import find_weights, preprocessing_from, record, start_from
+from striate.errors import Interrupted, StriateError, parameter
+from striate.hub.weights import preprocessing_from
+from striate.recipes.recipe import Input, Recipe, load_recipe
+from striate.runs.claim import Held
+from striate.runs.config import RunConfig
+from striate.runs.folder import claim_out
+from striate.runs.images import keep_images
+from striate.runs.provenance import command, data_origin, versions, weights_origin
+from striate.runs.run import Run
+from striate.support import settings
+from striate.training.assemble import describe, make_training, open_board, open_images_of
+from striate.training.distributed import Group
+from striate.training.holding import Holding
+from striate.training.loop import Training
+from striate.training.options import Options, Place, check
+from striate.training.pretrained import find_weights, start_from
 from striate.training.progress import Watcher
-from striate.training.recipe import Input, Recipe, load_recipe
 from striate.training.resume import plan_resumed, resumed_run
 from striate.zoo.catalogue import Entry, entry
 from striate.zoo.create import canonical, create
-
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,9 +122,9 @@ def _plan_new(
         in_channels=in_channels,
         preprocessing=preprocessing,
         recipe=recipe.to_dict(),
-        data=origin_of(data, options.val_fraction),
+        data=data_origin(data, options.val_fraction),
         variant=variant,
-        weights=record(published, str(options.weights)) if published else None,
+        weights=weights_origin(published, str(options.weights)) if published else None,
         seed=seed,
         precision=precision,
         validation_precision="float32",
@@ -139,7 +132,7 @@ def _plan_new(
         threads=processor_threads(group.world),
         world=group.world,
         workers=threads(options.workers),
-        command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        command=command(),
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         versions=versions(),
     )
@@ -177,31 +170,6 @@ def _choose_recipe(
 def has_batch_norm(network: nn.Module) -> bool:
     """Whether `network` normalises over its batch."""
     return any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in network.modules())
-
-
-def claim_out(data: str, wanted: Path | None, network: str, *, otherwise: str) -> Held:
-    """Claim the folder for a new run: an empty or a new one, and none among the images.
-
-    Where none is `wanted` it is called after `network` and `data`; `otherwise` as for `claim`.
-    """
-    images = resolved(data, kind=DataError)
-    if wanted is not None:
-        out = resolved(wanted, kind=RunError)
-        _refuse_among_images(out, images)
-        return claim(out, otherwise=otherwise)
-    stem = re.sub(r"[^\w.-]+", "-", images.name).strip("-") or "data"
-    # A legal name with something before and behind it would exceed what a name may have.
-    base = Path("runs").resolve() / f"{network}-{stem[:100]}"
-    _refuse_among_images(base, images)
-    numbered = (base.with_name(f"{base.name}-{number}") for number in count(2))
-    return claim_first(chain([base], numbered))
-
-
-def _refuse_among_images(out: Path, images: Path) -> None:
-    if is_folder(images, kind=DataError) and out.is_relative_to(images):
-        raise RunError(
-            shown(out), "lies in the folder of the images", "choose a folder outside it for the run"
-        )
 
 
 def _check_batch(recipe: Recipe, data: Data, network: nn.Module, group: Group) -> None:
@@ -245,24 +213,3 @@ def _preprocessing(
         mean=tuple(round(value, 6) for value in mean),
         std=tuple(round(max(value, 1e-3), 6) for value in std),
     )
-
-
-def origin_of(data: Data, val_fraction: float) -> DataOrigin:
-    """Which images `data` holds, as a run writes it down."""
-    return DataOrigin(
-        origin=data.origin,
-        fingerprint=data.fingerprint,
-        val_fraction=val_fraction,
-        train_images=len(data.train),
-        val_images=len(data.val),
-        test_images=0 if data.test is None else len(data.test),
-        held_out=data.held_out_name,
-        skipped=len(data.skipped),
-    )
-
-
-def versions() -> dict[str, str]:
-    """What the run is made with, for ``run.toml``."""
-    packages = ("striate", "torch", "torchvision", "numpy", "pillow", "simplejpeg")
-    found = {package: version(package) for package in packages}
-    return {"python": platform.python_version(), **found, "machine": platform.platform()}

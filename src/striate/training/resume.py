@@ -12,12 +12,15 @@ import torch
 
 from striate.data.manifest import Manifest
 from striate.data.sources import Data
+from striate.engines.precision import choose_device
 from striate.errors import DataError, RunError, StriateError, parameter
+from striate.recipes.recipe import Recipe, load_recipe
 from striate.runs import run as names
 from striate.runs.claim import hold
 from striate.runs.config import RunConfig
 from striate.runs.images import images_of, keep_images
 from striate.runs.networks import make_network
+from striate.runs.provenance import resolved_source
 from striate.runs.run import Run, is_run_folder
 from striate.support import settings
 from striate.support.paths import exists, resolved, shown
@@ -27,10 +30,8 @@ from striate.training.distributed import Group
 from striate.training.holding import Holding
 from striate.training.loop import Training
 from striate.training.options import Options, Place
-from striate.training.precision import choose_device
-from striate.training.pretrained import resolved_source, start_again
+from striate.training.pretrained import start_again
 from striate.training.progress import Watcher
-from striate.training.recipe import Recipe, load_recipe
 from striate.zoo.catalogue import entry
 from striate.zoo.create import canonical
 

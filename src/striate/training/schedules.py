@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from striate.training.recipe import Optimiser, Schedule
+from striate.recipes.recipe import Optimiser, Schedule
 
 
 class RateSchedule:

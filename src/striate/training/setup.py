@@ -9,11 +9,11 @@ import torch
 from torch import nn
 
 from striate.data.loader import Loader
+from striate.recipes.recipe import Recipe
 from striate.training.distributed import Group
 from striate.training.freezing import Freezing
 from striate.training.losses import Criterion
 from striate.training.progress import Silent, Watcher
-from striate.training.recipe import Recipe
 from striate.training.tensorboard import Board
 
 

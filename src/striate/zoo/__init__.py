@@ -9,14 +9,8 @@ Read `layers.py` (blocks that several papers share) first, then the families in 
 memory.
 
 From names to networks: `create.py` knows every constructor, and `variants.py` what each takes;
-`spec.py` takes apart what a person or a file names; `resolve.py` makes it, other libraries'
-networks and, with `own.py`, people's own files too; `weightless.py` does so without memory for
-weights, and `input_shapes.py` says what goes in. `catalogue.py` lists the names with their sizes
-without importing torch, from `catalogue.json`, which `generate.py` counts; `published.py` gives the
-errors that papers report, from `published.json`.
-
-`weights.py` gives networks the weights that others published: `mapping.py` says how those are
-named, `libraries.py` fetches them, `weight_files.py` reads what a file holds, `state_dicts.py`
-finds the network's tensors in it, and `fitting.py` gives them to it. `transferred.py` and
-`heads.py` put something else in a classifier's place.
+`weightless.py` makes a network without memory for weights. `catalogue.py` lists the names with
+their sizes without importing torch, from `catalogue.json`, which `generate.py` counts;
+`published.py` gives the errors that papers report, from `published.json`. What other libraries
+have, and weights that others published, are in `striate.hub`.
 """

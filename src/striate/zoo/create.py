@@ -29,7 +29,6 @@ from striate.zoo import (
     zfnet,
 )
 from striate.zoo.layers import Network
-from striate.zoo.spec import parse
 
 NETWORKS: dict[str, Callable[..., Network]] = {
     "lenet": lenet.lenet,
@@ -100,12 +99,10 @@ NETWORKS: dict[str, Callable[..., Network]] = {
     "mnist_example": mnist_example.mnist_example,
 }
 
-#: Who makes the networks that are not ours; everything that looks at networks takes them.
+#: Who makes the networks that are not ours, by how their names begin.
 _MADE_BY = {
-    "torchvision": "torchvision.models.get_model(NAME) makes it",
-    "timm": "timm.create_model(NAME) makes it",
-    "file": "it is your own: import it from your file",
-    "module": "it is your own: import it from your module",
+    "torchvision:": "torchvision.models.get_model(NAME) makes it",
+    "timm:": "timm.create_model(NAME) makes it",
 }
 
 
@@ -170,13 +167,12 @@ def choices(name: str) -> dict[str, Any]:
 
 
 def _constructor(name: str) -> Callable[..., Network]:
-    if name not in NETWORKS:
-        spec = parse(name)
-        if spec.source != "catalogue":
-            raise NetworkError(
-                f"network '{printable(name)}'", "is not of the catalogue", _MADE_BY[spec.source]
-            )
-        raise NetworkError(
-            f"network '{printable(name)}'", "not in the catalogue", nearest(name, NETWORKS)
-        )
-    return NETWORKS[name]
+    if name in NETWORKS:
+        return NETWORKS[name]
+    what = f"network '{printable(name)}'"
+    if ":" in name or name.endswith(".py"):
+        own = "file" if ".py" in name else "module"
+        makers = (maker for prefix, maker in _MADE_BY.items() if name.startswith(prefix))
+        remedy = next(makers, f"it is your own: import it from your {own}")
+        raise NetworkError(what, "is not of the catalogue", remedy)
+    raise NetworkError(what, "not in the catalogue", nearest(name, NETWORKS))

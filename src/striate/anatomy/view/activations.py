@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from striate.anatomy.operators import PLUMBING
-from striate.anatomy.record import Graph
-from striate.anatomy.shadow import shadow, shared
-from striate.anatomy.shapes import Functions
-from striate.anatomy.tape import Entry, Tape
+from striate.anatomy.graph.operators import PLUMBING
+from striate.anatomy.graph.record import Graph
+from striate.anatomy.graph.recorder import Entry, Tape
+from striate.anatomy.graph.shadow import shadow, shared
+from striate.anatomy.graph.shapes import Functions
 from striate.anatomy.view.picture import as_address
 
 CHANNELS = 16  # of an operator

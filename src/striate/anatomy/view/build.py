@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from torch import Tensor, nn
 
-from striate.anatomy.record import Graph
+from striate.anatomy.graph.record import Graph
 from striate.anatomy.view.activations import watch
 from striate.anatomy.view.payload import Space, payload
 from striate.anatomy.view.picture import Pixels, as_address, cut, landscape, with_channels

@@ -20,14 +20,14 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any
 
-from striate.anatomy.arithmetic import arithmetic
-from striate.anatomy.definitions import definition
-from striate.anatomy.formulas import span
-from striate.anatomy.geometry import Number
-from striate.anatomy.operators import PLUMBING
-from striate.anatomy.receptive_field import Field, receptive_fields
-from striate.anatomy.record import Graph, Node
-from striate.anatomy.rules import macs
+from striate.anatomy.costs.arithmetic import arithmetic
+from striate.anatomy.costs.counting import macs
+from striate.anatomy.costs.definitions import definition
+from striate.anatomy.costs.formulas import span
+from striate.anatomy.graph.operators import PLUMBING
+from striate.anatomy.graph.record import Graph, Node
+from striate.anatomy.receptive_field.axis import Number
+from striate.anatomy.receptive_field.fields import Field, receptive_fields
 from striate.anatomy.view.tree import Group, Item, Leaf, tree
 
 #: Operators whose receptive field grows by their kernel.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from striate.anatomy.formulas import by, human_bytes, human_count
-from striate.anatomy.geometry import Number
-from striate.anatomy.record import Graph
+from striate.anatomy.costs.formulas import by, human_bytes, human_count
+from striate.anatomy.graph.record import Graph
+from striate.anatomy.receptive_field.axis import Number
 from striate.anatomy.table import Totals, table
 
 

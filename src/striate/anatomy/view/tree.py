@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from striate.anatomy.record import Graph, Node
+from striate.anatomy.graph.record import Graph, Node
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""What a graph costs: multiply-accumulates, memory, and the formulas with numbers filled in."""

@@ -1,0 +1,1 @@
+"""What every position of every feature map sees of the image, exactly along the graph."""

@@ -1,0 +1,1 @@
+"""Tables, explanations and comparisons as text, on terminals and as a chart."""

@@ -1,0 +1,1 @@
+"""What is done at random to training images: crops, colours, erasing, mixing."""

@@ -1,0 +1,1 @@
+"""Which files are images, and which class and split each belongs to."""

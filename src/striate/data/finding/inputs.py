@@ -1,0 +1,179 @@
+"""The images that a person names one by one: files, folders, globs, and what is in memory."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from striate.data.decoding.decode import decoding
+from striate.data.decoding.formats import SUFFIXES
+from striate.data.decoding.in_memory import pixels_of
+from striate.data.finding.folders import entries, files_under, is_image, refuse_address
+from striate.errors import DataError, nearest
+from striate.support import paths
+from striate.support.text import printable
+
+Picture: TypeAlias = Image.Image | NDArray[np.uint8]
+"""An image in memory: Pillow's, or uint8 (H, W) or (H, W, 1, 3 or 4)."""
+
+Source: TypeAlias = str | Path | Picture
+"""What `predict` takes: a file, a folder, a glob, or an image in memory."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One image to look at, or why there is none: `content` is a file or an image in memory."""
+
+    name: str
+    content: Path | Picture | DataError
+
+    @contextmanager
+    def opened(self, channels: int) -> Iterator[NDArray[np.uint8]]:
+        """The image, uint8 (H, W, channels), for the time of a block; see `decode.decoding`.
+
+        Raises:
+            DataError: there is none, or it cannot be decoded.
+        """
+        if isinstance(self.content, DataError):
+            raise self.content
+        if isinstance(self.content, Path):
+            with decoding(self.content, channels) as image:
+                yield image
+        else:
+            yield pixels_of(self.content, channels, self.name)
+
+
+def items(sources: Source | Iterable[Source]) -> Iterator[Item]:
+    """An item for every image that `sources` name, in order, as often as it is named.
+
+    A source that names nothing, and a folder that cannot be listed, are items that hold the error.
+    """
+    for number, source in enumerate(sources_of(sources)):
+        if isinstance(source, (str, Path)):
+            yield from _expand(source)
+        else:
+            yield item_of(source, f"images[{number}]")
+
+
+def item_of(source: Source, name: str) -> Item:
+    """The one image that a file's path or a picture is; `name` is that of a picture without one."""
+    if isinstance(source, (str, Path)):
+        return Item(str(source), paths.expanded(source, kind=DataError))
+    named = getattr(source, "filename", "")
+    return Item(str(named) if named else name, source)
+
+
+def sources_of(sources: Source | Iterable[Source]) -> Iterable[Source]:
+    """`sources` one by one; a single one is one, and an array with four axes holds several."""
+    if isinstance(sources, (str, Path, Image.Image)):
+        return [sources]
+    if isinstance(sources, np.ndarray) and sources.ndim < 4:
+        return [sources]
+    if not isinstance(sources, Iterable):
+        raise DataError(
+            type(sources).__name__,
+            "is no image",
+            "give a path, a Pillow image, a NumPy array of uint8, or several of them",
+        )
+    return sources
+
+
+def is_single(source: object) -> bool:
+    """Whether `source` names one image by its nature: one in memory, or a path of no folder."""
+    if isinstance(source, (str, Path)):
+        path = paths.expanded(source, kind=DataError)
+        if paths.is_folder(path, kind=DataError):
+            return False
+        return paths.exists(path, kind=DataError) or not glob.has_magic(str(path))
+    return isinstance(source, Image.Image) or (isinstance(source, np.ndarray) and source.ndim < 4)
+
+
+def open_images(sources: str | Path | Iterable[str | Path]) -> list[Path]:
+    """The image files that files, folders (at any depth) and globs name, in order.
+
+    A file that is named itself is taken whatever its ending.
+
+    Raises:
+        DataError: one of the sources names nothing.
+    """
+    found: list[Path] = []
+    for item in items(sources):
+        if isinstance(item.content, DataError):
+            raise item.content
+        assert isinstance(item.content, Path)
+        found.append(item.content)
+    if not found:
+        raise DataError("images", "none are given", "name files, folders or globs")
+    return found
+
+
+def _expand(source: str | Path) -> Iterator[Item]:
+    """The images that one path, folder or glob names."""
+    unlisted: list[DataError] = []
+    try:
+        found = _files(source, unlisted)
+    except DataError as error:
+        found = []
+        unlisted.append(error)
+    for path in found:
+        yield Item(str(path), path)
+    for each in unlisted:
+        yield Item(str(source), each)
+
+
+def _files(source: str | Path, unlisted: list[DataError]) -> list[Path]:
+    refuse_address(source)
+    path = paths.expanded(source, kind=DataError)
+    if paths.is_folder(path, kind=DataError):
+        images = [file for file in files_under(path, unlisted.append) if is_image(file)]
+        if not images and not unlisted:
+            raise DataError(paths.shown(path), "holds no images", "give a folder with images")
+        return images
+    if paths.exists(path, kind=DataError):
+        return [path]
+    # Of the file system itself, glob says nothing: what cannot be searched matches nothing.
+    matches = sorted(Path(m) for m in glob.glob(str(path), recursive=True))  # noqa: PTH207 - absolute
+    found: list[Path] = []
+    for match in matches:
+        if os.path.isdir(match):  # noqa: PTH112 - Path raises for links that form a loop
+            found += files_under(match, unlisted.append)
+        else:
+            found.append(match)
+    images = [file for file in found if is_image(file)]
+    if images or unlisted:
+        return images
+    raise _nothing(path)
+
+
+def _files_in(folder: Path) -> list[Path]:
+    try:
+        return entries(folder)[1]
+    except DataError:
+        return []
+
+
+def _nothing(path: Path) -> DataError:
+    """Why `path` names no image, with what it may have meant."""
+    what = paths.shown(path)
+    if glob.has_magic(str(path)):
+        return DataError(what, "matches no image", "check the pattern")
+    beside = path.absolute().parent
+    if not paths.is_folder(beside, kind=DataError):
+        why = f"there is no such file, nor the folder {paths.shown(beside)}"
+        return DataError(what, why, "check the path")
+    choices = [
+        printable(file.name) for file in _files_in(beside) if file.suffix.lower() in SUFFIXES
+    ]
+    remedy = nearest(printable(path.name), choices)
+    if not remedy.startswith("did you mean"):  # a list of all that a folder holds helps nobody
+        remedy = "check the path"
+    return DataError(what, "there is no such file or folder", remedy)

@@ -1,0 +1,1 @@
+"""What executes a network: precision and devices, capture to ONNX, the pre-processing graph."""

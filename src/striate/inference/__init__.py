@@ -1,0 +1,1 @@
+"""From images to answers: what a trained network says about images that it is shown."""

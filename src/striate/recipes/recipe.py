@@ -1,0 +1,393 @@
+"""Recipes: how a network is trained, as frozen dataclasses and as TOML.
+
+``modern`` is one good recipe for small and middle-sized data on any network; ``classic`` is what
+the network's own paper did. Both are TOML files beside this module and can be copied and changed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from striate.data.augmentation.settings import Augmentation
+from striate.data.preprocessing import LARGEST_RESIZE
+from striate.errors import RecipeError, nearest, parameter
+from striate.support.paths import is_file, resolved
+from striate.support.tables import (
+    Bounds,
+    check_bounds,
+    from_table,
+    laid_over,
+    plain,
+    read_toml,
+    share,
+)
+from striate.zoo.catalogue import entries
+
+RECIPES = Path(__file__).parent
+
+#: Tables that are laid over the rest where they hold, in this order; the family's comes last.
+OVERLAYS = ("without_normalisation", "small", "grey")
+
+#: What counts epochs, batches or images: more than this is a slip of the keyboard.
+MOST = 1_000_000
+
+Positive = Annotated[float, Bounds(0, math.inf, above=True)]
+NotNegative = Annotated[float, Bounds(0, math.inf)]
+Count = Annotated[int, Bounds(1, MOST)]
+CountOrNone = Annotated[int, Bounds(0, MOST)]
+"""0 turns off what it counts."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optimiser:
+    """``[optimiser]``: which update rule, and how strongly weights decay."""
+
+    name: Literal["sgd", "adam", "adamw", "rmsprop", "adadelta"] = "sgd"
+    rate: Positive = 0.1
+    """The peak learning rate, for the recipe's own batch size."""
+    momentum: float = 0.9
+    """Of sgd and rmsprop."""
+    nesterov: bool = False
+    betas: tuple[float, float] = (0.9, 0.999)
+    """Of adam and adamw."""
+    alpha: float = 0.99
+    """Of rmsprop and adadelta: how slowly the mean of squared gradients moves."""
+    eps: Positive = 1e-8
+    weight_decay: NotNegative = 0.0
+    decay_norms: bool = True
+    """Whether decay also pulls on biases and on batch norm's scales and shifts."""
+
+    def __post_init__(self) -> None:
+        check_bounds(self, "optimiser")
+        share("optimiser", "momentum", self.momentum)
+        share("optimiser", "alpha", self.alpha)
+        for beta in self.betas:
+            share("optimiser", "betas", beta)
+        if self.nesterov and (self.name != "sgd" or self.momentum == 0):
+            raise RecipeError("optimiser: nesterov", "needs sgd with momentum", "set it to false")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """``[schedule]``: the learning rate over the run, as a factor on the optimiser's rate."""
+
+    name: Literal["constant", "step", "plateau", "exponential", "cosine", "one_cycle"] = "cosine"
+    milestones: Annotated[tuple[float, ...], Bounds(0, MOST)] = ()
+    """step: epochs at which the rate changes; below 1, fractions of all epochs. Each kind rises."""
+    rates: Annotated[tuple[float, ...], Bounds(0, math.inf)] = ()
+    """step: the rate after each milestone, where the paper lists them instead of a factor."""
+    factor: Positive = 0.1
+    """step, plateau, exponential: what the rate is multiplied by."""
+    every: Positive = 1.0
+    """exponential: epochs between two changes."""
+    patience: CountOrNone = 5
+    """plateau: epochs without a better validation top-1 before the rate changes."""
+    warmup: NotNegative = 0.0
+    """Epochs over which the rate rises linearly; one_cycle: the rising part (0: 30 %)."""
+    warmup_rate: NotNegative = 0.0
+    """The rate at which the warm-up starts."""
+    final: NotNegative = 0.0
+    """cosine, one_cycle: the last rate as a fraction of the peak."""
+
+    def __post_init__(self) -> None:
+        check_bounds(self, "schedule")
+        # How fractions and epochs compare depends on the length of the run.
+        shares = [each for each in self.milestones if each < 1]
+        epochs = [each for each in self.milestones if each >= 1]
+        if shares != sorted(set(shares)) or epochs != sorted(set(epochs)):
+            raise RecipeError(
+                f"schedule: milestones = {list(self.milestones)}", "must rise", "put them in order"
+            )
+        if self.rates and len(self.rates) != len(self.milestones):
+            raise RecipeError(
+                "schedule: rates",
+                f"holds {len(self.rates)} values for {len(self.milestones)} milestones",
+                "give one rate a milestone",
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loss:
+    """``[loss]``: what is minimised."""
+
+    name: Literal["cross_entropy", "map"] = "cross_entropy"
+    """``map`` is equation 9 of LeCun et al. 1998: a constant competitor beside the classes."""
+    label_smoothing: float = 0.0
+    class_weights: Literal["none", "balanced"] = "none"
+    """``balanced``: each class weighs as if all were equally frequent."""
+    map_j: float = 0.1
+    """map: the constant j of equation 9, the energy of the competitor."""
+    auxiliary_weights: Annotated[tuple[float, ...] | None, Bounds(0, math.inf)] = None
+    """The weight of each auxiliary head; absent: the paper's own, as the network states them."""
+
+    def __post_init__(self) -> None:
+        check_bounds(self, "loss")
+        share("loss", "label_smoothing", self.label_smoothing)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Averaging:
+    """``[averaging]``: the weights that are evaluated and kept are a mean over many steps."""
+
+    name: Literal["none", "ema", "polyak"] = "none"
+    decay: float = 0.999
+    """ema: the share of the old mean kept at each step."""
+    start: float = 0.5
+    """polyak: the fraction of the run after which every step's weights count equally."""
+
+    def __post_init__(self) -> None:
+        share("averaging", "decay", self.decay)
+        share("averaging", "start", self.start)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gradient:
+    """``[gradient]``: what happens between backward pass and update."""
+
+    clip_norm: NotNegative = 0.0
+    """The largest norm of all gradients together; 0 leaves them as they are."""
+    accumulate: Count = 1
+    """Batches whose gradients are averaged before one update."""
+
+    def __post_init__(self) -> None:
+        check_bounds(self, "gradient")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EarlyStopping:
+    """``[early_stopping]``: stop when validation top-1 has not risen for `patience` epochs."""
+
+    patience: CountOrNone = 0
+    """0 never stops early."""
+
+    def __post_init__(self) -> None:
+        check_bounds(self, "early_stopping")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Input:
+    """``[preprocessing]``: how an image becomes the network's input."""
+
+    fit: Literal["crop", "pad"] = "crop"
+    resize: Annotated[int, Bounds(0, LARGEST_RESIZE)] = 0
+    """The side that images are resized to; 0: size · 256/224 above 64 pixels, size itself below."""
+    statistics: Literal["data", "imagenet", "given"] = "data"
+    """Whose channel mean and deviation are used."""
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    fill: Annotated[int, Bounds(0, 255)] = 0
+    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
+
+    def __post_init__(self) -> None:
+        check_bounds(self, "preprocessing")
+        given = (bool(self.mean), bool(self.std))
+        if given != (self.statistics == "given",) * 2:
+            raise RecipeError(
+                "preprocessing: mean and std", 'go with statistics = "given"', "give all or none"
+            )
+        if len(self.mean) != len(self.std) or not all(each > 0 for each in self.std):
+            raise RecipeError(
+                "preprocessing: mean and std",
+                "must be as many as each other, and std more than 0",
+                "give one of each a channel",
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A whole recipe; every value that a run used stands in its ``run.toml``."""
+
+    name: str
+    reference: str = ""
+    """Paper and section that it follows."""
+    ours: tuple[str, ...] = ()
+    """What the reference leaves open and we chose."""
+    departures: tuple[str, ...] = ()
+    """Where it knowingly differs from its reference, and why."""
+    epochs: Count = 20
+    batch_size: Count = 128
+    least_steps: CountOrNone = 0
+    """The batch is halved, and the rate with it, until an epoch has this many steps: a few hundred
+    images would otherwise give a handful of updates. A batch size that was asked for stays."""
+    optimiser: Optimiser = field(default_factory=Optimiser)
+    schedule: Schedule = field(default_factory=Schedule)
+    loss: Loss = field(default_factory=Loss)
+    averaging: Averaging = field(default_factory=Averaging)
+    gradient: Gradient = field(default_factory=Gradient)
+    early_stopping: EarlyStopping = field(default_factory=EarlyStopping)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    preprocessing: Input = field(default_factory=Input)
+
+    def __post_init__(self) -> None:
+        check_bounds(self, self.name)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for TOML: absent values left out."""
+        values: dict[str, Any] = plain(asdict(self))
+        return values
+
+    @classmethod
+    def from_dict(cls, table: Mapping[str, Any], where: str) -> Recipe:
+        """The recipe in `table`, which `where` names in errors."""
+        try:
+            return from_table(cls, table, where)
+        except RecipeError as error:
+            if error.what.startswith(where):
+                raise
+            # The dataclasses' own checks do not know where their values came from.
+            raise RecipeError(f"{where}: {error.what}", error.why, error.remedy) from error
+
+    def fitted_to(self, images: int) -> Recipe:
+        """The recipe for that many training images: see `least_steps`."""
+        batch = self.batch_size
+        while batch >= 16 and images // batch < self.least_steps:
+            batch //= 2
+        return self.with_changes(batch_size=batch)
+
+    def at_size(self, size: int, own: int) -> Recipe:
+        """The recipe for inputs of `size` pixels instead of the network's `own`: pixels scale.
+
+        Those are `augmentation.sizes` and `preprocessing.resize`; what follows from the input size
+        by itself (a `resize` of 0) goes on doing so.
+        """
+        if size == own:
+            return self
+        smallest, largest = (max(round(px * size / own), 1) for px in self.augmentation.sizes)
+        resize = round(self.preprocessing.resize * size / own)
+        return replace(
+            self,
+            augmentation=replace(self.augmentation, sizes=(smallest, largest)),
+            preprocessing=replace(self.preprocessing, resize=resize),
+        )
+
+    def with_changes(
+        self,
+        *,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        auxiliary_weights: tuple[float, ...] | None = None,
+    ) -> Recipe:
+        """The recipe with a command's flags laid over it.
+
+        Another batch size scales the peak rate of sgd with it (Goyal et al. 2017, Sec. 2.1); the
+        adaptive rules keep theirs.
+        """
+        changed = self if epochs is None else replace(self, epochs=epochs)
+        if batch_size is not None and batch_size != self.batch_size:
+            ratio = batch_size / self.batch_size if self.optimiser.name == "sgd" else 1.0
+            optimiser = replace(self.optimiser, rate=self.optimiser.rate * ratio)
+            schedule = replace(
+                self.schedule,
+                rates=tuple(rate * ratio for rate in self.schedule.rates),
+                warmup_rate=self.schedule.warmup_rate * ratio,
+            )
+            changed = replace(
+                changed, batch_size=batch_size, optimiser=optimiser, schedule=schedule
+            )
+        if auxiliary_weights is not None:
+            loss = replace(changed.loss, auxiliary_weights=auxiliary_weights)
+            changed = replace(changed, loss=loss)
+        return changed
+
+
+def load_recipe(
+    name: str, *, network: str, family: str, normalised: bool, grey: bool, small: bool
+) -> Recipe:
+    """The recipe that `name` stands for.
+
+    Parameters
+    ----------
+    name: ``modern``, ``classic``, ``fine_tuning`` (for transfers) or the path of a TOML file.
+    network, family: whose paper ``classic`` follows.
+    normalised: whether the network has batch norm. A recipe's ``[without_normalisation]`` table is
+        laid over the rest where it has none, since such networks take other rates.
+    grey: whether the network sees grey images. A recipe's ``[grey]`` table is laid over the rest
+        where it does: most such images are characters, and those have no mirror image.
+    small: whether the network sees at most 64 pixels a side. A recipe's ``[small]`` table is laid
+        over the rest where it does.
+
+    A recipe's ``[family.NAME]`` table is laid over the rest for the networks of that family, and
+    ``[family.NAME_bn]`` for those of them with batch norm. All these tables are checked, whether
+    they hold or not.
+
+    Raises
+    ------
+    RecipeError: no such recipe or file, not TOML, unknown keys, values out of range.
+    """
+    path = _find(name, network, family)
+    where = path.name if path.is_relative_to(RECIPES) else str(path)
+    table = read_toml(path, kind=RecipeError, remedy="mend that line")
+    table.setdefault("name", path.stem.encode("utf-8", "backslashreplace").decode())
+    holding = {
+        "without_normalisation": not normalised,
+        "small": small,
+        "grey": grey,
+        f"family.{family}": True,
+        f"family.{family}_bn": normalised,
+    }
+    overlays = _take_overlays(table, where)
+    recipe = Recipe.from_dict(table, where)
+    for overlay, values in overlays.items():
+        Recipe.from_dict(laid_over(table, values), f"{where} [{overlay}]")
+    for overlay in (each for each, holds in holding.items() if holds and each in overlays):
+        table = laid_over(table, overlays[overlay])
+        recipe = Recipe.from_dict(table, f"{where} [{overlay}]")
+    return recipe
+
+
+def _take_overlays(table: dict[str, Any], where: str) -> dict[str, dict[str, Any]]:
+    """Take the tables that hold for some networks and images out of `table`: by name, as found.
+
+    Raises RecipeError for one that is no table, a family that there is not, and an unknown key.
+    """
+    known = {each.name for each in fields(Recipe)} | {*OVERLAYS, "family"}
+    for key in table:
+        if key not in known:
+            raise RecipeError(f"{where}: {key}", "is not a key here", nearest(key, known))
+    found = {name: table.pop(name) for name in OVERLAYS if name in table}
+    families = table.pop("family", {})
+    if not isinstance(families, dict):
+        remedy = "write [family.NAME] before the values"
+        raise RecipeError(f"{where}: family = {families!r}", "must be a table", remedy)
+    names = {entry.family for entry in entries()}
+    names |= {f"{family}_bn" for family in names}
+    for family, values in families.items():
+        if family not in names:
+            raise RecipeError(
+                f"{where} [family.{family}]", "there is no such family", nearest(family, names)
+            )
+        found[f"family.{family}"] = values
+    for name, values in found.items():
+        if not isinstance(values, dict):
+            raise RecipeError(
+                f"{where}: {name} = {values!r}", "must be a table", f"write [{name}] before values"
+            )
+    return found
+
+
+def _find(name: str, network: str, family: str) -> Path:
+    if name in ("modern", "fine_tuning"):
+        return RECIPES / f"{name}.toml"
+    if name == "classic":
+        for stem in (network, family):
+            if (path := RECIPES / "classic" / f"{stem}.toml").exists():
+                return path
+        raise RecipeError(
+            f"{parameter('recipe', 'classic')} for {network}",
+            "its paper gives no recipe",
+            f"take {parameter('recipe', 'modern')}",
+        )
+    path = resolved(name, kind=RecipeError)
+    if is_file(path, kind=RecipeError):
+        return path
+    if path.suffix == ".toml" or "/" in name:
+        raise RecipeError(str(path), "there is no such recipe file", "check the path")
+    raise RecipeError(
+        parameter("recipe", name),
+        "is neither a recipe nor a file",
+        nearest(name, ("modern", "classic")) + " or give a .toml file",
+    )

@@ -1,0 +1,166 @@
+"""A run without training: of published weights, so that every command works on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from striate.errors import RunError
+
+if TYPE_CHECKING:
+    from PIL import Image
+    from torch import nn
+
+    from striate.data.preprocessing import Preprocessing
+    from striate.hub.weights import Published
+    from striate.runs.config import RunConfig
+    from striate.runs.run import Run
+
+#: Photographs that come with scikit-learn, and parts of them as (left, top, right, bottom) of 1:
+#: what an exported file is proved on where a run has seen no images.
+PHOTOGRAPHS = ("china.jpg", "flower.jpg")
+PARTS = ((0, 0, 1, 1), (0, 0, 0.5, 1), (0.4, 0.2, 1, 0.9), (0.25, 0, 0.75, 0.6))
+
+
+def adopt(
+    name: str,
+    out: str | Path,
+    *,
+    weights: str | Path | None = None,
+    classes: int | None = None,
+    seed: int = 0,
+    variant: Mapping[str, Any] | None = None,
+) -> Run:
+    """Make a run in `out` of the network called `name`, as it is, without training it.
+
+    Parameters
+    ----------
+    name: a network of the catalogue.
+    weights: ``torchvision``, ``timm`` or a file's path; None for random ones.
+    classes: how many the network tells apart; as many as the weights do if None. With another
+        number all but the classifier is kept.
+    seed: decides the weights that start anew.
+    variant: the network's named variants.
+
+    Raises
+    ------
+    RunError: `out` is not empty, or cannot be written.
+    StriateError: network, variant or weights are at fault.
+    """
+    from striate.hub.weights import create_with
+    from striate.runs import run as names
+    from striate.runs.claim import claim
+    from striate.runs.provenance import weights_origin
+    from striate.runs.run import Run
+    from striate.runs.samples import keep_samples
+    from striate.runs.weights import write_weights
+    from striate.support import settings
+    from striate.support.paths import resolved
+    from striate.support.signals import heard, uninterrupted
+    from striate.zoo.create import canonical, create
+
+    options, published = canonical(name, variant or {}), None
+    # Before the weights, which may have to be downloaded.
+    with heard(), claim(resolved(out, kind=RunError)) as held:
+        folder = held.path
+        with settings.seeded(seed):
+            if weights is None:
+                network = create(name, classes=classes, **options)
+            else:
+                network, published = create_with(name, str(weights), classes=classes, **options)
+        config = _config(name, network, published, seed=seed, variant=options)
+        if published:
+            config = replace(config, weights=weights_origin(published, str(weights)))
+        keep_samples(folder, _parts())
+        learnt = network.state_dict()
+        write_weights(folder / names.WEIGHTS, learnt, identity=config.identity, epoch=0)
+        # Last: what holds a run.toml is a run.
+        with uninterrupted():
+            config.write(folder / names.CONFIG)
+            held.begun()
+    return Run(folder, config)
+
+
+def _config(
+    name: str,
+    network: nn.Module,
+    published: Published | None,
+    *,
+    seed: int,
+    variant: dict[str, Any],
+) -> RunConfig:
+    from striate.hub.weights import preprocessing_from
+    from striate.runs.config import DataOrigin, RunConfig
+    from striate.runs.provenance import command, versions
+    from striate.zoo.catalogue import entry
+
+    known = entry(name)
+    own = preprocessing_from(published, None) if published else None
+    return RunConfig(
+        network=name,
+        classes=(published and published.classes) or _numbered(network, known.input),
+        in_channels=known.input[0],
+        preprocessing=own or _usual(known.input),
+        recipe={},
+        # No images of its own.
+        data=DataOrigin(
+            origin="",
+            fingerprint="",
+            val_fraction=0.2,
+            train_images=0,
+            val_images=0,
+            test_images=0,
+            held_out="",
+        ),
+        variant=variant,
+        seed=seed,
+        precision="float32",
+        device="cpu",
+        threads=1,
+        command=command(),
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        versions=versions(),
+    )
+
+
+def _numbered(network: nn.Module, size: tuple[int, int, int]) -> tuple[str, ...]:
+    """Numbers for names of classes, as many as the network has outputs."""
+    import torch
+
+    with torch.inference_mode():
+        outputs = network.eval()(torch.zeros(1, *size)).shape[1]
+    return tuple(str(number) for number in range(outputs))
+
+
+def _usual(size: tuple[int, int, int]) -> Preprocessing:
+    """Centre crop, ImageNet's mean and deviation: what most weights that do not say it expect."""
+    from striate.data.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
+
+    channels, height, width = size
+    side = max(height, width)
+    return Preprocessing(
+        resize=round(side * 256 / 224) if side > 64 else side,
+        height=height,
+        width=width,
+        channels=channels,
+        mean=IMAGENET_MEAN if channels == 3 else (0.5,),
+        std=IMAGENET_STD if channels == 3 else (0.5,),
+    )
+
+
+def _parts() -> Iterator[Image.Image]:
+    """Parts of photographs, so that an export of the run can be proved on real images."""
+    from importlib.resources import as_file, files
+
+    from PIL import Image
+
+    for photograph in PHOTOGRAPHS:
+        with as_file(files("sklearn.datasets.images") / photograph) as path:
+            picture = Image.open(path).convert("RGB")
+        for part in PARTS:
+            sides = picture.size * 2
+            box = tuple(round(share * side) for share, side in zip(part, sides, strict=True))
+            yield picture.crop(box)  # type: ignore[arg-type]

@@ -1,0 +1,56 @@
+"""Where a run comes from: its images, the weights it started from, the command, the versions."""
+
+from __future__ import annotations
+
+import platform
+import shlex
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+from striate.data.sources import Data
+from striate.errors import WeightsError
+from striate.hub.weights import SOURCES, Published
+from striate.runs.config import DataOrigin, WeightsOrigin
+from striate.support.paths import resolved
+
+
+def data_origin(data: Data, val_fraction: float) -> DataOrigin:
+    """Which images `data` holds, as a run writes it down."""
+    return DataOrigin(
+        origin=data.origin,
+        fingerprint=data.fingerprint,
+        val_fraction=val_fraction,
+        train_images=len(data.train),
+        val_images=len(data.val),
+        test_images=0 if data.test is None else len(data.test),
+        held_out=data.held_out_name,
+        skipped=len(data.skipped),
+    )
+
+
+def versions() -> dict[str, str]:
+    """What the run is made with, for ``run.toml``."""
+    packages = ("striate", "torch", "torchvision", "numpy", "pillow", "simplejpeg")
+    found = {package: version(package) for package in packages}
+    return {"python": platform.python_version(), **found, "machine": platform.platform()}
+
+
+def command() -> str:
+    """The command line that is being carried out, as a shell takes it."""
+    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+
+
+def resolved_source(weights: str) -> str:
+    """A library's name, or the resolved path of a file: what can be found again from anywhere."""
+    return weights if weights in SOURCES else str(resolved(weights, kind=WeightsError))
+
+
+def weights_origin(published: Published, weights: str) -> WeightsOrigin:
+    """What ``run.toml`` says about the weights that a run started from."""
+    return WeightsOrigin(
+        source=resolved_source(weights),
+        name=published.name,
+        digest=published.digest,
+        note=published.note,
+    )

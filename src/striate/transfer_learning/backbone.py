@@ -1,0 +1,271 @@
+"""What a classifier is built on: a trained network without its classifier, and its pre-processing.
+
+==============================  ===================================================================
+a run's folder                  its network, weights and pre-processing
+``resnet50_v1_5``               the catalogue's, with ``weights``: ``torchvision``, ``timm``, a file
+``torchvision:resnet50``        torchvision's, with ``weights``: ``torchvision`` or a file
+``timm:efficientnet_lite0``     timm's, with ``weights``: ``timm`` or a file
+==============================  ===================================================================
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from striate.anatomy.embedding import find_embedding
+from striate.anatomy.graph.record import record
+from striate.data.preprocessing import Preprocessing
+from striate.errors import NetworkError, StriateError, WeightsError
+from striate.hub.conversion import ORIGINS, Origin, Source
+from striate.hub.fitting import fit
+from striate.hub.libraries import fetched_state, imagenet_classes, preprocessing_of
+from striate.hub.names import PREFIXES, parse
+from striate.hub.resolve import resolve
+from striate.hub.state_dicts import harmonised, read_state_dict
+from striate.hub.surgery import Headless, Transferred
+from striate.hub.weights import create_with
+from striate.runs.run import Run, is_run_folder
+from striate.runs.weights import digest
+from striate.support.paths import shown
+from striate.transfer_learning.normalisation import contradicted
+
+# torchvision's weights for these were trained on images from -1 to 1, which its networks make of
+# what its transforms give, but only if told so; the pre-processing can do it as well.
+_TRANSFORMING = ("googlenet", "inception_v3")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backbone:
+    """A network that has learned something, without its classifier.
+
+    Attributes
+    ----------
+    name: for people, as they wrote it.
+    spec: with `options`, what `striate.hub.resolve.resolve` makes the same network from.
+    options: keywords for that: classes, in_channels and the network's variant, as plain values.
+    network: with its weights, on the CPU, in evaluation mode: images (N, C, H, W) to embeddings
+        (N, D). ``network.classifier`` is the path of the layer that was taken out.
+    preprocessing: what it was trained with.
+    classes: what it told apart; None where nobody knows.
+    weights_digest: SHA-256 over the names, types, shapes and values of its weights.
+    origin: where the weights come from, for people.
+    note: what a person should know, or an empty string.
+    """
+
+    name: str
+    spec: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    network: Headless
+    preprocessing: Preprocessing
+    classes: tuple[str, ...] | None
+    weights_digest: str
+    origin: str
+    note: str = ""
+
+
+def open_backbone(spec: str | Path, weights: str | Path | None = None) -> Backbone:
+    """Open the network that `spec` names, with its weights.
+
+    Parameters
+    ----------
+    spec: see the head of this module.
+    weights: ``torchvision``, ``timm``, or a file of weights; None for a run, which has its own.
+
+    Raises
+    ------
+    NetworkError: there is no such network, or it has no classifier that could be taken out.
+    WeightsError: `weights` are missing, damaged, those of another network, or it is not known what
+        images they were trained on.
+    RunError: `spec` is the folder of no run.
+    """
+    text = str(spec)
+    if _is_run(spec):
+        return _open_run(Path(spec), weights)
+    library, _, name = text.rpartition(":")
+    if library in PREFIXES:
+        return _open_library(text, library, name, weights)
+    if parse(text).is_code:
+        raise NetworkError(
+            f"backbone '{text}'",
+            "says nothing of its weights and pre-processing",
+            "train it, and name the run's folder",
+        )
+    resolve(text)  # raises for a name that nobody knows, with the nearest
+    return _open_catalogue(text, weights)
+
+
+def _is_run(spec: str | Path) -> bool:
+    """Whether a folder is meant: one with a run in it, or something that only a path can be."""
+    text = str(spec)
+    if isinstance(spec, Path) or is_run_folder(Path(spec)):
+        return True
+    return os.sep in text and ".py" not in text and ":" not in text
+
+
+def _open_run(path: Path, weights: str | Path | None) -> Backbone:
+    run = Run.open(path)
+    if weights is not None:
+        raise WeightsError(f"--weights {weights}", "a run has its own weights", "leave it out")
+    network, config = run.network(), run.config
+    spec: str = config.network
+    options = {
+        "classes": len(run.classes),
+        "in_channels": config.in_channels,
+        **config.variant,
+    }
+    if isinstance(network, Transferred) and config.transfer is not None:
+        headless = network.backbone
+        spec, options = config.transfer.spec, dict(config.transfer.options)
+    else:
+        headless = behead(spec, network, run.preprocessing.input_size)
+    return Backbone(
+        name=str(run.path),
+        spec=spec,
+        options=options,
+        network=headless,
+        preprocessing=run.preprocessing,
+        classes=run.classes,
+        weights_digest=digest(headless.state_dict()),
+        origin=f"the run {run.path}, trained on {config.data.origin}",
+        note="; ".join(run.notes),
+    )
+
+
+def _open_catalogue(name: str, weights: str | Path | None) -> Backbone:
+    if weights is None:
+        libraries = [library for ours, library in ORIGINS if ours == name]
+        raise _weightless(name, libraries)
+    network, published = create_with(name, weights)
+    declared = _preprocessing(published.name, published.preprocessing)
+    headless = behead(name, network, declared.input_size)
+    preprocessing, doubt = declared, ""
+    if weights not in PREFIXES:
+        preprocessing, doubt = _checked(headless, declared, published.name, name)
+    return Backbone(
+        name=name,
+        spec=name,
+        options={"classes": headless.outputs},
+        network=headless,
+        preprocessing=preprocessing,
+        classes=published.classes,
+        weights_digest=digest(headless.state_dict()),
+        origin=published.name,
+        note="; ".join(part for part in (published.note, doubt) if part),
+    )
+
+
+def _open_library(spec: str, library: Source, name: str, weights: str | Path | None) -> Backbone:
+    network = resolve(spec, device="cpu").network
+    if weights is None:
+        raise _weightless(spec, [library])
+    if weights in PREFIXES and weights != library:
+        raise _weightless(spec, [library], f"cannot take {weights}'s weights")
+    # timm's names may end in the tag of weights, which its pre-processing depends on.
+    origin = Origin(name=name, transform_input=library == "torchvision" and name in _TRANSFORMING)
+    preprocessing = _preprocessing(spec, preprocessing_of(origin, library))
+    own = network.state_dict()
+    headless = behead(spec, network.eval(), preprocessing.input_size)
+    notes: tuple[str, ...] = ()
+    if weights == library:
+        _, label, state = fetched_state(origin, library)
+    else:
+        chosen = read_state_dict(weights, lambda names: len(own.keys() & set(names)))
+        label = shown(chosen.file)
+        state, notes = harmonised(chosen.state, own)
+        notes = (*chosen.notes, *notes)
+    classifier = [key for key in state if key.startswith(f"{headless.classifier}.")]
+    rows = {state[key].shape[0] for key in classifier if state[key].ndim}
+    fit(
+        {key: value for key, value in state.items() if key not in classifier},
+        headless.network,
+        what=label,
+        remedy=f"give weights of {spec}",
+    )
+    note = ""
+    if weights != library:
+        preprocessing, note = _checked(headless, preprocessing, label, f"{library}'s {name}")
+    note = "; ".join(part for part in (*notes, note) if part)
+    return Backbone(
+        name=spec,
+        spec=spec,
+        network=headless,
+        preprocessing=preprocessing,
+        classes=imagenet_classes() if rows == {1000} else None,
+        weights_digest=digest(headless.state_dict()),
+        origin=label,
+        note=note,
+    )
+
+
+def _checked(
+    network: Headless, declared: Preprocessing, label: str, name: str
+) -> tuple[Preprocessing, str]:
+    """What the weights called `label` fit: as `declared` for `name`, or otherwise, with a note."""
+    fitting = contradicted(network, declared)
+    if fitting is None:
+        return declared, ""
+    return fitting, (
+        f"{label}: its batch norm statistics contradict the normalisation that is declared for "
+        f"{name} and fit mean {_few(fitting.mean)}, deviation {_few(fitting.std)}, which are used"
+    )
+
+
+def _weightless(spec: str, libraries: Sequence[str], why: str = "") -> WeightsError:
+    """The error for a backbone without weights, which says where there are some."""
+    sources = ", ".join(libraries) + " or a file" if libraries else "FILE"
+    return WeightsError(
+        f"backbone '{spec}'",
+        why or "has learned nothing without weights",
+        f"give --weights {sources}, or name a run's folder",
+    )
+
+
+def _few(values: Sequence[float]) -> str:
+    """``0.5`` for three equal numbers, ``(0.485, 0.456, 0.406)`` for others."""
+    return (
+        f"{values[0]:g}" if len(set(values)) == 1 else f"({', '.join(map('{:g}'.format, values))})"
+    )
+
+
+def _preprocessing(label: str, declared: Mapping[str, Any] | None) -> Preprocessing:
+    """What was `declared` of the weights called `label`."""
+    if declared is None:
+        raise WeightsError(
+            label,
+            "nobody says what images they were trained on",
+            "name the folder of the run that made them",
+        )
+    try:
+        return Preprocessing.from_dict(declared)
+    except StriateError as error:
+        why = f"its pre-processing cannot be done here ({error.why})"
+        raise WeightsError(label, why, "choose another backbone") from error
+
+
+def behead(name: str, network: nn.Module, input_size: tuple[int, int, int]) -> Headless:
+    """Take the classifier out of `network`, called `name`, whose images are (C, H, W).
+
+    Raises
+    ------
+    NetworkError: its last layer with weights does not make the classes.
+    """
+    with torch.device("meta"):
+        graph = record(network, torch.empty(1, *input_size), name=name)
+    layer = find_embedding(graph).layer
+    headless = Headless(network, layer).eval()
+    outputs = graph.nodes[graph.outputs[0]].shape[-1]
+    if headless.outputs not in (0, outputs):
+        raise NetworkError(
+            f"backbone '{name}', layer '{layer}'",
+            f"is the last with weights and gives {headless.outputs:,} values, not the network's "
+            f"{outputs:,} outputs",
+            "its classifier cannot be told apart; choose another backbone",
+        )
+    return headless

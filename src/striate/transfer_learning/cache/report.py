@@ -1,0 +1,123 @@
+"""What the cache holds and what was removed from it: features and the small things beside them."""
+
+from __future__ import annotations
+
+import stat
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from striate.errors import StriateError, parameter
+from striate.support.folders import cache_folder
+from striate.support.paths import expanded, mode_of, shown
+from striate.support.shown import Readable
+from striate.support.text import printable
+from striate.transfer_learning.cache.entries import Entry, Pruned, entries, prune
+from striate.transfer_learning.cache.notes import HEADS, IMAGES, Note, notes, prune_notes
+
+
+@dataclass(frozen=True, kw_only=True)
+class CacheReport(Readable):
+    """What the cache in `folder` holds, after something was removed where that was asked for."""
+
+    folder: Path
+    kept: tuple[Entry, ...]
+    """Features: an entry for each way of computing them, last used first."""
+    notes: dict[str, tuple[Note, ...]]
+    """Files about ``images`` found sound and about ``heads`` compared."""
+    pruned: bool
+    """Whether anything was to be removed."""
+    removed: tuple[Entry, ...] = ()
+    removed_notes: tuple[Note, ...] = ()
+    busy: tuple[Entry, ...] = ()
+    """Old, but left, because a process is writing to them."""
+
+    @property
+    def bytes(self) -> int:
+        """Of all that is held."""
+        small = sum(one.bytes for found in self.notes.values() for one in found)
+        return small + sum(one.bytes for one in self.kept)
+
+    @property
+    def freed(self) -> int:
+        """Bytes of all that was removed."""
+        features = sum(one.bytes for one in self.removed)
+        return features + sum(one.bytes for one in self.removed_notes)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        small = {
+            kind: {"files": len(found), "bytes": sum(one.bytes for one in found)}
+            for kind, found in self.notes.items()
+        }
+        return {
+            "folder": str(self.folder),
+            "bytes": self.bytes,
+            **small,
+            "kept": [one.to_json() for one in self.kept],
+            "removed": [one.to_json() for one in self.removed],
+            "removed_files": len(self.removed_notes),
+            "busy": [one.to_json() for one in self.busy],
+            "freed": self.freed,
+        }
+
+    def heading(self) -> list[str]:
+        """Lines for people about all of it together."""
+        lines = []
+        if self.pruned:
+            sets = _plural(len(self.removed), "set of features", "sets of features")
+            files = _plural(len(self.removed_notes), "small file", "small files")
+            lines.append(f"removed {sets} and {files}, {self.freed / 1e6:,.1f} MB")
+        if self.busy:
+            sets = _plural(len(self.busy), "set of features", "sets of features")
+            lines.append(f"left {sets} that a process is writing")
+        lines.append(f"{printable(str(self.folder))}: {self.bytes / 1e6:,.1f} MB")
+        images, heads = len(self.notes[IMAGES]), len(self.notes[HEADS])
+        if images or heads:
+            sources = _plural(images, "source", "sources")
+            compared = _plural(heads, "head", "heads")
+            lines.append(f"{sources} of images found sound, {compared} compared")
+        return lines
+
+    def summary(self) -> str:
+        """The heading, and a line for each way of computing features."""
+        lines = self.heading()
+        for one in self.kept:
+            used = time.strftime("%Y-%m-%d %H:%M", time.localtime(one.used))
+            lines.append(
+                f"{one.backbone}, {one.engine}, {one.view}: {one.images:,} images of "
+                f"{one.width:,} features, {one.bytes / 1e6:,.1f} MB, used {used}"
+            )
+        return "\n".join(lines)
+
+
+def report(folder: str | Path | None, *, days: float | None) -> CacheReport:
+    """Look at the cache in `folder`; first remove what was not used for so many `days`, if any.
+
+    Raises:
+        StriateError: `folder` is no folder, or something cannot be removed.
+    """
+    root = cache_folder() if folder is None else expanded(folder)
+    mode = mode_of(root)
+    if mode is not None and not stat.S_ISDIR(mode):
+        raise StriateError(shown(root), "is a file, not the folder of a cache", "name its folder")
+    root = root.absolute()
+    if days is not None and not days >= 0:
+        raise StriateError(parameter("older_than", days), "must be at least 0")
+    pruned, small = Pruned(removed=(), busy=()), list[Note]()
+    if days is not None:
+        pruned, small = prune(root, days=days), prune_notes(root, days=days)
+    return CacheReport(
+        folder=root,
+        kept=tuple(entries(root)),
+        notes={kind: tuple(found) for kind, found in notes(root).items()},
+        pruned=days is not None,
+        removed=pruned.removed,
+        removed_notes=tuple(small),
+        busy=pruned.busy,
+    )
+
+
+def _plural(count: int, one: str, more: str) -> str:
+    return f"{count:,} {one if count == 1 else more}"

@@ -1,0 +1,264 @@
+"""How much more images would give, and freezing fewer stages, on a person's own data.
+
+Neither figure is about the run itself: each of its points is a head, or a network, made anew from a
+part of the training images and measured on the held-out ones.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from striate.data.images import ImageSet
+from striate.data.sources import Data
+from striate.engines.precision import choose_precision
+from striate.errors import Interrupted
+from striate.hub.heads import HEADS
+from striate.hub.surgery import Transferred
+from striate.runs.config import RunConfig
+from striate.runs.run import Run
+from striate.support.progress import Counter
+from striate.training.assemble import make_training
+from striate.training.options import Options, Place
+from striate.training.progress import Silent
+from striate.transfer_learning.fine_tuning import decay_of, fine_tuning
+from striate.transfer_learning.heads.fit import FittedHead, Penalty, fit_head
+
+Features = NDArray[np.float32]
+
+#: Images a class that accuracy is shown for; the last point is all there are.
+STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+#: Draws of so few images differ: their points are means over as many.
+FEW, DRAWS = 20, 3
+#: Rows above which only the head that was asked for is fitted.
+_ALL_HEADS = 600
+
+#: What training with stages frozen is tried on: images a class, and at most so many together.
+STAGE_STEPS = (10, 50)
+MOST_TRAINED = 300
+MOST_JUDGED = 300
+STAGE_EPOCHS = 5
+
+
+def by_images(
+    *,
+    kind: str,
+    penalty: Penalty,
+    of_train: Features,
+    data: Data,
+    of_held: Features,
+    held: ImageSet,
+    seed: int,
+    progress: Counter | None = None,
+) -> list[dict[str, Any]]:
+    """Held-out accuracy of heads on frozen features, by the number of training images a class.
+
+    Args:
+        kind: the head that was asked for; of many images no other is fitted.
+        penalty: of that head.
+        of_train: (images, views, D) of ``data.train``.
+        data: the images.
+        of_held: (images, D) of `held`.
+        held: what is judged.
+        seed: of the draws and the folds.
+        progress: called with points done, of all.
+
+    Returns:
+        A point each: ``images`` (a class), ``rows`` (together), ``accuracy`` by kind of head, and
+        ``deviation`` over the draws.
+    """
+    labels = data.train.labels
+    most = int(data.train.counts.max())
+    points: list[dict[str, Any]] = []
+    steps = (*(step for step in STEPS if step < most), most)
+    for wanted in steps:
+        if progress is not None:
+            progress(len(points), len(steps))
+        draws = DRAWS if wanted <= FEW else 1
+        found: dict[str, list[float]] = {}
+        for draw in range(draws):
+            chosen = of_each_class(labels, wanted, seed + draw)
+            small = len(chosen) <= _ALL_HEADS
+            for each in HEADS if small else (kind,):
+                fitted = fit_head(
+                    each,
+                    of_train[chosen],
+                    labels[chosen],
+                    data.classes,
+                    penalty=penalty if each == kind else "l2",
+                    seed=seed,
+                )
+                with torch.inference_mode():
+                    said = fitted.head(torch.from_numpy(of_held)).argmax(1).numpy()
+                found.setdefault(each, []).append(float((said == held.labels).mean()))
+        points.append(
+            {
+                "images": wanted,
+                "rows": len(chosen),
+                "accuracy": {each: float(np.mean(shares)) for each, shares in found.items()},
+                "deviation": {each: float(np.std(shares)) for each, shares in found.items()},
+            }
+        )
+    return points
+
+
+def of_each_class(labels: NDArray[np.int64], most: int, seed: int) -> NDArray[np.int64]:
+    """At most `most` images of each class, rising; more of them hold all that fewer hold."""
+    random = np.random.default_rng(seed)
+    kept = [
+        random.permutation(np.flatnonzero(labels == label))[:most] for label in np.unique(labels)
+    ]
+    return np.sort(np.concatenate(kept))
+
+
+def by_stages(
+    run: Run,
+    network: Transferred,
+    *,
+    stages: int,
+    data: Data,
+    of_train: Features,
+    place: Place,
+    workers: int | None,
+    progress: Counter | None = None,
+) -> dict[str, Any] | None:
+    """Held-out accuracy by the number of frozen stages, with few images and with more.
+
+    The heads begin as softmax regressions on the same images. Bounded, since a processor trains a
+    few images a second: at most `MOST_TRAINED` images for `STAGE_EPOCHS` epochs, the last of which
+    counts, judged on at most `MOST_JUDGED`.
+
+    Parameters
+    ----------
+    run: the run under way, for its decisions; nothing is written into it.
+    network: backbone and head before any training; it is left as it is.
+    stages: that the backbone has.
+    of_train: (images, views, D) of ``data.train``.
+    progress: called with images trained on, of all.
+
+    Returns
+    -------
+    ``frozen``: numbers of frozen stages, all of them last. ``curves``: for each number of images a
+    class, ``images``, ``rows`` and the ``accuracy`` at each of them. ``judged``, ``epochs``. None
+    for more classes than so few images could stand for.
+    """
+    held, seed, classes = data.val, run.config.seed, len(data.classes)
+    if classes > min(MOST_TRAINED, MOST_JUDGED):
+        return None
+    judged = of_each_class(held.labels, MOST_JUDGED // classes, seed)
+    frozen = sorted({0, stages // 3, 2 * stages // 3, stages - 1})
+    parts: dict[int, NDArray[np.int64]] = {}
+    for step in STAGE_STEPS:
+        wanted = min(step, MOST_TRAINED // classes)
+        chosen = of_each_class(data.train.labels, wanted, seed)
+        if all(len(chosen) > len(smaller) for smaller in parts.values()):
+            parts[wanted] = chosen
+    count = _Counted(progress, len(frozen) * STAGE_EPOCHS * sum(map(len, parts.values())))
+    trial = _trial(run, network, place)
+    curves: list[dict[str, Any]] = []
+    for wanted, chosen in parts.items():
+        part = replace(data, train=data.train.subset(chosen), val=held.subset(judged), test=None)
+        fitted = fit_head("softmax", of_train[chosen], part.train.labels, data.classes, seed=seed)
+        start = Transferred(copy.deepcopy(network.backbone), fitted.head)
+        shares = [
+            _trained(
+                trial,
+                start,
+                part,
+                frozen=number,
+                fitted=fitted,
+                views=of_train.shape[1],
+                place=replace(place, watcher=count),
+                workers=workers,
+            )
+            for number in (*frozen, stages)
+        ]
+        curves.append({"images": wanted, "rows": len(chosen), "accuracy": shares})
+    return {
+        "frozen": [*frozen, stages],
+        "curves": curves,
+        "judged": len(judged),
+        "epochs": STAGE_EPOCHS,
+    }
+
+
+class _Counted(Silent):
+    """Counts the images of several trainings."""
+
+    def __init__(self, progress: Counter | None, total: int) -> None:
+        self.progress, self.total, self.before, self.images = progress, total, 0, 0
+
+    def begin(self, epochs: int, steps: int, batch_size: int, done: int) -> None:
+        """Another training begins."""
+        self.steps, self.batch = steps, batch_size
+        self.before += self.images
+        self.images = 0
+
+    def step(self, epoch: int, step: int, loss: float, rate: float) -> None:
+        """Some images were trained on."""
+        self.images = (epoch * self.steps + step) * self.batch
+        if self.progress is not None:
+            self.progress(min(self.before + self.images, self.total), self.total)
+
+
+def _trial(run: Run, network: Transferred, place: Place) -> RunConfig:
+    """The decisions of a training beside `run`: in the precision of training, not of features."""
+    shape = run.preprocessing.input_size
+    return replace(
+        run.config,
+        precision=choose_precision("auto", network, shape, place.device),
+        device=place.device.type,
+    )
+
+
+def _trained(
+    trial: RunConfig,
+    start: Transferred,
+    data: Data,
+    *,
+    frozen: int,
+    fitted: FittedHead,
+    views: int,
+    place: Place,
+    workers: int | None,
+) -> float:
+    """Accuracy after training what lies above the first `frozen` stages.
+
+    Raises
+    ------
+    KeyboardInterrupt: Ctrl-C: of what was being trained here nothing is kept.
+    """
+    size = max(trial.preprocessing.input_size[1:])
+    recipe = fine_tuning(trial.network, size, grey=data.train.is_grey)
+    recipe = recipe.with_changes(epochs=STAGE_EPOCHS).fitted_to(len(data.train))
+    assert trial.transfer is not None
+    transfer = replace(
+        trial.transfer,
+        freeze=str(frozen),
+        unfreeze_every=0,
+        decay=decay_of(fitted, len(data.train) * views, recipe.optimiser.rate),
+    )
+    with TemporaryDirectory(prefix="striate-curve-") as folder:
+        training = make_training(
+            Run(Path(folder), replace(trial, transfer=transfer)),
+            copy.deepcopy(start),
+            data,
+            recipe,
+            options=Options(workers=workers, checkpoint_minutes=1e9),
+            place=place,
+        )
+        if frozen == len(training.setup.freezing.stages):  # type: ignore[union-attr]
+            return float(training.validate()["top1"])
+        try:
+            training.run()
+        except Interrupted:
+            # It names the folder to go on with, which is about to be gone.
+            raise KeyboardInterrupt from None
+        return float(training.state.history[-1]["validation"]["top1"])

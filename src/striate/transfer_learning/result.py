@@ -1,0 +1,117 @@
+"""What a transfer ended with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from striate.evaluation.metrics import Evaluation
+from striate.support.shown import Readable
+from striate.training.result import top5_of
+from striate.transfer_learning.options import Transfer
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransferResult(Readable):
+    """What a transfer ended with.
+
+    `top1`, `top5`, `loss` are those of the whole network on the held-out images, in float32, as
+    `striate.evaluate` gives them. Where the backbone was frozen, the head was fitted to features
+    that `engine` computed.
+    """
+
+    run: Path
+    network: str
+    head: str
+    freeze: str
+    views: int
+    strength: float
+    """scikit-learn's C that cross-validation chose."""
+    validated: float | None
+    """Accuracy of that head in cross-validation; None where nothing could be held out."""
+    images: int
+    classes: int
+    top1: float
+    top5: float
+    loss: float
+    interval: tuple[float, float]
+    engine: str
+    features_computed: int
+    features_found: int
+    features_seconds: float
+    """Without the engine's start."""
+    images_per_second: float | None
+    """Of the features that were computed; None where all were on disk."""
+    head_seconds: float
+    held_out_seconds: float
+    """That the features of the held-out images took, in float32; 0 where the backbone was trained,
+    since the network was then measured as a whole."""
+    report: Path
+    export: Path | None
+    export_error: str = ""
+    """Why there is no ONNX file although one was wanted; the run is whole all the same."""
+
+    @classmethod
+    def of(
+        cls, made: Transfer, evaluation: Evaluation, export: Path | None, export_error: str = ""
+    ) -> TransferResult:
+        """The result of the transfer `made`."""
+        timing, config = made.timing, made.run.config
+        assert config.transfer is not None
+        rate = timing.computed / timing.seconds if timing.computed and timing.seconds else None
+        return cls(
+            run=made.run.path,
+            network=config.network,
+            head=made.head.kind,
+            freeze=config.transfer.freeze,
+            views=config.transfer.views,
+            strength=made.head.chosen.strength,
+            validated=made.head.chosen.accuracy if made.head.folds else None,
+            images=evaluation.images,
+            classes=len(evaluation.classes),
+            top1=evaluation.top1,
+            top5=evaluation.top5,
+            loss=evaluation.loss,
+            interval=evaluation.interval,
+            engine=timing.engine,
+            features_computed=timing.computed,
+            features_found=timing.found,
+            features_seconds=round(timing.seconds, 3),
+            images_per_second=None if rate is None else round(rate, 1),
+            head_seconds=round(timing.head_seconds, 3),
+            held_out_seconds=round(timing.held_seconds, 3),
+            report=made.run.path / "report.html",
+            export=export,
+            export_error=export_error,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; paths as strings."""
+        return {
+            key: str(value) if isinstance(value, Path) else value
+            for key, value in vars(self).items()
+        }
+
+    def summary(self) -> str:
+        """A few lines for people."""
+        low, high = self.interval
+        rate = (
+            f"{self.features_found:,} features from the cache"
+            if self.images_per_second is None
+            else f"{self.features_computed:,} features in {self.features_seconds:.1f} s "
+            f"({self.images_per_second:,.0f} images/s, {self.engine})"
+        )
+        lines = [
+            f"top-1 {100 * self.top1:.2f} % (95 % interval {100 * low:.2f} to {100 * high:.2f})"
+            f"{top5_of(self.top5, self.classes)} on {self.images:,} images",
+            f"{rate}, head '{self.head}' fitted in {self.head_seconds:.1f} s (C = "
+            f"{self.strength:.3g})",
+            f"run     {self.run}",
+            f"report  {self.report}",
+        ]
+        if self.export is not None:
+            lines.append(f"export  {self.export}")
+        elif self.export_error:
+            lines.append("export  none: it failed")
+        return "\n".join(lines)

@@ -1,0 +1,347 @@
+"""From images and a backbone to a run: features, a head, and training on where it is asked for."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import shlex
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from striate.data.images import ImageSet
+from striate.data.scan import threads
+from striate.data.sources import Data
+from striate.engines.precision import choose_device, choose_precision, processor_threads
+from striate.errors import StriateError, parameter
+from striate.hub.heads import sizes_of
+from striate.hub.surgery import Transferred
+from striate.runs import run as names
+from striate.runs.config import RunConfig, TransferOrigin
+from striate.runs.folder import claim_out
+from striate.runs.images import keep_images
+from striate.runs.provenance import command, data_origin, versions
+from striate.runs.run import Run
+from striate.runs.weights import write_weights
+from striate.support import settings
+from striate.support.files import write_atomically
+from striate.support.progress import counting
+from striate.support.text import printable
+from striate.training.assemble import open_images_of
+from striate.training.distributed import Group
+from striate.training.ending import going_on
+from striate.training.freezing import is_number
+from striate.training.holding import Holding
+from striate.training.options import Options, Place, check
+from striate.training.progress import Silent, Watcher
+from striate.transfer_learning.backbone import Backbone, open_backbone
+from striate.transfer_learning.cache.notes import keep_seen, seen_in
+from striate.transfer_learning.cache.store import cache_at
+from striate.transfer_learning.features import features
+from striate.transfer_learning.fine_tuning import (
+    check_stages,
+    decay_of,
+    frozen_recipe,
+    recipe_of,
+    refuse_meaningless,
+    train_on,
+)
+from striate.transfer_learning.heads.comparison import compare
+from striate.transfer_learning.heads.cross_validation import pictures
+from striate.transfer_learning.heads.fit import FittedHead, check_head, fit_head
+from striate.transfer_learning.held_out import features_of, shares_of
+from striate.transfer_learning.learning_curves import by_images, by_stages
+from striate.transfer_learning.options import Timing, Transfer, TransferOptions
+
+Floats = NDArray[np.float32]
+
+
+def transfer(options: TransferOptions, watcher: Watcher | None = None) -> Transfer:
+    """Carry `options.backbone` over to other images, and write the run.
+
+    Raises
+    ------
+    StriateError: options, images, backbone or weights are at fault, and nothing has been written;
+        another process is writing into the run's folder; or the disk is full.
+    Interrupted: Ctrl-C. The features computed so far are kept; what was trained on, too.
+    """
+    work = _Work(options, watcher or Silent())
+    with (
+        going_on(work.reached, work.way_on),
+        work.holding,
+        settings.threads(processor_threads(1)),
+        settings.seeded(options.seed),
+    ):
+        return work.carry_over()
+
+
+class _Work:
+    """One transfer, step by step."""
+
+    def __init__(self, options: TransferOptions, watcher: Watcher) -> None:
+        self.options, self.watcher = options, watcher
+        self.looked_at = False
+        """Whether the images have been looked at, and were in order then."""
+        self.training_options = Options(
+            val_fraction=options.val_fraction,
+            seed=options.seed,
+            epochs=options.epochs,
+            batch_size=options.batch_size,
+            skip_bad=options.skip_bad,
+            workers=options.workers,
+            progress=options.progress,
+        )
+        self._refuse()
+        self.place = Place(device=choose_device("auto"), group=Group(), watcher=watcher)
+        self.holding = Holding(self.place.group)
+
+    def _refuse(self) -> None:
+        """Say at once what no image and no network could make good."""
+        options = self.options
+        check(self.training_options)
+        if options.freeze not in ("all", "none") and not is_number(options.freeze):
+            raise StriateError(
+                parameter("freeze", options.freeze), "must be all, none, or a number of stages"
+            )
+        for package in ("onnx", "onnxruntime", "openvino") if options.export else ():
+            if importlib.util.find_spec(package) is None:
+                raise StriateError(
+                    f"the package {package}",
+                    "is needed to export the run and is not installed",
+                    "pip install 'striate[export]', or add --no-export",
+                )
+        refuse_meaningless(options)
+
+    def reached(self) -> str:
+        """How far it has come at this moment."""
+        return f"{'after' if self.holding.begun else 'before'} the run was written"
+
+    def way_on(self) -> str:
+        """What to do after it was cut short at this moment, if anything was lost."""
+        run = self.holding.begun
+        if not self.looked_at:
+            return ""
+        if run is None:
+            return "run the same command again, which finds the features that were computed"
+        if self.options.freeze == "all":
+            return f"measure it: striate evaluate {shlex.quote(str(run))}"
+        return f"go on with: {self.place.group.resume_command(run)}"
+
+    def carry_over(self) -> Transfer:
+        options = self.options
+        label = re.sub(r"[^\w.-]+", "-", Path(str(options.backbone)).name.rpartition(":")[2])
+        out = self.holding.take(
+            lambda: claim_out(options.data, options.out, label, otherwise="choose another folder")
+        )
+        backbone = open_backbone(options.backbone, options.weights)
+        if backbone.note:
+            self.watcher.note(backbone.note)
+        stages = check_stages(backbone, options)
+        kept = cache_at(options.cache)
+        known = seen_in(kept, options.data)
+        data = open_images_of(
+            options.data,
+            seed=options.seed,
+            options=self.training_options,
+            place=self.place,
+            known=known,
+        )
+        self.looked_at = True
+        check_head(options.head, options.penalty, images=len(data.train), views=options.views)
+        self._note_images(data)
+        keep_seen(kept, options.data, data, known)
+        held = data.val if data.test is None else data.test
+        timing, of_train = self._features(backbone, data.train)
+        given = of_train, data.train.labels, data.classes
+        fitted = fit_head(options.head, *given, penalty=options.penalty, seed=options.seed)
+        self._note_fit(fitted, of_train, data)
+        began = time.perf_counter()
+        wanted = options.freeze == "all" or options.curve
+        of_held = self._features_held(backbone, held, timing.engine) if wanted else None
+        held_seconds = time.perf_counter() - began
+        timing = replace(timing, head_seconds=fitted.seconds, held_seconds=held_seconds)
+        network = Transferred(backbone.network, fitted.head).eval()
+        story: dict[str, Any] = {
+            "backbone": backbone.name,
+            "origin": backbone.origin,
+            "note": backbone.note,
+            "engine": timing.engine,
+            "views": options.views,
+            "freeze": options.freeze,
+            "unfreeze_every": options.unfreeze_every,
+            "stages": list(stages),
+            "head": fitted.to_json(),
+            **compare(fitted, *given, cache_at(options.cache), seed=options.seed),
+        }
+        run = Run(out, self._config(backbone, fitted, data, timing))
+        if options.curve and of_held is not None:
+            story["curve"] = self._curve(run, network, len(stages), data, (of_train, of_held))
+        write_atomically(out / names.TRANSFER, json.dumps(story, indent=1).encode())
+        keep_images(out, data)
+        probabilities: Floats | None = None
+        if options.freeze == "all" and of_held is not None:
+            probabilities = shares_of(fitted.head, of_held)
+            identity = run.config.identity
+            write_weights(out / names.WEIGHTS, network.state_dict(), identity=identity, epoch=0)
+            self.holding.begin(run.config)
+        else:
+            train_on(
+                run,
+                network,
+                data,
+                options=self.training_options,
+                place=self.place,
+                begin=self.holding.begin,
+            )
+        return Transfer(
+            run=run,
+            data=data,
+            head=fitted,
+            timing=timing,
+            probabilities=probabilities,
+            held=self.holding.handed_on(),
+        )
+
+    def _note_images(self, data: Data) -> None:
+        self.watcher.note(data.described)
+
+    def _note_fit(self, fitted: FittedHead, of_train: Floats, data: Data) -> None:
+        if not fitted.folds:
+            self.watcher.note(
+                "every class has one picture to train on: nothing can be held out, so that C is "
+                "not chosen by cross-validation but taken as it usually is"
+            )
+        elif single := np.flatnonzero(pictures(of_train[:, 0], data.train.labels) == 1).tolist():
+            names = ", ".join(printable(data.classes[label]) for label in single)
+            self.watcher.note(f"one picture to train on, never held out: {names}")
+        if fitted.note:
+            self.watcher.note(fitted.note)
+
+    def _curve(
+        self,
+        run: Run,
+        network: Transferred,
+        stages: int,
+        data: Data,
+        found: tuple[Floats, Floats],
+    ) -> dict[str, Any]:
+        """What `--curve` asks for; `found` are the features of training and held-out images."""
+        options = self.options
+        of_train, of_held = found
+        with counting("fitting heads to fewer images", wanted=options.progress) as count:
+            images = by_images(
+                kind=options.head,
+                penalty=options.penalty,
+                of_train=of_train,
+                data=data,
+                of_held=of_held,
+                held=data.val if data.test is None else data.test,
+                seed=options.seed,
+                progress=count,
+            )
+        with counting("training with stages frozen", wanted=options.progress) as count:
+            tried = by_stages(
+                run,
+                network,
+                stages=stages,
+                data=data,
+                of_train=of_train,
+                place=self.place,
+                workers=options.workers,
+                progress=count,
+            )
+        return {"images": images, "stages": tried}
+
+    # --- features and heads --------------------------------------------------------------------
+
+    def _features(self, backbone: Backbone, train: ImageSet) -> tuple[Timing, Floats]:
+        """Timing and features of the training images, (images, views, D)."""
+        options = self.options
+        with counting("computing features", wanted=options.progress) as count:
+            found = features(
+                backbone,
+                train,
+                views=options.views,
+                seed=options.seed,
+                engine=options.engine,
+                cache_dir=options.cache,
+                workers=max(threads(options.workers), 1),
+                progress=count,
+            )
+        for note in found.notes:
+            self.watcher.note(note)
+        timing = Timing(
+            engine=found.engine,
+            computed=found.computed,
+            found=found.found,
+            seconds=found.seconds,
+            start_seconds=found.start_seconds,
+            head_seconds=0.0,
+            held_seconds=0.0,
+        )
+        return timing, found.values.transpose(1, 0, 2)
+
+    def _features_held(self, backbone: Backbone, held: ImageSet, engine: str) -> Floats:
+        """Features of the held-out images, (images, D), computed as `evaluate` computes them."""
+        with counting("computing held-out features", wanted=self.options.progress) as count:
+            return features_of(
+                backbone,
+                held,
+                fitted_by=engine,
+                cache=self.options.cache,
+                workers=max(threads(self.options.workers), 1),
+                progress=count,
+            )
+
+    # --- the run -------------------------------------------------------------------------------
+
+    def _config(
+        self, backbone: Backbone, fitted: FittedHead, data: Data, timing: Timing
+    ) -> RunConfig:
+        options = self.options
+        frozen = options.freeze == "all"
+        network = Transferred(backbone.network, fitted.head)
+        trained = None if frozen else recipe_of(backbone, data, options)
+        shape = backbone.preprocessing.input_size
+        device = torch.device("cpu") if frozen else self.place.device
+        precision, decay = timing.engine.rpartition(" ")[2], None
+        if trained is not None:
+            precision = choose_precision("auto", network, shape, device)
+            rows = len(data.train) * options.views
+            decay = decay_of(fitted, rows, trained.optimiser.rate)
+        return RunConfig(
+            network=backbone.spec,
+            classes=data.classes,
+            in_channels=shape[0],
+            preprocessing=backbone.preprocessing,
+            recipe=frozen_recipe(fitted) if trained is None else trained.to_dict(),
+            data=data_origin(data, options.val_fraction),
+            transfer=TransferOrigin(
+                spec=backbone.spec,
+                options=dict(backbone.options),
+                classifier=backbone.network.classifier,
+                weights=backbone.weights_digest,
+                origin=backbone.origin,
+                freeze=options.freeze,
+                unfreeze_every=options.unfreeze_every,
+                views=options.views,
+                head=sizes_of(fitted.head),
+                decay=decay,
+            ),
+            seed=options.seed,
+            precision=precision,
+            validation_precision="float32",
+            device=device.type,
+            threads=torch.get_num_threads(),
+            workers=threads(options.workers),
+            command=command(),
+            started=datetime.now(UTC).isoformat(timespec="seconds"),
+            versions=versions(),
+        )
