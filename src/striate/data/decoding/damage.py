@@ -3,7 +3,8 @@
 Decoders stop when they have all their pixels, and take whatever bits they find for pixels. What
 the formats hold against that (checksums, lengths, an end) is looked at here.
 `striate.data.decoding.jpeg` does the same for JPEG. Nothing can be told of BMP, PPM and TIFF
-without compression: there every content of a file is a picture, and only a file that is too short is known to be cut.
+without compression: there every content of a file is a picture, and only a file that is too
+short is known to be cut.
 """
 
 from __future__ import annotations
