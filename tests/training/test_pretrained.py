@@ -10,8 +10,8 @@ from striate import api
 from striate.data.preprocessing import Preprocessing
 from striate.errors import RunError, WeightsError
 from striate.hub.weights import Found
+from striate.runs import provenance
 from striate.runs.run import Run
-from striate.training import pretrained
 from striate.training.distributed import Group
 from striate.training.options import Options
 from striate.training.plan import plan
@@ -99,8 +99,8 @@ def test_a_bad_file_is_known_before_the_images_are_read(tmp_path) -> None:
 
 def test_a_file_is_found_again_from_anywhere(tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert pretrained.resolved_source("mine.pth") == str(tmp_path / "mine.pth")
-    assert pretrained.resolved_source("timm") == "timm"
+    assert provenance.resolved_source("mine.pth") == str(tmp_path / "mine.pth")
+    assert provenance.resolved_source("timm") == "timm"
 
 
 def test_a_run_of_weights_has_nothing_to_go_on_from(tmp_path, weights) -> None:
