@@ -1,11 +1,12 @@
 """Striate: the classic convolutional networks, from a folder of images to a classifier.
 
->>> import striate
->>> network = striate.create("resnet50", classes=5)
->>> result = striate.train("photos/", net="googlenet_bn", size=128)
->>> striate.predict(result.run, ["photos/new.jpg"])
+Everything named here is documented in `striate.api`; nothing is loaded before it is used. From a
+folder of images to answers::
 
-Everything named here is documented in `striate.api`; nothing is loaded before it is used.
+    import striate
+
+    result = striate.train("photos/", net="googlenet_bn", size=128)
+    striate.predict(result.run, ["photos/new.jpg"])
 """
 
 from __future__ import annotations

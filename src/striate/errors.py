@@ -17,12 +17,11 @@ _PARAMETER = re.compile(r"`([a-z_]+)(?:=([^`]*))?`")
 class StriateError(Exception):
     """Something that the user can mend: ``what: why; remedy``.
 
-    Parameters
-    ----------
-    what: the thing at fault, named as the user named it (a resolved path, a network, a recipe key,
-        a parameter as `parameter` writes it).
-    why: the reason, in a few words.
-    remedy: what to do next; optional where the reason says it already.
+    Args:
+        what: the thing at fault, named as the user named it (a resolved path, a network, a recipe
+            key, a parameter as `parameter` writes it).
+        why: the reason, in a few words.
+        remedy: what to do next; optional where the reason says it already.
     """
 
     def __init__(self, what: str, why: str, remedy: str = "") -> None:
@@ -32,9 +31,11 @@ class StriateError(Exception):
     def on_the_command_line(self, flags: Mapping[str, str]) -> str:
         """The message with each parameter that has one of the command's `flags` written so.
 
-        >>> error = StriateError(parameter("device", "cuda:9"), "is not here", "leave `device` out")
-        >>> error.on_the_command_line({"device": "--device"})
-        '--device cuda:9: is not here; leave --device out'
+        Examples:
+            >>> device = parameter("device", "cuda:9")
+            >>> error = StriateError(device, "is not here", "leave `device` out")
+            >>> error.on_the_command_line({"device": "--device"})
+            '--device cuda:9: is not here; leave --device out'
         """
 
         def flag(found: re.Match[str]) -> str:
@@ -51,8 +52,9 @@ class StriateError(Exception):
 def parameter(name: str, value: object = None) -> str:
     """A function's parameter as errors name it; the command line makes a flag of it.
 
-    >>> parameter("device", "cuda:9"), parameter("resume")
-    ("`device='cuda:9'`", '`resume`')
+    Examples:
+        >>> parameter("device", "cuda:9"), parameter("resume")
+        ("`device='cuda:9'`", '`resume`')
     """
     return f"`{name}`" if value is None else f"`{name}={value!r}`"
 

@@ -43,18 +43,18 @@ def open_network(
 ) -> Resolved:
     """Give the network that `network` names, or is.
 
-    Parameters
-    ----------
-    network: a name, prefix, file or module as in `striate.hub.resolve`; a run's folder; a module.
-    device: ``meta`` for shapes alone. ``cpu`` gives a run's trained weights, and fresh ones
-        elsewhere; a module stays as it is.
-    size: height and width of the image; the network's own (a run's: what it was trained on) if
-        None.
-    allow_code: a run may name Python code as its network. What is named here always may.
+    Args:
+        network: a name, prefix, file or module as in `striate.hub.resolve`; a run's folder; a
+            module.
+        device: ``meta`` for shapes alone. ``cpu`` gives a run's trained weights, and fresh ones
+            elsewhere; a module stays as it is.
+        size: height and width of the image; the network's own (a run's: what it was trained on) if
+            None.
+        allow_code: a run may name Python code as its network. What is named here always may.
 
-    Raises
-    ------
-    NetworkError, RunError: there is nothing of that name, or it cannot be opened.
+    Raises:
+        NetworkError: there is nothing of that name, or it cannot be opened.
+        RunError: the run's folder cannot be opened.
     """
     from torch import nn
 
@@ -117,9 +117,8 @@ def _open_run(folder: Path, device: str, size: Size | None, allow_code: bool) ->
 def read_size(text: str | None) -> Size | None:
     """``224``, or ``200x320`` (height, width).
 
-    Raises
-    ------
-    NetworkError: it is neither.
+    Raises:
+        NetworkError: it is neither.
     """
     return None if text is None else _numbers(text, "x", "--size", "224, or HEIGHTxWIDTH")
 
@@ -127,9 +126,8 @@ def read_size(text: str | None) -> Size | None:
 def read_position(text: str | None) -> tuple[int, int] | None:
     """``ROW,COLUMN``.
 
-    Raises
-    ------
-    NetworkError: it is not.
+    Raises:
+        NetworkError: it is not.
     """
     if text is None:
         return None
@@ -316,9 +314,8 @@ def _forward_time(
 def check_picture(path: Path) -> None:
     """Refuse a picture that cannot be written, before any work.
 
-    Raises
-    ------
-    NetworkError: it is no SVG file, or its folder does not exist.
+    Raises:
+        NetworkError: it is no SVG file, or its folder does not exist.
     """
     if path.suffix.lower() != ".svg":
         raise NetworkError(shown(path), "pictures are SVG files", f"give {path.stem}.svg")
@@ -338,9 +335,8 @@ def write_picture(found: Comparison, path: Path) -> None:
 def write_text(path: Path, text: str) -> Path:
     """Write `text` to `path`, whole or not at all; returns the path resolved.
 
-    Raises
-    ------
-    NetworkError: nothing can be written there.
+    Raises:
+        NetworkError: nothing can be written there.
     """
     from striate.support.files import WriteError, write_atomically
 
@@ -356,10 +352,9 @@ def write_text(path: Path, text: str) -> Path:
 def writable(path: Path) -> Path:
     """`path` resolved: a file that can be written.
 
-    Raises
-    ------
-    NetworkError: it is a folder or something else than a file, or its folder is missing or cannot
-        be written.
+    Raises:
+        NetworkError: it is a folder or something else than a file, or its folder is missing or
+            cannot be written.
     """
     from striate.support.files import output_file
 

@@ -41,10 +41,9 @@ def own_data(
     Files that cannot be used are left out (`skip_bad`) where the run was made without such files,
     and where its own list tells that they are none of its images.
 
-    Raises
-    ------
-    DataError: they are no longer where they were, or cannot be read.
-    RunError: some of them are gone.
+    Raises:
+        DataError: they are no longer where they were, or cannot be read.
+        RunError: some of them are gone.
     """
     from striate.data.scan import threads
     from striate.data.sources import open_data
@@ -173,9 +172,8 @@ def evaluate_own(
     The figures are kept in the run, whose folder the caller holds, and its report is made anew.
     `found` are the probabilities of these images, (images, classes), where they are known already.
 
-    Raises
-    ------
-    WriteError: they cannot be kept.
+    Raises:
+        WriteError: they cannot be kept.
     """
     evaluation, found = _measured(
         run, data, workers=workers, device=device, progress=progress, found=found
@@ -196,9 +194,8 @@ def evaluate_again(
 
     The figures are kept in the run where that is possible; a note says where it is not.
 
-    Raises
-    ------
-    RunError: another process is writing into the run; its images are not what they were.
+    Raises:
+        RunError: another process is writing into the run; its images are not what they were.
     """
     from striate.runs.claim import hold
 

@@ -55,9 +55,8 @@ def view(
     in training mode. `output` is the network's name with ``.html``, in the working directory, if
     None.
 
-    Raises
-    ------
-    StriateError: network, image, size or output are at fault.
+    Raises:
+        StriateError: network, image, size or output are at fault.
     """
     from striate.anatomy.view.build import render, takes_picture
 

@@ -115,8 +115,7 @@ MORE_TIMM = (
 
 
 def shapeless(build: Callable[[], nn.Module]) -> nn.Module:
-    """Build a network without weights; those that compute with tensors while they are built
-    cannot be."""
+    """A network without weights, but for those that compute with tensors while they are built."""
     try:
         with torch.device("meta"):
             return build().eval()

@@ -23,7 +23,7 @@ RESNET18 = "resnet18-f37072fd.pth"
 
 @pytest.fixture(scope="module")
 def resnet18(tmp_path_factory) -> Path:
-    """torchvision's network with random weights, in a file that is called as the published one."""
+    """The network of torchvision with random weights, in a file called as the published one."""
     torch.manual_seed(0)
     file = tmp_path_factory.mktemp("hub") / "checkpoints" / RESNET18
     file.parent.mkdir()

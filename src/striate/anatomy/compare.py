@@ -53,12 +53,13 @@ class Part:
 class Member:
     """One network of a comparison.
 
-    Attributes
-    ----------
-    table: its rows, one for each of the network's own parts, and its totals.
-    stages, operators: where the cost sits, the dearest operator first.
-    milliseconds: of a forward of one image; None if not asked for.
-    error, figure: the published error that compares best, and where it is from; None without.
+    Attributes:
+        table: its rows, one for each of the network's own parts, and its totals.
+        stages: the parts of the network and what each costs.
+        operators: kinds of operator and what each costs, the dearest first.
+        milliseconds: of a forward of one image; None if not asked for.
+        error: the published error that compares best; None without.
+        figure: where `error` is from; None without.
     """
 
     name: str

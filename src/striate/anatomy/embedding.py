@@ -37,9 +37,8 @@ class Embedding:
 def find_embedding(graph: Graph) -> Embedding:
     """Find the classifier of the graph's first output, and what it reads.
 
-    Raises
-    ------
-    NetworkError: where no weight layer leads to the output.
+    Raises:
+        NetworkError: where no weight layer leads to the output.
     """
     path = _ancestors(graph)
     layers = [node for node in path if node.operator in WEIGHT_LAYERS and node.inputs]
@@ -69,9 +68,8 @@ def embed(network: nn.Module, graph: Graph, images: Tensor) -> Tensor:
     For networks that have no `embed` of their own. The classifier is recognised by the parameters
     that it reads, wherever they are used. Gradients flow as autograd's mode says.
 
-    Raises
-    ------
-    NetworkError: where the classifier has no parameters, or its forward does not reach it.
+    Raises:
+        NetworkError: where the classifier has no parameters, or its forward does not reach it.
     """
     found = find_embedding(graph)
     names = graph.nodes[found.classifier].parameters

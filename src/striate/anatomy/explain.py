@@ -55,16 +55,15 @@ class Sight:
 class Explanation(Shown):
     """A layer, or a module of several operators, with its arithmetic.
 
-    Attributes
-    ----------
-    inputs: name and shape (channels, height, width) of what it reads.
-    definition: its formula, of operators that the lines do not explain; None otherwise.
-    lines: sizes and costs.
-    forward: the receptive field from what it reads: r + d·(k − 1)·j.
-    backward: the same by the recursion from its output, for height and width; the steps that
-        neither widen nor stride are left out.
-    sights: what one output position sees, (rows, columns); empty where it sees no image.
-    parts: of a module of several operators, their names.
+    Attributes:
+        inputs: name and shape (channels, height, width) of what it reads.
+        definition: its formula, of operators that the lines do not explain; None otherwise.
+        lines: sizes and costs.
+        forward: the receptive field from what it reads: r + d·(k − 1)·j.
+        backward: the same by the recursion from its output, for height and width; the steps that
+            neither widen nor stride are left out.
+        sights: what one output position sees, (rows, columns); empty where it sees no image.
+        parts: of a module of several operators, their names.
     """
 
     network: str
@@ -123,9 +122,8 @@ def explain(graph: Graph, layer: str, *, at: tuple[int, int] | None = None) -> E
 
     `at` is the output position (row, column) whose pixels are wanted; the centre if None.
 
-    Raises
-    ------
-    NetworkError: there is no such layer, with the nearest; it is never run; `at` lies outside.
+    Raises:
+        NetworkError: there is no such layer, with the nearest; it is never run; `at` lies outside.
     """
     part = _find(graph, layer)
     if not part:

@@ -21,11 +21,10 @@ _TOO_LARGE = 0.75
 class Stage:
     """Modules that belong together.
 
-    Attributes
-    ----------
-    name: path of the first.
-    modules: paths of all, in the order in which they run.
-    layers: convolutions and linear layers in them.
+    Attributes:
+        name: path of the first.
+        modules: paths of all, in the order in which they run.
+        layers: convolutions and linear layers in them.
     """
 
     name: str

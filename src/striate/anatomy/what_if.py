@@ -156,10 +156,9 @@ class _Layer:
 def chains(texts: Sequence[str]) -> tuple[Chain, ...]:
     """Read and reckon several chains; one that says no grid takes that of the first that does.
 
-    Raises
-    ------
-    NetworkError: a chain that cannot be read, with what was expected; channels that do not follow
-        from layer to layer; a kernel larger than its grid.
+    Raises:
+        NetworkError: a chain that cannot be read, with what was expected; channels that do not
+            follow from layer to layer; a kernel larger than its grid.
     """
     read = [_read_chain(text) for text in texts]
     stated = next((grid for _, grid in read if grid is not None), GRID)

@@ -38,20 +38,18 @@ def create(
 ) -> Network:
     """The network called `name`, freshly initialised as its paper does, or with known weights.
 
-    Parameters
-    ----------
-    name: one of `catalogue`.
-    classes: outputs; None for the paper's own number, or as many as `weights` have.
-    in_channels: 1 for grey images, 3 for colour; None for the paper's own.
-    weights: ``torchvision``, ``timm`` or a .safetensors or .pth file, instead of random ones; with
-        another number of classes all but the classifier is taken.
-    variant: the network's named variants, such as ``auxiliary=True`` for ``googlenet_bn``.
+    Args:
+        name: one of `catalogue`.
+        classes: outputs; None for the paper's own number, or as many as `weights` have.
+        in_channels: 1 for grey images, 3 for colour; None for the paper's own.
+        weights: ``torchvision``, ``timm`` or a .safetensors or .pth file, instead of random ones;
+            with another number of classes all but the classifier is taken.
+        **variant: the network's named variants, such as ``auxiliary=True`` for ``googlenet_bn``.
 
-    Returns
-    -------
-    A module whose ``forward`` takes (N, C, H, W) and returns logits (N, classes); networks with
-    auxiliary heads return ``TrainingOutput(logits, auxiliary)`` in training mode. ``features``
-    gives the last feature map and ``embed`` the vector that the classifier sees.
+    Returns:
+        A module whose ``forward`` takes (N, C, H, W) and returns logits (N, classes); networks with
+        auxiliary heads return ``TrainingOutput(logits, auxiliary)`` in training mode. ``features``
+        gives the last feature map and ``embed`` the vector that the classifier sees.
     """
     if weights is not None:
         from striate.hub.weights import create_with
@@ -73,19 +71,18 @@ def create_run(
 ) -> Run:
     """A run of a network as it is, without training, so that every command works on it.
 
-    Parameters
-    ----------
-    name: one of `catalogue`.
-    out: the run's folder; it must not hold a run.
-    weights: ``torchvision``, ``timm`` or a file; random ones if None. Pre-processing and class
-        names come with them where anybody knows them.
-    classes: as many as the weights have if None; with another number the classifier starts anew.
-    seed: decides what starts anew.
-    variant: the network's named variants.
+    Args:
+        name: one of `catalogue`.
+        out: the run's folder; it must not hold a run.
+        weights: ``torchvision``, ``timm`` or a file; random ones if None. Pre-processing and class
+            names come with them where anybody knows them.
+        classes: as many as the weights have if None; with another number the classifier starts
+            anew.
+        seed: decides what starts anew.
+        variant: the network's named variants.
 
-    Raises
-    ------
-    StriateError: the weights cannot be had, are damaged or those of another network.
+    Raises:
+        StriateError: the weights cannot be had, are damaged or those of another network.
     """
     from striate.runs.create import adopt
 
@@ -103,24 +100,22 @@ def table(
 ) -> Table:
     """What a network is made of and costs: rows of layers, and totals.
 
-    Parameters
-    ----------
-    network: a name of `catalogue`, ``torchvision:NAME``, ``timm:NAME``, ``FILE.py:CLASS``,
-        ``PACKAGE.MODULE:NAME``, a run's folder, or a module. No weight is allocated for it.
-    size: of the image, in pixels; the network's own if None.
-    depth: group operators by module, so many levels down; None for every operator.
-    inputs: examples of what its forward takes, instead of `size`: a tensor, a tuple of arguments,
-        or a dictionary of named ones. Shapes and types count, values do not; costs are for their
-        batch.
-    training: as the network is in training: with auxiliary heads, dropout, and the batch's own
-        statistics.
-    allow_code: a run's folder may name Python code as its network, and run it: only if you trust
-        whoever made it.
+    Args:
+        network: a name of `catalogue`, ``torchvision:NAME``, ``timm:NAME``, ``FILE.py:CLASS``,
+            ``PACKAGE.MODULE:NAME``, a run's folder, or a module. No weight is allocated for it.
+        size: of the image, in pixels; the network's own if None.
+        depth: group operators by module, so many levels down; None for every operator.
+        inputs: examples of what its forward takes, instead of `size`: a tensor, a tuple of
+            arguments, or a dictionary of named ones. Shapes and types count, values do not; costs
+            are for their batch.
+        training: as the network is in training: with auxiliary heads, dropout, and the batch's own
+            statistics.
+        allow_code: a run's folder may name Python code as its network, and run it: only if you
+            trust whoever made it.
 
-    Returns
-    -------
-    ``rows`` and ``totals``: sizes (C, H, W), parameters, multiply-accumulates, bytes, receptive
-    fields and jumps (height, width). ``to_json()`` gives them as plain values.
+    Returns:
+        ``rows`` and ``totals``: sizes (C, H, W), parameters, multiply-accumulates, bytes, receptive
+        fields and jumps (height, width). ``to_json()`` gives them as plain values.
     """
     from striate import inspecting
 
@@ -171,11 +166,14 @@ def explain(
 ) -> Explanation | tuple[Explanation, ...]:
     """The arithmetic of one layer with its numbers filled in, or of all in turn.
 
-    Parameters
-    ----------
-    network, size, inputs, training, allow_code: as for `table`.
-    layer: a name of `table`; every operator in turn, in short, if None.
-    at: (row, column) of the output position whose pixels are shown; the centre if None.
+    Args:
+        network: as for `table`.
+        layer: a name of `table`; every operator in turn, in short, if None.
+        at: (row, column) of the output position whose pixels are shown; the centre if None.
+        size: as for `table`.
+        inputs: as for `table`.
+        training: as for `table`.
+        allow_code: as for `table`.
     """
     from striate import inspecting
 
@@ -197,7 +195,11 @@ def explain(
 def what_if(*chains: str) -> tuple[Chain, ...]:
     """The arithmetic of layers that belong to no network, side by side.
 
-    >>> striate.what_if("5x5 128->256 @100x100", "1x1 128->32, 5x5 32->256 @100x100")
+    Examples:
+        >>> import striate
+        >>> wide, narrow = striate.what_if("5x5 128->256 @100x100", "1x1 128->32, 5x5 32->256")
+        >>> wide.macs, narrow.macs
+        (8192000000, 2088960000)
     """
     from striate import inspecting
 
@@ -214,10 +216,12 @@ def compare(
 ) -> Comparison:
     """Networks side by side: parameters, MACs, memory, depth, receptive field, published error.
 
-    Parameters
-    ----------
-    networks, size, inputs, allow_code: each as for `table`.
-    timed: run each on one image on this machine, and give the median milliseconds.
+    Args:
+        networks: as for `table`.
+        size: as for `table`.
+        inputs: as for `table`.
+        timed: run each on one image on this machine, and give the median milliseconds.
+        allow_code: as for `table`.
     """
     from striate import inspecting
 
@@ -239,13 +243,15 @@ def view(
 ) -> Path:
     """Write one HTML file in which a network can be explored; returns its path.
 
-    Parameters
-    ----------
-    network, size, inputs, training, allow_code: as for `table`. A run's answers to the image are
-        shown too.
-    output: the file; the network's name with ``.html`` if None.
-    image: a photograph to look at; a picture of its own if None.
-    against: a second network, shown beside the first.
+    Args:
+        network: as for `table`. A run's answers to the image are shown too.
+        output: the file; the network's name with ``.html`` if None.
+        image: a photograph to look at; a picture of its own if None.
+        against: a second network, shown beside the first.
+        size: as for `table`.
+        inputs: as for `table`.
+        training: as for `table`.
+        allow_code: as for `table`.
     """
     from striate import viewing
 

@@ -25,17 +25,18 @@ def check(
 ) -> Report:
     """What is wrong with a set of images, and what they are like.
 
-    Parameters
-    ----------
-    data: as for `train`.
-    seed, val_fraction: decide the split of a folder that has none, for the duplicates across it.
-    workers: threads; None for one a processor, at most four.
-    progress: count on standard error.
+    Args:
+        data: as for `train`.
+        seed: decides, with `val_fraction`, the split of a folder that has none, for the duplicates
+            across it.
+        val_fraction: share of the images that this split holds out.
+        workers: threads; None for one a processor, at most four.
+        progress: count on standard error.
 
-    Returns
-    -------
-    Files that cannot be used and files named as another format, exact and near duplicates (between
-    classes, too), class imbalance, sizes, channel statistics, notes. Nothing is changed.
+    Returns:
+        Files that cannot be used and files named as another format, exact and near duplicates
+        (between classes, too), class imbalance, sizes, channel statistics, notes. Nothing is
+        changed.
     """
     from striate.data.checking.check import check as look
     from striate.data.scan import threads
@@ -78,41 +79,42 @@ def train(
     The same call with the same images, seed, threads and machine gives the same weights to the bit,
     whatever `workers` is and however often it was killed and resumed.
 
-    Parameters
-    ----------
-    data: a folder of class folders; one holding ``train/`` and ``val/`` (or ``valid/``, ``test/``);
-        MNIST's IDX files; or ``digits``, ``mnist``, ``fashion_mnist``, ``cifar10``, ``cifar100``,
-        ``flowers102``. Without a validation folder a fifth of the images is set aside, by content.
-    net: a name from `catalogue`.
-    recipe: ``modern`` (default), ``classic`` (the network's own paper's), or a TOML file's path.
-    epochs, batch_size: instead of the recipe's; another batch size scales the learning rate.
-    size: side of the square input in pixels; the paper's if None.
-    seed: decides initial weights, order, augmentation and split; 0 if None.
-    out: the run's folder; ``runs/NET-DATA`` if None. It must not hold a run, except to resume it.
-    precision: ``auto`` (default: bfloat16 where the processor gains by it), ``float32``,
-        ``bfloat16``.
-    device: ``auto`` (default), ``cpu``, ``cuda`` …
-    workers: threads that decode and augment; None for one a processor, at most four.
-    auxiliary_weights: of the auxiliary losses; the paper's if None.
-    variant: the network's named variants, as for `create`.
-    weights: start from published ones (``torchvision``, ``timm``, a file) and take their
-        pre-processing.
-    val_fraction: share of the images held out where `data` has no such part; 0.2 if None.
-    skip_bad: leave unreadable files out instead of stopping at them.
-    resume: go on with the run in `out` (or in `data`); start it if there is none yet.
-    tensorboard: write event files as well as ``metrics.jsonl``.
-    checkpoint_minutes: between checkpoints within an epoch; there is one after every epoch.
-    progress: show progress on standard error.
+    Args:
+        data: a folder of class folders; one holding ``train/`` and ``val/`` (or ``valid/``,
+            ``test/``); MNIST's IDX files; or ``digits``, ``mnist``, ``fashion_mnist``, ``cifar10``,
+            ``cifar100``, ``flowers102``. Without a validation folder a fifth of the images is set
+            aside, by content.
+        net: a name from `catalogue`.
+        recipe: ``modern`` (default), ``classic`` (the network's own paper's), or a TOML file's
+            path.
+        epochs: instead of the recipe's.
+        size: side of the square input in pixels; the paper's if None.
+        batch_size: instead of the recipe's; the learning rate is scaled with it.
+        seed: decides initial weights, order, augmentation and split; 0 if None.
+        out: the run's folder; ``runs/NET-DATA`` if None. It must not hold a run, except to resume
+            it.
+        precision: ``auto`` (default: bfloat16 where the processor gains by it), ``float32``,
+            ``bfloat16``.
+        device: ``auto`` (default), ``cpu``, ``cuda`` …
+        workers: threads that decode and augment; None for one a processor, at most four.
+        auxiliary_weights: of the auxiliary losses; the paper's if None.
+        variant: the network's named variants, as for `create`.
+        weights: start from published ones (``torchvision``, ``timm``, a file) and take their
+            pre-processing.
+        val_fraction: share of the images held out where `data` has no such part; 0.2 if None.
+        skip_bad: leave unreadable files out instead of stopping at them.
+        resume: go on with the run in `out` (or in `data`); start it if there is none yet.
+        tensorboard: write event files as well as ``metrics.jsonl``.
+        checkpoint_minutes: between checkpoints within an epoch; there is one after every epoch.
+        progress: show progress on standard error.
 
-    Returns
-    -------
-    The result. Under ``torchrun`` the first of several processes has it, and the others None, of
-    which the type does not speak.
+    Returns:
+        The result. Under ``torchrun`` the first of several processes has it, and the others None,
+        of which the type does not speak.
 
-    Raises
-    ------
-    StriateError: data, options or recipe are at fault, or the loss became not finite.
-    Interrupted: Ctrl-C; the run can be resumed.
+    Raises:
+        StriateError: data, options or recipe are at fault, or the loss became not finite.
+        Interrupted: Ctrl-C; the run can be resumed.
     """
     from striate.data.sources import named_data
     from striate.support.signals import heard

@@ -36,29 +36,31 @@ def transfer(
 ) -> TransferResult:
     """Carry a trained network over to other images: features, head, evaluation, report, export.
 
-    Parameters
-    ----------
-    data: as for `train`.
-    backbone: a run's folder, a name from `catalogue`, ``torchvision:NAME`` or ``timm:NAME``.
-    weights: ``torchvision``, ``timm`` or a file; None for a run, which has its own.
-    head: ``softmax``, ``svm`` (linear) or ``svm-rbf`` (Gaussian kernel).
-    penalty: of softmax regression: ``l2`` or ``l1``.
-    freeze: ``all`` (the head alone is fitted), ``none``, or how many of the first stages stay.
-    views: of each training image, the first as it is.
-    epochs, batch_size: of training what is not frozen, instead of the recipe's.
-    unfreeze_every: epochs between thawing one stage and the next below; 0 thaws all at once.
-    out: the run's folder; ``runs/NETWORK-DATA`` if None. It must not hold a run.
-    curve: measure accuracy by training images and by frozen stages for the report (minutes).
-    export: write the verified ONNX file into the run as well.
-    seed: of split, folds and views.
-    engine: for features: ``auto``, ``openvino``, ``torch``; with ``bfloat16`` or ``float32``.
-    cache: where features are kept; the default folder if None.
-    workers, val_fraction, skip_bad, progress: as for `train`.
+    Args:
+        data: as for `train`.
+        backbone: a run's folder, a name from `catalogue`, ``torchvision:NAME`` or ``timm:NAME``.
+        weights: ``torchvision``, ``timm`` or a file; None for a run, which has its own.
+        head: ``softmax``, ``svm`` (linear) or ``svm-rbf`` (Gaussian kernel).
+        penalty: of softmax regression: ``l2`` or ``l1``.
+        freeze: ``all`` (the head alone is fitted), ``none``, or how many of the first stages stay.
+        views: of each training image, the first as it is.
+        epochs: of training what is not frozen, instead of the recipe's.
+        batch_size: of training what is not frozen, instead of the recipe's.
+        unfreeze_every: epochs between thawing one stage and the next below; 0 thaws all at once.
+        out: the run's folder; ``runs/NETWORK-DATA`` if None. It must not hold a run.
+        curve: measure accuracy by training images and by frozen stages for the report (minutes).
+        export: write the verified ONNX file into the run as well.
+        seed: of split, folds and views.
+        engine: for features: ``auto``, ``openvino``, ``torch``; with ``bfloat16`` or ``float32``.
+        cache: where features are kept; the default folder if None.
+        workers: as for `train`.
+        val_fraction: as for `train`.
+        skip_bad: as for `train`.
+        progress: as for `train`.
 
-    Raises
-    ------
-    StriateError: images, backbone, weights or options are at fault.
-    Interrupted: Ctrl-C; the features computed so far are kept.
+    Raises:
+        StriateError: images, backbone, weights or options are at fault.
+        Interrupted: Ctrl-C; the features computed so far are kept.
     """
     from striate.data.sources import named_data
     from striate.measuring import finish_transfer
@@ -102,19 +104,16 @@ def cache(
 ) -> CacheReport:
     """What `transfer` keeps on disk, features above all; remove what is old if asked to.
 
-    Parameters
-    ----------
-    folder: as `transfer`'s `cache`; the default folder if None.
-    older_than: remove what was not used for so many days; None removes nothing.
-    everything: remove all. Either leaves features that a process is writing.
+    Args:
+        folder: as `transfer`'s `cache`; the default folder if None.
+        older_than: remove what was not used for so many days; None removes nothing.
+        everything: remove all. Either leaves features that a process is writing.
 
-    Returns
-    -------
-    what is kept, what was removed, the bytes of both, and ``summary()``.
+    Returns:
+        What is kept, what was removed, the bytes of both, and ``summary()``.
 
-    Raises
-    ------
-    StriateError: `folder` is a file, `older_than` is negative, or something cannot be removed.
+    Raises:
+        StriateError: `folder` is a file, `older_than` is negative, or something cannot be removed.
     """
     from striate.transfer_learning.cache.report import report
 

@@ -26,17 +26,17 @@ SMALL = 64
 class ImageSet:
     """The images of one split, all of which have been decoded once and found sound.
 
-    Parameters
-    ----------
-    classes: names of the classes.
-    labels: int64 (n,), the index in `classes` of each image.
-    names: how each image is called: its path relative to the origin, or ``train[17]``.
-    digests: hash of each file's bytes (or of an array's shape and pixels), hexadecimal.
-    sizes: int32 (n, 2), height and width in pixels of each upright image.
-    grey: bool (n,), whether each image is without any colour, however it is stored.
-    paths: file of each image; None for sets that never were files.
-    pixels: decoded images of a small set: one uint8 array (n, H, W, C) where all have one size,
-        else a list of (H, W, C); C is 1 where all are grey, else 3. None for sets read from files.
+    Args:
+        classes: names of the classes.
+        labels: int64 (n,), the index in `classes` of each image.
+        names: how each image is called: its path relative to the origin, or ``train[17]``.
+        digests: hash of each file's bytes (or of an array's shape and pixels), hexadecimal.
+        sizes: int32 (n, 2), height and width in pixels of each upright image.
+        grey: bool (n,), whether each image is without any colour, however it is stored.
+        paths: file of each image; None for sets that never were files.
+        pixels: decoded images of a small set: one uint8 array (n, H, W, C) where all have one size,
+            else a list of (H, W, C); C is 1 where all are grey, else 3. None for sets read from
+            files.
     """
 
     classes: tuple[str, ...]
@@ -78,8 +78,10 @@ class ImageSet:
         """The pixels of an image, upright: uint8 (H, W, channels).
 
         With None, as many channels as the image is stored in. Treat the array as read-only.
-        Raises DataError where the file has since gone or changed: its content is compared with
-        `digests`, every time.
+
+        Raises:
+            DataError: the file has since gone or changed: its content is compared with `digests`,
+                every time.
         """
         with self.reading(index, channels) as image:
             return image

@@ -26,7 +26,10 @@ class Training:
 
     Attributes:
         manifest: the list of them; None for runs from before there was one.
-        fingerprint, seed, val_fraction, held_out: as ``run.toml`` has them.
+        fingerprint: as ``run.toml`` has it.
+        seed: as ``run.toml`` has it.
+        val_fraction: as ``run.toml`` has it.
+        held_out: as ``run.toml`` has it.
     """
 
     manifest: Manifest | None

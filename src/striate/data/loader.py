@@ -104,23 +104,25 @@ class Loader:
     input where that takes little; others are decoded anew in each epoch. Over several processes
     each batch is shared out in contiguous parts of near-equal size.
 
-    Parameters
-    ----------
-    images: the set to go through once an epoch.
-    preprocessing: the way from an image to the network without chance in it.
-    augmentation: the chance in it; None for evaluation.
-    batch_size: images a step, over all processes together.
-    seed: of the order and of the augmentation.
-    workers: threads that prepare batches ahead; with 0, the caller prepares each as it asks for it.
-    shuffle: a new order each epoch, a function of (seed, epoch); else the set's own order.
-    drop_last: leave out what is left at the end of an epoch, unless it would be the only batch.
-    rank, world: number of this process, and how many processes there are. Shuffled, all have the
-        same number of batches (a last one too small to share out is left out). Not shuffled, every
-        image comes exactly once over all processes, and some may have a batch less.
-    statistics: the data's principal colours, for ``augmentation.pca``.
+    Args:
+        images: the set to go through once an epoch.
+        preprocessing: the way from an image to the network without chance in it.
+        augmentation: the chance in it; None for evaluation.
+        batch_size: images a step, over all processes together.
+        seed: of the order and of the augmentation.
+        workers: threads that prepare batches ahead; with 0, the caller prepares each as it asks for
+            it.
+        shuffle: a new order each epoch, a function of (seed, epoch); else the set's own order.
+        drop_last: leave out what is left at the end of an epoch, unless it would be the only batch.
+        rank: number of this process, from 0.
+        world: how many processes there are. Shuffled, all have the same number of batches (a last
+            one too small to share out is left out). Not shuffled, every image comes exactly once
+            over all processes, and some may have a batch less.
+        statistics: the data's principal colours, for ``augmentation.pca``.
 
-    Raises RecipeError for settings that contradict each other or the pre-processing, and DataError
-    for fewer images than processes.
+    Raises:
+        RecipeError: settings contradict each other or the pre-processing.
+        DataError: there are fewer images than processes.
     """
 
     def __init__(
@@ -196,8 +198,10 @@ class Loader:
     def batches(self, epoch: int, start: int = 0) -> Generator[Batch, None, None]:
         """The batches of `epoch` from step `start` on; none before it is computed.
 
-        Closing the iterator, or leaving the loop that holds it, ends its threads. Raises DataError
-        where an image can no longer be read, in the step that needs it.
+        Closing the iterator, or leaving the loop that holds it, ends its threads.
+
+        Raises:
+            DataError: an image can no longer be read, in the step that needs it.
         """
         self._hold()
         n = len(self.images)

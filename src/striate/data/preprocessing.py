@@ -44,17 +44,19 @@ class Preprocessing:
     is antialiased; the other side is rounded down, as in torchvision; the centre's offset is
     ``(size - crop) // 2``.
 
-    Parameters
-    ----------
-    fit: ``"crop"`` or ``"pad"``.
-    resize: length in pixels of the short (crop) or long (pad) side after resizing.
-    height, width: size in pixels of what the network takes.
-    channels: 1 (grey) or 3 (RGB).
-    fill: grey level, 0 to 255, around a padded image.
-    interpolation: ``"bilinear"`` or ``"bicubic"``: the filter of the resize.
-    mean, std: one number a channel, in the range 0 to 1: ``(image / 255 - mean) / std``.
+    Args:
+        fit: ``"crop"`` or ``"pad"``.
+        resize: length in pixels of the short (crop) or long (pad) side after resizing.
+        height: of what the network takes, in pixels.
+        width: of what the network takes, in pixels.
+        channels: 1 (grey) or 3 (RGB).
+        fill: grey level, 0 to 255, around a padded image.
+        interpolation: ``"bilinear"`` or ``"bicubic"``: the filter of the resize.
+        mean: one number a channel, in the range 0 to 1, as in ``(image / 255 - mean) / std``.
+        std: one number a channel, in the same range.
 
-    Raises RecipeError where the numbers contradict each other.
+    Raises:
+        RecipeError: the numbers contradict each other.
     """
 
     fit: Literal["crop", "pad"] = "crop"
@@ -190,7 +192,11 @@ class Preprocessing:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Preprocessing:
-        """The opposite of `to_dict`; RunError for an unknown, missing or impossible value."""
+        """The opposite of `to_dict`.
+
+        Raises:
+            RunError: a value is unknown, missing or impossible.
+        """
         known = [each.name for each in fields(cls)]
         for key in values:
             if key not in known:

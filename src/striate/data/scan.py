@@ -124,9 +124,8 @@ def thumbnail(pixels: Array) -> tuple[Array, tuple[float, float, float]]:
 def threads(workers: int | None) -> int:
     """Threads that prepare images: as told, else one a processor, at most four.
 
-    Raises
-    ------
-    StriateError: less than none.
+    Raises:
+        StriateError: less than none.
     """
     if workers is None:
         return min(os.cpu_count() or 1, 4)

@@ -35,18 +35,18 @@ _NAMED = 6  # classes that a line names
 class Data:
     """Images to train and to measure on.
 
-    Parameters
-    ----------
-    origin: the resolved folder, or the name of a known data set.
-    classes: names of the classes, in the order of the labels.
-    train, val: the images to train on and those that training is judged by.
-    test: images kept for the very end, where the data come with three parts.
-    fingerprint: hash of every image's split, class and content, whatever it is called.
-    skipped: files that were passed over since they cannot be used.
-    held_out_name: what `val` is: ``"val"``, ``"test"`` (the only part held out) or ``"split"``
-        (taken from the training images by content hash and seed).
-    notes: what a person should know and need not mend.
-    others: how many files are no images.
+    Args:
+        origin: the resolved folder, or the name of a known data set.
+        classes: names of the classes, in the order of the labels.
+        train: the images to train on.
+        val: those that training is judged by.
+        test: images kept for the very end, where the data come with three parts.
+        fingerprint: hash of every image's split, class and content, whatever it is called.
+        skipped: files that were passed over since they cannot be used.
+        held_out_name: what `val` is: ``"val"``, ``"test"`` (the only part held out) or ``"split"``
+            (taken from the training images by content hash and seed).
+        notes: what a person should know and need not mend.
+        others: how many files are no images.
     """
 
     origin: str
@@ -118,24 +118,25 @@ def open_data(
 ) -> Data:
     """Find, verify and split images.
 
-    Parameters
-    ----------
-    data: a folder of class folders; a folder that holds train/ and perhaps val/ and test/, in any
-        spelling, with class folders in each; a folder of MNIST's IDX files; or one of the names
-        ``digits``, ``mnist``, ``fashion_mnist``, ``cifar10``, ``cifar100``, ``flowers102``. A
-        string that is such a name means it; ``./digits`` means the folder.
-    seed, val_fraction: decide the split where the data have none; see `striate.data.split`.
-    skip_bad: go on without the files that cannot be used; they are listed in `Data.skipped`.
-    download: fetch a named data set that is not in the cache.
-    workers: threads; 0 for one a processor. The result does not depend on it.
-    known: records of images that need not be decoded again, by content hash.
-    manifest: of a run, whose images are wanted as they were, whatever they are called now.
-    progress: called with the number of files done and of all.
+    Args:
+        data: a folder of class folders; a folder that holds train/ and perhaps val/ and test/, in
+            any spelling, with class folders in each; a folder of MNIST's IDX files; or one of the
+            names ``digits``, ``mnist``, ``fashion_mnist``, ``cifar10``, ``cifar100``,
+            ``flowers102``. A string that is such a name means it; ``./digits`` means the folder.
+        seed: of the split where the data have none; see `striate.data.split`.
+        val_fraction: share of the images that this split holds out.
+        skip_bad: go on without the files that cannot be used; they are listed in `Data.skipped`.
+        download: fetch a named data set that is not in the cache.
+        workers: threads; 0 for one a processor. The result does not depend on it.
+        known: records of images that need not be decoded again, by content hash.
+        manifest: of a run, whose images are wanted as they were, whatever they are called now.
+        progress: called with the number of files done and of all.
 
-    Raises DataError: no such place, folders that could be splits or classes, one class only, a
-    class without an image to train on, a class in val or test that train does not have, files that
-    cannot be used, each named with its reason. Raises RunError where images of the manifest are
-    gone.
+    Raises:
+        DataError: no such place, folders that could be splits or classes, one class only, a class
+            without an image to train on, a class in val or test that train does not have, files
+            that cannot be used, each named with its reason.
+        RunError: images of the manifest are gone.
     """
     look = Look(workers=workers, progress=progress, download=download, known=known)
     found = survey(data, look)
@@ -147,7 +148,11 @@ def open_data(
 
 
 def arrange(found: Survey, *, seed: int = 0, val_fraction: float = 0.2) -> Data:
-    """The splits to train with. Raises DataError for what cannot be trained on."""
+    """The splits to train with.
+
+    Raises:
+        DataError: they cannot be trained on.
+    """
     origin = printable(found.origin)
     if "train" not in found.sets:
         held = " and ".join(f"{name}/" for name in found.sets)
@@ -193,7 +198,10 @@ def restored(found: Survey, manifest: Manifest, *, seed: int, val_fraction: floa
     """The images of `manifest` among those `found`, in its splits and its order.
 
     They may have other names and lie in other splits than they did; what has come since is left
-    out. Raises RunError where one of them is gone.
+    out.
+
+    Raises:
+        RunError: one of them is gone.
     """
     with suppress(DataError):
         data = arrange(found, seed=seed, val_fraction=val_fraction)

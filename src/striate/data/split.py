@@ -39,8 +39,10 @@ def held_out(
 ) -> NDArray[np.bool_]:
     """Which images are held out: bool (n,).
 
-    A class whose images are all copies of one picture stays in training. Raises RecipeError where
-    `fraction` does not lie between 0 and 1.
+    A class whose images are all copies of one picture stays in training.
+
+    Raises:
+        RecipeError: `fraction` does not lie between 0 and 1.
     """
     check_fraction(fraction)
     draws = {digest: draw(digest, seed) for digest in digests}

@@ -20,15 +20,15 @@ _LEAST_STD = 1 / 255
 class Statistics:
     """Statistics of the pixels, each channel in the range 0 to 1, each image weighing the same.
 
-    Parameters
-    ----------
-    mean, std: one number a channel; std is at least 1/255, so that it can be divided by.
-    eigenvalues: variances along the principal colours, the greatest first (Krizhevsky et al. 2012,
-        Sec. 4.1). One number for grey images.
-    eigenvectors: ``eigenvectors[i]`` is the unit vector (R, G, B) of ``eigenvalues[i]``; its
-        greatest component is positive.
-    images: how many images were looked at.
-    of: how many there are.
+    Args:
+        mean: one number a channel.
+        std: one number a channel, at least 1/255, so that it can be divided by.
+        eigenvalues: variances along the principal colours, the greatest first (Krizhevsky et al.
+            2012, Sec. 4.1). One number for grey images.
+        eigenvectors: ``eigenvectors[i]`` is the unit vector (R, G, B) of ``eigenvalues[i]``; its
+            greatest component is positive.
+        images: how many images were looked at.
+        of: how many there are.
     """
 
     mean: tuple[float, ...]

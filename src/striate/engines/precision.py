@@ -22,9 +22,8 @@ _ELSE = "take auto or cpu"
 def choose_device(name: str) -> torch.device:
     """The device called `name`; ``auto`` takes an accelerator where there is one.
 
-    Raises
-    ------
-    StriateError: there is no such device here.
+    Raises:
+        StriateError: there is no such device here.
     """
     kind = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
     here = ["cpu"] if kind is None else ["cpu", kind.type]
@@ -65,9 +64,8 @@ def choose_precision(
     ``auto`` takes bfloat16 where the processor has it and the network is large enough to gain: a
     rule and not a measurement, since a run must repeat.
 
-    Raises
-    ------
-    StriateError: `name` is not one of auto, float32, bfloat16.
+    Raises:
+        StriateError: `name` is not one of auto, float32, bfloat16.
     """
     known = ("auto", "float32", "bfloat16")
     if name not in known:

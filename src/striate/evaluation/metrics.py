@@ -129,16 +129,14 @@ def measure(
 ) -> Evaluation:
     """Judge `probabilities` by `labels`.
 
-    Parameters
-    ----------
-    probabilities: (images, classes), each row summing to 1.
-    labels: (images,) indices of the true classes.
-    classes: names, in the order of the columns.
+    Args:
+        probabilities: (images, classes), each row summing to 1.
+        labels: (images,) indices of the true classes.
+        classes: names, in the order of the columns.
 
-    Raises
-    ------
-    ValueError: the shapes do not fit together, or there are no images.
-    TrainingError: some probabilities are not finite numbers.
+    Raises:
+        ValueError: the shapes do not fit together, or there are no images.
+        TrainingError: some probabilities are not finite numbers.
     """
     labels = np.asarray(labels, dtype=np.int64)
     images, count = len(labels), len(classes)
@@ -216,10 +214,10 @@ def calibrate(
 ) -> tuple[CalibrationBin, ...]:
     """Bins of equal width over the confidence, each open below and closed above (Guo et al. 2017).
 
-    Parameters
-    ----------
-    confidence: (images,) probability of the predicted class.
-    right: (images,) whether that class is the true one.
+    Args:
+        confidence: (images,) probability of the predicted class.
+        right: (images,) whether that class is the true one.
+        bins: how many; each is 1 / bins wide.
     """
     edges = np.linspace(0.0, 1.0, bins + 1)
     which = np.clip(np.searchsorted(edges, confidence.astype(np.float64), side="left") - 1, 0, None)

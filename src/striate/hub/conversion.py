@@ -21,14 +21,14 @@ Value = TypeVar("Value")
 class Origin:
     """A network of another library that equals one of ours.
 
-    Parameters
-    ----------
-    name: what the library calls it; for timm with the tag of the weights, ``inception_v4.tf_in1k``.
-    rules: (pattern, replacement), in order, from its names to ours.
-    heads: pattern, after renaming, of auxiliary heads that its weights hold and our network may be
-        created without.
-    transform_input: whether the library's network itself turns ImageNet's normalisation of the
-        input into (image - 0.5) / 0.5, which ours leaves to the pre-processing.
+    Args:
+        name: what the library calls it; for timm with the tag of the weights,
+            ``inception_v4.tf_in1k``.
+        rules: (pattern, replacement), in order, from its names to ours.
+        heads: pattern, after renaming, of auxiliary heads that its weights hold and our network may
+            be created without.
+        transform_input: whether the library's network itself turns ImageNet's normalisation of the
+            input into (image - 0.5) / 0.5, which ours leaves to the pre-processing.
     """
 
     name: str

@@ -17,14 +17,13 @@ from striate.hub.state_dicts import few, misfit
 class Fitted:
     """What became of the weights in a file.
 
-    Parameters
-    ----------
-    taken: how many of the network's tensors come from the file.
-    left: names of those that keep their initial values, for want of equal ones.
-    classifier: those of them that tell another number of classes apart.
-    ignored: names of tensors in the file that the network has no use for.
-    classes: how many classes the file's classifier tells apart; None if the network has another
-        number nowhere, so that nothing tells.
+    Args:
+        taken: how many of the network's tensors come from the file.
+        left: names of those that keep their initial values, for want of equal ones.
+        classifier: those of them that tell another number of classes apart.
+        ignored: names of tensors in the file that the network has no use for.
+        classes: how many classes the file's classifier tells apart; None if the network has another
+            number nowhere, so that nothing tells.
     """
 
     taken: int
@@ -82,20 +81,20 @@ def fit(
 ) -> Fitted:
     """Copy `state` into `network`, all but a classifier for another number of classes.
 
-    Parameters
-    ----------
-    state: tensors under the network's own names, of any floating-point type.
-    network: any module, on a real device.
-    classes: how many the network tells apart. If the only shapes that differ are those whose first
-        axis has this length here, and one and the same other length in `state`, they belong to the
-        classifier (and auxiliary classifiers), which keeps its initial values. None: never.
-    what, remedy: the file and what to do, for the error.
-    heads: pattern of names that either side may lack: auxiliary heads.
+    Args:
+        state: tensors under the network's own names, of any floating-point type.
+        network: any module, on a real device.
+        classes: how many the network tells apart. If the only shapes that differ are those whose
+            first axis has this length here, and one and the same other length in `state`, they
+            belong to the classifier (and auxiliary classifiers), which keeps its initial values.
+            None: never.
+        what: the file, as an error names it.
+        remedy: what to do, for the error.
+        heads: pattern of names that either side may lack: auxiliary heads.
 
-    Raises
-    ------
-    WeightsError: names are missing or unexpected, shapes differ, or numbers are of a type that the
-        network cannot compute with; nothing has been changed.
+    Raises:
+        WeightsError: names are missing or unexpected, shapes differ, or numbers are of a type that
+            the network cannot compute with; nothing has been changed.
     """
     own = network.state_dict()
     auxiliary = re.compile(heads or r"(?!)")

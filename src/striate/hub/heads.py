@@ -136,14 +136,12 @@ HEADS: dict[str, type[Head]] = {
 def make_head(kind: str, **sizes: int) -> Head:
     """A head without what it learnt, for weights to be loaded into.
 
-    Parameters
-    ----------
-    kind: one of `HEADS`.
-    sizes: ``features`` and ``classes``; ``vectors`` too for ``svm-rbf``.
+    Args:
+        kind: one of `HEADS`.
+        **sizes: ``features`` and ``classes``; ``vectors`` too for ``svm-rbf``.
 
-    Raises
-    ------
-    NetworkError: there is no such kind, or these are not its sizes.
+    Raises:
+        NetworkError: there is no such kind, or these are not its sizes.
     """
     if not isinstance(kind, str) or kind not in HEADS:
         raise NetworkError(f"head '{kind}'", "there is no such head", nearest(str(kind), HEADS))

@@ -48,9 +48,8 @@ def fetch(origin: Origin, source: Source) -> tuple[Path, str]:
 def fetched_state(origin: Origin, source: Source) -> tuple[Path, str, dict[str, Tensor]]:
     """The library's weights under its own names, with their file and what to call them.
 
-    Raises
-    ------
-    WeightsError: they cannot be had, or the file that lies in the cache is damaged.
+    Raises:
+        WeightsError: they cannot be had, or the file that lies in the cache is damaged.
     """
     file, label = fetch(origin, source)
     try:

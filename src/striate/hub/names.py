@@ -60,10 +60,11 @@ class Spec:
 def parse(text: str) -> Spec:
     """Take `text` apart; nothing is looked for, and nothing is loaded.
 
-    >>> parse("nets/mine.py:Net").is_code
-    True
-    >>> parse("timm:hf-hub:somebody/net").source
-    'timm'
+    Examples:
+        >>> parse("nets/mine.py:Net").is_code
+        True
+        >>> parse("timm:hf-hub:somebody/net").source
+        'timm'
     """
     for library in PREFIXES:
         if text.startswith(f"{library}:"):

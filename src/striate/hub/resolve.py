@@ -39,12 +39,11 @@ _TIMM_NAME = re.compile(r"\w+(\.\w+)?", re.ASCII)
 class Resolved:
     """A network and what to show it.
 
-    Attributes
-    ----------
-    name: for people: what they wrote, or the class where they gave a module.
-    network: on the meta device, unless it could not be made there or another was asked for.
-    inputs: the shape (channels, height, width) of each input; nearly always one.
-    source: where it came from.
+    Attributes:
+        name: for people: what they wrote, or the class where they gave a module.
+        network: on the meta device, unless it could not be made there or another was asked for.
+        inputs: the shape (channels, height, width) of each input; nearly always one.
+        source: where it came from.
     """
 
     name: str
@@ -70,22 +69,21 @@ def resolve(
 ) -> Resolved:
     """Give the network that `text` names.
 
-    Parameters
-    ----------
-    text: see `striate.hub.names`.
-    device: ``meta`` for shapes alone; else where the weights go, freshly initialised.
-    size: height and width of the image, or both as one number; the network's own if None.
-    classes, in_channels: as for `create`; the network's own if None.
-    variant: further keywords of the network's constructor. Those of other libraries, which may load
-        files and call what they are given, count as code.
-    allow_code: the text comes from the person who runs this, not from a file: their own programs
-        may run.
+    Args:
+        text: see `striate.hub.names`.
+        device: ``meta`` for shapes alone; else where the weights go, freshly initialised.
+        size: height and width of the image, or both as one number; the network's own if None.
+        classes: as for `create`; the network's own if None.
+        in_channels: as for `create`; the network's own if None.
+        variant: further keywords of the network's constructor. Those of other libraries, which may
+            load files and call what they are given, count as code.
+        allow_code: the text comes from the person who runs this, not from a file: their own
+            programs may run.
 
-    Raises
-    ------
-    NetworkError: nothing of that name, with the nearest; code that is not allowed; something that
-        is no network; a network that needs arguments; a file that cannot be loaded; timm where it
-        is not installed.
+    Raises:
+        NetworkError: nothing of that name, with the nearest; code that is not allowed; something
+            that is no network; a network that needs arguments; a file that cannot be loaded; timm
+            where it is not installed.
     """
     shown = printable(text[:LONGEST])
     if len(text) > LONGEST and not parse(text).is_code:

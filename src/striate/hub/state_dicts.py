@@ -168,7 +168,7 @@ def _prefix(entries: Mapping[str, _Entry], known: Known | None) -> tuple[str, tu
 
 
 def _starts(name: str) -> Iterator[str]:
-    """What `name` may begin with: nothing, its first part, its first two …"""
+    """What `name` may begin with: nothing, its first part, its first two and so on."""
     parts = name.split(".", _DEPTH)[:-1]
     yield from ("".join(f"{part}." for part in parts[:count]) for count in range(len(parts) + 1))
 

@@ -50,15 +50,13 @@ class Headless(nn.Module):
     a map (Network in Network), the mean over these. The network itself is changed: its classifier
     is taken out, and its weights keep their names below ``network.``.
 
-    Parameters
-    ----------
-    network: any that gives one prediction an image.
-    classifier: path in `network` of the layer that makes the classes; empty to leave it in, which
-        only a network of this package, with an `embed` of its own, allows.
+    Args:
+        network: any that gives one prediction an image.
+        classifier: path in `network` of the layer that makes the classes; empty to leave it in,
+            which only a network of this package, with an `embed` of its own, allows.
 
-    Raises
-    ------
-    NetworkError: there is no such layer, or it is of a kind whose input is no embedding.
+    Raises:
+        NetworkError: there is no such layer, or it is of a kind whose input is no embedding.
     """
 
     def __init__(self, network: nn.Module, classifier: str) -> None:

@@ -23,9 +23,8 @@ def load_file(path: str, attribute: str) -> Callable[..., Any]:
     Modules beside the file can be imported while it loads; they are forgotten afterwards, so that
     two people's files may each have a ``blocks.py`` of their own.
 
-    Raises
-    ------
-    NetworkError: there is no such file, it fails, or it has no such network.
+    Raises:
+        NetworkError: there is no such file, it fails, or it has no such network.
     """
     file = Path(path).expanduser().resolve()
     if not file.is_file():
@@ -54,9 +53,8 @@ def load_file(path: str, attribute: str) -> Callable[..., Any]:
 def load_module(name: str, attribute: str) -> Callable[..., Any]:
     """Import the module called `name` and give what makes its network called `attribute`.
 
-    Raises
-    ------
-    NetworkError: there is no such module, it fails, or it has no such network.
+    Raises:
+        NetworkError: there is no such module, it fails, or it has no such network.
     """
     with _importable(Path.cwd()), _explained(name):
         try:

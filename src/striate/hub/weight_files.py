@@ -42,10 +42,9 @@ _AGAIN = "download it again"
 def read_content(path: str | Path) -> tuple[Path, Mapping[Any, Any]]:
     """The file that `path` is, resolved, and what it holds: tensors by name, perhaps among others.
 
-    Raises
-    ------
-    WeightsError: there is no such file; it is empty, cut short, a web page, a git-lfs pointer, a
-        run's resume state, a program, no file at all (a pipe), or no weights.
+    Raises:
+        WeightsError: there is no such file; it is empty, cut short, a web page, a git-lfs pointer,
+            a run's resume state, a program, no file at all (a pipe), or no weights.
     """
     file = resolved(path, kind=WeightsError)
     _refuse_folder(file)
@@ -75,9 +74,8 @@ def read_content(path: str | Path) -> tuple[Path, Mapping[Any, Any]]:
 def refuse_unsound(file: Path) -> None:
     """Raise for a file that is not whole or no weights, without reading its tensors.
 
-    Raises
-    ------
-    WeightsError: as for `read_content`.
+    Raises:
+        WeightsError: as for `read_content`.
     """
     head, size = read_start(file, 512, kind=WeightsError)
     _refuse_known(file, head)

@@ -49,17 +49,17 @@ _HEADS = re.compile(r"aux", re.IGNORECASE)
 class Found:
     """Weights under our names, before they are given to a network.
 
-    Parameters
-    ----------
-    name: where they come from, for people: ``torchvision resnet18 IMAGENET1K_V1`` or a file's path.
-    digest: SHA-256 of the file.
-    state: the tensors.
-    network: the catalogue's name of the network that they were looked for; empty if of any.
-    heads: pattern of auxiliary heads among them that a network need not have.
-    preprocessing: what they were trained for, as `striate.data.preprocessing.Preprocessing.to_dict`
-        gives it; None where nobody knows.
-    classes: names of their classes, in order; None where nobody knows.
-    notes: what a person should know.
+    Args:
+        name: where they come from, for people: ``torchvision resnet18 IMAGENET1K_V1`` or a file's
+            path.
+        digest: SHA-256 of the file.
+        state: the tensors.
+        network: the catalogue's name of the network that they were looked for; empty if of any.
+        heads: pattern of auxiliary heads among them that a network need not have.
+        preprocessing: what they were trained for, as
+            `striate.data.preprocessing.Preprocessing.to_dict` gives it; None where nobody knows.
+        classes: names of their classes, in order; None where nobody knows.
+        notes: what a person should know.
     """
 
     name: str
@@ -91,19 +91,20 @@ def load(
 ) -> Published:
     """Give `network` published weights; with other classes, all but the classifier's.
 
-    Parameters
-    ----------
-    network: the catalogue's network called `name`, with the choices `variant`, on a real device.
-    source: ``torchvision``, ``timm``, or the path of a safetensors or PyTorch file, whose tensors
-        may have our names or those of either library.
-    classes: how many the network tells apart.
+    Args:
+        network: the catalogue's network called `name`, with the choices `variant`, on a real
+            device.
+        name: the network's name in the catalogue.
+        source: ``torchvision``, ``timm``, or the path of a safetensors or PyTorch file, whose
+            tensors may have our names or those of either library.
+        classes: how many the network tells apart.
+        **variant: the choices that `network` was created with.
 
-    Raises
-    ------
-    WeightsError: the source has none that equal the network (naming the variant that they equal),
-        they cannot be fetched (naming the file and its place), or the file is damaged or that of
-        another network (naming the one, if its shapes are those of one in the catalogue), or a run
-        with another network or other choices wrote it.
+    Raises:
+        WeightsError: the source has none that equal the network (naming the variant that they
+            equal), they cannot be fetched (naming the file and its place), or the file is damaged
+            or that of another network (naming the one, if its shapes are those of one in the
+            catalogue), or a run with another network or other choices wrote it.
     """
     return give(find(name, source, **variant), network, classes)
 
@@ -153,9 +154,9 @@ def find(name: str, source: str | Path, **variant: Any) -> Found:
 
     `variant` are the network's own choices: a run's weights hold for its choices alone.
 
-    Raises
-    ------
-    WeightsError, NetworkError: as for `load`.
+    Raises:
+        WeightsError: as for `load`.
+        NetworkError: as for `striate.zoo.create.create`.
     """
     entry(name)
     if source not in SOURCES:

@@ -36,7 +36,8 @@ class Prediction:
 
     Attributes:
         file: the path, or ``images[3]`` for the fourth of several that are in memory.
-        classes, probabilities: as many as were asked for; empty for an image that cannot be read.
+        classes: names, as many as were asked for; empty for an image that cannot be read.
+        probabilities: one for each of `classes`.
         error: why it cannot be read, in one line; empty for all others.
     """
 
@@ -77,9 +78,8 @@ def probabilities(
     Computed in float32; the same bits for any number of `workers`. The network is moved to `device`
     and left in evaluation mode.
 
-    Raises
-    ------
-    DataError: an image cannot be read.
+    Raises:
+        DataError: an image cannot be read.
     """
     loader = Loader(
         images, preprocessing, None, batch_size=batch_size, workers=workers, shuffle=False

@@ -299,24 +299,23 @@ def load_recipe(
 ) -> Recipe:
     """The recipe that `name` stands for.
 
-    Parameters
-    ----------
-    name: ``modern``, ``classic``, ``fine_tuning`` (for transfers) or the path of a TOML file.
-    network, family: whose paper ``classic`` follows.
-    normalised: whether the network has batch norm. A recipe's ``[without_normalisation]`` table is
-        laid over the rest where it has none, since such networks take other rates.
-    grey: whether the network sees grey images. A recipe's ``[grey]`` table is laid over the rest
-        where it does: most such images are characters, and those have no mirror image.
-    small: whether the network sees at most 64 pixels a side. A recipe's ``[small]`` table is laid
-        over the rest where it does.
-
     A recipe's ``[family.NAME]`` table is laid over the rest for the networks of that family, and
     ``[family.NAME_bn]`` for those of them with batch norm. All these tables are checked, whether
     they hold or not.
 
-    Raises
-    ------
-    RecipeError: no such recipe or file, not TOML, unknown keys, values out of range.
+    Args:
+        name: ``modern``, ``classic``, ``fine_tuning`` (for transfers) or the path of a TOML file.
+        network: whose paper ``classic`` follows.
+        family: the network's, for ``classic`` and for the tables named below ``family``.
+        normalised: whether the network has batch norm. A recipe's ``[without_normalisation]`` table
+            is laid over the rest where it has none, since such networks take other rates.
+        grey: whether the network sees grey images. A recipe's ``[grey]`` table is laid over the
+            rest where it does: most such images are characters, and those have no mirror image.
+        small: whether the network sees at most 64 pixels a side. A recipe's ``[small]`` table is
+            laid over the rest where it does.
+
+    Raises:
+        RecipeError: no such recipe or file, not TOML, unknown keys, values out of range.
     """
     path = _find(name, network, family)
     where = path.name if path.is_relative_to(RECIPES) else str(path)
@@ -342,7 +341,8 @@ def load_recipe(
 def _take_overlays(table: dict[str, Any], where: str) -> dict[str, dict[str, Any]]:
     """Take the tables that hold for some networks and images out of `table`: by name, as found.
 
-    Raises RecipeError for one that is no table, a family that there is not, and an unknown key.
+    Raises:
+        RecipeError: one is no table, there is no such family, or a key is unknown.
     """
     known = {each.name for each in fields(Recipe)} | {*OVERLAYS, "family"}
     for key in table:

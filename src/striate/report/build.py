@@ -43,16 +43,17 @@ def write_report(
 ) -> Path:
     """Write ``report.html`` into the folder of `run`, whole or not at all; returns its path.
 
-    Parameters
-    ----------
-    data: what the run was trained on. Its test images were evaluated, or, where it has none, those
-        for validation.
-    probabilities: (images, classes), in the order of those images.
-    check: what `striate.data.checking.check` found, as plain data.
+    Args:
+        run: the run, trained and measured, that the page is about.
+        data: what the run was trained on. Its test images were evaluated, or, where it has none,
+            those for validation.
+        evaluation: the figures that were computed from `probabilities`.
+        probabilities: (images, classes), in the order of those images.
+        check: what `striate.data.checking.check` found, as plain data.
 
-    Raises
-    ------
-    RunError: the file cannot be written. DataError: an image has gone since it was evaluated.
+    Raises:
+        RunError: the file cannot be written.
+        DataError: an image has gone since it was evaluated.
     """
     inputs = ReportInputs.from_run(run, data, evaluation, probabilities, check)
     path = run.path / REPORT

@@ -17,7 +17,7 @@ MOST_PAIRS = 200
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One cell. `shade` is a class of the style sheet: ``right0`` … ``right9``, ``wrong0`` …"""
+    """One cell; its `shade` is a class of the style sheet, such as ``right0`` or ``wrong9``."""
 
     true: int
     predicted: int

@@ -199,10 +199,9 @@ class RunConfig:
     def read(cls, path: Path) -> RunConfig:
         """Read what `write` wrote, in this version or an older one.
 
-        Raises
-        ------
-        RunError: the file is missing, is not TOML, is of a newer format, lacks or adds a key, or a
-            value is of the wrong kind or outside its bounds.
+        Raises:
+            RunError: the file is missing, is not TOML, is of a newer format, lacks or adds a key,
+                or a value is of the wrong kind or outside its bounds.
         """
         where, remedy = shown(path), "restore it from a copy"
         content = read_toml(path, kind=RunError, remedy=remedy)

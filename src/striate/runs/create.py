@@ -36,19 +36,18 @@ def adopt(
 ) -> Run:
     """Make a run in `out` of the network called `name`, as it is, without training it.
 
-    Parameters
-    ----------
-    name: a network of the catalogue.
-    weights: ``torchvision``, ``timm`` or a file's path; None for random ones.
-    classes: how many the network tells apart; as many as the weights do if None. With another
-        number all but the classifier is kept.
-    seed: decides the weights that start anew.
-    variant: the network's named variants.
+    Args:
+        name: a network of the catalogue.
+        out: the run's folder, which is made; it must be empty or not be there.
+        weights: ``torchvision``, ``timm`` or a file's path; None for random ones.
+        classes: how many the network tells apart; as many as the weights do if None. With another
+            number all but the classifier is kept.
+        seed: decides the weights that start anew.
+        variant: the network's named variants.
 
-    Raises
-    ------
-    RunError: `out` is not empty, or cannot be written.
-    StriateError: network, variant or weights are at fault.
+    Raises:
+        RunError: `out` is not empty, or cannot be written.
+        StriateError: network, variant or weights are at fault.
     """
     from striate.hub.weights import create_with
     from striate.runs import run as names

@@ -23,10 +23,9 @@ def network_with(
     First weights, which take a large network seconds, are drawn only where the network cannot be
     made without or keeps something beside `weights`.
 
-    Raises
-    ------
-    RuntimeError: `weights` do not fit, as PyTorch says it.
-    NetworkError: as for `make_network`.
+    Raises:
+        RuntimeError: `weights` do not fit, as PyTorch says it.
+        NetworkError: as for `make_network`.
     """
     with settings.seeded(config.seed):
         network = make_network(config, device="meta", allow_code=allow_code)
@@ -59,10 +58,9 @@ def make_network(config: RunConfig, device: str = "cpu", *, allow_code: bool = F
 
     `allow_code` lets a run from a file name Python code as its network, and run it.
 
-    Raises
-    ------
-    NetworkError: there is no such network, it is code that is not allowed, or the library that it
-        comes from is not installed.
+    Raises:
+        NetworkError: there is no such network, it is code that is not allowed, or the library that
+            it comes from is not installed.
     """
     transfer = config.transfer
     if transfer is None:

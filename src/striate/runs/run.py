@@ -93,11 +93,10 @@ class EpochTiming:
 class Run:
     """One run directory.
 
-    Attributes
-    ----------
-    path: the resolved folder.
-    config: what was decided before the first step.
-    allow_code: whether its network may be Python code that it names.
+    Attributes:
+        path: the resolved folder.
+        config: what was decided before the first step.
+        allow_code: whether its network may be Python code that it names.
     """
 
     def __init__(self, path: Path, config: RunConfig, *, allow_code: bool = False) -> None:
@@ -109,10 +108,9 @@ class Run:
     def open(cls, path: str | Path, *, allow_code: bool = False) -> Run:
         """Open the run at `path`; nothing in it is run unless `allow_code` says so.
 
-        Raises
-        ------
-        RunError: there is no such folder, or it is not a run, or its ``run.toml`` is damaged.
-        NetworkError: it names Python code as its network, which is not allowed.
+        Raises:
+            RunError: there is no such folder, or it is not a run, or its ``run.toml`` is damaged.
+            NetworkError: it names Python code as its network, which is not allowed.
         """
         folder = resolved(path, kind=RunError)
         mode = mode_of(folder, kind=RunError)
@@ -152,10 +150,9 @@ class Run:
     def network(self) -> nn.Module:
         """The network with the run's best weights, in evaluation mode, on the CPU.
 
-        Raises
-        ------
-        RunError: the weights are missing, damaged, altered, or those of another run.
-        NetworkError: it is built on a library's network, and the library is not installed.
+        Raises:
+            RunError: the weights are missing, damaged, altered, or those of another run.
+            NetworkError: it is built on a library's network, and the library is not installed.
         """
         from striate.runs.networks import network_with
         from striate.runs.weights import read_weights
@@ -182,9 +179,8 @@ class Run:
     def metrics(self) -> list[dict[str, Any]]:
         """One entry an epoch, in order; the first may describe the untrained network (epoch 0).
 
-        Raises
-        ------
-        RunError: the file cannot be read, or is not one that a training wrote.
+        Raises:
+            RunError: the file cannot be read, or is not one that a training wrote.
         """
         return read_jsonl(self.path / METRICS, Epoch)
 
@@ -234,9 +230,8 @@ def _patience(recipe: Mapping[str, Any]) -> int:
 def is_run_folder(path: Path) -> bool:
     """Whether `path` holds a run; False for what is not there.
 
-    Raises
-    ------
-    RunError: no file can have that name, or nobody may look there.
+    Raises:
+        RunError: no file can have that name, or nobody may look there.
     """
     mode = mode_of(path / CONFIG, kind=RunError)
     return mode is not None and stat.S_ISREG(mode)
@@ -245,9 +240,8 @@ def is_run_folder(path: Path) -> bool:
 def read_json(path: Path) -> dict[str, Any] | None:
     """The JSON object at `path`; None where there is no such file.
 
-    Raises
-    ------
-    RunError: it cannot be read, or is no JSON object.
+    Raises:
+        RunError: it cannot be read, or is no JSON object.
     """
     text = _read(path)
     return None if text is None else _object(text, str(path), "delete it to have it made anew")
@@ -256,9 +250,8 @@ def read_json(path: Path) -> dict[str, Any] | None:
 def read_jsonl(path: Path, kind: type[Any]) -> list[dict[str, Any]]:
     """The JSON objects at `path`, one a line; none where there is no such file.
 
-    Raises
-    ------
-    RunError: it cannot be read, or a line is no JSON object with the fields of `kind`.
+    Raises:
+        RunError: it cannot be read, or a line is no JSON object with the fields of `kind`.
     """
     found = []
     for number, line in enumerate((_read(path) or b"").splitlines(), start=1):

@@ -64,9 +64,8 @@ def read_stamp(path: Path) -> Stamp:
 def read_weights(path: Path) -> tuple[dict[str, Tensor], Stamp]:
     """The tensors at `path` and their stamp, after checking that nothing in them has changed.
 
-    Raises
-    ------
-    RunError: the file is missing, cut short, not safetensors, or altered since it was written.
+    Raises:
+        RunError: the file is missing, cut short, not safetensors, or altered since it was written.
     """
     stamp, weights = _open(path, tensors=True)
     if digest(weights) != stamp.digest:

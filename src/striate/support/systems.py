@@ -22,7 +22,8 @@ def is_left_by_system(name: str) -> bool:
     Args:
         name: without the folder that it lies in.
 
-    >>> is_left_by_system(".DS_Store"), is_left_by_system(".gitignore")
-    (True, False)
+    Examples:
+        >>> is_left_by_system(".DS_Store"), is_left_by_system(".gitignore")
+        (True, False)
     """
     return _LEFT.fullmatch(name) is not None

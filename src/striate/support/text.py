@@ -12,9 +12,10 @@ _UNPRINTABLE = re.compile(
 
 
 def printable(text: str) -> str:
-    """`text` with every character that a terminal would obey, or cannot show, as an escape.
+    r"""`text` with every character that a terminal would obey, or cannot show, as an escape.
 
-    >>> printable("a\\x1b[2Jb")
-    'a\\\\x1b[2Jb'
+    Examples:
+        >>> printable("a\x1b[2Jb")
+        'a\\x1b[2Jb'
     """
     return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)

@@ -86,9 +86,8 @@ def save(path: Path, state: State) -> None:
 def load(path: Path, *, identity: str) -> State:
     """Read what `save` wrote, without running any code from it.
 
-    Raises
-    ------
-    RunError: the file is missing, damaged, or belongs to a run with other settings.
+    Raises:
+        RunError: the file is missing, damaged, or belongs to a run with other settings.
     """
     where = shown(path)
     try:

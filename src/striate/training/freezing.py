@@ -27,13 +27,12 @@ SLOWER = 0.7
 class Freezing:
     """What of a transferred network stays as it is in each epoch.
 
-    Attributes
-    ----------
-    stages: of the backbone, from its input upwards, by paths within the transferred network.
-    frozen: so many of the first stages never train.
-    every: epochs after which one more stage begins to train, from the highest downwards; 0 trains
-        all from the first epoch on.
-    decay: weight decay of the head's linear weights; None for the recipe's.
+    Attributes:
+        stages: of the backbone, from its input upwards, by paths within the transferred network.
+        frozen: so many of the first stages never train.
+        every: epochs after which one more stage begins to train, from the highest downwards; 0
+            trains all from the first epoch on.
+        decay: weight decay of the head's linear weights; None for the recipe's.
     """
 
     stages: tuple[Stage, ...]
@@ -121,10 +120,9 @@ def is_number(freeze: str) -> bool:
 def check_freeze(freeze: str, found: tuple[Stage, ...]) -> None:
     """Refuse a number of frozen stages that the network does not have.
 
-    Raises
-    ------
-    StriateError: neither ``all`` nor ``none`` nor a number below that of the stages, all of which
-        are listed.
+    Raises:
+        StriateError: neither ``all`` nor ``none`` nor a number below that of the stages, all of
+            which are listed.
     """
     if freeze in ("all", "none") or (is_number(freeze) and int(freeze) < len(found)):
         return
@@ -139,9 +137,8 @@ def check_freeze(freeze: str, found: tuple[Stage, ...]) -> None:
 def check_thawing(freeze: str, every: int, stages: int, epochs: int) -> None:
     """Refuse to thaw so slowly that stages which shall train never do.
 
-    Raises
-    ------
-    StriateError: the last of the `stages` would be thawed after the last of the `epochs`.
+    Raises:
+        StriateError: the last of the `stages` would be thawed after the last of the `epochs`.
     """
     frozen = 0 if freeze == "none" else int(freeze)
     needed = every * (stages - frozen) + 1

@@ -83,11 +83,10 @@ class Training:
     def run(self) -> State:
         """Train to the end of the recipe and return where that is.
 
-        Raises
-        ------
-        TrainingError: a figure that is not finite; the last good checkpoint is kept.
-        Interrupted: Ctrl-C or a termination signal; a checkpoint was written first.
-        RunError: a file of the run cannot be written; what it held before is kept.
+        Raises:
+            TrainingError: a figure that is not finite; the last good checkpoint is kept.
+            Interrupted: Ctrl-C or a termination signal; a checkpoint was written first.
+            RunError: a file of the run cannot be written; what it held before is kept.
         """
         with settings.training(self.setup.threads, self.setup.seed):
             return self._run()
@@ -360,9 +359,8 @@ class Training:
     def resume(self) -> None:
         """Take over the last checkpoint of this run.
 
-        Raises
-        ------
-        RunError: it is missing or damaged, or the weights beside it were altered.
+        Raises:
+            RunError: it is missing or damaged, or the weights beside it were altered.
         """
         path, group = self.setup.path, self.setup.group
         state = checkpoint.load(path / names.STATE, identity=self.setup.identity)

@@ -27,11 +27,10 @@ class TotalLoss(NamedTuple):
 class Criterion:
     """The recipe's loss for one network.
 
-    Parameters
-    ----------
-    spec: the recipe's table.
-    network: asked for its `auxiliary_weights`.
-    class_weights: (classes,) float, or None where all weigh the same.
+    Args:
+        spec: the recipe's table.
+        network: asked for its `auxiliary_weights`.
+        class_weights: (classes,) float, or None where all weigh the same.
     """
 
     def __init__(self, spec: Loss, network: nn.Module, class_weights: Tensor | None = None) -> None:
@@ -99,9 +98,8 @@ def balanced_weights(labels: np.ndarray[Any, np.dtype[np.int64]], classes: int) 
 def parse_weights(text: str) -> tuple[float, ...]:
     """``0.3,0.3`` as numbers; one number stands for itself.
 
-    Raises
-    ------
-    RecipeError: something in it is not a number.
+    Raises:
+        RecipeError: something in it is not a number.
     """
     try:
         return tuple(float(each) for each in text.split(",") if each.strip())

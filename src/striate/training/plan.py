@@ -56,11 +56,10 @@ def plan(options: Options, *, group: Group, watcher: Watcher | None = None) -> P
     The run's folder is claimed before the images are looked at, which takes minutes; where nothing
     comes of it, it is given up again.
 
-    Raises
-    ------
-    StriateError: something in the options, the data or the run directory is at fault, or another
-        process is writing into that. Nothing has been written to an existing run.
-    Interrupted: Ctrl-C; it says what there is now.
+    Raises:
+        StriateError: something in the options, the data or the run directory is at fault, or
+            another process is writing into that. Nothing has been written to an existing run.
+        Interrupted: Ctrl-C; it says what there is now.
     """
     check(options)
     target = resumed_run(options)

@@ -18,9 +18,8 @@ from striate.training.progress import Silent
 def find_weights(weights: str, name: str, place: Place, variant: Mapping[str, Any]) -> Found:
     """Read the published weights of the catalogue's network called `name`, with its choices.
 
-    Raises
-    ------
-    WeightsError: see `striate.hub.weights.find`.
+    Raises:
+        WeightsError: see `striate.hub.weights.find`.
     """
     # What has to be downloaded is fetched by one process; the others find it there.
     if not place.group.leads:
@@ -34,9 +33,8 @@ def find_weights(weights: str, name: str, place: Place, variant: Mapping[str, An
 def start_from(found: Found, network: nn.Module, *, classes: int, place: Place) -> Published:
     """Give `network` the weights that were found, and tell what was kept.
 
-    Raises
-    ------
-    WeightsError: they are those of another network.
+    Raises:
+        WeightsError: they are those of another network.
     """
     published = give(found, network, classes)
     if place.group.leads:
@@ -48,10 +46,9 @@ def start_from(found: Found, network: nn.Module, *, classes: int, place: Place) 
 def start_again(run: Run, network: nn.Module, place: Place) -> None:
     """Give `network` the weights that `run` started from, which was killed before it kept any.
 
-    Raises
-    ------
-    WeightsError: they cannot be had any more.
-    RunError: they are not what they were.
+    Raises:
+        WeightsError: they cannot be had any more.
+        RunError: they are not what they were.
     """
     config: RunConfig = run.config
     if config.weights is None:

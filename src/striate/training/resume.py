@@ -58,10 +58,9 @@ def plan_resumed(
 ) -> tuple[Run, Training, Data]:
     """The training of the run at `path`, at its last checkpoint.
 
-    Raises
-    ------
-    StriateError: the run is damaged or another process is writing into it, its images have changed,
-        or an option says otherwise than it.
+    Raises:
+        StriateError: the run is damaged or another process is writing into it, its images have
+            changed, or an option says otherwise than it.
     """
     run = Run.open(path)
     config = run.config

@@ -14,11 +14,11 @@ from striate.recipes.recipe import Optimiser, Schedule
 class RateSchedule:
     """The learning rate at every step of a run.
 
-    Parameters
-    ----------
-    schedule, optimiser: the recipe's tables.
-    epochs: of the whole run.
-    steps: batches an epoch.
+    Args:
+        schedule: the recipe's table of that name.
+        optimiser: the recipe's table of that name, for its highest rate.
+        epochs: of the whole run.
+        steps: batches an epoch.
     """
 
     def __init__(self, schedule: Schedule, optimiser: Optimiser, epochs: int, steps: int) -> None:

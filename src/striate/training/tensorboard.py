@@ -11,10 +11,9 @@ from striate.errors import StriateError, parameter
 class Board:
     """Writes each epoch's figures to ``RUN/tensorboard``.
 
-    Parameters
-    ----------
-    path: the run's folder.
-    done: lines of ``metrics.jsonl`` that it holds from before; 0 for a new run.
+    Args:
+        path: the run's folder.
+        done: lines of ``metrics.jsonl`` that it holds from before; 0 for a new run.
     """
 
     def __init__(self, path: Path, *, done: int) -> None:

@@ -45,18 +45,17 @@ _TRANSFORMING = ("googlenet", "inception_v3")
 class Backbone:
     """A network that has learned something, without its classifier.
 
-    Attributes
-    ----------
-    name: for people, as they wrote it.
-    spec: with `options`, what `striate.hub.resolve.resolve` makes the same network from.
-    options: keywords for that: classes, in_channels and the network's variant, as plain values.
-    network: with its weights, on the CPU, in evaluation mode: images (N, C, H, W) to embeddings
-        (N, D). ``network.classifier`` is the path of the layer that was taken out.
-    preprocessing: what it was trained with.
-    classes: what it told apart; None where nobody knows.
-    weights_digest: SHA-256 over the names, types, shapes and values of its weights.
-    origin: where the weights come from, for people.
-    note: what a person should know, or an empty string.
+    Attributes:
+        name: for people, as they wrote it.
+        spec: with `options`, what `striate.hub.resolve.resolve` makes the same network from.
+        options: keywords for that: classes, in_channels and the network's variant, as plain values.
+        network: with its weights, on the CPU, in evaluation mode: images (N, C, H, W) to embeddings
+            (N, D). ``network.classifier`` is the path of the layer that was taken out.
+        preprocessing: what it was trained with.
+        classes: what it told apart; None where nobody knows.
+        weights_digest: SHA-256 over the names, types, shapes and values of its weights.
+        origin: where the weights come from, for people.
+        note: what a person should know, or an empty string.
     """
 
     name: str
@@ -73,17 +72,15 @@ class Backbone:
 def open_backbone(spec: str | Path, weights: str | Path | None = None) -> Backbone:
     """Open the network that `spec` names, with its weights.
 
-    Parameters
-    ----------
-    spec: see the head of this module.
-    weights: ``torchvision``, ``timm``, or a file of weights; None for a run, which has its own.
+    Args:
+        spec: see the head of this module.
+        weights: ``torchvision``, ``timm``, or a file of weights; None for a run, which has its own.
 
-    Raises
-    ------
-    NetworkError: there is no such network, or it has no classifier that could be taken out.
-    WeightsError: `weights` are missing, damaged, those of another network, or it is not known what
-        images they were trained on.
-    RunError: `spec` is the folder of no run.
+    Raises:
+        NetworkError: there is no such network, or it has no classifier that could be taken out.
+        WeightsError: `weights` are missing, damaged, those of another network, or it is not known
+            what images they were trained on.
+        RunError: `spec` is the folder of no run.
     """
     text = str(spec)
     if _is_run(spec):
@@ -252,9 +249,8 @@ def _preprocessing(label: str, declared: Mapping[str, Any] | None) -> Preprocess
 def behead(name: str, network: nn.Module, input_size: tuple[int, int, int]) -> Headless:
     """Take the classifier out of `network`, called `name`, whose images are (C, H, W).
 
-    Raises
-    ------
-    NetworkError: its last layer with weights does not make the classes.
+    Raises:
+        NetworkError: its last layer with weights does not make the classes.
     """
     with torch.device("meta"):
         graph = record(network, torch.empty(1, *input_size), name=name)

@@ -57,16 +57,15 @@ _FLUSH = 16  # batches that a killed process may lose
 class FeatureSet:
     """Embeddings of a set of images.
 
-    Attributes
-    ----------
-    values: float32 (views, images, D); without meaning where an image has fewer views.
-    labels: int64 (images,).
-    engine: what computed them, for people: ``openvino bfloat16``.
-    computed, found: how many were computed and how many were on disk, all views counted;
-        duplicates count once.
-    seconds: that computing took, without the start of the engine.
-    start_seconds: that the start of the engine took.
-    notes: what a person should know, in whole sentences: a damaged cache, a full disk.
+    Attributes:
+        values: float32 (views, images, D); without meaning where an image has fewer views.
+        labels: int64 (images,).
+        engine: what computed them, for people: ``openvino bfloat16``.
+        computed: how many were computed, all views counted; duplicates count once.
+        found: how many were in the cache, counted likewise.
+        seconds: that computing took, without the start of the engine.
+        start_seconds: that the start of the engine took.
+        notes: what a person should know, in whole sentences: a damaged cache, a full disk.
     """
 
     values: NDArray[np.float32]

@@ -69,9 +69,8 @@ def refuse_meaningless(options: TransferOptions) -> None:
 def check_stages(backbone: Backbone, options: TransferOptions) -> tuple[str, ...]:
     """The names of the stages of `backbone`, of which `options` must be able to freeze and thaw.
 
-    Raises
-    ------
-    StriateError: see `check_freeze` and `check_thawing`.
+    Raises:
+        StriateError: see `check_freeze` and `check_thawing`.
     """
     shape = backbone.preprocessing.input_size
     found = stages_of(Transferred(backbone.network, nn.Identity()), shape)
@@ -119,10 +118,10 @@ def decay_of(fitted: FittedHead, rows: int, rate: float) -> float | None:
     has one vector w; the head holds its halves, ``-w / 2`` and ``w / 2``, whose squares add up to
     half of its square, so that the decay is twice that.
 
-    Parameters
-    ----------
-    rows: that it was fitted to, all views counted.
-    rate: the highest learning rate of the training.
+    Args:
+        fitted: the head that scikit-learn fitted, with the C that was chosen.
+        rows: that it was fitted to, all views counted.
+        rate: the highest learning rate of the training.
     """
     if fitted.kind != "softmax" or fitted.penalty != "l2":
         return None

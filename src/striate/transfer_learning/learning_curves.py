@@ -135,19 +135,20 @@ def by_stages(
     few images a second: at most `MOST_TRAINED` images for `STAGE_EPOCHS` epochs, the last of which
     counts, judged on at most `MOST_JUDGED`.
 
-    Parameters
-    ----------
-    run: the run under way, for its decisions; nothing is written into it.
-    network: backbone and head before any training; it is left as it is.
-    stages: that the backbone has.
-    of_train: (images, views, D) of ``data.train``.
-    progress: called with images trained on, of all.
+    Args:
+        run: the run under way, for its decisions; nothing is written into it.
+        network: backbone and head before any training; it is left as it is.
+        stages: that the backbone has.
+        data: images and labels: those to train on, and those for validation, which judge.
+        of_train: (images, views, D) of ``data.train``.
+        place: the device, and who is told how far it is.
+        workers: threads that decode and augment; None for one a processor, at most four.
+        progress: called with images trained on, of all.
 
-    Returns
-    -------
-    ``frozen``: numbers of frozen stages, all of them last. ``curves``: for each number of images a
-    class, ``images``, ``rows`` and the ``accuracy`` at each of them. ``judged``, ``epochs``. None
-    for more classes than so few images could stand for.
+    Returns:
+        ``frozen``: numbers of frozen stages, all of them last. ``curves``: for each number of
+        images a class, ``images``, ``rows`` and the ``accuracy`` at each of them. ``judged``,
+        ``epochs``. None for more classes than so few images could stand for.
     """
     held, seed, classes = data.val, run.config.seed, len(data.classes)
     if classes > min(MOST_TRAINED, MOST_JUDGED):
@@ -231,9 +232,8 @@ def _trained(
 ) -> float:
     """Accuracy after training what lies above the first `frozen` stages.
 
-    Raises
-    ------
-    KeyboardInterrupt: Ctrl-C: of what was being trained here nothing is kept.
+    Raises:
+        KeyboardInterrupt: Ctrl-C: of what was being trained here nothing is kept.
     """
     size = max(trial.preprocessing.input_size[1:])
     recipe = fine_tuning(trial.network, size, grey=data.train.is_grey)

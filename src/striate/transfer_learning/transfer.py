@@ -66,11 +66,10 @@ Floats = NDArray[np.float32]
 def transfer(options: TransferOptions, watcher: Watcher | None = None) -> Transfer:
     """Carry `options.backbone` over to other images, and write the run.
 
-    Raises
-    ------
-    StriateError: options, images, backbone or weights are at fault, and nothing has been written;
-        another process is writing into the run's folder; or the disk is full.
-    Interrupted: Ctrl-C. The features computed so far are kept; what was trained on, too.
+    Raises:
+        StriateError: options, images, backbone or weights are at fault, and nothing has been
+            written; another process is writing into the run's folder; or the disk is full.
+        Interrupted: Ctrl-C. The features computed so far are kept; what was trained on, too.
     """
     work = _Work(options, watcher or Silent())
     with (

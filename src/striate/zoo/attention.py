@@ -34,9 +34,8 @@ Attention = Literal["se", "cbam"] | None
 def hidden_units(channels: int, reduction: int) -> int:
     """Give channels / reduction, the width between a gate's two layers.
 
-    Raises
-    ------
-    NetworkError: if fewer channels than `reduction` leave no hidden unit.
+    Raises:
+        NetworkError: if fewer channels than `reduction` leave no hidden unit.
     """
     if channels < reduction:
         raise NetworkError(
@@ -121,9 +120,8 @@ class CBAM(nn.Module):
 def make_attention(attention: Attention, channels: int, reduction: int = 16) -> nn.Module:
     """Make the block called `attention` for `channels`; None = none (the identity).
 
-    Raises
-    ------
-    NetworkError: for another name; for fewer channels than `reduction`.
+    Raises:
+        NetworkError: for another name; for fewer channels than `reduction`.
     """
     if attention is None:
         return nn.Identity()

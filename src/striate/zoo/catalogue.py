@@ -38,9 +38,8 @@ def entries() -> tuple[Entry, ...]:
 def entry(name: str) -> Entry:
     """Give the network called `name`.
 
-    Raises
-    ------
-    NetworkError: if there is none, with the nearest name.
+    Raises:
+        NetworkError: if there is none, with the nearest name.
     """
     for one in entries():
         if one.name == name:

@@ -111,24 +111,22 @@ def create(
 ) -> Network:
     """Create the network called `name` with freshly initialised weights.
 
-    Parameters
-    ----------
-    name: a name of the catalogue, for example ``resnet18``.
-    classes: number of classes; None = the paper's (1000 for ImageNet networks).
-    in_channels: channels of the images; None = the paper's (1 for digits, else 3).
-    variant: the network's own choices, the keywords of its constructor: ``auxiliary`` (GoogLeNet,
-        Inception v3), ``shortcut`` (residual networks), ``attention`` (every residual and
-        Inception network; not the plain ones), ``dropout`` (networks that have it) and others.
+    Args:
+        name: a name of the catalogue, for example ``resnet18``.
+        classes: number of classes; None = the paper's (1000 for ImageNet networks).
+        in_channels: channels of the images; None = the paper's (1 for digits, else 3).
+        **variant: the network's own choices, the keywords of its constructor: ``auxiliary``
+            (GoogLeNet, Inception v3), ``shortcut`` (residual networks), ``attention`` (every
+            residual and Inception network; not the plain ones), ``dropout`` (networks that have it)
+            and others.
 
-    Returns
-    -------
-    A module that maps float images (N, in_channels, H, W) to logits (N, classes); its `input_size`
-    is the paper's (channels, height, width). Weights follow `torch.manual_seed`.
+    Returns:
+        A module that maps float images (N, in_channels, H, W) to logits (N, classes); its
+        `input_size` is the paper's (channels, height, width). Weights follow `torch.manual_seed`.
 
-    Raises
-    ------
-    NetworkError: for an unknown name or variant, with the nearest one; for a variant's value that
-        the constructor does not take; for sizes below 1.
+    Raises:
+        NetworkError: for an unknown name or variant, with the nearest one; for a variant's value
+            that the constructor does not take; for sizes below 1.
     """
     return build(name, classes=classes, in_channels=in_channels, variant=variant)
 
@@ -154,9 +152,8 @@ def build(
 def canonical(name: str, variant: Mapping[str, Any]) -> dict[str, Any]:
     """`variant` as the network called `name` takes it and as a run keeps it: plain values alone.
 
-    Raises
-    ------
-    NetworkError: for an unknown name, choice or value.
+    Raises:
+        NetworkError: for an unknown name, choice or value.
     """
     return variants.checked(name, _constructor(name), variant)
 

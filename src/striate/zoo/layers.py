@@ -251,9 +251,8 @@ def check_input(x: Tensor, network: str, channels: int, size: int = 0, minimum: 
     `size` demands an exact height and width (0 = any from `minimum` up). Skipped while a graph is
     captured: the example input has been through the check already.
 
-    Raises
-    ------
-    NetworkError: with the shape given and the shape wanted.
+    Raises:
+        NetworkError: with the shape given and the shape wanted.
     """
     if not is_scripting():
         if is_capturing(x):

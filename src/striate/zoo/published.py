@@ -21,13 +21,13 @@ IMAGENET = "ILSVRC-2012 validation"
 class Figure:
     """One published measurement of one network, never of several averaged.
 
-    Attributes
-    ----------
-    data: the data set and the part of it.
-    top1, top5: errors as fractions; None where the source does not give one.
-    crops: what was shown of each image.
-    source: where it stands; "paper" is the network's own.
-    confidence: ``read`` in the source or a transcription of it, or ``recalled`` from memory.
+    Attributes:
+        data: the data set and the part of it.
+        top1: error as a fraction; None where the source does not give it.
+        top5: error as a fraction; None where the source does not give it.
+        crops: what was shown of each image.
+        source: where it stands; "paper" is the network's own.
+        confidence: ``read`` in the source or a transcription of it, or ``recalled`` from memory.
     """
 
     data: str

@@ -100,7 +100,7 @@ def record(
 
     Args:
         network: any module.
-        inputs: what its forward takes: tensors with the batch axis first, (1, C, H, W) for images;
+        *inputs: what its forward takes: tensors with the batch axis first, (1, C, H, W) for images;
             also lists and dictionaries of them, and plain values.
         name: for people; the class if absent.
         training: record it in training mode, auxiliary heads and dropout included.

@@ -11,9 +11,8 @@ from striate.errors import NetworkError
 def unwrapped(network: nn.Module, name: str) -> nn.Module:
     """The network within what makes it faster, copies it or spreads it over devices.
 
-    Raises
-    ------
-    NetworkError: it is a TorchScript program, whose layers cannot be followed.
+    Raises:
+        NetworkError: it is a TorchScript program, whose layers cannot be followed.
     """
     while True:
         if isinstance(network, torch.jit.ScriptModule):

@@ -98,9 +98,8 @@ def draw(found: Comparison, families: Sequence[str] | None = None) -> str:
 
     `families` names what shares a colour, one a network.
 
-    Raises
-    ------
-    NetworkError: none of them has one.
+    Raises:
+        NetworkError: none of them has one.
     """
     kinds = families or [member.name for member in found.members]
     known = [

@@ -80,14 +80,17 @@ def render(
 ) -> str:
     """A page, as HTML, on which `graph` can be explored.
 
-    Parameters
-    ----------
-    photo: uint8 (H, W, 1 or 3) of any size, called `photo_name`; a picture of our own if absent.
-    network: with trained weights, on the CPU: real activations are shown. `graph` is its record.
-    preprocess: what that network was trained with; without it the photo's centre is cut out, and
-        goes in as numbers from 0 to 1.
-    classes: what the network's outputs mean; empty where nobody knows.
-    against: a second network, shown beside the first.
+    Args:
+        graph: the record of the network that the page is about.
+        photo: uint8 (H, W, 1 or 3) of any size, called `photo_name`; a picture of our own if
+            absent.
+        photo_name: what the page calls `photo`; empty where there is none.
+        network: with trained weights, on the CPU: real activations are shown. `graph` is its
+            record.
+        preprocess: what that network was trained with; without it the photo's centre is cut out,
+            and goes in as numbers from 0 to 1.
+        classes: what the network's outputs mean; empty where nobody knows.
+        against: a second network, shown beside the first.
     """
     sheets, answers, note = None, None, _UNTRAINED
     pixels = None

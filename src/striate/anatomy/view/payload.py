@@ -61,12 +61,12 @@ def payload(
 ) -> dict[str, Any]:
     """Everything that the page shows of one network.
 
-    Parameters
-    ----------
-    picture: ``{"src", "width", "height", "pixels", "name"}`` of what goes in; None where that is
-        no picture.
-    sheets: real activations, by index of the graph's nodes; see `activations`.
-    answers: ``{"name", "share"}`` of the likeliest classes, where the network was asked.
+    Args:
+        graph: the record of the network.
+        picture: ``{"src", "width", "height", "pixels", "name"}`` of what goes in; None where that
+            is no picture.
+        sheets: real activations, by index of the graph's nodes; see `activations`.
+        answers: ``{"name", "share"}`` of the likeliest classes, where the network was asked.
     """
     fields, gated = receptive_fields(graph, gates=False), receptive_fields(graph)
     folded = _folded(graph)

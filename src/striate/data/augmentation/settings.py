@@ -26,28 +26,35 @@ _SMALL = 64  # inputs up to this size: "auto" pads and crops; above, it crops an
 class Augmentation:
     """Random changes to training images.
 
-    Parameters
-    ----------
-    crop: ``"resized"``, a random part of the image at the network's size (Szegedy et al. 2015);
-        ``"padded"``, the image as in evaluation, padded and cut back (He et al. 2016, Sec. 4.2);
-        ``"corner"``, a random crop after the short side was resized (Krizhevsky et al. 2012);
-        ``"none"``, the same crop as in evaluation; ``"auto"``, padded for networks whose input has
-        at most 64 pixels a side and resized for larger ones.
-        Where the pre-processing pads images, every crop starts from the padded one.
-    scale, ratio: area, as a share of the image, and width over height of a resized crop.
-    padding: pixels on each side of a padded crop.
-    border: what that padding is: ``"fill"``, the level that the pre-processing pads with, or
-        ``"reflect"``, the image reflected at its border, where photographs go on more naturally.
-    sizes: the short side before a corner crop is drawn from this range of pixels, ends included.
-    mirror: turn left and right round in half of the images.
-    brightness, contrast, saturation: factors are drawn from 1 - value to 1 + value, as
-        torchvision's ColorJitter; applied as one affine map and clipped once.
-    pca: standard deviation of AlexNet's shift along the principal colours (the paper: 0.1).
-    erasing: probability that a rectangle is erased to the data's mean.
-    mixup, cutmix: alpha of the Beta distribution of the weights (the papers: 0.2 and 1).
-        All that follow `mirror` are off at 0.
+    Args:
+        crop: ``"resized"``, a random part of the image at the network's size (Szegedy et al. 2015);
+            ``"padded"``, the image as in evaluation, padded and cut back (He et al. 2016, Sec.
+            4.2); ``"corner"``, a random crop after the short side was resized (Krizhevsky et al.
+            2012); ``"none"``, the same crop as in evaluation; ``"auto"``, padded for networks whose
+            input has at most 64 pixels a side and resized for larger ones. Where the pre-processing
+            pads images, every crop starts from the padded one.
+        scale: smallest and greatest area of a resized crop, as a share of the image.
+        ratio: smallest and greatest width over height of a resized crop.
+        padding: pixels on each side of a padded crop.
+        border: what that padding is: ``"fill"``, the level that the pre-processing pads with, or
+            ``"reflect"``, the image reflected at its border, where photographs go on more
+            naturally.
+        sizes: the short side before a corner crop is drawn from this range of pixels, ends
+            included.
+        mirror: turn left and right round in half of the images.
+        brightness: a factor is drawn from 1 - value to 1 + value, as torchvision's ColorJitter;
+            applied with `contrast` and `saturation` as one affine map and clipped once. 0 turns
+            this off.
+        contrast: a factor, drawn as that of `brightness`. 0 turns this off.
+        saturation: a factor, drawn as that of `brightness`. 0 turns this off.
+        pca: standard deviation of AlexNet's shift along the principal colours (the paper: 0.1); 0
+            turns this off.
+        erasing: probability that a rectangle is erased to the data's mean; 0 turns this off.
+        mixup: alpha of the Beta distribution of the weights (the paper: 0.2); 0 turns this off.
+        cutmix: alpha of the Beta distribution of the areas (the paper: 1); 0 turns this off.
 
-    Raises RecipeError for a value outside its range.
+    Raises:
+        RecipeError: a value is outside its range.
     """
 
     crop: str = "auto"
@@ -92,7 +99,11 @@ class Augmentation:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Augmentation:
-        """From a recipe's table. Raises RecipeError, also for an unknown key."""
+        """From a recipe's table.
+
+        Raises:
+            RecipeError: a key is unknown, or a value is of another type or outside its range.
+        """
         known = [field.name for field in fields(cls)]
         for key in values:
             if key not in known:

@@ -70,26 +70,25 @@ class Duplicates:
 class Report(Shown):
     """All that a check finds.
 
-    Parameters
-    ----------
-    origin: the resolved folder, or the name of a known data set.
-    classes: names of the classes.
-    counts: images of each class, in the order of `classes`, by split.
-    held_out: ``val``, ``test`` or ``split``, as in `striate.data.sources.Data`.
-    problems: files that training refuses, each with its `striate.data.decoding.flaws.Kind`.
-    refusal: why training refuses the set as a whole, or an empty string.
-    misnamed: files whose name promises another format than they have; they can be used.
-    ignored: files that are no images.
-    loose: images that lie in no class folder.
-    notes: what a person should know and need not mend.
-    duplicates: groups of exact and of near duplicates.
-    uncompared: images too flat to be compared for near duplicates.
-    imbalance: the largest class by the smallest, of the training images (of the only split, where
-        there are none).
-    sizes: minimum, median and maximum of width, height and aspect (width by height), and the names
-        of the smallest images.
-    grey: images without colour.
-    statistics: of the same images in RGB, or in grey where no image has colour.
+    Args:
+        origin: the resolved folder, or the name of a known data set.
+        classes: names of the classes.
+        counts: images of each class, in the order of `classes`, by split.
+        held_out: ``val``, ``test`` or ``split``, as in `striate.data.sources.Data`.
+        problems: files that training refuses, each with its `striate.data.decoding.flaws.Kind`.
+        refusal: why training refuses the set as a whole, or an empty string.
+        misnamed: files whose name promises another format than they have; they can be used.
+        ignored: files that are no images.
+        loose: images that lie in no class folder.
+        notes: what a person should know and need not mend.
+        duplicates: groups of exact and of near duplicates.
+        uncompared: images too flat to be compared for near duplicates.
+        imbalance: the largest class by the smallest, of the training images (of the only split,
+            where there are none).
+        sizes: minimum, median and maximum of width, height and aspect (width by height), and the
+            names of the smallest images.
+        grey: images without colour.
+        statistics: of the same images in RGB, or in grey where no image has colour.
     """
 
     origin: str
@@ -159,7 +158,9 @@ def check(
     """Look at every image that `data` names, as `striate.data.sources.open_data` would.
 
     `seed` and `val_fraction` decide the split where there is none, for the duplicates across it.
-    Raises DataError only where there is nothing to look at: no such place, no class folders.
+
+    Raises:
+        DataError: there is nothing to look at: no such place, no class folders.
     """
     check_fraction(val_fraction)
     found = survey(data, Look(workers=workers, thumbnails=True, progress=progress))

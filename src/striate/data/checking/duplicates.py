@@ -64,14 +64,13 @@ def near_duplicates(
 ) -> Found:
     """Groups of images that look alike but are not equal byte for byte.
 
-    Parameters
-    ----------
-    thumbnails: uint8 (n, 32, 32), grey.
-    colours: (n, 3), mean of each channel, 0 to 255.
-    digests: content hashes; of equal images only the first is compared.
-    least: correlation from which two thumbnails show one picture.
-
     Mirrored and rotated copies are not looked for.
+
+    Args:
+        thumbnails: uint8 (n, 32, 32), grey.
+        colours: (n, 3), mean of each channel, 0 to 255.
+        digests: content hashes; of equal images only the first is compared.
+        least: correlation from which two thumbnails show one picture.
     """
     first = np.unique(digests, return_index=True)[1]
     first.sort()

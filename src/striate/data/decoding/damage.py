@@ -28,9 +28,12 @@ _WEBP_FRAME = 16  # bytes in front of the chunks of a frame
 
 
 def refuse_damaged_png(data: bytes) -> None:
-    """Walk the chunks of a PNG to its end. Raises Flaw.
+    """Walk the chunks of a PNG to its end.
 
     Checksums count in the chunks that decide about pixels; a broken comment spoils nothing.
+
+    Raises:
+        Flaw: the PNG is cut short or damaged.
     """
     view, position, packed = memoryview(data), 8, 0
     for _ in range(_MOST_CHUNKS):
@@ -79,7 +82,11 @@ def webp_size(data: bytes) -> tuple[int, int]:
 
 
 def refuse_damaged_webp(data: bytes) -> None:
-    """Walk the chunks of a WebP. Raises Flaw."""
+    """Walk the chunks of a WebP.
+
+    Raises:
+        Flaw: the WebP is cut short or damaged.
+    """
     size = 8 + int.from_bytes(data[4:8], "little")
     if len(data) < size:
         raise Flaw("truncated", f"is truncated ({len(data):,} of {size:,} bytes)")
@@ -129,11 +136,14 @@ def _cut(data: bytes, start: int, length: int, around: list[int]) -> bytes | Non
 
 
 def refuse_damaged_gif(data: bytes) -> bytes:
-    """Walk the blocks of a GIF up to the end of its first picture. Raises Flaw.
+    """Walk the blocks of a GIF up to the end of its first picture.
 
     Returns:
         The GIF without the comments and other extensions in front of its first picture, which a
         decoder goes through block by block.
+
+    Raises:
+        Flaw: the GIF is cut short or damaged.
     """
     position = after_tables = 13 + _table_size(data[10:11])
     kept = [data[:after_tables]]
@@ -160,7 +170,11 @@ def _table_size(flags: bytes) -> int:
 
 
 def _end_of_blocks(data: bytes, position: int) -> int:
-    """Where a chain of sub-blocks ends, after its empty one. Raises Flaw."""
+    """Where a chain of sub-blocks ends, after its empty one.
+
+    Raises:
+        Flaw: the file ends before.
+    """
     for _ in range(_MOST_BLOCKS):
         if position >= len(data):
             raise Flaw("truncated", f"is truncated (a GIF of {len(data):,} bytes without its end)")

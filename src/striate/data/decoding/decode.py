@@ -76,7 +76,9 @@ def decoding(
     blocks.
 
     Args:
-        source, channels, name: as in `decode`.
+        source: as in `decode`.
+        channels: as in `decode`.
+        name: as in `decode`.
         digest: `digest_of` the file's content when it was looked at before; empty if it was not.
 
     Raises:
@@ -131,7 +133,11 @@ def decode_picture(
 
 
 def read_file(path: Path) -> bytes:
-    """The bytes of a file. Raises ImageError."""
+    """The bytes of a file.
+
+    Raises:
+        ImageError: the file cannot be read, or is larger than any that is read.
+    """
     return _read(path, memory.limit(), known=False)
 
 
@@ -192,7 +198,11 @@ def _reader(data: bytes, name: str | Path) -> Reader:
 
 
 def _cost(reader: Reader) -> int:
-    """The bytes of memory that decoding and resizing take. Raises Flaw if they are too many."""
+    """The bytes of memory that decoding and resizing take.
+
+    Raises:
+        Flaw: they are too many.
+    """
     width, height = reader.size
     cost, most = width * height * reader.each + len(reader.data), memory.limit()
     if cost > most:

@@ -75,9 +75,12 @@ class Header:
 
 
 def read_header(data: bytes) -> Header:
-    """The segments in front of the first scan. Raises Flaw for a flood of them.
+    """The segments in front of the first scan.
 
     What is none is passed over in one step, however long: a decoder does so byte by byte.
+
+    Raises:
+        Flaw: there are too many of them.
     """
     segments: list[Segment] = []
     marks, fill, position = 0, 0, 2
@@ -164,7 +167,11 @@ def _size_in(data: bytes, frame: Segment) -> tuple[int, int]:
 
 
 def refuse_damaged(data: bytes) -> None:
-    """Decode a JPEG for nothing but its flaws. Raises Flaw."""
+    """Decode a JPEG for nothing but its flaws.
+
+    Raises:
+        Flaw: the JPEG is damaged.
+    """
     header = read_header(data)
     for segment in header.segments:
         if segment.marker in _FRAMES and segment.start + 9 < len(data):

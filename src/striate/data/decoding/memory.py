@@ -98,7 +98,7 @@ def _give_back() -> None:
 
 
 def _trimmer() -> Callable[[int], int] | None:
-    """glibc's malloc_trim; None elsewhere, where there is neither the function nor the need."""
+    """`malloc_trim` of glibc; None elsewhere, where there is neither the function nor the need."""
     try:
         found: Callable[[int], int] = ctypes.CDLL(None).malloc_trim
         return found

@@ -42,7 +42,11 @@ class Header:
 
 
 def read_header(data: bytes) -> Header:
-    """The header of a file. Raises Flaw."""
+    """The header of a file.
+
+    Raises:
+        Flaw: there is none, or its numbers make no picture.
+    """
     found = (_BITMAP if data[1:2] in b"14" else _LEVELS).match(data, 0, _MOST_HEADER)
     if not found:
         raise Flaw("damaged", "is damaged (a PPM without width, height and greatest level)")
@@ -54,7 +58,11 @@ def read_header(data: bytes) -> Header:
 
 
 def decode(data: bytes, header: Header) -> NDArray[np.uint8]:
-    """The pixels, uint8 (height, width, 1 or 3): 8 bits of each level, scaled. Raises Flaw."""
+    """The pixels, uint8 (height, width, 1 or 3): 8 bits of each level, scaled.
+
+    Raises:
+        Flaw: the pixels are cut short or damaged.
+    """
     count = header.width * header.height * header.channels
     if header.kind == 1:
         levels = _plain_bits(data[header.end - 1 :], count)

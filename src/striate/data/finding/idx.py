@@ -74,7 +74,11 @@ def _names_in(folder: Path) -> set[str]:
 
 
 def read_idx_part(images: Path, labels: Path) -> ArrayPart:
-    """The images and labels of one split. Raises DataError where they do not belong together."""
+    """The images and labels of one split.
+
+    Raises:
+        DataError: a file cannot be used, or the two do not belong together.
+    """
     pixels, numbers = read_idx(images, 3), read_idx(labels, 1)
     if len(pixels) != len(numbers):
         raise DataError(
@@ -85,7 +89,11 @@ def read_idx_part(images: Path, labels: Path) -> ArrayPart:
 
 
 def read_idx(path: Path, axes: int) -> NDArray[np.uint8]:
-    """The numbers of an IDX file of unsigned bytes with that many axes. Raises DataError."""
+    """The numbers of an IDX file of unsigned bytes with that many axes.
+
+    Raises:
+        DataError: there is no such file, or it is not one of these.
+    """
     what = paths.shown(path)
     try:
         data = paths.read_file(path, kind=DataError)

@@ -52,14 +52,19 @@ def names() -> tuple[str, ...]:
 def load(name: str, download: bool = True) -> NamedSet:
     """The data set of that name, fetched first where it is not in the cache and `download` is true.
 
-    Raises DataError with the files that are missing, where they belong, and where torchvision
-    gets them.
+    Raises:
+        DataError: files are missing, with which they are, where they belong, and where torchvision
+            gets them.
     """
     return _LOADERS[name](download)
 
 
 def cache() -> Path:
-    """The folder that downloads are kept in. Raises DataError."""
+    """The folder that downloads are kept in.
+
+    Raises:
+        DataError: the folder cannot be used.
+    """
     try:
         return paths.resolved(cache_folder(), kind=DataError)
     except StriateError as error:
@@ -147,7 +152,11 @@ def _flowers102(download: bool) -> NamedSet:
 
 
 def _matrices(path: Path, *keys: str) -> list[NDArray[np.int64]]:
-    """Rows of numbers in a file of MATLAB's. Raises DataError."""
+    """Rows of numbers in a file of MATLAB's.
+
+    Raises:
+        DataError: the file cannot be read, or has no such rows.
+    """
     from scipy.io import loadmat  # type: ignore[import-untyped]
 
     try:

@@ -73,12 +73,13 @@ class Reading:
 def read_split_name(name: str) -> Reading | None:
     """The split that `name` speaks of, or None.
 
-    >>> read_split_name("training_set")
-    Reading(kind='train', sure=True, stem=())
-    >>> read_split_name("seg_test")
-    Reading(kind='test', sure=False, stem=('seg',))
-    >>> read_split_name("valley") is None
-    True
+    Examples:
+        >>> read_split_name("training_set")
+        Reading(kind='train', sure=True, stem=())
+        >>> read_split_name("seg_test")
+        Reading(kind='test', sure=False, stem=('seg',))
+        >>> read_split_name("valley") is None
+        True
     """
     kinds: list[str] = []
     rest: list[str] = []
@@ -103,8 +104,9 @@ def read_split_name(name: str) -> Reading | None:
 def partition_stem(name: str) -> tuple[str, ...] | None:
     """The words of a name such as ``fold_3`` or ``batch B`` without its number; None for others.
 
-    >>> partition_stem("fold_3")
-    ('fold',)
+    Examples:
+        >>> partition_stem("fold_3")
+        ('fold',)
     """
     words = _words(name)
     plain = tuple(word for word in words if not word.isdecimal() and len(word) > 1)

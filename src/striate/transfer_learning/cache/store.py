@@ -166,10 +166,9 @@ class Shelf:
 class Found:
     """Rows of memory-mapped segments by the content hash of their image.
 
-    Attributes
-    ----------
-    rows: float32 (D,) each, read-only, still on disk.
-    width: D, where it is known.
+    Attributes:
+        rows: float32 (D,) each, read-only, still on disk.
+        width: D, where it is known.
     """
 
     def __init__(self, rows: dict[bytes, NDArray[np.float32]], width: int | None = None) -> None:

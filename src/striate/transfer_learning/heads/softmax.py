@@ -36,10 +36,9 @@ class Solution:
 class Problem:
     """Rows that several strengths are fitted to.
 
-    Parameters
-    ----------
-    rows: (n, D) float32.
-    labels: (n,) indices of classes.
+    Args:
+        rows: (n, D) float32.
+        labels: (n,) indices of classes.
     """
 
     def __init__(self, rows: Floats, labels: Labels, classes: int) -> None:
