@@ -92,7 +92,12 @@ class Interrupted(Exception):  # noqa: N818 - not an error: the run can be resum
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:
-    """``did you mean 'resnet50'?`` for the choice nearest to `name`, or a list of a few choices."""
+    """``did you mean 'resnet50'?`` for the choice nearest to `name`, or a list of a few choices.
+
+    Examples:
+        >>> nearest("resnet5", ["resnet50", "vgg16"])
+        "did you mean 'resnet50'?"
+    """
     known = sorted(choices)
     lowered = {choice.lower(): choice for choice in known}
     close = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.5)

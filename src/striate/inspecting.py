@@ -115,19 +115,27 @@ def _open_run(folder: Path, device: str, size: Size | None, allow_code: bool) ->
 
 
 def read_size(text: str | None) -> Size | None:
-    """``224``, or ``200x320`` (height, width).
+    """Height and width, as people type them: one number where they are equal.
 
     Raises:
         NetworkError: it is neither.
+
+    Examples:
+        >>> read_size("224"), read_size("200x320")
+        (224, (200, 320))
     """
     return None if text is None else _numbers(text, "x", "--size", "224, or HEIGHTxWIDTH")
 
 
 def read_position(text: str | None) -> tuple[int, int] | None:
-    """``ROW,COLUMN``.
+    """A position, as people type it: row and column, counted from 0.
 
     Raises:
         NetworkError: it is not.
+
+    Examples:
+        >>> read_position("3,4")
+        (3, 4)
     """
     if text is None:
         return None

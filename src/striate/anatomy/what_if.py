@@ -159,6 +159,10 @@ def chains(texts: Sequence[str]) -> tuple[Chain, ...]:
     Raises:
         NetworkError: a chain that cannot be read, with what was expected; channels that do not
             follow from layer to layer; a kernel larger than its grid.
+
+    Examples:
+        >>> [each.macs for each in chains(["5x5 64->64 @28x28", "3x3 64->64, 3x3 64->64"])]
+        [80281600, 57802752]
     """
     read = [_read_chain(text) for text in texts]
     stated = next((grid for _, grid in read if grid is not None), GRID)

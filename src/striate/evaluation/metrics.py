@@ -199,6 +199,11 @@ def wilson(hits: int, trials: int, z: float = Z95) -> tuple[float, float]:
 
     Unlike the textbook's ``p ± z·√(p(1-p)/n)`` it stays within 0 and 1 and does not shrink to
     nothing when every image is right.
+
+    Examples:
+        >>> low, high = wilson(90, 100)
+        >>> round(low, 3), round(high, 3)
+        (0.826, 0.945)
     """
     share, n = hits / trials, float(trials)
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)

@@ -225,10 +225,14 @@ class RunConfig:
 
 
 def escaped(path: str) -> str:
-    """`path` with what UTF-8 cannot write as a null character and four hexadecimal digits.
+    r"""`path` with what UTF-8 cannot write as a null character and four hexadecimal digits.
 
     Python holds the bytes of a file's name that are not UTF-8 as lone surrogates. No path contains
     a null character, so that `unescaped` brings back exactly what was there.
+
+    Examples:
+        >>> escaped("photo\udcff.jpg") == "photo\0dcff.jpg"
+        True
     """
     return re.sub("[\ud800-\udfff]", lambda found: f"\0{ord(found[0]):04x}", path)
 

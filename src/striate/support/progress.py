@@ -42,7 +42,12 @@ def counting(what: str, *, wanted: bool = True) -> Iterator[Counter | None]:
 
 
 def clock(seconds: float) -> str:
-    """``1:02:03`` or ``4:05``."""
+    """A duration, as clocks show it.
+
+    Examples:
+        >>> clock(3723), clock(245)
+        ('1:02:03', '4:05')
+    """
     whole = round(seconds)
     hours, minutes = whole // 3600, whole // 60 % 60
     return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"

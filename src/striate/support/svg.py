@@ -60,7 +60,12 @@ class Scale:
 
 
 def round_steps(low: float, high: float, count: int = 5) -> list[float]:
-    """About `count` round numbers (1, 2 or 5 times a power of ten) from `low` to `high`."""
+    """About `count` round numbers (1, 2 or 5 times a power of ten) from `low` to `high`.
+
+    Examples:
+        >>> round_steps(0, 1.3)
+        [0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2]
+    """
     span = high - low
     # Where the span is lost in the digits of its ends, there are no round numbers between them.
     if span <= 1e-9 * max(abs(low), abs(high)):
@@ -74,14 +79,24 @@ def round_steps(low: float, high: float, count: int = 5) -> list[float]:
 
 
 def powers(low: float, high: float, count: int = 6) -> list[float]:
-    """Powers of ten from `low` to `high`, thinned to about `count`."""
+    """Powers of ten from `low` to `high`, thinned to about `count`.
+
+    Examples:
+        >>> powers(1e-4, 1)
+        [0.0001, 0.001, 0.01, 0.1, 1.0]
+    """
     first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)
     stride = max(1, math.ceil((last - first + 1) / count))
     return [10.0**i for i in range(first, last + 1, stride)]
 
 
 def whole_steps(low: int, high: int, count: int = 6) -> list[int]:
-    """About `count` whole numbers from `low` to `high`, both ends among them."""
+    """About `count` whole numbers from `low` to `high`, both ends among them.
+
+    Examples:
+        >>> whole_steps(1, 30)
+        [1, 5, 10, 15, 20, 25, 30]
+    """
     inner = {int(s) for s in round_steps(low, high, count) if float(s).is_integer()}
     stride = (high - low) / max(count, 1)
     kept = {s for s in inner if s - low > stride / 2 and high - s > stride / 2}
@@ -89,7 +104,12 @@ def whole_steps(low: int, high: int, count: int = 6) -> list[int]:
 
 
 def path(points: Sequence[tuple[float, float] | None]) -> str:
-    """The ``d`` of a line through `points`, interrupted where one is None."""
+    """The ``d`` of a line through `points`, interrupted where one is None.
+
+    Examples:
+        >>> path([(0, 0), (10, 2.5), None, (30, 4), (40, 5)])
+        'M0 0L10 2.5M30 4L40 5'
+    """
     parts, pen_down = [], False
     for point in points:
         if point is None:

@@ -258,7 +258,12 @@ def share(where: str, name: str, value: float) -> None:
 
 
 def laid_over(table: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
-    """`table` with the values of `overlay`; tables in both are merged, one level deep."""
+    """`table` with the values of `overlay`; tables in both are merged, one level deep.
+
+    Examples:
+        >>> laid_over({"loss": {"name": "ce", "smoothing": 0.1}}, {"loss": {"smoothing": 0.0}})
+        {'loss': {'name': 'ce', 'smoothing': 0.0}}
+    """
     merged = dict(table)
     for key, value in overlay.items():
         below = merged.get(key)
@@ -268,7 +273,12 @@ def laid_over(table: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str,
 
 
 def plain(value: Any) -> Any:
-    """`value` as TOML can say it: tuples are lists, and what is None is left out."""
+    """`value` as TOML can say it: tuples are lists, and what is None is left out.
+
+    Examples:
+        >>> plain({"sizes": (1, 2), "limit": None})
+        {'sizes': [1, 2]}
+    """
     if isinstance(value, Mapping):
         return {key: plain(each) for key, each in value.items() if each is not None}
     if isinstance(value, (tuple, list)):

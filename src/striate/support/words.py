@@ -26,7 +26,12 @@ def count(number: int) -> str:
 
 
 def plural(number: int, one: str, many: str = "") -> str:
-    """``1 image``, ``2 images``."""
+    """A number with its noun.
+
+    Examples:
+        >>> plural(1, "image"), plural(2, "image"), plural(2, "class", "classes")
+        ('1 image', '2 images', '2 classes')
+    """
     return f"{count(number)} {one if number == 1 else many or one + 's'}"
 
 
@@ -49,7 +54,12 @@ def figure(value: float | None, digits: int = 3) -> str:
 
 
 def power(value: float) -> str:
-    """A power of ten: ``0.01``, ``1``, ``100``, beyond those ``10⁻³``, ``10⁴``."""
+    """A power of ten: ``0.01``, ``1``, ``100``, beyond those ``10⁻³``, ``10⁴``.
+
+    Examples:
+        >>> power(0.01), power(1e-3)
+        ('0.01', '10⁻³')
+    """
     exponent = round(math.log10(value))
     return f"{10.0**exponent:g}" if -2 <= exponent <= 3 else f"10{_raised(exponent)}"
 
@@ -69,5 +79,10 @@ def duration(seconds: float) -> str:
 
 
 def listing(words: list[str]) -> str:
-    """``a, b and c``."""
+    """Words as a sentence lists them.
+
+    Examples:
+        >>> listing(["height", "width", "channels"])
+        'height, width and channels'
+    """
     return ", ".join(words[:-1]) + " and " + words[-1] if len(words) > 1 else "".join(words)

@@ -95,7 +95,12 @@ class Freezing:
 
 
 def resting(epoch: int, *, stages: int, frozen: int, every: int) -> int:
-    """How many of the first of `stages` do not train in `epoch`: see `Freezing`."""
+    """How many of the first of `stages` do not train in `epoch`: see `Freezing`.
+
+    Examples:
+        >>> [resting(epoch, stages=4, frozen=1, every=2) for epoch in range(7)]
+        [4, 4, 3, 3, 2, 2, 1]
+    """
     return max(frozen, stages - epoch // every) if every else frozen
 
 

@@ -96,10 +96,14 @@ def balanced_weights(labels: np.ndarray[Any, np.dtype[np.int64]], classes: int) 
 
 
 def parse_weights(text: str) -> tuple[float, ...]:
-    """``0.3,0.3`` as numbers; one number stands for itself.
+    """Numbers with commas between them; one number stands for itself.
 
     Raises:
         RecipeError: something in it is not a number.
+
+    Examples:
+        >>> parse_weights("0.3,0.3"), parse_weights("0.4")
+        ((0.3, 0.3), (0.4,))
     """
     try:
         return tuple(float(each) for each in text.split(",") if each.strip())

@@ -36,6 +36,10 @@ def hidden_units(channels: int, reduction: int) -> int:
 
     Raises:
         NetworkError: if fewer channels than `reduction` leave no hidden unit.
+
+    Examples:
+        >>> hidden_units(64, reduction=16)
+        4
     """
     if channels < reduction:
         raise NetworkError(

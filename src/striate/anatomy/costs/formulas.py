@@ -35,12 +35,22 @@ class Line:
 
 
 def times(*factors: int) -> str:
-    """``5·5·128``."""
+    """Factors, as a formula shows them.
+
+    Examples:
+        >>> times(5, 5, 128)
+        '5·5·128'
+    """
     return "·".join(map(str, factors))
 
 
 def span(kernel: int, dilation: int) -> int:
-    """How many inputs lie under a dilated kernel, from its first to its last."""
+    """How many inputs lie under a dilated kernel, from its first to its last.
+
+    Examples:
+        >>> span(3, dilation=1), span(3, dilation=2)
+        (3, 5)
+    """
     return dilation * (kernel - 1) + 1
 
 
@@ -59,6 +69,10 @@ def window(
     A dilated kernel counts by what lies under it. With `ceil` a last window that hangs over the
     edge counts too, unless it would begin in the padding behind the image (PyTorch's rule). The
     rule has the terms that the numbers have: no padding and no stride where there is none.
+
+    Examples:
+        >>> print(window("height", 224, kernel=7, stride=2, padding=(3, 3)))
+        height: 1 + ⌊(224 − 7 + 2·3) / 2⌋ = 112
     """
     wide = span(kernel, dilation)
     before, after = padding
@@ -99,7 +113,12 @@ def enlarged(
     dilation: int = 1,
     output_padding: int = 0,
 ) -> Line:
-    """The output of a transposed convolution: (n − 1)·s − 2p + d·(k − 1) + 1 + output padding."""
+    """The output of a transposed convolution: (n − 1)·s − 2p + d·(k − 1) + 1 + output padding.
+
+    Examples:
+        >>> print(enlarged("height", 14, kernel=4, stride=2, padding=1))
+        height: (14 − 1)·2 − 2·1 + 4 = 28
+    """
     value = (size - 1) * stride - 2 * padding + span(kernel, dilation) + output_padding
     parts = [("(n − 1)·s", f"({size} − 1)·{stride}", " + ")]
     parts += [("2p", f"2·{padding}", " − ")] if padding else []
@@ -123,6 +142,10 @@ def convolution_parameters(
     """(k·k·c_in/g + 1)·c_out; without the 1 where there is no bias.
 
     `absent` of the c_in·c_out kernels are left out, as in C3 of LeNet-5.
+
+    Examples:
+        >>> print(convolution_parameters((3, 3), 64, 128, bias=False))
+        parameters: 3·3·64·128 = 73,728
     """
     each = math.prod(kernel) * (inputs // groups)
     if absent:
@@ -143,7 +166,12 @@ def convolution_parameters(
 
 
 def linear_parameters(inputs: int, outputs: int, *, bias: bool = True) -> Line:
-    """(c_in + 1)·c_out: every input with every output, and a bias each."""
+    """(c_in + 1)·c_out: every input with every output, and a bias each.
+
+    Examples:
+        >>> print(linear_parameters(2048, 1000))
+        parameters: (2048 + 1)·1000 = 2,049,000
+    """
     return Line(
         what="parameters",
         rule="(c_in + 1)·c_out" if bias else "c_in·c_out",
@@ -166,6 +194,10 @@ def convolution_macs(
 
     A transposed convolution spreads each value of its *input* over the kernel: there, `grid` is the
     input's. `absent` kernels of one input and one output channel are not computed.
+
+    Examples:
+        >>> print(convolution_macs((3, 3), 64, 128, (56, 56)))
+        MACs: 3·3·64·128·56·56 = 231,211,008
     """
     letters = "·".join("k" for _ in kernel) + "·c_in" + ("/g" if groups > 1 else "")
     inner = times(*kernel, inputs) + (f"/{groups}" if groups > 1 else "")
@@ -205,7 +237,12 @@ def memory(shape: tuple[int, ...], size: int = PER_VALUE) -> Line:
 
 
 def human_bytes(count: int) -> str:
-    """``3.2 MB``; powers of 1,000."""
+    """A number of bytes with three digits that count; the units are powers of 1,000.
+
+    Examples:
+        >>> human_bytes(3_211_264)
+        '3.21 MB'
+    """
     value = float(count)
     for unit in ("B", "kB", "MB", "GB"):
         if value < 999.5 or unit == "GB":
@@ -215,7 +252,12 @@ def human_bytes(count: int) -> str:
 
 
 def human_count(count: int) -> str:
-    """``3.86 G``; powers of 1,000."""
+    """A number with three digits that count; the units are powers of 1,000.
+
+    Examples:
+        >>> human_count(4_089_184_256)
+        '4.09 G'
+    """
     value = float(count)
     for unit in ("", "k", "M", "G", "T"):
         if value < 999.5 or unit == "T":
@@ -230,5 +272,10 @@ def _three_digits(value: float) -> str:
 
 
 def by(values: tuple[object, ...]) -> str:
-    """``3×3``."""
+    """Sizes, as people write them.
+
+    Examples:
+        >>> by((3, 3))
+        '3×3'
+    """
     return "×".join(map(str, values))

@@ -61,7 +61,13 @@ class Axis:
         return floor(self.high - self.low - rest) + 1
 
     def window(self, position: int) -> tuple[int, int]:
-        """Give the first and the last pixel that `position` sees, not clipped to the image."""
+        """Give the first and the last pixel that `position` sees, not clipped to the image.
+
+        Examples:
+            >>> from fractions import Fraction
+            >>> Axis(jump=Fraction(4), low=Fraction(-5), high=Fraction(5)).window(2)
+            (3, 13)
+        """
         shift = 0 if self.everything else position * self.jump
         return ceil(self.low + shift), floor(self.high + shift)
 

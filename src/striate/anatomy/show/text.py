@@ -45,7 +45,12 @@ def pair(value: Pair | None) -> str:
 
 
 def ratio(first: int, other: int) -> str:
-    """``3.92 times fewer`` (than the first), ``1.50 times as many``, ``as many``."""
+    """What `other` is beside `first`, in words.
+
+    Examples:
+        >>> ratio(392, 100), ratio(100, 150), ratio(7, 7)
+        ('3.92 times fewer', '1.50 times as many', 'as many')
+    """
     if first == other:
         return "as many"
     if not first or not other:

@@ -49,7 +49,12 @@ class Found:
 
 
 def exact_duplicates(digests: Sequence[str]) -> list[list[int]]:
-    """Groups of indices (ascending) with the same content."""
+    """Groups of indices (ascending) with the same content.
+
+    Examples:
+        >>> exact_duplicates(["a", "b", "a"])
+        [[0, 2]]
+    """
     places: dict[str, list[int]] = {}
     for index, digest in enumerate(digests):
         places.setdefault(digest, []).append(index)

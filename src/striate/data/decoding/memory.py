@@ -37,7 +37,12 @@ def limit() -> int:
 
 
 def shown(size: int) -> str:
-    """``2.5 GiB`` or ``80 MiB``."""
+    """A number of bytes in the unit that suits it.
+
+    Examples:
+        >>> shown(2_684_354_560), shown(83_886_080)
+        ('2.5 GiB', '80 MiB')
+    """
     return f"{size / (1 << 30):.1f} GiB" if size >= 1 << 30 else f"{size / (1 << 20):.0f} MiB"
 
 

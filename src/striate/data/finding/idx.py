@@ -133,5 +133,10 @@ def _read_numbers(stream: io.BufferedIOBase, axes: int, what: str, most: int) ->
 
 
 def digit_names(highest: int) -> tuple[str, ...]:
-    """Names for the labels 0 to `highest`, which sort as the numbers do."""
+    """Names for the labels 0 to `highest`, which sort as the numbers do.
+
+    Examples:
+        >>> digit_names(9)[:3], digit_names(10)[:3]
+        (('0', '1', '2'), ('00', '01', '02'))
+    """
     return tuple(str(label).zfill(len(str(highest))) for label in range(highest + 1))

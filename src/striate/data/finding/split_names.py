@@ -115,7 +115,12 @@ def partition_stem(name: str) -> tuple[str, ...] | None:
 
 
 def says_nothing(name: str) -> bool:
-    """Whether a name is of no class for sure: ``images``, ``pics``, ``data``."""
+    """Whether a name is of no class for sure: ``images``, ``pics``, ``data``.
+
+    Examples:
+        >>> says_nothing("images"), says_nothing("tulips")
+        (True, False)
+    """
     words = _words(name)
     return bool(words) and all(word in _EMPTY for word in words)
 
