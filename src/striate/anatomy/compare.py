@@ -54,6 +54,7 @@ class Member:
     """One network of a comparison.
 
     Attributes:
+        name: of the network, for people.
         table: its rows, one for each of the network's own parts, and its totals.
         stages: the parts of the network and what each costs.
         operators: kinds of operator and what each costs, the dearest first.

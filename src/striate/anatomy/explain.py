@@ -56,14 +56,23 @@ class Explanation(Shown):
     """A layer, or a module of several operators, with its arithmetic.
 
     Attributes:
+        network: name of the network, for people.
+        layer: the node's name, or the module's path.
+        operator: what it computes, or how many operators the module has.
+        kind: class of the module that it is, or belongs to.
         inputs: name and shape (channels, height, width) of what it reads.
-        definition: its formula, of operators that the lines do not explain; None otherwise.
+        output: shape of what it gives, of one image.
+        attributes: of a single operator: kernel, stride, padding and the like.
         lines: sizes and costs.
+        receptive_field: of an output position, (height, width) in pixels; None without one.
+        jump: pixels between neighbouring output positions, (height, width); None without any.
+        everything: whether every output position sees the whole image.
         forward: the receptive field from what it reads: r + d·(k − 1)·j.
         backward: the same by the recursion from its output, for height and width; the steps that
             neither widen nor stride are left out.
         sights: what one output position sees, (rows, columns); empty where it sees no image.
-        parts: of a module of several operators, their names.
+        parts: of a module of several operators, name and operator of each.
+        definition: its formula, of operators that the lines do not explain; None otherwise.
     """
 
     network: str

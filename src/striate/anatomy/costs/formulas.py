@@ -70,6 +70,15 @@ def window(
     edge counts too, unless it would begin in the padding behind the image (PyTorch's rule). The
     rule has the terms that the numbers have: no padding and no stride where there is none.
 
+    Args:
+        what: the axis, as the line calls it.
+        size: positions of the input along it, n.
+        kernel: its taps, k.
+        stride: positions from one window to the next, s.
+        padding: positions before and behind the input, p₁ and p₂.
+        dilation: positions from one tap to the next, d.
+        ceil: whether a window may hang over the edge.
+
     Examples:
         >>> print(window("height", 224, kernel=7, stride=2, padding=(3, 3)))
         height: 1 + ⌊(224 − 7 + 2·3) / 2⌋ = 112
@@ -115,6 +124,15 @@ def enlarged(
 ) -> Line:
     """The output of a transposed convolution: (n − 1)·s − 2p + d·(k − 1) + 1 + output padding.
 
+    Args:
+        what: the axis, as the line calls it.
+        size: positions of the input along it, n.
+        kernel: its taps, k.
+        stride: positions of the output from one input to the next, s.
+        padding: positions that are cut off at each end, p.
+        dilation: positions from one tap to the next, d.
+        output_padding: positions more at the far end.
+
     Examples:
         >>> print(enlarged("height", 14, kernel=4, stride=2, padding=1))
         height: (14 − 1)·2 − 2·1 + 4 = 28
@@ -141,7 +159,13 @@ def convolution_parameters(
 ) -> Line:
     """(k·k·c_in/g + 1)·c_out; without the 1 where there is no bias.
 
-    `absent` of the c_in·c_out kernels are left out, as in C3 of LeNet-5.
+    Args:
+        kernel: taps along each axis, k.
+        inputs: channels, c_in.
+        outputs: channels, c_out.
+        groups: each reads its share of the inputs, g.
+        bias: whether there is one a channel.
+        absent: so many of the c_in·c_out kernels are left out, as in C3 of LeNet-5.
 
     Examples:
         >>> print(convolution_parameters((3, 3), 64, 128, bias=False))
@@ -192,8 +216,15 @@ def convolution_macs(
 ) -> Line:
     """k·k·c_in/g·c_out·h·w: the whole kernel for each value of the output.
 
-    A transposed convolution spreads each value of its *input* over the kernel: there, `grid` is the
-    input's. `absent` kernels of one input and one output channel are not computed.
+    Args:
+        kernel: taps along each axis, k.
+        inputs: channels, c_in.
+        outputs: channels, c_out.
+        grid: (h, w) of the output; of the *input* of a transposed convolution, which spreads each
+            value of that over its kernel.
+        groups: each reads its share of the inputs, g.
+        absent: so many kernels of one input and one output channel are not computed.
+        transposed: whether it is a transposed convolution.
 
     Examples:
         >>> print(convolution_macs((3, 3), 64, 128, (56, 56)))

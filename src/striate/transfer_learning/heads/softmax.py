@@ -39,6 +39,7 @@ class Problem:
     Args:
         rows: (n, D) float32.
         labels: (n,) indices of classes.
+        classes: how many there are, whether or not each has a row.
     """
 
     def __init__(self, rows: Floats, labels: Labels, classes: int) -> None:
