@@ -153,7 +153,7 @@ def test_moved_images_and_resume(journey: Path, tmp_path: Path) -> None:
 
 def test_the_reader_of_our_output_may_leave() -> None:
     done = subprocess.run(
-        f"{sys.executable} -m striate list | true; exit ${{PIPESTATUS[0]}}",
+        f"{sys.executable} -m striate list-networks | true; exit ${{PIPESTATUS[0]}}",
         shell=True,
         executable="/bin/bash",
         capture_output=True,

@@ -21,7 +21,7 @@ def documented() -> list[tuple[str, str]]:
     for page in PAGES:
         blocks = re.findall(r"^```sh\n(.*?)^```$", page.read_text("utf-8"), re.M | re.S)
         for line in "\n".join(blocks).splitlines():
-            if match := re.search(r"\bstriate (\w+)(.*)", line):
+            if match := re.search(r"\bstriate (?!-)([\w-]+)(.*)", line):
                 found |= {(match[1], option) for option in re.findall(r"--[\w-]+", match[2])}
                 found.add((match[1], "--help"))
     return sorted(found)

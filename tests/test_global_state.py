@@ -82,7 +82,7 @@ def transfer(given: Given) -> Any:
 #: What is public and not here fails a test.
 CASES: dict[str, Callable[[Given], Any]] = {
     "cache": lambda given: striate.cache(given.out),
-    "catalogue": lambda _given: striate.catalogue(),
+    "list_networks": lambda _given: striate.list_networks(),
     "check": lambda given: striate.check(given.photographs),
     "compare": lambda given: striate.compare(["lenet", Small(), given.run], timed=True),
     "create": lambda _given: striate.create("lenet"),

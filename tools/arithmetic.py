@@ -56,10 +56,10 @@ def rows(*lines: tuple[str, Line]) -> str:
 
 
 def asked(*texts: str) -> str:
-    """A question for ``striate explain --conv``, and its answer as a table."""
+    """A question for ``striate what-if``, and its answer as a table."""
     found = chains(texts)
-    command = " ".join(f'--conv "{text}"' for text in texts)
-    out = ["```sh", f"striate explain {command}", "```", ""]
+    command = " ".join(f'"{text}"' for text in texts)
+    out = ["```sh", f"striate what-if {command}", "```", ""]
     out += ["| layers | parameters | MACs | sees |", "|:--|--:|--:|--:|"]
     out += [
         f"| `{c.text}` | {c.parameters:,} | {c.macs:,} | {by(c.receptive_field)} |" for c in found

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from striate.api import (
         cache,
-        catalogue,
         check,
         compare,
         create,
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
         evaluate,
         explain,
         export,
+        list_networks,
         open_run,
         predict,
         table,
@@ -43,7 +43,6 @@ __all__ = [
     "StriateError",
     "__version__",
     "cache",
-    "catalogue",
     "check",
     "compare",
     "create",
@@ -51,6 +50,7 @@ __all__ = [
     "evaluate",
     "explain",
     "export",
+    "list_networks",
     "open_run",
     "predict",
     "table",

@@ -1,4 +1,4 @@
-"""``table``, ``explain`` and ``compare`` as commands."""
+"""``table``, ``explain``, ``what-if`` and ``compare`` as commands."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from striate.cli import compare, explain, table
+from striate.cli import compare, explain, table, what_if
 from striate.errors import StriateError
 
 app = typer.Typer()
-for command in (table.table, explain.explain, compare.compare):
+for command in (table.table, explain.explain, what_if.what_if, compare.compare):
     app.command()(command)
 
 
@@ -41,9 +41,12 @@ def test_explain() -> None:
     assert "(5·5·6 + 1)·16" in shown
     assert "position 0,0 sees  rows     0 to 13 of 0 to 31" in shown
     assert json.loads(run("explain", "lenet", "conv2", "--json"))["receptive_field"] == [14, 14]
-    asked = ["--conv", "5x5 128->256 @100", "--conv", "1x1 128->32, 5x5 32->256"]
-    assert "3.92 times fewer" in run("explain", *asked)
-    assert [each["macs"] for each in json.loads(run("explain", *asked, "--json"))] == [
+
+
+def test_what_if() -> None:
+    asked = ["5x5 128->256 @100", "1x1 128->32, 5x5 32->256"]
+    assert "3.92 times fewer" in run("what-if", *asked)
+    assert [each["macs"] for each in json.loads(run("what-if", *asked, "--json"))] == [
         8_192_000_000,
         2_088_960_000,
     ]
@@ -84,10 +87,9 @@ def test_compare(tmp_path: Path) -> None:
         (("table", "lenet", "--json", "--csv"), "exclude one another"),
         (("table", "lenet", "--size", "big"), "--size big: is not understood"),
         (("explain", "lenet", "--at", "0,0"), "--at: is a position of one layer"),
-        (("explain",), "needs a network"),
         (("explain", "lenet", "conv9"), "did you mean 'conv"),
         (("explain", "lenet", "conv1", "--at", "99,0"), "has 28 rows"),
-        (("explain", "lenet", "--conv", "3x3 1->1"), "asks about no network"),
+        (("what-if", "3x3"), "says no channels"),
         (("compare", "lenet", "-o", "x.png"), "pictures are SVG files"),
     ],
 )

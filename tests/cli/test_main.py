@@ -22,7 +22,9 @@ def striate(*arguments: str, **options: object) -> subprocess.CompletedProcess[s
 HEAVY = ("torch", "torchvision", "numpy", "scipy", "sklearn", "PIL", "onnx", "openvino", "jinja2")
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("list",), ("list", "--json")])
+@pytest.mark.parametrize(
+    "arguments", [("--help",), ("list-networks",), ("list-networks", "--json")]
+)
 def test_quick_commands_load_nothing_heavy(arguments: tuple[str, ...]) -> None:
     code = (
         f"import sys; sys.argv = ['striate', *{arguments!r}]\n"
@@ -37,7 +39,7 @@ def test_quick_commands_load_nothing_heavy(arguments: tuple[str, ...]) -> None:
 
 
 def test_list_json() -> None:
-    entries = json.loads(striate("list", "--json").stdout)
+    entries = json.loads(striate("list-networks", "--json").stdout)
     by_name = {each["name"]: each for each in entries}
     assert list(entries[0]) == ["name", "family", "year", "parameters", "macs", "input"]
     assert by_name["resnet50"]["parameters"] == 25_557_032
@@ -75,3 +77,13 @@ def test_bad_input_gets_one_line_and_exit_2(
 
 def test_version() -> None:
     assert striate("--version").stdout.startswith("striate 0.")
+
+
+def test_a_command_is_called_as_its_function() -> None:
+    import striate as package
+    from striate.cli.main import app
+
+    commands = {str(each.name).replace("-", "_") for each in app.registered_commands}
+    functions = {name for name in package.__all__ if name[0].islower()}
+    assert functions - commands == {"create", "open_run"}, "which print nothing"
+    assert commands <= functions

@@ -23,13 +23,15 @@ def shell(command: str, **environment: str) -> subprocess.CompletedProcess[bytes
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
 def test_closed_streams(closed: str) -> None:
-    done = shell(f"list {closed}")
+    done = shell(f"list-networks {closed}")
     assert done.returncode == 0
     assert b"Traceback" not in done.stderr
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="no device here that is always full")
-@pytest.mark.parametrize("command", ["list", "list --json", "--help", "--version"])
+@pytest.mark.parametrize(
+    "command", ["list-networks", "list-networks --json", "--help", "--version"]
+)
 def test_a_full_disk_behind_standard_output(command: str) -> None:
     done = shell(f"{command} > {FULL}")
     said = done.stderr.decode()
@@ -40,7 +42,7 @@ def test_a_full_disk_behind_standard_output(command: str) -> None:
 
 @pytest.mark.skipif(not FULL.exists(), reason="no device here that is always full")
 def test_a_full_disk_behind_standard_error_costs_nothing() -> None:
-    assert shell(f"list 2> {FULL}").returncode == 0
+    assert shell(f"list-networks 2> {FULL}").returncode == 0
     assert shell(f"evaluate nowhere 2> {FULL}").returncode == 2
 
 
@@ -54,7 +56,7 @@ def test_names_in_errors_reach_the_terminal_as_text() -> None:
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
 def test_other_encodings(encoding: str) -> None:
-    assert shell("list", PYTHONIOENCODING=encoding).returncode == 0
+    assert shell("list-networks", PYTHONIOENCODING=encoding).returncode == 0
     said = shell("evaluate 玫瑰", PYTHONIOENCODING=encoding)
     assert said.returncode == 2
     assert b"\\u73ab" in said.stderr

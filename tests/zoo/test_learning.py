@@ -61,7 +61,7 @@ NETWORKS = {
     "mnist_example": 28,
 }
 SLOW = ("inception_v3",)
-FAMILIES = {entry.name: entry.family for entry in striate.catalogue()}
+FAMILIES = {entry.name: entry.family for entry in striate.list_networks()}
 #: Another one shows what hangs on it: STRIATE_TEST_SEED=2 pytest tests/zoo/test_learning.py
 SEED = int(os.environ.get("STRIATE_TEST_SEED", "1"))
 STEPS = 200  # three times what the slowest, LeNet, takes

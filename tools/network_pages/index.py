@@ -26,7 +26,7 @@ where such a figure exists; different crops and test sets do not compare. MACs a
 of convolution and dense layers for one image of the network's own size, on a logarithmic scale like the
 parameters, which include auxiliary heads.
 
-`striate list` prints the catalogue, and `striate compare` puts any of them side by side.
+`striate list-networks` prints the catalogue, and `striate compare` puts any of them side by side.
 """
 
 TAIL = """## Left out

@@ -307,7 +307,7 @@ def _choices(build: Callable[..., Any]) -> list[str]:
     return [
         "",
         f"Choices, with what they are unless told: {', '.join(listed)}.".replace("'", '"'),
-        f"`striate train` and `striate create` take them as `--variant {key}={example}`, "
+        f"`striate train` and `striate create-run` take them as `--variant {key}={example}`, "
         "`striate.create` as keywords.",
     ]
 
@@ -343,7 +343,7 @@ def _weights(entry: Entry) -> str:
     lines += [
         "",
         "```sh",
-        f"striate create {name} --weights {first} --out runs/{name}",
+        f"striate create-run {name} --weights {first} --out runs/{name}",
         f"striate predict runs/{name} holiday.jpg",
         f"striate transfer photos --backbone {name} --weights {first}",
         "```",

@@ -7,11 +7,11 @@ Each does what the command of the same name does and returns what that prints. A
 from __future__ import annotations
 
 from striate.api.networks import (
-    catalogue,
     compare,
     create,
     create_run,
     explain,
+    list_networks,
     table,
     view,
     what_if,
@@ -22,7 +22,6 @@ from striate.api.using import evaluate, export, open_run, predict
 
 __all__ = [
     "cache",
-    "catalogue",
     "check",
     "compare",
     "create",
@@ -30,6 +29,7 @@ __all__ = [
     "evaluate",
     "explain",
     "export",
+    "list_networks",
     "open_run",
     "predict",
     "table",

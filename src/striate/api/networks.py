@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from striate.zoo.layers import Network
 
 
-def catalogue() -> tuple[Entry, ...]:
+def list_networks() -> tuple[Entry, ...]:
     """Every network: name, family, title, paper, year, input (C, H, W), parameters, MACs.
 
     Read from a data file that the tests keep true, so that it needs no torch.
@@ -39,7 +39,7 @@ def create(
     """The network called `name`, freshly initialised as its paper does, or with known weights.
 
     Args:
-        name: one of `catalogue`.
+        name: one of `list_networks`.
         classes: outputs; None for the paper's own number, or as many as `weights` have.
         in_channels: 1 for grey images, 3 for colour; None for the paper's own.
         weights: ``torchvision``, ``timm`` or a .safetensors or .pth file, instead of random ones;
@@ -72,7 +72,7 @@ def create_run(
     """A run of a network as it is, without training, so that every command works on it.
 
     Args:
-        name: one of `catalogue`.
+        name: one of `list_networks`.
         out: the run's folder; it must not hold a run.
         weights: ``torchvision``, ``timm`` or a file; random ones if None. Pre-processing and class
             names come with them where anybody knows them.
@@ -101,7 +101,7 @@ def table(
     """What a network is made of and costs: rows of layers, and totals.
 
     Args:
-        network: a name of `catalogue`, ``torchvision:NAME``, ``timm:NAME``, ``FILE.py:CLASS``,
+        network: a name of `list_networks`, ``torchvision:NAME``, ``timm:NAME``, ``FILE.py:CLASS``,
             ``PACKAGE.MODULE:NAME``, a run's folder, or a module. No weight is allocated for it.
         size: of the image, in pixels; the network's own if None.
         depth: group operators by module, so many levels down; None for every operator.

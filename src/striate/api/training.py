@@ -84,7 +84,7 @@ def train(
             ``test/``); MNIST's IDX files; or ``digits``, ``mnist``, ``fashion_mnist``, ``cifar10``,
             ``cifar100``, ``flowers102``. Without a validation folder a fifth of the images is set
             aside, by content.
-        net: a name from `catalogue`.
+        net: a name from `list_networks`.
         recipe: ``modern`` (default), ``classic`` (the network's own paper's), or a TOML file's
             path.
         epochs: instead of the recipe's.

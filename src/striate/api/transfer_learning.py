@@ -38,7 +38,8 @@ def transfer(
 
     Args:
         data: as for `train`.
-        backbone: a run's folder, a name from `catalogue`, ``torchvision:NAME`` or ``timm:NAME``.
+        backbone: a run's folder, a name from `list_networks`, ``torchvision:NAME`` or
+            ``timm:NAME``.
         weights: ``torchvision``, ``timm`` or a file; None for a run, which has its own.
         head: ``softmax``, ``svm`` (linear) or ``svm-rbf`` (Gaussian kernel).
         penalty: of softmax regression: ``l2`` or ``l1``.

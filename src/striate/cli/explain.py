@@ -1,4 +1,4 @@
-"""``striate explain``: the arithmetic of one layer, or of layers that are only thought of."""
+"""``striate explain``: the arithmetic of one layer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from striate.cli.table import NETWORK_HELP, AllowCode, Training
 
 
 def explain(
-    network: Annotated[str | None, typer.Argument(help=NETWORK_HELP, show_default=False)] = None,
+    network: Annotated[str, typer.Argument(help=NETWORK_HELP, show_default=False)],
     layer: Annotated[
         str | None,
         typer.Argument(
@@ -26,14 +26,6 @@ def explain(
         str | None,
         typer.Option(help="Of the image: 224, or HEIGHTxWIDTH; the network's own if absent."),
     ] = None,
-    conv: Annotated[
-        list[str] | None,
-        typer.Option(
-            help='Layers of no network, such as "1x1 128->32, 5x5 32->256 @100x100"; give it again '
-            "to compare. s2 stride, p1 padding, d2 dilation, g4 groups, nobias; also max 3x3, "
-            "avg 2x2, gap, flatten 7x7x512 -> 10, linear 84->10.",
-        ),
-    ] = None,
     training: Training = False,
     allow_code: AllowCode = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
@@ -42,21 +34,6 @@ def explain(
     from striate import inspecting
     from striate.errors import StriateError
 
-    if conv:
-        if network is not None:
-            raise StriateError("--conv", "asks about no network", f"leave {network} out")
-        chains = inspecting.what_if(conv)
-        if as_json:
-            print(json.dumps([chain.to_json() for chain in chains], indent=1))
-            return
-        from striate.anatomy.show.terminal import console, show_chains
-
-        show_chains(chains, console())
-        return
-    if network is None:
-        raise StriateError(
-            "explain", "needs a network", "name one, or ask about layers of none with --conv"
-        )
     pixels = inspecting.read_size(size)
     if layer is None:
         if at is not None:

@@ -15,18 +15,19 @@ from striate.cli import (
     cache,
     check,
     compare,
-    create,
+    create_run,
     evaluate,
     explain,
     export,
+    list_networks,
     predict,
     streams,
     table,
     train,
     transfer,
     view,
+    what_if,
 )
-from striate.cli import list as list_
 from striate.errors import Interrupted, StriateError
 from striate.support.text import printable
 
@@ -63,7 +64,9 @@ def _flags(command: Callable[..., None]) -> dict[str, str]:
     for name, hint in get_type_hints(command, include_extras=True).items():
         for each in getattr(hint, "__metadata__", ()):
             if isinstance(each, OptionInfo):
-                declared = [text for text in each.param_decls or () if text.startswith("--")]
+                # Within Annotated, what is given first stands where a default might.
+                given = (each.default, *(each.param_decls or ()))
+                declared = [text for text in map(str, given) if text.startswith("--")]
                 found[name] = (declared or [f"--{name.replace('_', '-')}"])[0]
     return found
 
@@ -78,21 +81,22 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (
-    list_.list_networks,
+    list_networks.list_networks,
     table.table,
     explain.explain,
+    what_if.what_if,
     compare.compare,
     view.view,
     check.check,
     train.train,
     transfer.transfer,
-    create.create,
+    create_run.create_run,
     evaluate.evaluate,
     predict.predict,
     export.export,
     cache.cache,
 ):
-    app.command(name=command.__name__.removesuffix("_networks"))(_guarded(command))
+    app.command(name=command.__name__.replace("_", "-"))(_guarded(command))
 
 
 def _show_version(wanted: bool) -> None:
@@ -118,9 +122,9 @@ def main() -> None:
     streams.prepare()
     warnings.simplefilter("ignore")  # libraries' warnings are not for the person who trains
     try:
-        if sys.argv[1:2] == ["list"] and set(sys.argv[2:]) <= {"--json"}:
+        if sys.argv[1:2] == ["list-networks"] and set(sys.argv[2:]) <= {"--json"}:
             # Typer's conversion of arguments takes longer than all that this command does.
-            _guarded(list_.list_networks)(as_json="--json" in sys.argv)
+            _guarded(list_networks.list_networks)(as_json="--json" in sys.argv)
         else:
             app()
     except StriateError as error:

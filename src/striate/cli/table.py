@@ -9,7 +9,7 @@ import typer
 
 #: What a command that looks at a network takes for one.
 NETWORK_HELP = (
-    "A name (see `striate list`), torchvision:NAME, timm:NAME, FILE.py:CLASS, "
+    "A name (see `striate list-networks`), torchvision:NAME, timm:NAME, FILE.py:CLASS, "
     "PACKAGE.MODULE:NAME, or a run's folder."
 )
 

@@ -18,7 +18,10 @@ def train(
             "--resume."
         ),
     ] = None,
-    net: Annotated[str | None, typer.Option(help="A network of `striate list`.")] = None,
+    net: Annotated[
+        str | None,
+        typer.Option("--net", "--model", help="A network of `striate list-networks`."),
+    ] = None,
     recipe: Annotated[
         str | None, typer.Option(help="modern (the default), classic, or a TOML file.")
     ] = None,

@@ -19,7 +19,7 @@ def transfer(
     backbone: Annotated[
         str,
         typer.Option(
-            help="A run's folder, a network of `striate list`, torchvision:NAME or timm:NAME."
+            help="A run's folder, a name of `striate list-networks`, torchvision:NAME or timm:NAME."
         ),
     ],
     weights: Annotated[

@@ -1,4 +1,4 @@
-"""``striate list``: the networks of the catalogue."""
+"""``striate list-networks``: the networks of the catalogue."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def list_networks(
     """List the networks with their counts, input sizes and published errors."""
     from striate import api
 
-    entries = [each for each in api.catalogue() if pattern is None or _matches(each, pattern)]
+    entries = [each for each in api.list_networks() if pattern is None or _matches(each, pattern)]
     if not entries and pattern is not None:
         _refuse(pattern)
     if as_json:
@@ -68,7 +68,9 @@ def _refuse(pattern: str) -> None:
     from striate.errors import NetworkError, nearest
     from striate.support.text import printable
 
-    names = [each.name for each in api.catalogue()]
+    names = [each.name for each in api.list_networks()]
     raise NetworkError(
-        f"list '{printable(pattern)[:80]}'", "no network is called so", nearest(pattern, names)
+        f"list-networks '{printable(pattern)[:80]}'",
+        "no network is called so",
+        nearest(pattern, names),
     )

@@ -1,4 +1,4 @@
-"""``striate create``: a run of a network as it is, without training."""
+"""``striate create-run``: a run of a network as it is, without training."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 
-def create(
-    network: Annotated[str, typer.Argument(help="A network of `striate list`.")],
+def create_run(
+    network: Annotated[str, typer.Argument(help="A network of `striate list-networks`.")],
     out: Annotated[Path, typer.Option(help="Folder of the run.")],
     weights: Annotated[
         str | None,

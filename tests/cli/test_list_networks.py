@@ -1,4 +1,4 @@
-"""``striate list``: what it prints, which networks it takes, and how wide it is."""
+"""``striate list-networks``: what it prints, which networks it takes, and how wide it is."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from striate.cli.list import list_networks
+from striate.cli.list_networks import list_networks
 from striate.errors import NetworkError
 from striate.zoo.catalogue import entries
 
