@@ -6,10 +6,8 @@ what it holds, and a run that goes on in the middle of an epoch sees what it wou
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple
@@ -26,6 +24,7 @@ from striate.data.preprocessing import Preprocessing
 from striate.data.random import CROP, MIRROR, Key, permutation, uniforms
 from striate.errors import DataError, RecipeError, StriateError
 from striate.support import paths
+from striate.support.prefetch import prefetch
 
 if TYPE_CHECKING:
     import torch
@@ -207,39 +206,33 @@ class Loader:
         n = len(self.images)
         order = permutation(self.seed, epoch, n) if self.shuffle else np.arange(n)
         parts = (order[first:last] for first, last in self._spans[start:].tolist())
-        if not self.workers:
-            for indices in parts:
-                yield self._batch(epoch, indices, self._pixels(epoch, indices))
-            return
-        pool = ThreadPoolExecutor(self.workers, thread_name_prefix="striate-loader")
-        ahead: deque[_Awaited] = deque()
-        try:
-            for indices in parts:
-                ahead.append(self._submit(pool, epoch, indices))
-                if len(ahead) > _AHEAD:
-                    yield self._await(epoch, ahead.popleft())
-            while ahead:
-                yield self._await(epoch, ahead.popleft())
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+        # As one task a batch if the images lie ready, else as one every few images.
+        ready = self._held is not None and not self._fits_late
+        size = self.batch_size if ready or not self.workers else _CHUNK
+        most = int((self._spans[:, 1] - self._spans[:, 0]).max(initial=1))
 
-    def _submit(self, pool: ThreadPoolExecutor, epoch: int, indices: NDArray[np.int64]) -> _Awaited:
-        """Begin a batch: as one task if the images lie ready, else as one every few images."""
-        size = len(indices) if self._held is not None and not self._fits_late else _CHUNK
+        def fill(part: _Part) -> _Part:
+            within = slice(part.first, part.first + size)
+            part.pixels[within] = self._pixels(epoch, part.indices[within])
+            return part
+
+        filled = prefetch(
+            fill,
+            (part for indices in parts for part in self._parts(indices, size)),
+            workers=self.workers,
+            ahead=_AHEAD * -(-most // size),
+            name="striate-loader",
+        )
+        with closing(filled):
+            for part in filled:
+                if part.first + size >= len(part.indices):
+                    yield self._batch(epoch, part.indices, part.pixels)
+
+    def _parts(self, indices: NDArray[np.int64], size: int) -> Iterator[_Part]:
+        """A batch that is still to be filled, `size` images a part."""
         shape = (self.preprocessing.height, self.preprocessing.width, self.preprocessing.channels)
         pixels = np.empty((len(indices), *shape), np.uint8)
-
-        def fill(first: int) -> None:
-            part = slice(first, first + size)
-            pixels[part] = self._pixels(epoch, indices[part])
-
-        tasks = [pool.submit(fill, first) for first in range(0, len(indices), size)]
-        return _Awaited(indices, pixels, tasks)
-
-    def _await(self, epoch: int, batch: _Awaited) -> Batch:
-        for task in batch.tasks:
-            task.result()
-        return self._batch(epoch, batch.indices, batch.pixels)
+        return (_Part(indices, pixels, first) for first in range(0, len(indices), size))
 
     def _batch(self, epoch: int, indices: NDArray[np.int64], pixels: NDArray[np.uint8]) -> Batch:
         """`pixels` with the labels and with the draws for all that happens on the device."""
@@ -341,12 +334,14 @@ class Loader:
         self._held = images
 
 
-class _Awaited(NamedTuple):
-    """A batch in preparation."""
+class _Part(NamedTuple):
+    """The images of a batch from position `first` on, as many as are one task."""
 
     indices: NDArray[np.int64]
+    """Of the whole batch."""
     pixels: NDArray[np.uint8]
-    tasks: Sequence[Future[None]]
+    """Of the whole batch."""
+    first: int
 
 
 def _are_fitted(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,6 +16,7 @@ from striate.data.decoding.formats import FOREIGN, SUFFIXES
 from striate.data.images import SMALL, Array, has_no_colour
 from striate.data.preprocessing import resize, with_channels
 from striate.errors import StriateError, parameter
+from striate.support.prefetch import prefetch
 
 Progress = Callable[[int, int], None]
 """Called with the number of images done and of all, now and then, on the caller's thread."""
@@ -148,18 +148,13 @@ def over_threads(
         return [function(item) for item in chunk]
 
     done = 0
-    with ThreadPoolExecutor(workers, thread_name_prefix="striate-scan") as pool:
-        try:
-            waiting = [pool.submit(run, chunk) for chunk in islice(chunks, 2 * workers)]
-            while waiting:
-                results = waiting.pop(0).result()
-                waiting += [pool.submit(run, chunk) for chunk in islice(chunks, 1)]
-                yield from results
-                done += len(results)
-                if progress:
-                    progress(done, len(items))
-        finally:  # an interrupted scan does not first finish what was queued
-            pool.shutdown(wait=True, cancel_futures=True)
+    finished = prefetch(run, chunks, workers=workers, ahead=2 * workers, name="striate-scan")
+    with closing(finished):
+        for results in finished:
+            yield from results
+            done += len(results)
+            if progress:
+                progress(done, len(items))
 
 
 def _sentence(error: ImageError) -> str:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -18,6 +16,7 @@ from striate.data.finding.inputs import Item
 from striate.data.loader import Loader
 from striate.data.preprocessing import Preprocessing
 from striate.errors import DataError, TrainingError
+from striate.support.prefetch import prefetch
 from striate.support.text import printable
 
 if TYPE_CHECKING:
@@ -176,10 +175,6 @@ def _fitted(
         except DataError as error:
             return item, error
 
-    with ExitStack() as stack:
-        each: Any = map
-        if workers > 0:
-            each = stack.enter_context(ThreadPoolExecutor(workers)).map
-        waiting = iter(items)
-        while batch := list(islice(waiting, batch_size)):
-            yield list(each(read, batch))
+    waiting = iter(items)
+    while batch := list(islice(waiting, batch_size)):
+        yield list(prefetch(read, batch, workers=workers, ahead=batch_size))

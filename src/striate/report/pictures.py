@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Generator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
@@ -16,6 +15,7 @@ from PIL import Image
 
 from striate.data.scan import threads
 from striate.report.inputs import Pictures, ReportInputs
+from striate.support.prefetch import prefetch
 
 #: Characters of embedded pictures in one page.
 BUDGET = 4_500_000
@@ -54,10 +54,13 @@ def pictures(
     inputs: ReportInputs, indices: Sequence[int], side: int, images: Pictures | None = None
 ) -> Generator[str, None, None]:
     """`picture` of each of `indices`, in order; decoders run on threads, a few images ahead."""
-    with ThreadPoolExecutor(threads(None), thread_name_prefix="striate-pictures") as pool:
-        for start in range(0, len(indices), _AHEAD):
-            ahead = indices[start : start + _AHEAD]
-            yield from pool.map(lambda index: picture(inputs, index, side, images), ahead)
+    return prefetch(
+        lambda index: picture(inputs, index, side, images),
+        indices,
+        workers=threads(None),
+        ahead=_AHEAD,
+        name="striate-pictures",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

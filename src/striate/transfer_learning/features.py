@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -29,6 +27,7 @@ from striate.data.preprocessing import Preprocessing
 from striate.data.random import CROP, MIRROR, uniforms
 from striate.errors import DataError, ExportError, StriateError, parameter
 from striate.hub.names import PREFIXES
+from striate.support.prefetch import prefetch
 from striate.transfer_learning.backbone import Backbone
 from striate.transfer_learning.cache.store import Shelf, cache_at
 from striate.transfer_learning.engines import (
@@ -279,17 +278,13 @@ class _Work:
         def batch(first: int) -> NDArray[np.uint8]:
             return np.stack([read(index) for index in indices[first : first + BATCH]])
 
-        pool = ThreadPoolExecutor(self.workers, thread_name_prefix="striate-features")
-        ahead: deque[Future[NDArray[np.uint8]]] = deque()
-        try:
-            for first in range(0, len(indices), BATCH):
-                ahead.append(pool.submit(batch, first))
-                if len(ahead) > self.workers + _AHEAD:
-                    yield ahead.popleft().result()
-            while ahead:
-                yield ahead.popleft().result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+        return prefetch(
+            batch,
+            range(0, len(indices), BATCH),
+            workers=self.workers,
+            ahead=self.workers + _AHEAD,
+            name="striate-features",
+        )
 
 
 def _library(spec: str) -> list[str]:
