@@ -212,6 +212,8 @@ class Loader:
         most = int((self._spans[:, 1] - self._spans[:, 0]).max(initial=1))
 
         def fill(part: _Part) -> _Part:
+            if size >= len(part.indices):
+                return part._replace(pixels=self._pixels(epoch, part.indices))
             within = slice(part.first, part.first + size)
             part.pixels[within] = self._pixels(epoch, part.indices[within])
             return part
