@@ -40,6 +40,13 @@ def test_python_is_told_of_parameters() -> None:
         (("train", "digits"), "--net"),
         (("train", "digits", "--net", "lenet", "--device", "cuda:99"), "--device cuda:99: "),
         (("train", "digits", "--net", "lenet", "--precision", "half"), "--precision half: "),
+        (("table", "lenet", "--size", "big"), "--size big: is not understood"),
+        (("explain", "lenet", "conv1", "--at", "a,b"), "--at a,b: is not understood"),
+        (("train", "digits", "--net", "lenet", "--variant", "x"), "--variant x: is not name=value"),
+        (
+            ("train", "digits", "--net", "lenet", "--auxiliary-weights", "x"),
+            "--auxiliary-weights x: holds something that is not a number",
+        ),
     ],
 )
 def test_the_command_line_is_told_of_flags(arguments: tuple[str, ...], said: str) -> None:

@@ -16,7 +16,7 @@ from striate.anatomy.graph.record import Graph
 from striate.anatomy.show.text import ratio
 from striate.anatomy.table import table
 from striate.anatomy.what_if import chains
-from striate.inspecting import open_network, record_network
+from striate.runs.open_network import open_network
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "arithmetic.md"
 
@@ -29,12 +29,12 @@ class Networks:
 
     def __getitem__(self, name: str) -> Graph:
         if name not in self._known:
-            self._known[name] = record_network(open_network(name))
+            self._known[name] = open_network(name).record()
         return self._known[name]
 
     def training(self, name: str) -> Graph:
         """The network as it is in training."""
-        return record_network(open_network(name), training=True)
+        return open_network(name).record(training=True)
 
     def explain(self, name: str, layer: str, at: tuple[int, int] | None = None) -> Explanation:
         """The arithmetic of one layer."""

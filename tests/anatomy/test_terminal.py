@@ -11,7 +11,13 @@ from torch import nn
 
 from striate.anatomy.explain import explain, explain_all
 from striate.anatomy.graph.record import record
-from striate.anatomy.show.terminal import show_explanation, show_layers, show_table
+from striate.anatomy.show.terminal import (
+    bar,
+    shorten,
+    show_explanation,
+    show_layers,
+    show_table,
+)
 from striate.anatomy.table import table
 from striate.hub.resolve import resolve
 
@@ -66,3 +72,10 @@ def test_a_network_without_layers() -> None:
     found = table(record(nn.Sequential(), torch.empty(1, 3, 8, 8), name="nothing"))
     shown = printed(lambda console: show_table(found, console), 80)
     assert any("nothing is computed" in line for line in shown)
+
+
+def test_small_marks() -> None:
+    assert bar(0.5, 4) == "██"
+    assert bar(1 / 32, 4) == "▏"
+    assert bar(0, 4) == ""
+    assert shorten("features.10.block", 8) == "….block"[:0] + "…0.block"

@@ -85,7 +85,7 @@ def test_compare(tmp_path: Path) -> None:
         (("table", ""), "network '': not in the catalogue"),
         (("table", "lenett"), "did you mean 'lenet'"),
         (("table", "lenet", "--json", "--csv"), "exclude one another"),
-        (("table", "lenet", "--size", "big"), "--size big: is not understood"),
+        (("table", "lenet", "--size", "big"), "`size='big'`: is not understood"),
         (("explain", "lenet", "--at", "0,0"), "--at: is a position of one layer"),
         (("explain", "lenet", "conv9"), "did you mean 'conv"),
         (("explain", "lenet", "conv1", "--at", "99,0"), "has 28 rows"),

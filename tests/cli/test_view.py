@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from striate import viewing
+import striate
 from striate.cli.view import view
 from striate.errors import StriateError
 
@@ -29,7 +29,7 @@ def test_a_photograph_and_a_module_with_weights(tmp_path: Path, photographs: Pat
     image = next(photographs.rglob("*.jpg"))
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
     before = network[0].weight.detach().clone()
-    path = viewing.view(network, tmp_path / "own.html", image=image, size=(20, 30))
+    path = striate.view(network, tmp_path / "own.html", image=image, size=(20, 30))
     page = path.read_text("utf-8")
     assert image.name in page
     assert '"across":4' in page, "activations"
@@ -37,22 +37,22 @@ def test_a_photograph_and_a_module_with_weights(tmp_path: Path, photographs: Pat
 
 
 def test_a_page_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
-    path = viewing.view("lenet", tmp_path / "view.html", against="lenet5")
+    path = striate.view("lenet", tmp_path / "view.html", against="lenet5")
     assert path.read_text("utf-8").startswith("<!doctype html>")
     assert [each.name for each in tmp_path.iterdir()] == ["view.html"]
     with pytest.raises(
         StriateError, match=r"absent/view\.html: cannot be written there \(there is no such folder"
     ):
-        viewing.view("lenet", tmp_path / "absent" / "view.html")
+        striate.view("lenet", tmp_path / "absent" / "view.html")
 
 
 def test_files_that_are_not_there(tmp_path: Path) -> None:
     with pytest.raises(StriateError, match=r"absent\.jpg: cannot be read"):
-        viewing.view("lenet", tmp_path / "a.html", image=tmp_path / "absent.jpg")
+        striate.view("lenet", tmp_path / "a.html", image=tmp_path / "absent.jpg")
     with pytest.raises(StriateError, match=r"no/a\.html: cannot be written"):
-        viewing.view("lenet", tmp_path / "no" / "a.html")
+        striate.view("lenet", tmp_path / "no" / "a.html")
     own = tmp_path / "net.py"
     own.write_text("mine")
     with pytest.raises(StriateError, match=r"net\.py: is no name for a page; give net\.html"):
-        viewing.view("lenet", own)
+        striate.view("lenet", own)
     assert own.read_text() == "mine"

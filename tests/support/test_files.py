@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from striate.errors import ExportError, RunError
+from striate.errors import ExportError, NetworkError, RunError
 from striate.support.files import (
     WriteError,
     output_file,
@@ -14,6 +14,7 @@ from striate.support.files import (
     remove,
     sweep,
     write_atomically,
+    write_text,
 )
 
 
@@ -172,3 +173,15 @@ def test_what_the_dead_have_left_is_swept_and_nothing_else(tmp_path: Path) -> No
     assert not held.exists()
     assert all(each.exists() for each in (*spared, fresh, folder))
     assert link.is_symlink()
+
+
+def test_text_is_written_whole_and_faults_are_of_the_kind_that_was_asked_for(
+    tmp_path: Path,
+) -> None:
+    written = write_text(tmp_path / "page.html", "a\udcff×", kind=NetworkError)
+    assert written == tmp_path / "page.html"
+    assert written.read_bytes() == "a?×".encode()
+    with pytest.raises(NetworkError, match="cannot be written there"):
+        write_text(tmp_path / "no" / "page.html", "", kind=NetworkError)
+    with pytest.raises(RunError, match="is a folder"):
+        write_text(tmp_path, "")

@@ -60,7 +60,7 @@ def test_numbers() -> None:
         ("auxiliary", "is not name=value"),
         ("=1", "is not name=value"),
         ("a=", "is not name=value"),
-        ("\x1b[2J", r"\\x1b\[2J: is not name=value"),
+        ("\x1b[2J", r"\\x1b\[2J'`: is not name=value"),
     ],
 )
 def test_text_that_is_no_choice(text: str, message: str) -> None:

@@ -9,7 +9,7 @@ from striate.anatomy.costs.formulas import by
 from striate.anatomy.graph.record import Graph
 from striate.anatomy.receptive_field.fields import receptive_fields
 from striate.anatomy.table import Row, Table, Totals, shown, table
-from striate.inspecting import open_network, record_network
+from striate.runs.open_network import open_network
 
 #: Containers without a meaning of their own: a page shows what is in them.
 CONTAINERS = ("Sequential", "ModuleList", "Stage")
@@ -92,7 +92,7 @@ class Counted:
 
 def count(name: str) -> Counted:
     """Record the catalogue's network called `name`, and sort what it is made of."""
-    graph = record_network(open_network(name))
+    graph = open_network(name).record()
     found = _locally(table(graph), graph)
     return Counted(
         parts=_folded(_parts(found.rows, graph)),

@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from striate.anatomy.costs.formulas import by
 from striate.anatomy.graph.record import Graph, Node
 from striate.anatomy.table import Table, table
+from striate.errors import NetworkError
 from striate.support.shown import Shown
+from striate.zoo.published import Figure, comparable
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-
-class Figure(Protocol):
-    """A published measurement, as `striate.zoo.published` has it."""
-
-    @property
-    def crops(self) -> str:
-        """What was shown of each image."""
-
-    @property
-    def source(self) -> str:
-        """Where it stands."""
-
-    @property
-    def single(self) -> bool:
-        """Whether the network looked once at each image."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +95,37 @@ class Comparison(Shown):
             "published_on": self.data or None,
             "measure": self.measure,
         }
+
+
+def compare(graphs: Sequence[Graph], milliseconds: Sequence[float] | None = None) -> Comparison:
+    """Networks side by side, with published errors of one data set where there are any.
+
+    Args:
+        graphs: each network recorded; its name says whose published errors it has.
+        milliseconds: of a forward of each; None if not asked for.
+
+    Raises:
+        NetworkError: there are none.
+    """
+    if not graphs:
+        raise NetworkError("compare", "needs a network", "striate compare vgg16 resnet50")
+    members = [member(graph) for graph in graphs]
+    if milliseconds is not None:
+        members = [
+            replace(one, milliseconds=spent)
+            for one, spent in zip(members, milliseconds, strict=True)
+        ]
+    data, measure, figures = comparable(tuple(one.name for one in members))
+    return Comparison(
+        members=tuple(
+            replace(one, error=getattr(figures[one.name], measure), figure=figures[one.name])
+            if one.name in figures
+            else one
+            for one in members
+        ),
+        data=data,
+        measure=measure,
+    )
 
 
 def member(graph: Graph) -> Member:

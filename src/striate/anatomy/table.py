@@ -21,6 +21,7 @@ from striate.anatomy.receptive_field.fields import (
     receptive_fields,
 )
 from striate.anatomy.receptive_field.positions import places
+from striate.errors import NetworkError, parameter
 from striate.support.shown import Shown
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ WEIGHT_LAYERS = frozenset(
         *("linear", "bilinear"),
     ]
 )
+#: Rows that a terminal shows with pleasure; `readable_table` folds modules until no more are left.
+ROWS = 60
+
 Pair = tuple[Number, Number]
 PerAxis = tuple[int, ...]
 
@@ -124,8 +128,14 @@ def table(graph: Graph, *, depth: int | None = None) -> Table:
     """Put every operator that computes or allocates something into a row, or modules to `depth`.
 
     ``depth=1`` gives a row for each of the network's own parts, ``depth=2`` for theirs, and so on;
-    operators that a module above that depth runs itself keep rows of their own.
+    operators that a module above that depth runs itself keep rows of their own. None and 0 give
+    every operator.
+
+    Raises:
+        NetworkError: `depth` is below 0.
     """
+    if depth is not None and depth < 0:
+        raise NetworkError(parameter("depth", depth), "must be 0 (every operator) or more")
     laid = places(graph)
     fields = fields_of(graph, laid)
     total = sum(macs(node, graph) for node in graph.nodes)
@@ -136,10 +146,20 @@ def table(graph: Graph, *, depth: int | None = None) -> Table:
         if node.key != "input" and (node.operator not in PLUMBING or node.parameters or node.bytes)
     ]
     totals = _totals(graph, laid, fields, rows, total)
-    if depth is not None:
+    if depth:
         rows = _grouped(rows, graph, depth, fields)
     first = graph.inputs[0] if graph.inputs else ()
     return Table(network=graph.network, input=first, rows=tuple(rows), totals=totals)
+
+
+def readable_table(graph: Graph) -> Table:
+    """`table`, as deep as a page allows: the deepest grouping of at most `ROWS` rows."""
+    depth = max((path.count(".") + 1 for path in graph.modules if path), default=0)
+    found = table(graph, depth=depth)  # what one innermost module does is one row
+    while len(found.rows) > ROWS and depth > 1:
+        depth -= 1
+        found = table(graph, depth=depth)
+    return found
 
 
 def shown(field: Field | None) -> tuple[Pair | None, Pair | None]:

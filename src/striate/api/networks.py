@@ -6,11 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
+from striate.errors import NetworkError, parameter
+
 if TYPE_CHECKING:
     from torch import nn
 
     from striate.anatomy.compare import Comparison
     from striate.anatomy.explain import Explanation
+    from striate.anatomy.graph.record import Graph
     from striate.anatomy.table import Table
     from striate.anatomy.what_if import Chain
     from striate.runs.run import Run
@@ -117,16 +120,10 @@ def table(
         ``rows`` and ``totals``: sizes (C, H, W), parameters, multiply-accumulates, bytes, receptive
         fields and jumps (height, width). ``to_json()`` gives them as plain values.
     """
-    from striate import inspecting
+    from striate.anatomy.table import table as tabulate
 
-    return inspecting.table(
-        network,
-        size=size,
-        depth=depth,
-        inputs=inputs,
-        training=training,
-        allow_code=allow_code,
-    )
+    graph = _graph(network, size=size, inputs=inputs, training=training, allow_code=allow_code)
+    return tabulate(graph, depth=depth)
 
 
 @overload
@@ -175,21 +172,12 @@ def explain(
         training: as for `table`.
         allow_code: as for `table`.
     """
-    from striate import inspecting
+    from striate.anatomy import explain as explaining
 
+    graph = _graph(network, size=size, inputs=inputs, training=training, allow_code=allow_code)
     if layer is None:
-        return inspecting.explain_all(
-            network, size=size, inputs=inputs, training=training, allow_code=allow_code
-        )
-    return inspecting.explain(
-        network,
-        layer,
-        at=at,
-        size=size,
-        inputs=inputs,
-        training=training,
-        allow_code=allow_code,
-    )
+        return explaining.explain_all(graph)
+    return explaining.explain(graph, layer, at=at)
 
 
 def what_if(*chains: str) -> tuple[Chain, ...]:
@@ -201,9 +189,9 @@ def what_if(*chains: str) -> tuple[Chain, ...]:
         >>> wide.macs, narrow.macs
         (8192000000, 2088960000)
     """
-    from striate import inspecting
+    from striate.anatomy.what_if import chains as reckon
 
-    return inspecting.what_if(chains)
+    return reckon(chains)
 
 
 def compare(
@@ -223,11 +211,18 @@ def compare(
         timed: run each on one image on this machine, and give the median milliseconds.
         allow_code: as for `table`.
     """
-    from striate import inspecting
+    from striate.anatomy.compare import compare as beside
+    from striate.anatomy.timing import forward_time
+    from striate.runs.open_network import open_network
 
-    return inspecting.compare(
-        networks, size=size, inputs=inputs, timed=timed, allow_code=allow_code
-    )
+    graphs, times = [], []
+    for network in networks:
+        graph = _graph(network, size=size, inputs=inputs, allow_code=allow_code)
+        graphs.append(graph)
+        if timed:
+            found = open_network(network, device="cpu", size=size, allow_code=allow_code)
+            times.append(forward_time(found.network, graph, inputs=inputs))
+    return beside(graphs, times if timed else None)
 
 
 def view(
@@ -253,9 +248,9 @@ def view(
         training: as for `table`.
         allow_code: as for `table`.
     """
-    from striate import viewing
+    from striate.report.network_page import write_network_page
 
-    return viewing.view(
+    return write_network_page(
         network,
         None if output is None else Path(output),
         image=None if image is None else Path(image),
@@ -265,3 +260,21 @@ def view(
         training=training,
         allow_code=allow_code,
     )
+
+
+def _graph(
+    network: str | Path | nn.Module,
+    *,
+    size: int | tuple[int, int] | None,
+    inputs: Any,
+    training: bool = False,
+    allow_code: bool,
+) -> Graph:
+    """One forward of what `network` names, recorded."""
+    from striate.runs.open_network import open_network
+
+    if inputs is not None and size is not None:
+        both = f"{parameter('size')} and {parameter('inputs')}"
+        raise NetworkError(both, "both say what goes in", "give one of them")
+    found = open_network(network, size=size, allow_code=allow_code)
+    return found.record(inputs=inputs, training=training)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from striate.cli.sizes import read_size
 from striate.cli.table import NETWORK_HELP, AllowCode
 
 
@@ -32,15 +33,15 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Compare parameters, MACs, memory, depth, receptive field, and where the cost sits."""
-    from striate import inspecting
+    from striate import api
 
     if output is not None:
-        inspecting.check_picture(output)
-    found = inspecting.compare(
-        networks, size=inspecting.read_size(size), timed=timed, allow_code=allow_code
-    )
+        from striate.anatomy.show.chart import check_picture, write_picture
+
+        check_picture(output)
+    found = api.compare(networks, size=read_size(size), timed=timed, allow_code=allow_code)
     if output is not None:
-        inspecting.write_picture(found, output)
+        write_picture(found, output)
     if as_json:
         print(json.dumps(found.to_json(), indent=1))
         return

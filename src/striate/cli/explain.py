@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from striate.cli.sizes import read_position, read_size
 from striate.cli.table import NETWORK_HELP, AllowCode, Training
 
 
@@ -31,16 +32,14 @@ def explain(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Show the arithmetic of a layer with its numbers: size, costs, and what it sees."""
-    from striate import inspecting
+    from striate import api
     from striate.errors import StriateError
 
-    pixels = inspecting.read_size(size)
+    pixels = read_size(size)
     if layer is None:
         if at is not None:
             raise StriateError("--at", "is a position of one layer", "name the layer too")
-        every = inspecting.explain_all(
-            network, size=pixels, training=training, allow_code=allow_code
-        )
+        every = api.explain(network, size=pixels, training=training, allow_code=allow_code)
         if as_json:
             print(json.dumps([each.to_json() for each in every], indent=1))
             return
@@ -48,10 +47,10 @@ def explain(
 
         show_layers(every, console())
         return
-    found = inspecting.explain(
+    found = api.explain(
         network,
         layer,
-        at=inspecting.read_position(at),
+        at=read_position(at),
         size=pixels,
         training=training,
         allow_code=allow_code,

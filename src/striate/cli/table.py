@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from striate.cli.sizes import read_size
+
 #: What a command that looks at a network takes for one.
 NETWORK_HELP = (
     "A name (see `striate list-networks`), torchvision:NAME, timm:NAME, FILE.py:CLASS, "
@@ -52,20 +54,18 @@ def table(
     ] = False,
 ) -> None:
     """Show each layer's size, parameters, MACs, memory and receptive field."""
-    from striate import inspecting
     from striate.errors import StriateError
 
     if as_json + as_csv + as_markdown > 1:
         raise StriateError("--json, --csv, --markdown", "exclude one another", "give one of them")
-    pixels = inspecting.read_size(size)
-    if depth is None and not (as_json or as_csv):
-        found = inspecting.readable_table(
-            network, size=pixels, training=training, allow_code=allow_code
-        )
-    else:
-        found = inspecting.table(
-            network, size=pixels, depth=depth, training=training, allow_code=allow_code
-        )
+    pixels = read_size(size)
+    from striate.anatomy.table import readable_table
+    from striate.anatomy.table import table as tabulate
+    from striate.runs.open_network import open_network
+
+    graph = open_network(network, size=pixels, allow_code=allow_code).record(training=training)
+    readable = depth is None and not (as_json or as_csv)
+    found = readable_table(graph) if readable else tabulate(graph, depth=depth)
     if as_json:
         print(json.dumps(found.to_json(), indent=1))
         return

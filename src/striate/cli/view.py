@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from striate.cli.sizes import read_size
 from striate.cli.table import NETWORK_HELP, AllowCode, Training
 
 
@@ -41,16 +42,16 @@ def view(
     """
     from rich.console import Console
 
-    from striate import inspecting, viewing
+    from striate import api
     from striate.support.text import printable
 
     with Console(stderr=True).status("recording and drawing …"):
-        written = viewing.view(
+        written = api.view(
             network,
             output,
             image=image,
             against=against,
-            size=inspecting.read_size(size),
+            size=read_size(size),
             training=training,
             allow_code=allow_code,
         )

@@ -14,6 +14,8 @@ from striate.errors import NetworkError
 from striate.hub.names import PREFIXES
 
 Shape = tuple[int, ...]
+#: Of an image: height and width, or both as one number.
+Size = int | tuple[int, int]
 
 #: What a person's network takes if it does not say so: (channels, height, width).
 USUAL = (3, 224, 224)
@@ -22,9 +24,7 @@ USUAL = (3, 224, 224)
 LARGEST_SIDE = 65_536
 
 
-def input_shapes(
-    name: str, network: nn.Module, size: int | tuple[int, int] | None = None
-) -> tuple[Shape, ...]:
+def input_shapes(name: str, network: nn.Module, size: Size | None = None) -> tuple[Shape, ...]:
     """The shape of each input of `network`, (channels, height, width), whoever made it.
 
     Its own `input_size` first (one shape, or a tuple of them where it has several inputs), then

@@ -9,10 +9,8 @@ one. The folder of a file, or the working directory for a module, can be importe
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 import re
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,11 +18,14 @@ from typing import Any
 import torch
 from torch import nn
 
+from striate.anatomy.graph.examples import record_examples, record_shapes
+from striate.anatomy.graph.record import Graph
 from striate.anatomy.graph.wrappers import unwrapped
 from striate.errors import NetworkError, nearest
-from striate.hub.input_shapes import Shape, input_shapes
+from striate.hub.input_shapes import Shape, Size, input_shapes
 from striate.hub.names import ALLOWING, LONGEST, Source, Spec, parse, refuse_code
 from striate.hub.user_code import load_file, load_module
+from striate.support.aside import printing_aside
 from striate.support.text import printable
 from striate.zoo.catalogue import entries
 from striate.zoo.create import NETWORKS, build
@@ -56,12 +57,27 @@ class Resolved:
         """The shape of the first input: (channels, height, width)."""
         return self.inputs[0]
 
+    def record(self, *, inputs: Any = None, training: bool = False) -> Graph:
+        """One forward of it on meta tensors, as a graph.
+
+        Args:
+            inputs: examples of what to show it; its `inputs` if None.
+            training: as the network is in training.
+
+        Raises:
+            NetworkError: its forward fails.
+        """
+        with printing_aside():  # a forward may print; standard output is the command's
+            if inputs is None:
+                return record_shapes(self.network, self.inputs, name=self.name, training=training)
+            return record_examples(self.network, inputs, name=self.name, training=training)
+
 
 def resolve(
     text: str,
     *,
     device: str = "meta",
-    size: int | tuple[int, int] | None = None,
+    size: Size | None = None,
     classes: int | None = None,
     in_channels: int | None = None,
     variant: Mapping[str, Any] | None = None,
@@ -135,7 +151,7 @@ def _make(shown: str, make: Callable[[], Any], device: str, *, own: bool) -> nn.
     ways = (weightless, small_values) if device == "meta" else ()
     for way in ways:
         try:
-            with way(), contextlib.redirect_stdout(sys.stderr):
+            with way(), printing_aside():
                 found = make()
         except NetworkError:
             raise
@@ -145,7 +161,7 @@ def _make(shown: str, make: Callable[[], Any], device: str, *, own: bool) -> nn.
     if found is None:
         try:
             where = torch.device("cpu" if device == "meta" else device)
-            with where, contextlib.redirect_stdout(sys.stderr):
+            with where, printing_aside():
                 found = make()
         except NetworkError:
             raise

@@ -15,6 +15,7 @@ from typing import Any
 from torch import nn
 
 from striate.errors import NetworkError, nearest
+from striate.support.aside import printing_aside
 
 
 def load_file(path: str, attribute: str) -> Callable[..., Any]:
@@ -179,7 +180,7 @@ def _explained(where: str) -> Iterator[None]:
     A file that parses arguments or trains at its foot leaves by `SystemExit`.
     """
     try:
-        with contextlib.redirect_stdout(sys.stderr):
+        with printing_aside():
             yield
     except NetworkError:
         raise

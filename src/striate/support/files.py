@@ -183,6 +183,26 @@ def output_file(
     return target
 
 
+def write_text(path: str | Path, text: str, *, kind: type[StriateError] = RunError) -> Path:
+    """Write `text` to `path`, whole or not at all; returns the path resolved.
+
+    Args:
+        path: as a person gave it.
+        text: what to write; characters that have no place in UTF-8 become question marks.
+        kind: of the errors.
+
+    Raises:
+        StriateError: of `kind`; nothing can be written there.
+    """
+    target = output_file(path, kind=kind)
+    try:
+        # Names of files may hold bytes that are no UTF-8; no reader could show those either.
+        write_atomically(target, text.encode(errors="replace"))
+    except WriteError as error:
+        raise kind(error.what, error.why, "choose another file") from error
+    return target
+
+
 def remove(path: Path) -> None:
     """Remove the file at `path`, if there is one.
 

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from striate.data.loader import Targets
-from striate.errors import RecipeError
+from striate.errors import RecipeError, parameter
 from striate.recipes.recipe import Loss
 from striate.zoo.layers import TrainingOutput
 
@@ -109,5 +109,7 @@ def parse_weights(text: str) -> tuple[float, ...]:
         return tuple(float(each) for each in text.split(",") if each.strip())
     except ValueError as error:
         raise RecipeError(
-            f"--auxiliary-weights {text}", "holds something that is not a number", "e.g. 0.3,0.3"
+            parameter("auxiliary_weights", text),
+            "holds something that is not a number",
+            "e.g. 0.3,0.3",
         ) from error

@@ -14,7 +14,7 @@ from contextlib import suppress
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from striate.errors import NetworkError, nearest
+from striate.errors import NetworkError, nearest, parameter
 from striate.support.text import printable
 
 Value = bool | int | float | str | None
@@ -65,11 +65,11 @@ def read(given: list[str]) -> dict[str, Value]:
     found: dict[str, Value] = {}
     for each in given:
         name, equals, text = (part.strip() for part in each.partition("="))
-        shown = printable(each)
+        shown = parameter("variant", each)
         if not (name and equals and text):
-            raise NetworkError(f"--variant {shown}", "is not name=value", "e.g. auxiliary=true")
+            raise NetworkError(shown, "is not name=value", "e.g. auxiliary=true")
         if name in found:
-            raise NetworkError(f"--variant {shown}", f"{name} is given twice", "give it once")
+            raise NetworkError(shown, f"{name} is given twice", "give it once")
         found[name] = _WORDS[text.lower()] if text.lower() in _WORDS else _number(text)
     return found
 

@@ -7,10 +7,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 
 from striate.anatomy.compare import Comparison
 from striate.anatomy.costs.formulas import human_count
 from striate.errors import NetworkError
+from striate.support.files import output_file, write_text
+from striate.support.paths import shown
+from striate.zoo.catalogue import entries
 
 WIDTH, HEIGHT = 960, 640
 LEFT, RIGHT, TOP, BOTTOM = 76.0, 36.0, 96.0, 76.0
@@ -91,6 +95,29 @@ class Frame:
         """The pixel of so many per cent."""
         share = (rate - self.bottom) / (self.top - self.bottom)
         return HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
+
+
+def check_picture(path: Path) -> None:
+    """Refuse a picture that cannot be written, before any work.
+
+    Raises:
+        NetworkError: it is no SVG file, or cannot be written there.
+    """
+    if path.suffix.lower() != ".svg":
+        raise NetworkError(shown(path), "pictures are SVG files", f"give {path.stem}.svg")
+    output_file(path, kind=NetworkError)
+
+
+def write_picture(found: Comparison, path: Path) -> None:
+    """Draw published accuracy against MACs into the SVG file at `path`.
+
+    Raises:
+        NetworkError: nobody published anything about these networks, or as `check_picture`.
+    """
+    check_picture(path)
+    known = {each.name: each.family for each in entries()}
+    families = [known.get(one.name, one.name).partition("_")[0] for one in found.members]
+    write_text(path, draw(found, families), kind=NetworkError)
 
 
 def draw(found: Comparison, families: Sequence[str] | None = None) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 from striate.data.finding.idx import ArrayPart, digit_names, find_idx, read_idx_part
 from striate.errors import DataError, StriateError
 from striate.support import paths
+from striate.support.aside import printing_aside
 from striate.support.folders import cache_folder
 
 _SECONDS_WITHOUT_A_BYTE = 30
@@ -186,7 +186,7 @@ def _downloading(
     socket.setdefaulttimeout(_SECONDS_WITHOUT_A_BYTE)
     try:
         cache().mkdir(parents=True, exist_ok=True)
-        with contextlib.redirect_stdout(sys.stderr):
+        with printing_aside():
             yield
     except (OSError, RuntimeError) as error:  # no network, a full disk, a wrong checksum
         reason = " ".join(str(getattr(error, "reason", error)).split())

@@ -1,24 +1,29 @@
-"""A network as a page to explore: the work behind ``view``."""
+"""A network's page: a network, or a run's with its answers, in one file to explore."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from torch import nn
+
+from striate.anatomy.costs.formulas import human_bytes
+from striate.anatomy.graph.record import Graph
+from striate.anatomy.table import table
+from striate.anatomy.view.build import render, takes_picture
+from striate.anatomy.view.picture import Pixels
+from striate.data.decoding.decode import decode
+from striate.data.preprocessing import Preprocessing
 from striate.errors import NetworkError, RunError
-from striate.inspecting import Size, open_network, record_network, writable, write_text
+from striate.hub.input_shapes import Size
+from striate.hub.resolve import Resolved
+from striate.runs.open_network import open_network
+from striate.runs.run import Run
+from striate.runs.samples import read_samples
+from striate.support.files import output_file, write_text
 from striate.support.paths import shown
-
-if TYPE_CHECKING:
-    from torch import nn
-
-    from striate.anatomy.graph.record import Graph
-    from striate.anatomy.view.picture import Pixels
-    from striate.data.preprocessing import Preprocessing
-    from striate.hub.resolve import Resolved
-    from striate.runs.run import Run
 
 #: No page shows an image of a longer side: nobody could tell its pixels apart.
 LARGEST_SIDE = 16_384
@@ -37,7 +42,7 @@ class _Seen:
     classes: tuple[str, ...] = ()
 
 
-def view(
+def write_network_page(
     network: str | Path | nn.Module,
     output: Path | None = None,
     *,
@@ -52,29 +57,37 @@ def view(
 
     A run's page shows what its network answers to the picture, and to one of the run's own images
     where none is given; a module's whose weights are in memory shows its feature maps. Neither does
-    in training mode. `output` is the network's name with ``.html``, in the working directory, if
-    None.
+    in training mode.
+
+    Args:
+        network: a name, a file, a run's folder or a module, as for
+            `striate.runs.open_network.open_network`.
+        output: the file; the network's name with ``.html``, in the working directory, if None.
+        image: a photograph to look at; a picture drawn for the page if None.
+        against: a second network, shown beside the first.
+        size: of the image, in pixels; the network's default if None.
+        inputs: examples of what its forward takes, instead of `size`.
+        training: as the network is in training.
+        allow_code: a run may name Python code as its network.
 
     Raises:
         StriateError: network, image, size or output are at fault.
     """
-    from striate.anatomy.view.build import render, takes_picture
-
     if output is not None and output.suffix.lower() not in {".html", ".htm"}:
         # Never write over a photograph, or the file that a network was read from.
         why = "is no name for a page"
         raise NetworkError(shown(output), why, f"give {output.stem}.html")
     found = open_network(network, size=size, allow_code=allow_code)
     title = re.sub(r"[^\w.-]+", "-", found.name).strip("-") or "network"
-    target = writable(output or Path(f"{title[:200]}.html"))
+    target = output_file(output or Path(f"{title[:200]}.html"), kind=NetworkError)
     _refuse_large(found)
-    graph = record_network(found, inputs=inputs, training=training)
+    graph = found.record(inputs=inputs, training=training)
     if image is not None and not takes_picture(graph):
         what = f"image {shown(image)}"
         raise NetworkError(what, f"{found.name} takes no picture", "leave it out")
     other = None
     if against is not None:
-        other = record_network(open_network(against, size=size, allow_code=allow_code))
+        other = open_network(against, size=size, allow_code=allow_code).record()
     seen = None
     if inputs is None and not training:
         seen = _looked_at(network, found, graph, image, allow_code=allow_code)
@@ -88,7 +101,7 @@ def view(
         classes=seen.classes if seen else (),
         against=other,
     )
-    return write_text(target, page)
+    return write_text(target, page, kind=NetworkError)
 
 
 def _refuse_large(found: Resolved) -> None:
@@ -112,8 +125,8 @@ def _looked_at(
     """The trained network and its picture; None where there are no weights to run."""
     if found.source == "run":
         _refuse_memory(graph)
-        run = _run(network, allow_code)
-        photo, name = _photograph(image) if image is not None else _own_image(run)
+        run = Run.open(str(network), allow_code=allow_code)
+        photo, name = _photograph(image) if image is not None else _kept_image(run)
         return _Seen(
             network=run.network(),
             photo=photo,
@@ -130,9 +143,6 @@ def _looked_at(
 
 
 def _refuse_memory(graph: Graph) -> None:
-    from striate.anatomy.costs.formulas import human_bytes
-    from striate.anatomy.table import table
-
     needed = table(graph).totals.memory
     if needed > MOST_MEMORY:
         raise NetworkError(
@@ -142,22 +152,12 @@ def _refuse_memory(graph: Graph) -> None:
         )
 
 
-def _run(network: str | Path | nn.Module, allow_code: bool) -> Run:
-    from striate.runs.run import Run
-
-    return Run.open(str(network), allow_code=allow_code)
-
-
 def _photograph(image: Path | None) -> tuple[Pixels | None, str]:
-    from striate.data.decoding.decode import decode
-
     return (None, "") if image is None else (decode(image), image.name)
 
 
-def _own_image(run: Run) -> tuple[Pixels | None, str]:
+def _kept_image(run: Run) -> tuple[Pixels | None, str]:
     """One of the images that the run keeps; none where it has lost them."""
-    from striate.runs.samples import read_samples
-
     try:
         return read_samples(run)[0], "one of the run's own images"
     except RunError:

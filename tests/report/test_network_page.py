@@ -14,8 +14,8 @@ from PIL import Image
 from torch import nn
 
 import striate
-from striate import viewing
 from striate.errors import NetworkError
+from striate.hub.resolve import Resolved
 
 
 def known(page: Path) -> dict[str, Any]:
@@ -183,7 +183,7 @@ def test_an_output_that_cannot_be_is_known_before_any_work(
 ) -> None:
     (tmp_path / "folder.html").mkdir()
     (tmp_path / "loop").symlink_to("loop")
-    monkeypatch.setattr(viewing, "record_network", lambda *_, **__: pytest.fail("it worked"))
+    monkeypatch.setattr(Resolved, "record", lambda *_, **__: pytest.fail("it worked"))
     with pytest.raises(NetworkError, match=message):
         striate.view("lenet", tmp_path / output)
 
