@@ -17,13 +17,13 @@ from striate.report.transfer_curves import by_images_sentence, by_stages_sentenc
 Make = Callable[..., ReportInputs]
 
 
-def trial(strength: float, accuracy: float, width: float | None = None) -> dict[str, Any]:
+def trial(c: float, accuracy: float, gamma: float | None = None) -> dict[str, Any]:
     return {
-        "strength": strength,
+        "C": c,
         "accuracy": accuracy,
-        "deviation": 0.01,
+        "std": 0.01,
         "loss": None,
-        "width": width,
+        "gamma": gamma,
     }
 
 
@@ -50,7 +50,7 @@ def fitted(kind: str, *, margins: bool = False) -> dict[str, Any]:
     }
 
 
-def story(**changes: Any) -> dict[str, Any]:
+def record(**changes: Any) -> dict[str, Any]:
     given: dict[str, Any] = {
         "backbone": "timm:some_network",
         "origin": "weights of <b>somebody</b>",
@@ -68,14 +68,14 @@ def story(**changes: Any) -> dict[str, Any]:
 
 CURVE = {
     "images": [
-        {"images": 1, "rows": 3, "accuracy": {"softmax": 0.5}, "deviation": {"softmax": 0.1}},
+        {"images": 1, "rows": 3, "accuracy": {"softmax": 0.5}, "std": {"softmax": 0.1}},
         {
             "images": 20,
             "rows": 60,
             "accuracy": {"softmax": 0.8, "svm-rbf": 0.85},
-            "deviation": {"softmax": 0.1, "svm-rbf": 0.0},
+            "std": {"softmax": 0.1, "svm-rbf": 0.0},
         },
-        {"images": 70, "rows": 210, "accuracy": {"svm-rbf": 0.855}, "deviation": {"svm-rbf": 0.0}},
+        {"images": 70, "rows": 210, "accuracy": {"svm-rbf": 0.855}, "std": {"svm-rbf": 0.0}},
     ],
     "stages": {
         "frozen": [0, 2, 3],
@@ -89,7 +89,7 @@ CURVE = {
 def test_the_page_of_a_frozen_backbone(make_inputs: Make) -> None:
     inputs = make_inputs()
     inputs = make_inputs(
-        transfer=story(curve=CURVE), train=inputs.images, metrics=[], weights_epoch=0
+        transfer=record(curve=CURVE), train=inputs.images, metrics=[], weights_epoch=0
     )
     page = render(inputs)
     assert '<a href="#transfer">Transfer</a>' in page
@@ -109,27 +109,27 @@ def test_the_page_of_a_frozen_backbone(make_inputs: Make) -> None:
 
 def test_class_names_are_escaped(make_inputs: Make, hostile: tuple[str, ...]) -> None:
     inputs = make_inputs(hostile)
-    page = render(make_inputs(hostile, transfer=story(), train=inputs.images))
+    page = render(make_inputs(hostile, transfer=record(), train=inputs.images))
     assert "<script>fetch" not in page
     assert "<b>&#34;" not in page
     assert "&lt;b&gt;" in page
 
 
 def test_a_backbone_that_was_trained_further(make_inputs: Make) -> None:
-    inputs = make_inputs(transfer=story(freeze="2", head=fitted("softmax"), views=1))
+    inputs = make_inputs(transfer=record(freeze="2", head=fitted("softmax"), views=1))
     page = render(inputs)
     assert "The first 2 of 3 stages stayed as they came" in page
     assert "trained further for 3 epochs" in page
     assert "those of epoch 3" in page
     assert "Support vectors" not in page
-    before = render(make_inputs(transfer=story(freeze="none"), weights_epoch=0))
+    before = render(make_inputs(transfer=record(freeze="none"), weights_epoch=0))
     assert "from before the first epoch" in before
-    tested = render(make_inputs(transfer=story(freeze="none"), part="test"))
+    tested = render(make_inputs(transfer=record(freeze="none"), part="test"))
     assert "chosen on the validation images" in tested
 
 
 def test_training_that_thawed_stages_says_how_far_it_came(make_inputs: Make) -> None:
-    given = story(freeze="none", unfreeze_every=2, head=fitted("softmax"))
+    given = record(freeze="none", unfreeze_every=2, head=fitted("softmax"))
     cut = transfer_section(make_inputs(transfer=given))
     assert cut is not None
     # Three epochs, of which the third thawed the highest stage.
@@ -149,7 +149,7 @@ def test_the_start_is_told_and_drawn(
 ) -> None:
     start = make_epoch(0) | {"validation": {"loss": 0.5, "top1": 0.912, "top5": 1.0}}
     inputs = make_inputs(
-        transfer=story(freeze="none", head=fitted("softmax")),
+        transfer=record(freeze="none", head=fitted("softmax")),
         metrics=[start, *(make_epoch(i) for i in (1, 2))],
         weights_epoch=0,
     )
@@ -165,11 +165,11 @@ def test_the_start_is_told_and_drawn(
 
 
 def test_nothing_held_out(make_inputs: Make) -> None:
-    head = fitted("softmax") | {"folds": 0, "trials": [], "chosen": {"strength": 0.01}}
-    section = transfer_section(make_inputs(transfer=story(head=head, compared=[])))
+    head = fitted("softmax") | {"folds": 0, "trials": [], "chosen": {"C": 0.01}}
+    section = transfer_section(make_inputs(transfer=record(head=head, compared=[])))
     assert section is not None
     assert "one picture a class" in section.heads_sentence
-    assert section.strengths is None
+    assert section.c_values is None
     assert section.heads == []
 
 

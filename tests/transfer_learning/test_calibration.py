@@ -70,7 +70,7 @@ def test_scores_that_speak_against_their_classes_are_not_turned_round(
     # The higher a score, the likelier its class, and not by much: that is what there is to say.
     steps = found.shares(np.linspace(-2, 2, 9)[:, None] * np.eye(classes)[0])[:, 0]
     assert (np.diff(steps) > 0).all()
-    assert "hardly told apart" in found.note
+    assert "hardly separate" in found.note
 
 
 def test_without_held_out_images_they_are_the_usual_ones() -> None:

@@ -116,21 +116,21 @@ def test_the_search_climbs(
     monkeypatch.setattr(validation, "LOG_C_PENALTY", 0.0)
     rows, labels = embeddings(2, each=10)
     samples = Samples.of(rows[:, None], labels, 2, seed=0)
-    strengths = [10.0**at for at in range(len(losses))]
+    c_values = [10.0**at for at in range(len(losses))]
     asked: list[int] = []
 
-    def judge(strength: float) -> list[np.ndarray]:
-        asked.append(strengths.index(strength))
+    def judge(c: float) -> list[np.ndarray]:
+        asked.append(c_values.index(c))
         right = np.exp(-losses[asked[-1]])
         held = [np.eye(2)[labels[fold.held]] for fold in samples.folds]
         return [right * each + (1 - right) * (1 - each) for each in held]
 
-    found = search(samples, strengths, judge, start=begin[0], strides=begin[1])
+    found = search(samples, c_values, judge, start=begin[0], strides=begin[1])
     assert len(asked) == len(set(asked))
     assert set(asked) == tried
-    assert found.best.strength == strengths[best] == strengths[found.at]
+    assert found.best.C == c_values[best] == c_values[found.at]
     assert found.best.loss == pytest.approx(losses[best])
-    assert [trial.strength for trial in found.trials] == [strengths[at] for at in sorted(tried)]
+    assert [trial.C for trial in found.trials] == [c_values[at] for at in sorted(tried)]
 
 
 @pytest.mark.parametrize(("each", "moved"), [(2, False), (200, True)])
@@ -138,18 +138,18 @@ def test_a_few_images_do_not_choose_any_c(each: int, moved: bool) -> None:
     rows, labels = embeddings(2, each=each)
     samples = Samples.of(rows[:, None], labels, 2, seed=0)
 
-    def judge(strength: float) -> list[np.ndarray]:
-        right = 0.6 + 0.01 * np.log10(strength)  # a little better, the larger C is
+    def judge(c: float) -> list[np.ndarray]:
+        right = 0.6 + 0.01 * np.log10(c)  # a little better, the larger C is
         held = [np.eye(2)[labels[fold.held]] for fold in samples.folds]
         return [right * each + (1 - right) * (1 - each) for each in held]
 
     found = search(samples, [1.0, 10.0, 100.0], judge, start=0, strides=(1,))
-    assert (found.best.strength > 1) == moved
+    assert (found.best.C > 1) == moved
 
 
 def test_another_way_has_to_be_better_by_something() -> None:
     def climb(loss: float, at: int, strides: Sequence[int]) -> Searched:
-        trial = Trial(strength=1.0, accuracy=0.5, deviation=0.0, loss=loss)
+        trial = Trial(C=1.0, accuracy=0.5, std=0.0, loss=loss)
         return Searched(
             trials=(trial,), best=trial, at=at, scores=np.empty((10, 2)), labels=np.zeros(10, int)
         )
@@ -167,10 +167,10 @@ def test_without_held_out_images_the_first_c_that_is_right_serves() -> None:
     samples = Samples.of(rows[:, None], labels, 3, seed=0)
     assert samples.folds == ()
 
-    def fit(strength: float) -> np.ndarray:
-        return np.eye(3)[labels if strength >= 10 else 0 * labels]
+    def fit(c: float) -> np.ndarray:
+        return np.eye(3)[labels if c >= 10 else 0 * labels]
 
     found = untried(samples, [1.0, 10.0, 100.0], fit)
-    assert found.best.strength == 10.0
+    assert found.best.C == 10.0
     assert np.isnan(found.best.accuracy)
     assert found.scores.shape == (0, 3)

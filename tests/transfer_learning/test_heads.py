@@ -15,7 +15,7 @@ from striate.errors import NetworkError, StriateError
 from striate.hub.heads import HEADS, Head, LinearSVMHead, RBFSVMHead, make_head, sizes_of
 from striate.transfer_learning.heads import fit as heads
 from striate.transfer_learning.heads import softmax as regression
-from striate.transfer_learning.heads import svm as machines
+from striate.transfer_learning.heads import svm
 from striate.transfer_learning.heads.cross_validation import Samples
 from striate.transfer_learning.heads.fit import fit_head
 
@@ -51,7 +51,7 @@ def test_softmax_is_scikit_learns(classes: int) -> None:
     rows, labels = embeddings(classes)
     fitted = fit_head("softmax", rows, labels, names(classes))
     own = scaled(fitted.head, rows).astype(np.float32)
-    theirs = LogisticRegression(C=fitted.chosen.strength, tol=1e-4, max_iter=300)
+    theirs = LogisticRegression(C=fitted.chosen.C, tol=1e-4, max_iter=300)
     theirs.fit(own, labels)
     # Where the optimisers of two such fits stop differs with the last bits of their input.
     assert answers(fitted.head, rows) == pytest.approx(theirs.predict_proba(own), abs=1e-2)
@@ -63,15 +63,13 @@ def test_softmax_is_scikit_learns(classes: int) -> None:
 
 @pytest.mark.parametrize("classes", [2, 4])
 @pytest.mark.parametrize("kind", ["svm", "svm-rbf", "descent"])
-def test_machines_are_scikit_learns(
-    kind: str, classes: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_svms_are_scikit_learns(kind: str, classes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     if kind == "descent":
-        monkeypatch.setattr(machines, "MOST_KERNEL_ROWS", 10)
+        monkeypatch.setattr(svm, "MOST_KERNEL_ROWS", 10)
     # A C that is not so small that all scores lie within the tolerance of one another.
-    for grid in ("LINEAR_STRENGTHS", "GAUSSIAN_STRENGTHS"):
-        monkeypatch.setattr(machines, grid, np.array([100.0] * 5))
-    monkeypatch.setattr(machines, "BEGIN", 0)
+    for grid in ("LINEAR_C_VALUES", "GAUSSIAN_C_VALUES"):
+        monkeypatch.setattr(svm, grid, np.array([100.0] * 5))
+    monkeypatch.setattr(svm, "BEGIN", 0)
     rows, labels = embeddings(classes)
     fitted = fit_head("svm-rbf" if kind == "svm-rbf" else "svm", rows, labels, names(classes))
     head, chosen = fitted.head, fitted.chosen
@@ -81,12 +79,12 @@ def test_machines_are_scikit_learns(
         ours = head.scores(torch.from_numpy(rows)).numpy()
     for number in range(classes):
         if kind == "descent":
-            theirs = LinearSVC(C=chosen.strength, tol=1e-5, max_iter=100_000)
+            theirs = LinearSVC(C=chosen.C, tol=1e-5, max_iter=100_000)
         elif kind == "svm":
-            theirs = SVC(kernel="linear", C=chosen.strength, tol=1e-2)
+            theirs = SVC(kernel="linear", C=chosen.C, tol=1e-2)
         else:
-            assert chosen.width is not None
-            theirs = SVC(kernel="rbf", gamma=chosen.width, C=chosen.strength, tol=1e-2)
+            assert chosen.gamma is not None
+            theirs = SVC(kernel="rbf", gamma=chosen.gamma, C=chosen.C, tol=1e-2)
         theirs.fit(own, labels == number)
         # Both stop anywhere within the optimisers' tolerance; the arithmetic is tested below.
         assert ours[:, number] == pytest.approx(theirs.decision_function(own), abs=5e-2)
@@ -100,7 +98,7 @@ def test_a_kernel_machine_computes_what_its_vectors_say() -> None:
     assert isinstance(head, RBFSVMHead)
     x = scaled(head, rows)
     support = head.support.numpy().astype(float)
-    kernel = np.exp(-float(head.width) * ((x[:, None] - support) ** 2).sum(2))
+    kernel = np.exp(-float(head.gamma) * ((x[:, None] - support) ** 2).sum(2))
     wanted = kernel @ head.linear.weight.detach().numpy().T.astype(float)
     wanted += head.linear.bias.detach().numpy()
     with torch.inference_mode():
@@ -117,7 +115,7 @@ def test_large_coefficients_do_not_cost_digits() -> None:
     head = RBFSVMHead(64, 3, 1500)
     with torch.no_grad():
         head.support.copy_(torch.randn(1500, 64))
-        head.width.fill_(0.25 / 64)
+        head.gamma.fill_(0.25 / 64)
         half = torch.rand(3, 750) * 10
         head.linear.weight.copy_(torch.cat([half, -half], dim=1))  # as a machine's, they sum to 0
         rows = torch.randn(50, 64)
@@ -160,7 +158,7 @@ def test_one_picture_a_class(kind: str, copies: int) -> None:
     chosen = fitted.to_json()["chosen"]
     assert "accuracy" not in chosen
     if kind == "softmax":
-        assert chosen["strength"] == heads.STRENGTHS[heads.BEGIN]
+        assert chosen["C"] == heads.C_VALUES[heads.BEGIN]
         assert fitted.calibrated is None
     else:
         assert fitted.calibrated == 0
@@ -251,7 +249,7 @@ def test_what_there_is_not(kind: str, penalty: str, said: str) -> None:
 
 
 def test_a_kernel_needs_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machines, "MOST_KERNEL_ROWS", 10)
+    monkeypatch.setattr(svm, "MOST_KERNEL_ROWS", 10)
     rows, labels = embeddings(2)
     with pytest.raises(StriateError, match="does not fit into memory"):
         fit_head("svm-rbf", rows, labels, names(2))
@@ -346,7 +344,7 @@ def test_l1_is_scikit_learns(classes: int) -> None:
     fitted = fit_head("softmax", rows, labels, names(classes), penalty="l1")
     own = scaled(fitted.head, rows)
     theirs = LogisticRegression(
-        solver="saga", l1_ratio=1.0, C=fitted.chosen.strength, tol=1e-5, max_iter=20_000
+        solver="saga", l1_ratio=1.0, C=fitted.chosen.C, tol=1e-5, max_iter=20_000
     )
     theirs.fit(own, labels)
     assert answers(fitted.head, rows) == pytest.approx(theirs.predict_proba(own), abs=2e-2)

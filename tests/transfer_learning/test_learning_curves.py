@@ -49,12 +49,12 @@ def carry(photographs: Path, source: Path, out: Path, **choices: Any) -> Transfe
 @pytest.mark.slow
 def test_curves(photographs: Path, source: Path, tmp_path: Path) -> None:
     result = carry(photographs, source, tmp_path / "run", head="svm", curve=True)
-    story = json.loads((result.run / "transfer.json").read_text())
-    points = story["curve"]["images"]
+    record = json.loads((result.run / "transfer.json").read_text())
+    points = record["curve"]["images"]
     assert [point["images"] for point in points][:3] == [1, 2, 5]
     assert set(points[0]["accuracy"]) == {"softmax", "svm", "svm-rbf"}  # of one image a class, too
     assert all(0.3 < share <= 1 for share in points[0]["accuracy"].values())
-    stages = story["curve"]["stages"]
+    stages = record["curve"]["stages"]
     assert stages["frozen"][0] == 0
     for line in stages["curves"]:
         assert len(line["accuracy"]) == len(stages["frozen"])

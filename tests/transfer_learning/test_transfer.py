@@ -112,9 +112,9 @@ def test_the_result_is_a_run(carry: Carry, tmp_path: Path, photographs: Path) ->
     page = result.report.read_text(encoding="utf-8")
     assert "Support vectors" in page
     assert "Gaussian SVM" in page
-    story = json.loads((run.path / "transfer.json").read_text())
-    assert [each["kind"] for each in story["compared"]] == ["softmax", "svm", "svm-rbf"]
-    assert story["head"]["chosen"]["strength"] == result.strength
+    record = json.loads((run.path / "transfer.json").read_text())
+    assert [each["kind"] for each in record["compared"]] == ["softmax", "svm", "svm-rbf"]
+    assert record["head"]["chosen"]["C"] == result.C
 
 
 def test_the_second_run_reads_and_a_run_is_a_backbone(carry: Carry, tmp_path: Path) -> None:
@@ -158,10 +158,10 @@ def test_views(carry: Carry, tmp_path: Path) -> None:
     assert result.views == 2
     assert result.features_computed >= 1
     assert "2 views" in result.report.read_text(encoding="utf-8")
-    story = json.loads((result.run / "transfer.json").read_text())
+    record = json.loads((result.run / "transfer.json").read_text())
     # The heads are compared as the run's was fitted, in all views: among them it is the same.
-    assert story["compared"][1] == story["head"]
-    assert story["compared_all"] is True
+    assert record["compared"][1] == record["head"]
+    assert record["compared_all"] is True
 
 
 def test_heads_are_compared_on_part_of_many_images(
@@ -169,9 +169,9 @@ def test_heads_are_compared_on_part_of_many_images(
 ) -> None:
     monkeypatch.setattr(comparing, "COMPARED", 20)
     result = carry(tmp_path / "run", views=2, head="svm")
-    story = json.loads((result.run / "transfer.json").read_text())
-    assert story["compared_all"] is False
-    assert story["compared_images"] < 20
+    record = json.loads((result.run / "transfer.json").read_text())
+    assert record["compared_all"] is False
+    assert record["compared_images"] < 20
     assert "not all of those that this run’s head was fitted to" in result.report.read_text(
         encoding="utf-8"
     )

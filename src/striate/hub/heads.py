@@ -1,7 +1,7 @@
 """What stands where a network's classifier stood: heads fitted to embeddings, as modules.
 
 Each takes embeddings (N, features), standardises them, and gives logits (N, classes) whose softmax
-are its probabilities; for the support vector machines those are the calibrated ones.
+are its probabilities; for SVMs those are the calibrated ones.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class SoftmaxHead(nn.Module):
 
 
 class LinearSVMHead(nn.Module):
-    """A linear support vector machine for each class against the rest, calibrated."""
+    """A linear SVM for each class against the rest, calibrated."""
 
     def __init__(self, features: int, classes: int) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ class LinearSVMHead(nn.Module):
         self.calibrate = Sigmoids(classes)
 
     def scores(self, embedding: Tensor) -> Tensor:
-        """What each machine says, (N, classes): above 0 for its class, ±1 on the margin."""
+        """The scores of the SVMs, (N, classes): above 0 for the class itself, ±1 on the margin."""
         scores: Tensor = self.linear(self.standardise(embedding))
         return scores
 
@@ -87,15 +87,16 @@ class LinearSVMHead(nn.Module):
 
 
 class RBFSVMHead(nn.Module):
-    """A support vector machine with a Gaussian kernel for each class against the rest, calibrated.
+    """An SVM with a Gaussian kernel for each class against the rest, calibrated.
 
-    The kernel of an embedding x with a support vector v is ``exp(-width · |x - v|²)``, both
-    standardised. The machines share their `vectors` support vectors; one that a machine does not
+    The kernel of an embedding x with a support vector v is ``exp(-gamma · |x - v|²)``, both
+    standardised. The SVMs share their `vectors` support vectors; one that an SVM does not
     use has a coefficient of zero in it.
     """
 
     support: Tensor
     width: Tensor
+    """gamma, under the name that it has in files of weights."""
 
     def __init__(self, features: int, classes: int, vectors: int) -> None:
         super().__init__()
@@ -105,14 +106,19 @@ class RBFSVMHead(nn.Module):
         self.linear = nn.Linear(vectors, classes)
         self.calibrate = Sigmoids(classes)
 
+    @property
+    def gamma(self) -> Tensor:
+        """Of the kernel: the larger, the narrower."""
+        return self.width
+
     def scores(self, embedding: Tensor) -> Tensor:
-        """What each machine says, (N, classes): above 0 for its class, ±1 on the margin."""
+        """The scores of the SVMs, (N, classes): above 0 for the class itself, ±1 on the margin."""
         x = self.standardise(embedding)
         # |x - v|² = |x|² + |v|² - 2 x·v: one matrix product instead of a cube of differences.
         squares = x.square().sum(1, keepdim=True) + self.support.square().sum(1)
         distances = (squares - 2 * x @ self.support.t()).clamp(min=0)
-        kernel = torch.exp(-self.width * distances)
-        # A machine's coefficients sum to nothing, hence whatever is taken from all of a row alike
+        kernel = torch.exp(-self.gamma * distances)
+        # An SVM's coefficients sum to nothing, hence whatever is taken from all of a row alike
         # leaves its score as it is; without, large terms cancel and take the last digits along.
         scores: Tensor = self.linear(kernel - kernel.mean(1, keepdim=True))
         return scores

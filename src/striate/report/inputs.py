@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from striate.data.preprocessing import Preprocessing
 from striate.evaluation.metrics import Evaluation
-from striate.runs.story import read_story
+from striate.runs.transfer_record import read_transfer_record
 
 if TYPE_CHECKING:
     from striate.data.sources import Data
@@ -150,7 +150,7 @@ class ReportInputs:
             started=config.started,
             workers=config.workers,
             versions=config.versions,
-            transfer=read_story(run) if config.transfer else None,
+            transfer=read_transfer_record(run) if config.transfer else None,
             train=data.train,
         )
 

@@ -42,7 +42,7 @@ class Row:
 
     name: str
     accuracy: float
-    deviation: float
+    std: float
     fit: str
     """Its C, gamma and scaling, in words."""
     chosen: bool
@@ -70,7 +70,7 @@ class TransferSection:
     note: str
     heads: Sequence[Row]
     heads_sentence: str
-    strengths: Chart | None
+    c_values: Chart | None
     margins: Markup | None
     margins_sentence: str
     vectors: Sequence[Vector]
@@ -83,7 +83,7 @@ class TransferSection:
     def hovers(self) -> dict[str, Any]:
         """What a pointer on its charts reads off, by the charts' keys."""
         charts = {
-            "strengths": self.strengths,
+            "c-values": self.c_values,
             "by-images": self.by_images,
             "by-stages": self.by_stages,
         }
@@ -92,18 +92,18 @@ class TransferSection:
 
 def transfer_section(inputs: ReportInputs) -> TransferSection | None:
     """The section, or None for a run that was not transferred."""
-    story = inputs.transfer
-    if story is None:
+    record = inputs.transfer
+    if record is None:
         return None
-    head, curve = story["head"], story.get("curve", {})
+    head, curve = record["head"], record.get("curve", {})
     margins = head["margins"]
     by_images, by_stages = curve.get("images"), curve.get("stages")
     return TransferSection(
-        sentence=_sentence(inputs, story),
-        note=story["note"],
-        heads=_rows(story),
-        heads_sentence=_heads_sentence(inputs, story),
-        strengths=_strengths(story),
+        sentence=_sentence(inputs, record),
+        note=record["note"],
+        heads=_rows(record),
+        heads_sentence=_heads_sentence(inputs, record),
+        c_values=_c_values(record),
         margins=_histogram(margins) if margins else None,
         margins_sentence=_margins_sentence(inputs, margins) if margins else "",
         vectors=_vectors(inputs, margins) if margins else (),
@@ -114,7 +114,7 @@ def transfer_section(inputs: ReportInputs) -> TransferSection | None:
     )
 
 
-def lead(inputs: ReportInputs, story: Mapping[str, Any]) -> str:
+def lead(inputs: ReportInputs, record: Mapping[str, Any]) -> str:
     """What was transferred, and to how many images."""
     images = int(inputs.counts["train"].sum()) if "train" in inputs.counts else 0
     size = inputs.preprocessing
@@ -122,22 +122,22 @@ def lead(inputs: ReportInputs, story: Mapping[str, Any]) -> str:
         f"{plural(images, 'image')} of {plural(len(inputs.evaluation.classes), 'class', 'classes')}"
         f", at {size.width} × {size.height} pixels"
     )
-    title = TITLES[story["head"]["kind"]]
-    if story["freeze"] == "all":
-        return f"A frozen backbone, {story['backbone']}, with a {title} fitted to {onto}."
+    title = TITLES[record["head"]["kind"]]
+    if record["freeze"] == "all":
+        return f"A frozen backbone, {record['backbone']}, with a {title} fitted to {onto}."
     epochs = inputs.epochs
     lasted = f" for {plural(int(epochs[-1]['epoch']), 'epoch')}" if epochs else ""
-    return f"A backbone, {story['backbone']}, with a {title}, trained further{lasted} on {onto}."
+    return f"A backbone, {record['backbone']}, with a {title}, trained further{lasted} on {onto}."
 
 
-def caveat(inputs: ReportInputs, story: Mapping[str, Any]) -> str:
+def caveat(inputs: ReportInputs, record: Mapping[str, Any]) -> str:
     """Whether these images were used to choose what was kept."""
-    if story["freeze"] == "all":
+    if record["freeze"] == "all":
         said = (
             "The head was fitted to the training images, and its C chosen by cross-validation "
             "among them: these images were not used."
         )
-        if "bfloat16" in story["engine"]:
+        if "bfloat16" in record["engine"]:
             said += (
                 " It was fitted to features in bfloat16; the figures are those of the network in "
                 "float32, as `striate evaluate` gives them."
@@ -156,21 +156,21 @@ def caveat(inputs: ReportInputs, story: Mapping[str, Any]) -> str:
     return f"The weights kept are {kept}, chosen on the validation images."
 
 
-def _sentence(inputs: ReportInputs, story: Mapping[str, Any]) -> str:
-    views = story["views"]
+def _sentence(inputs: ReportInputs, record: Mapping[str, Any]) -> str:
+    views = record["views"]
     seen = f" Each image was seen in {views} views." if views > 1 else ""
     return (
-        f"The backbone’s weights come from {story['origin']}. {_stages_sentence(inputs, story)}"
+        f"The backbone’s weights come from {record['origin']}. {_stages_sentence(inputs, record)}"
         f"{_start_sentence(inputs)}{seen}"
     )
 
 
-def _stages_sentence(inputs: ReportInputs, story: Mapping[str, Any]) -> str:
+def _stages_sentence(inputs: ReportInputs, record: Mapping[str, Any]) -> str:
     """Which stages trained, as far as training came."""
-    every, stages = story.get("unfreeze_every", 0), len(story["stages"])
-    if story["freeze"] == "all":
+    every, stages = record.get("unfreeze_every", 0), len(record["stages"])
+    if record["freeze"] == "all":
         return f"All {count(stages)} stages stayed as they came."
-    asked = 0 if story["freeze"] == "none" else int(story["freeze"])
+    asked = 0 if record["freeze"] == "none" else int(record["freeze"])
     done = int(inputs.epochs[-1]["epoch"]) if inputs.epochs else 0
     frozen = max(asked, stages - max(done - 1, 0) // every) if every else asked
     if frozen == stages:
@@ -198,18 +198,18 @@ def _start_sentence(inputs: ReportInputs) -> str:
 # --- heads ------------------------------------------------------------------------------------
 
 
-def _rows(story: Mapping[str, Any]) -> list[Row]:
-    head = story["head"]
+def _rows(record: Mapping[str, Any]) -> list[Row]:
+    head = record["head"]
     return [
         Row(
             name=TITLES[each["kind"]],
             accuracy=each["chosen"]["accuracy"],
-            deviation=each["chosen"]["deviation"],
+            std=each["chosen"]["std"],
             fit=_fit(each["chosen"]),
             chosen=each["kind"] == head["kind"],
             badge="this run’s" if each["chosen"] == head["chosen"] else "this run’s kind",
         )
-        for each in story["compared"]
+        for each in record["compared"]
     ]
 
 
@@ -221,16 +221,16 @@ _SCALINGS = {
 
 
 def _fit(trial: Mapping[str, Any]) -> str:
-    said = [f"C = {figure(trial['strength'], 2)}"]
-    if trial.get("width") is not None:
-        said.append(f"γ = {figure(trial['width'], 2)}")
+    said = [f"C = {figure(trial['C'], 2)}"]
+    if trial.get("gamma") is not None:
+        said.append(f"γ = {figure(trial['gamma'], 2)}")
     # Runs from before there was a choice do not name it: their features were standardised.
     said.append(_SCALINGS[trial.get("scaling", "standard")])
     return ", ".join(said)
 
 
-def _heads_sentence(inputs: ReportInputs, story: Mapping[str, Any]) -> str:
-    head = story["head"]
+def _heads_sentence(inputs: ReportInputs, record: Mapping[str, Any]) -> str:
+    head = record["head"]
     title = TITLES[head["kind"]]
     note = f" {head['note'][0].upper()}{head['note'][1:]}." if head.get("note") else ""
     if not head["folds"]:
@@ -243,39 +243,39 @@ def _heads_sentence(inputs: ReportInputs, story: Mapping[str, Any]) -> str:
         f"judged by heads fitted to the other folds alone, the {title} named "
         f"{percent(head['chosen']['accuracy'])} rightly with {_fit(head['chosen'])}.{note}"
     )
-    if story["compared"]:
-        views = f", in {story['views']} views" if story["views"] > 1 else ""
+    if record["compared"]:
+        views = f", in {record['views']} views" if record["views"] > 1 else ""
         said += (
             f" Each kind of head was tried likewise on the same "
-            f"{plural(story['compared_images'], 'training image')}{views}"
+            f"{plural(record['compared_images'], 'training image')}{views}"
         )
-        own = [each["chosen"] for each in story["compared"] if each["kind"] == head["kind"]]
+        own = [each["chosen"] for each in record["compared"] if each["kind"] == head["kind"]]
         # Of runs from before: their comparison saw one view, whatever the run did.
         elsewhere = own != [head["chosen"]]
         said += ", not all of those that this run’s head was fitted to." if elsewhere else "."
     return said
 
 
-def _strengths(story: Mapping[str, Any]) -> Chart | None:
+def _c_values(record: Mapping[str, Any]) -> Chart | None:
     """Accuracy in cross-validation over C, a line a gamma."""
-    head = story["head"]
+    head = record["head"]
     lines: dict[float | None, dict[int, float]] = {}
     for trial in head["trials"]:
         if trial.get("scaling") != head["chosen"].get("scaling"):
             continue
-        at = round(4 * math.log10(trial["strength"]))
-        lines.setdefault(trial["width"], {})[at] = trial["accuracy"]
+        at = round(4 * math.log10(trial["C"]))
+        lines.setdefault(trial["gamma"], {})[at] = trial["accuracy"]
     xs = sorted({at for line in lines.values() for at in line})
     if len(xs) < 2:
         return None
     styles = ("val", "train", "aux2")
     series = [
         Series(
-            name="accuracy" if width is None else f"γ = {figure(width, 2)}",
+            name="accuracy" if gamma is None else f"γ = {figure(gamma, 2)}",
             style=styles[number % 3],
             values=[line.get(x) for x in xs],
         )
-        for number, (width, line) in enumerate(lines.items())
+        for number, (gamma, line) in enumerate(lines.items())
     ]
     decades = whole_steps(math.ceil(xs[0] / 4), math.floor(xs[-1] / 4))
     axes = Axes(
@@ -286,7 +286,7 @@ def _strengths(story: Mapping[str, Any]) -> Chart | None:
         x_ticks=[(4 * each, power(10.0**each)) for each in decades],
         show=percent,
         tick=lambda v: f"{100 * v:.0f}{THIN}%",
-        mark=round(4 * math.log10(head["chosen"]["strength"])),
+        mark=round(4 * math.log10(head["chosen"]["C"])),
         mark_name="chosen",
         **share_range([v for line in lines.values() for v in line.values()]),
     )

@@ -102,11 +102,11 @@ def frozen_recipe(fitted: FittedHead) -> dict[str, Any]:
     head: dict[str, Any] = {
         "kind": fitted.kind,
         "penalty": fitted.penalty,
-        "strength": fitted.chosen.strength,
+        "strength": fitted.chosen.C,
         "folds": fitted.folds,
     }
-    if fitted.chosen.width is not None:
-        head["width"] = fitted.chosen.width
+    if fitted.chosen.gamma is not None:
+        head["width"] = fitted.chosen.gamma
     return {"name": "frozen_backbone", "reference": FROZEN_REFERENCE, "head": head}
 
 
@@ -126,7 +126,7 @@ def decay_of(fitted: FittedHead, rows: int, rate: float) -> float | None:
     if fitted.kind != "softmax" or fitted.penalty != "l2":
         return None
     halved = 2.0 if fitted.head.linear.out_features == 2 else 1.0
-    return min(halved / (fitted.chosen.strength * rows), _MOST_DECAYED / rate)
+    return min(halved / (fitted.chosen.C * rows), _MOST_DECAYED / rate)
 
 
 def train_on(

@@ -17,7 +17,7 @@ from striate.data.images import ImageSet
 from striate.hub.surgery import Transferred
 from striate.inference.predict import BATCH_SIZE
 from striate.runs.run import Run
-from striate.runs.story import read_story
+from striate.runs.transfer_record import read_transfer_record
 from striate.transfer_learning.backbone import Backbone, open_backbone
 from striate.transfer_learning.features import Progress, features
 
@@ -66,11 +66,11 @@ def probabilities(
     run: Run, images: ImageSet, *, workers: int = 0, progress: Progress | None = None
 ) -> Floats | None:
     """Probabilities, (images, classes), of a run whose backbone was frozen; None for any other."""
-    transfer, story = run.config.transfer, read_story(run)
-    if transfer is None or transfer.freeze != "all" or story is None:
+    transfer, record = run.config.transfer, read_transfer_record(run)
+    if transfer is None or transfer.freeze != "all" or record is None:
         return None
     network = run.network()
     assert isinstance(network, Transferred)
-    given = {"fitted_by": story["engine"], "workers": workers, "progress": progress}
+    given = {"fitted_by": record["engine"], "workers": workers, "progress": progress}
     values = features_of(open_backbone(run.path), images, **given)
     return shares_of(network.head, values)

@@ -72,7 +72,7 @@ def by_images(
 
     Returns:
         A point each: ``images`` (a class), ``rows`` (together), ``accuracy`` by kind of head, and
-        ``deviation`` over the draws.
+        ``std`` over the draws.
     """
     labels = data.train.labels
     most = int(data.train.counts.max())
@@ -103,7 +103,7 @@ def by_images(
                 "images": wanted,
                 "rows": len(chosen),
                 "accuracy": {each: float(np.mean(shares)) for each, shares in found.items()},
-                "deviation": {each: float(np.std(shares)) for each, shares in found.items()},
+                "std": {each: float(np.std(shares)) for each, shares in found.items()},
             }
         )
     return points

@@ -26,7 +26,7 @@ class TransferResult(Readable):
     head: str
     freeze: str
     views: int
-    strength: float
+    C: float
     """scikit-learn's C that cross-validation chose."""
     validated: float | None
     """Accuracy of that head in cross-validation; None where nothing could be held out."""
@@ -66,7 +66,7 @@ class TransferResult(Readable):
             head=made.head.kind,
             freeze=config.transfer.freeze,
             views=config.transfer.views,
-            strength=made.head.chosen.strength,
+            C=made.head.chosen.C,
             validated=made.head.chosen.accuracy if made.head.folds else None,
             images=evaluation.images,
             classes=len(evaluation.classes),
@@ -105,8 +105,7 @@ class TransferResult(Readable):
         lines = [
             f"top-1 {100 * self.top1:.2f} % (95 % interval {100 * low:.2f} to {100 * high:.2f})"
             f"{top5_of(self.top5, self.classes)} on {self.images:,} images",
-            f"{rate}, head '{self.head}' fitted in {self.head_seconds:.1f} s (C = "
-            f"{self.strength:.3g})",
+            f"{rate}, head '{self.head}' fitted in {self.head_seconds:.1f} s (C = {self.C:.3g})",
             f"run     {self.run}",
             f"report  {self.report}",
         ]

@@ -167,7 +167,7 @@ class _Work:
         held_seconds = time.perf_counter() - began
         timing = replace(timing, head_seconds=fitted.seconds, held_seconds=held_seconds)
         network = Transferred(backbone.network, fitted.head).eval()
-        story: dict[str, Any] = {
+        record: dict[str, Any] = {
             "backbone": backbone.name,
             "origin": backbone.origin,
             "note": backbone.note,
@@ -181,8 +181,8 @@ class _Work:
         }
         run = Run(out, self._config(backbone, fitted, data, timing))
         if options.curve and of_held is not None:
-            story["curve"] = self._curve(run, network, len(stages), data, (of_train, of_held))
-        write_atomically(out / names.TRANSFER, json.dumps(story, indent=1).encode())
+            record["curve"] = self._curve(run, network, len(stages), data, (of_train, of_held))
+        write_atomically(out / names.TRANSFER, json.dumps(record, indent=1).encode())
         keep_images(out, data)
         probabilities: Floats | None = None
         if options.freeze == "all" and of_held is not None:

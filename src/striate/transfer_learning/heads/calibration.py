@@ -1,12 +1,12 @@
 """From the scores of support vector machines to probabilities.
 
 For each class a sigmoid, `striate.hub.heads.Sigmoids`, whose values are divided by their sum over
-the classes (Platt 1999; Zadrozny and Elkan 2002). The sigmoids are fitted together, to what their
-normalised values say of the images that were held out, and with a prior: all classes have much the
-same slope, which is near to what it is for most photographs. Platt's own fit, one class at a time,
-needs dozens of images a class; with fewer, slopes come out that differ by chance between the
-classes, or that turn a score round so that the more it speaks for a class, the less likely that
-class is said to be. Here a slope cannot change its sign.
+the classes (Platt 1999; Zadrozny and Elkan 2002). The sigmoids are fitted together, to the
+likelihood of the held-out images under these normalised values, and with a prior: all classes have
+much the same slope, which is near to what it is for most photographs. Platt's own fit, one class at
+a time, needs dozens of images a class; with fewer, slopes come out that differ by chance between
+the classes, or negative ones, with which a higher score of a class means a lower probability. Here
+a slope cannot change its sign.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SLOPE, OFFSET = 4.0, 1.0
 # logarithm) and offset, and what a class has of its own of either; each times its square.
 _SHARED = np.array([4.0, 0.3])
 _OWN = np.array([20.0, 0.5])
-#: Scores whose probabilities lose this share of what equal ones would hardly told the classes.
+#: Scores whose probabilities have this share of the loss of equal ones hardly separate the classes.
 _FLAT = 0.97
 
 
@@ -52,7 +52,7 @@ class Calibration:
 
     @property
     def note(self) -> str:
-        """What a person should know, or nothing."""
+        """What a person should know, or empty."""
         if not self.images:
             return (
                 "no image could be held out to calibrate its probabilities on: they are what its "
@@ -60,8 +60,8 @@ class Calibration:
             )
         if self.loss > _FLAT * np.log(len(self.slopes)):
             return (
-                f"the {self.images} held-out images were hardly told apart by its scores, so that "
-                "its probabilities are near to one another"
+                f"its scores hardly separate the classes of the {self.images} held-out images, so "
+                "that its probabilities are near to one another"
             )
         return ""
 
@@ -70,7 +70,7 @@ def calibrate(scores: Floats, labels: Labels) -> Calibration:
     """The likeliest sigmoids for held-out `scores`, (images, classes), given the prior.
 
     Args:
-        scores: what each class's SVM said to images that it was not fitted to.
+        scores: of each class's SVM, for images that it was not fitted to.
         labels: (images,) their classes.
 
     Returns:

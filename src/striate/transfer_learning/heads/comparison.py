@@ -14,7 +14,7 @@ from striate.transfer_learning.cache.notes import compared
 from striate.transfer_learning.heads.fit import METHOD, FittedHead, Penalty, fit_head
 from striate.transfer_learning.heads.svm import MOST_KERNEL_ROWS
 
-#: Rows that heads are compared on at most: that tells them apart, and costs seconds.
+#: Rows that heads are compared on at most: that shows their differences, and costs seconds.
 COMPARED = 1_000
 
 
@@ -27,7 +27,7 @@ def compare(
     *,
     seed: int,
 ) -> dict[str, Any]:
-    """What cross-validation says of every kind of head, in the same views as of the run's own.
+    """Cross-validation of every kind of head, in the same views as of the run's own.
 
     Args:
         fitted: the run's own head.
@@ -38,7 +38,7 @@ def compare(
         seed: that the run's own head was fitted with.
 
     Returns:
-        ``compared``: what each head tells of itself, as `FittedHead.to_json` does; nothing where
+        ``compared``: each head as `FittedHead.to_json` describes it; nothing where
         nothing can be held out. ``compared_images``: on how many images, fewer where there are more
         than `COMPARED` rows. ``compared_all``: whether it was all of them, so that the run's own
         head is among those compared.

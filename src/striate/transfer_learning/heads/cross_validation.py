@@ -1,6 +1,6 @@
 """Cross-validation of heads: which images are held out together, and which C did best.
 
-In each fold features are scaled by what the images say that are fitted on, never by those that are
+In each fold features are scaled by the images that are fitted on, never by those that are
 held out: a scale that only suits the images it came from would otherwise look as if it suited all.
 """
 
@@ -30,7 +30,7 @@ Map = Callable[[Callable[[T], R], Iterable[T]], list[R]]
 
 Labels = NDArray[np.int64]
 
-#: Images above which three folds say as much as five.
+#: Images above which three folds are as good as five.
 MANY = 1_000
 #: What a C ten times as large or small as where the search began must gain in the log likelihood of
 #: all held-out images together: by chance a few of them may favour any C. For a thousand images it
@@ -44,16 +44,16 @@ OTHER_PENALTY = 1.0
 class Trial:
     """One C in cross-validation: each image judged by heads that have not seen it."""
 
-    strength: float
+    C: float
     """C, as scikit-learn has it: the larger, the weaker the regularisation."""
     accuracy: float
-    deviation: float
+    std: float
     """Standard deviation of the accuracy over the folds."""
     loss: float | None = None
     """Mean negative log likelihood in nats, an SVM's of its calibrated probabilities."""
     scaling: Kind = KINDS[0]
     """How features were scaled: see `striate.transfer_learning.heads.scaling`."""
-    width: float | None = None
+    gamma: float | None = None
     """gamma of the Gaussian kernel; None for other heads."""
 
 
@@ -196,22 +196,22 @@ class Searched:
     at: int
     """Index of the best."""
     scores: Floats
-    """(held, classes): what the heads with the best C said to images that they had not seen."""
+    """(held, classes): of heads with the best C, for images that they were not fitted to."""
     labels: Labels
     """(held,)."""
 
 
 def search(
     samples: Samples,
-    strengths: Sequence[float],
+    c_values: Sequence[float],
     judge: Callable[[float], Sequence[Floats]],
     *,
     start: int,
     strides: Sequence[int],
     shares: Callable[[Floats, Labels], Floats] = lambda scores, _labels: scores,
-    width: float | None = None,
+    gamma: float | None = None,
 ) -> Searched:
-    """Climb among `strengths`, which rise, to one whose neighbours have no smaller loss.
+    """Climb among `c_values`, which rise, to one whose neighbours have no smaller loss.
 
     Accuracy would choose by a few images; it is what the losses are, before they are rounded. One
     far from where the search began has to be better by more, the fewer images are held out: see
@@ -219,35 +219,35 @@ def search(
 
     Args:
         samples: what is fitted on and held out; it has folds.
-        strengths: values of C.
+        c_values: values of C.
         judge: called with a C; gives a fold each the scores (held, classes) of the images that are
             held out.
         start: index of the C where the climb begins.
         strides: how far away neighbours are, in turn: wide ones first find the region. None to try
             the first C alone.
         shares: from scores and labels to probabilities; by default they are that already.
-        width: gamma, which goes into the trials.
+        gamma: of a Gaussian kernel, which goes into the trials.
 
     Returns:
-        Every C that was tried, the best, and what its heads said.
+        Every C that was tried, the best, and the scores of its heads.
     """
     assert samples.folds
     labels = np.concatenate([samples.labels[fold.held] for fold in samples.folds])
     found: dict[int, tuple[Trial, Floats]] = {}
 
     def look(at: int) -> None:
-        parts = judge(strengths[at])
+        parts = judge(c_values[at])
         scores = np.concatenate(parts)
         hits = [
             float((part.argmax(1) == samples.labels[fold.held]).mean())
             for part, fold in zip(parts, samples.folds, strict=True)
         ]
         trial = Trial(
-            strength=float(strengths[at]),
+            C=float(c_values[at]),
             accuracy=float((scores.argmax(1) == labels).mean()),
-            deviation=float(np.std(hits)),
+            std=float(np.std(hits)),
             loss=negative_log_likelihood(shares(scores, labels), labels),
-            width=width,
+            gamma=gamma,
             scaling=samples.scaled,
         )
         found[at] = trial, scores
@@ -255,7 +255,7 @@ def search(
     def cost(at: int) -> float:
         loss = found[at][0].loss
         assert loss is not None
-        away = np.log10(strengths[at] / strengths[start])
+        away = np.log10(c_values[at] / c_values[start])
         return loss + LOG_C_PENALTY * float(away**2) / len(labels)
 
     best = start
@@ -263,7 +263,7 @@ def search(
     for stride in strides:
         while True:
             beside = (best - stride, best + stride)
-            new = [at for at in beside if 0 <= at < len(strengths) and at not in found]
+            new = [at for at in beside if 0 <= at < len(c_values) and at not in found]
             if not new:
                 break
             for at in new:
@@ -276,30 +276,30 @@ def search(
 
 def untried(
     samples: Samples,
-    strengths: Sequence[float],
+    c_values: Sequence[float],
     fit: Callable[[float], Floats],
-    width: float | None = None,
+    gamma: float | None = None,
 ) -> Searched:
     """What there is to choose by where nothing can be held out.
 
     Args:
         samples: what is fitted on.
-        strengths: values of C, which rise, from the one that does best as a rule.
+        c_values: values of C, which rise, from the one that does best as a rule.
         fit: called with a C; gives the scores (rows, classes) of a head that was fitted with it to
             all rows, to these very rows.
-        width: gamma.
+        gamma: of a Gaussian kernel.
 
     Returns:
         The first C with which the head is right on as many of its training images as with any, with
         an accuracy that is not a number.
     """
-    hits = [float((fit(each).argmax(1) == samples.labels).mean()) for each in strengths]
+    hits = [float((fit(each).argmax(1) == samples.labels).mean()) for each in c_values]
     nan = float("nan")
     best = Trial(
-        strength=float(strengths[int(np.argmax(hits))]),
+        C=float(c_values[int(np.argmax(hits))]),
         accuracy=nan,
-        deviation=nan,
-        width=width,
+        std=nan,
+        gamma=gamma,
         scaling=samples.scaled,
     )
     none = np.empty((0, samples.classes)), np.empty(0, np.int64)

@@ -1,11 +1,11 @@
-"""Fitting a head to embeddings: softmax regression and support vector machines.
+"""Fitting a head to embeddings: softmax regression and support vector machines (SVMs).
 
-The SVMs are scikit-learn's (`machines.py`); the regression is its loss by SciPy's optimiser
-(`regression.py`), held to scikit-learn's own answers by the tests.
+The SVMs are scikit-learn's (`svm.py`); the regression is its loss by SciPy's optimiser
+(`softmax.py`), which the tests hold against scikit-learn's own results.
 
 Everything is decided on the training images alone. Features are scaled (`scaling.py`). C is chosen
-by stratified cross-validation (`validation.py`); the scores that each image was given while it was
-held out are also what an SVM's probabilities are calibrated on (`calibration.py`).
+by stratified cross-validation (`cross_validation.py`); an SVM's probabilities are calibrated on the
+scores of images while these were held out (`calibration.py`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from sklearn.svm import l1_min_c
 
 from striate.errors import StriateError, nearest, parameter
 from striate.hub.heads import HEADS, Head, SoftmaxHead
-from striate.transfer_learning.heads import svm as machines
+from striate.transfer_learning.heads import svm
 from striate.transfer_learning.heads.cross_validation import (
     Labels,
     Map,
@@ -42,14 +42,15 @@ from striate.transfer_learning.heads.svm import Margins, fit_gaussian, fit_linea
 
 Penalty = Literal["l2", "l1"]
 
-#: Raised whenever the same features give another head: what was kept of heads is of those before.
-METHOD = 2
+#: Raised whenever the same features give another head, or another description of one: cache entries
+#: of heads are of those before.
+METHOD = 3
 
 #: scikit-learn's C. A wide embedding separates almost any images, so that the best is far below
 #: scikit-learn's default of 1.
-STRENGTHS = 10.0 ** np.arange(-4.0, 2.1, 0.5)
+C_VALUES = 10.0 ** np.arange(-4.0, 2.1, 0.5)
 #: Likewise, in units of the C at which the first feature is let in.
-L1_STRENGTHS = 10.0 ** np.arange(0.5, 3.1, 0.5)
+L1_C_VALUES = 10.0 ** np.arange(0.5, 3.1, 0.5)
 #: Where the search begins in either, and what serves where nothing can be held out.
 BEGIN, BEGIN_L1 = 5, 2
 #: How far away neighbours are at first, and then.
@@ -73,7 +74,7 @@ class FittedHead:
     calibrated: int | None = None
     """Held-out images that an SVM's probabilities were calibrated on; None for other heads."""
     note: str = ""
-    """What a person should know, or nothing."""
+    """What a person should know, or empty."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, without the head itself."""
@@ -93,7 +94,7 @@ class FittedHead:
         """Without an accuracy where nothing was held out: JSON has no word for that."""
         if self.folds:
             return asdict(self.chosen)
-        return {"strength": self.chosen.strength, "width": self.chosen.width}
+        return {"C": self.chosen.C, "gamma": self.chosen.gamma}
 
 
 def fit_head(
@@ -127,7 +128,7 @@ def fit_head(
     check_head(kind, penalty, images=len(labels), views=views.shape[1])
     samples = Samples.of(views, labels, len(classes), seed)
     with warnings.catch_warnings():
-        # Fits on the way to a fold's figure may end early; the one that is kept says so itself.
+        # Fits on the way to a fold's figure may end early; the final one is checked by itself.
         warnings.simplefilter("ignore", ConvergenceWarning)
         if kind == "softmax":
             fitted = _fit_softmax(samples, penalty)
@@ -161,11 +162,11 @@ def check_head(kind: str, penalty: str, *, images: int, views: int) -> None:
             f"does not go with {parameter('head', kind)}",
             f"take {parameter('head', 'softmax')}",
         )
-    if kind == "svm-rbf" and images * views > machines.MOST_KERNEL_ROWS:
+    if kind == "svm-rbf" and images * views > svm.MOST_KERNEL_ROWS:
         raise StriateError(
             parameter("head", kind),
             f"its kernel of {images:,} images in {views} views does not fit into "
-            f"memory (at most {machines.MOST_KERNEL_ROWS:,} together)",
+            f"memory (at most {svm.MOST_KERNEL_ROWS:,} together)",
             f"take {parameter('head', 'svm')} or {parameter('head', 'softmax')}",
         )
 
@@ -182,9 +183,9 @@ def _fit_softmax(samples: Samples, penalty: Penalty) -> FittedHead:
 
         def climb(scaled: Samples, first: int, strides: Sequence[int]) -> Searched:
             judged = judge(scaled)
-            given = scaled, _strengths(scaled, sparse), judged
+            given = scaled, _c_values(scaled, sparse), judged
             found = search(*given, start=first, strides=strides)
-            starts[scaled.scaled] = judged.near(found.best.strength)
+            starts[scaled.scaled] = judged.near(found.best.C)
             return found
 
         if samples.folds:
@@ -193,13 +194,11 @@ def _fit_softmax(samples: Samples, penalty: Penalty) -> FittedHead:
         if not samples.folds:
             found = untried(
                 samples,
-                _strengths(samples, sparse)[begin:],
-                lambda strength: whole.fit(strength, tolerance=1e-3, sparse=sparse).shares(
-                    samples.rows
-                ),
+                _c_values(samples, sparse)[begin:],
+                lambda c: whole.fit(c, tolerance=1e-3, sparse=sparse).shares(samples.rows),
             )
         start = starts.get(samples.scaled)
-        solution = whole.fit(found.best.strength, start, tolerance=1e-4, sparse=sparse)
+        solution = whole.fit(found.best.C, start, tolerance=1e-4, sparse=sparse)
     head = SoftmaxHead(samples.rows.shape[1], samples.classes)
     fill_standardise(head, samples.scaling)
     copy_into(head.linear.weight, solution.coefficients[:-1].T)
@@ -216,17 +215,17 @@ def _fit_softmax(samples: Samples, penalty: Penalty) -> FittedHead:
     )
 
 
-def _strengths(samples: Samples, sparse: bool) -> list[float]:
+def _c_values(samples: Samples, sparse: bool) -> list[float]:
     if not sparse:
-        return [float(each) for each in STRENGTHS]
+        return [float(each) for each in C_VALUES]
     least = l1_min_c(samples.rows, samples.labels, loss="log")
-    return [float(each * least) for each in L1_STRENGTHS]
+    return [float(each * least) for each in L1_C_VALUES]
 
 
 class _Judge:
-    """What regressions that are fitted in each fold say to the images it holds out: see `search`.
+    """Probabilities of the images that each fold holds out, by regressions fitted to the others.
 
-    Each begins with the coefficients that the nearest C had.
+    See `search`. Each fit begins with the coefficients of the nearest C.
     """
 
     def __init__(self, run: Map[Any, Any], sparse: bool, samples: Samples) -> None:
@@ -239,22 +238,22 @@ class _Judge:
             self.held.append(held)
         self.solved: list[dict[float, Floats]] = [{} for _ in self.problems]
 
-    def __call__(self, strength: float) -> list[Floats]:
+    def __call__(self, c: float) -> list[Floats]:
         def shares(number: int) -> Floats:
             known = self.solved[number]
-            near = min(known, key=lambda other: abs(np.log(other / strength)), default=None)
+            near = min(known, key=lambda other: abs(np.log(other / c)), default=None)
             solution = self.problems[number].fit(
-                strength,
+                c,
                 None if near is None else known[near],
                 tolerance=1e-3,
                 sparse=self.sparse,
             )
-            known[strength] = solution.coefficients
+            known[c] = solution.coefficients
             return solution.shares(self.held[number])
 
         return self.run(shares, range(len(self.problems)))
 
-    def near(self, strength: float) -> Floats:
+    def near(self, c: float) -> Floats:
         """Coefficients near those that all images give."""
-        mean: Floats = np.mean([known[strength] for known in self.solved], axis=0)
+        mean: Floats = np.mean([known[c] for known in self.solved], axis=0)
         return mean

@@ -19,7 +19,7 @@ def fill_standardise(head: Head, scaling: Scaling) -> None:
 def fill_linear(head: SoftmaxHead | LinearSVMHead, weights: Floats, offsets: Floats) -> None:
     """Take over scikit-learn's coefficients; for two classes it has those of the second alone."""
     if len(weights) == 1:
-        # Halves, so that the softmax of the two is the sigmoid of their difference; a machine's
+        # Halves, so that the softmax of the two is the sigmoid of their difference; an SVM's
         # score is the same for both but for its sign.
         part = 1.0 if isinstance(head, LinearSVMHead) else 0.5
         weights = np.concatenate([-part * weights, part * weights])

@@ -1,14 +1,15 @@
 """How features are scaled before a head is fitted to them, whatever the number of images.
 
-The standard deviation of a feature over three images says next to nothing: one that happens to be
-nearly equal in all of them would, divided by it, drown all others in every other image. Its square
-is therefore shrunk towards that of a middling feature, as if `PRIOR` images more had been seen in
-which every feature varied alike.
+The standard deviation of a feature over three images is hardly more than chance: one that happens
+to be nearly equal in all of them would, divided by it, drown all others in every other image. Its
+square is therefore shrunk towards that of a middling feature, as if `PRIOR` images more had been
+seen in which every feature varied alike.
 
-Nor is a feature divided by all of it. How much a network's features vary tells how much they
-matter, so that dividing by the root of the standard deviation does best on most photographs, known
-as Pareto scaling (van den Berg et al. 2006, 'Centering, scaling, and transformations', BMC Genomics
-7:142). Where cross-validation is sure of it, features are not divided at all, or by all of it.
+Nor is a feature divided by all of it. How much a network's features vary is a measure of how much
+they matter, so that dividing by the root of the standard deviation does best on most photographs,
+known as Pareto scaling (van den Berg et al. 2006, 'Centering, scaling, and transformations', BMC
+Genomics 7:142). Where cross-validation is sure of it, features are not divided at all, or by all of
+it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ Floats = NDArray[np.floating[Any]]
 #: ``pareto``: see above; ``none``: one number for all features; ``standard``: each by its standard
 #: deviation.
 Kind = Literal["pareto", "none", "standard"]
-#: The first is taken unless cross-validation speaks for another. The last is not even tried with
+#: The first is taken unless cross-validation favours another. The last is not even tried with
 #: fewer than `ENOUGH` images: what it makes of features that hardly vary in them is so large that a
 #: head is certain of everything, and with good luck right.
 KINDS: tuple[Kind, ...] = ("pareto", "none", "standard")

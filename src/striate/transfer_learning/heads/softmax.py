@@ -34,7 +34,7 @@ class Solution:
 
 
 class Problem:
-    """Rows that several strengths are fitted to.
+    """Rows that coefficients are fitted to, with one C or several.
 
     Args:
         rows: (n, D) float32.
@@ -50,36 +50,40 @@ class Problem:
         self._picked = np.arange(len(rows))
 
     def fit(
-        self, strength: float, start: Floats | None = None, *, tolerance: float, sparse: bool
+        self, c: float, start: Floats | None = None, *, tolerance: float, sparse: bool
     ) -> Solution:
         """Fit with an L2 penalty, or with L1 if `sparse`, from `start` (nothing if None)."""
         shape = (self.rows.shape[1] + 1, self.classes)
         begin = np.zeros(shape) if start is None else np.asarray(start, np.float64)
         # Of two classes scikit-learn has the difference alone, whose square is twice the sum of
-        # theirs: half the strength holds it back as much. Sums of magnitudes are the same.
-        strength = strength / 2 if self.classes == 2 and not sparse else strength
-        hold = 1 / (strength * len(self.rows))
+        # theirs: half of C is as strong a penalty. Sums of magnitudes are the same.
+        c = c / 2 if self.classes == 2 and not sparse else c
+        penalty = 1 / (c * len(self.rows))
         solve = self._sparse if sparse else self._dense
-        found, weights = solve(begin, hold, {"maxiter": PASSES, "gtol": tolerance, "ftol": 1e-9})
+        found, weights = solve(begin, penalty, {"maxiter": PASSES, "gtol": tolerance, "ftol": 1e-9})
         converged = bool(found.success) or _rests(found, 10 * tolerance)
         return Solution(coefficients=weights.astype(np.float32), converged=converged)
 
-    def _dense(self, begin: Floats, hold: float, options: dict[str, float]) -> tuple[Any, Floats]:
+    def _dense(
+        self, begin: Floats, penalty: float, options: dict[str, float]
+    ) -> tuple[Any, Floats]:
         def loss(flat: Floats) -> tuple[float, Floats]:
             weights = flat.reshape(begin.shape)
             value, slope = self._loss(weights)
-            slope[:-1] += hold * weights[:-1]
-            return value + hold / 2 * float(np.square(weights[:-1]).sum()), slope.ravel()
+            slope[:-1] += penalty * weights[:-1]
+            return value + penalty / 2 * float(np.square(weights[:-1]).sum()), slope.ravel()
 
         found = minimize(loss, begin.ravel(), jac=True, method="L-BFGS-B", options=options)
         return found, found.x.reshape(begin.shape)
 
-    def _sparse(self, begin: Floats, hold: float, options: dict[str, float]) -> tuple[Any, Floats]:
+    def _sparse(
+        self, begin: Floats, penalty: float, options: dict[str, float]
+    ) -> tuple[Any, Floats]:
         """The penalty is smooth in what a coefficient has above and below 0, each at least 0."""
         below = begin.copy()
         below[-1] = 0  # intercepts are free, and not penalised
         above = np.where(np.arange(len(begin))[:, None] < len(begin) - 1, begin.clip(0), begin)
-        price = np.full_like(begin, hold)
+        price = np.full_like(begin, penalty)
         price[-1] = 0
 
         def loss(flat: Floats) -> tuple[float, Floats]:
@@ -122,7 +126,7 @@ class Problem:
 def _rests(found: Any, tolerance: float) -> bool:
     """Whether the optimiser ended where float32 resolves no descent, at next to no slope.
 
-    It then says that its line search failed, even where the slope is barely above what it was to
+    It then reports that its line search failed, even where the slope is barely above what it was to
     come down to.
     """
     return bool(found.status == 2 and np.abs(found.jac).max() <= tolerance)

@@ -1,6 +1,6 @@
-"""Support vector machines, one for each class against the rest, by scikit-learn.
+"""Support vector machines (SVMs), one for each class against the rest, by scikit-learn.
 
-C is tried relative to the data: `_scale` says which C just lets the classes' scores reach both
+C is tried relative to the data: `_scale` is the C with which the classes' scores just reach both
 margins. With a smaller one every training image is a support vector, whatever it looks like.
 """
 
@@ -41,14 +41,14 @@ from striate.transfer_learning.heads.scaling import Floats, Scaling
 
 #: scikit-learn's C in units of `_scale`, and where the search begins: the best for embeddings of
 #: photographs is seldom far from there.
-LINEAR_STRENGTHS = 10.0 ** np.arange(0.0, 4.1, 0.25)
-GAUSSIAN_STRENGTHS = 10.0 ** np.arange(0.0, 3.6, 0.25)
+LINEAR_C_VALUES = 10.0 ** np.arange(0.0, 4.1, 0.25)
+GAUSSIAN_C_VALUES = 10.0 ** np.arange(0.0, 3.6, 0.25)
 BEGIN = 4
 #: How far away neighbours are at first, and then. The first is far since scores no longer change
-#: once C is so large that all training images are on their side: nothing near would tell.
+#: once C is so large that all training images are on their side: near ones would all look alike.
 STRIDES = (4, 2, 1)
 #: gamma of the Gaussian kernel, in units of 1 / the median of the squared distances between images.
-#: The first, with which it is nearly linear, unless cross-validation speaks for another.
+#: The first, with which it is nearly linear, unless cross-validation favours another.
 GAMMAS = (0.5, 2.0)
 #: The kernel is held in memory. With the distances that a Gaussian one is made of, and with parts
 #: of it or a copy in float64, as scikit-learn takes them, that is up to 20 bytes for each pair of
@@ -61,7 +61,7 @@ PICTURED = 14
 
 _BINS = np.round(np.arange(-2.0, 4.01, 0.2), 1)
 
-# What SVMs say: (rows, classes) of coefficients on rows, (classes,) of intercepts.
+# (rows, classes) of coefficients on rows, (classes,) of intercepts.
 _Duals = tuple[Floats, Floats]
 
 
@@ -87,7 +87,7 @@ class Margins:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Machines:
+class FittedSVMs:
     """A head of SVMs and how it was found."""
 
     head: LinearSVMHead | RBFSVMHead
@@ -97,7 +97,7 @@ class Machines:
     margins: Margins
 
 
-def fit_linear(samples: Samples, seed: int) -> Machines:
+def fit_linear(samples: Samples, seed: int) -> FittedSVMs:
     """A linear SVM for each class against the rest."""
     if len(samples.rows) > MOST_KERNEL_ROWS:
         return _fit_descent(samples, seed)
@@ -108,7 +108,7 @@ def fit_linear(samples: Samples, seed: int) -> Machines:
             return _judge(scaled, linear, run)
 
         def climb(scaled: Samples, start: int, strides: Sequence[int]) -> Searched:
-            given = scaled, _strengths(scaled), judge(scaled)
+            given = scaled, _c_values(scaled), judge(scaled)
             return search(*given, start=start, strides=strides, shares=_shares)
 
         if samples.folds:
@@ -116,31 +116,31 @@ def fit_linear(samples: Samples, seed: int) -> Machines:
             kernel = linear(samples.rows, samples.rows)
         else:
             kernel = linear(samples.rows, samples.rows)
-            found = untried(samples, _strengths(samples), _fitted(kernel, samples, run))
-        used, intercepts = _duals(kernel, samples, found.best.strength, run)
+            found = untried(samples, _c_values(samples), _fitted(kernel, samples, run))
+        used, intercepts = _duals(kernel, samples, found.best.C, run)
     weights = used.T.astype(np.float32) @ samples.rows
-    return _linear_machine(samples, found, weights, intercepts, (used != 0).any(1))
+    return _linear_svms(samples, found, weights, intercepts, (used != 0).any(1))
 
 
-def _fit_descent(samples: Samples, seed: int) -> Machines:
+def _fit_descent(samples: Samples, seed: int) -> FittedSVMs:
     """The same for more rows than a kernel has room for: squared hinge loss, coordinate descent."""
 
-    def fit(strength: float, rows: Floats, labels: Labels) -> LinearSVC:
-        machine = LinearSVC(C=strength, dual=True, tol=1e-2, max_iter=300, random_state=seed)
-        return machine.fit(rows, labels)
+    def fit(c: float, rows: Floats, labels: Labels) -> LinearSVC:
+        svm = LinearSVC(C=c, dual=True, tol=1e-2, max_iter=300, random_state=seed)
+        return svm.fit(rows, labels)
 
     with threads() as run:
 
         def climb(scaled: Samples, start: int, strides: Sequence[int]) -> Searched:
-            def judge(strength: float) -> Sequence[Floats]:
+            def judge(c: float) -> Sequence[Floats]:
                 def held(number: int) -> Floats:
                     rows, others = scaled.split(number)
-                    machine = fit(strength, rows, scaled.labels[scaled.folds[number].fitted])
-                    return _both(machine.decision_function(others))
+                    svm = fit(c, rows, scaled.labels[scaled.folds[number].fitted])
+                    return _both(svm.decision_function(others))
 
                 return run(held, range(len(scaled.folds)))
 
-            given = scaled, _strengths(scaled)[::4], judge
+            given = scaled, _c_values(scaled)[::4], judge
             return search(*given, start=start, strides=strides, shares=_shares)
 
         if samples.folds:
@@ -148,27 +148,27 @@ def _fit_descent(samples: Samples, seed: int) -> Machines:
         else:
             found = untried(
                 samples,
-                _strengths(samples)[::4],
-                lambda strength: _both(
-                    fit(strength, samples.rows, samples.labels).decision_function(samples.rows)
+                _c_values(samples)[::4],
+                lambda c: _both(
+                    fit(c, samples.rows, samples.labels).decision_function(samples.rows)
                 ),
             )
-    final = fit(found.best.strength, samples.rows, samples.labels)
+    final = fit(found.best.C, samples.rows, samples.labels)
     scores = _both(final.decision_function(samples.rows))
     # Rows on the margin or within have a part in the loss: they are support vectors.
     own = samples.labels[:, None] == np.arange(samples.classes)
     within: NDArray[np.bool_] = np.any(np.where(own, scores, -scores) < 1, axis=1)
-    return _linear_machine(samples, found, final.coef_, final.intercept_, within)
+    return _linear_svms(samples, found, final.coef_, final.intercept_, within)
 
 
-def _strengths(samples: Samples) -> list[float]:
+def _c_values(samples: Samples) -> list[float]:
     """Values of C for linear SVMs."""
     counts = np.bincount(samples.labels, minlength=samples.classes)
     sums = np.eye(samples.classes, dtype=np.float32)[samples.labels].T @ samples.rows
     means = sums / counts[:, None]
     others = (sums.sum(0) - sums) / (len(samples.rows) - counts)[:, None]
     scale = _scale(((means - others) ** 2).sum(1), counts)
-    return [float(scale * units) for units in LINEAR_STRENGTHS]
+    return [float(scale * units) for units in LINEAR_C_VALUES]
 
 
 def _shares(scores: Floats, labels: Labels) -> Floats:
@@ -179,8 +179,8 @@ def _scale(distances: Floats, counts: NDArray[np.int64]) -> float:
     """The C at which SVMs that have every image for a support vector just reach both margins.
 
     Such an SVM's coefficients are C for the n images of its class and add up to -n * C for the
-    others. With d the distance between their means it tells these apart by n * C * d^2, and margins
-    are 2 apart. With a smaller C the border stands still and only the scores shrink.
+    others. With d the distance between their means its scores of these differ by n * C * d^2, and
+    margins are 2 apart. With a smaller C the border stands still and only the scores shrink.
 
     Args:
         distances: (classes,) d^2 of each class's mean from that of all others.
@@ -190,9 +190,9 @@ def _scale(distances: Floats, counts: NDArray[np.int64]) -> float:
     return 2.0 / apart if apart > 1e-12 else 1.0  # 1: all images alike, and any C does as well
 
 
-def _linear_machine(
+def _linear_svms(
     samples: Samples, found: Searched, weights: Floats, offsets: Floats, vectors: NDArray[np.bool_]
-) -> Machines:
+) -> FittedSVMs:
     head = LinearSVMHead(samples.rows.shape[1], samples.classes)
     calibration = calibrate(found.scores, found.labels)
     fill_standardise(head, samples.scaling)
@@ -201,7 +201,7 @@ def _linear_machine(
     scores = (
         samples.rows @ head.linear.weight.detach().numpy().T + head.linear.bias.detach().numpy()
     )
-    return Machines(
+    return FittedSVMs(
         head=head,
         trials=found.trials,
         chosen=found.best,
@@ -210,25 +210,25 @@ def _linear_machine(
     )
 
 
-def fit_gaussian(samples: Samples) -> Machines:
+def fit_gaussian(samples: Samples) -> FittedSVMs:
     """The same with a Gaussian kernel."""
     with threads() as run:
         samples, found = _search_gaussian(samples, run)
-        assert found.best.width is not None
+        assert found.best.gamma is not None
         rows = samples.rows
-        kernel = gaussian(found.best.width)(rows, rows)
-        used, intercepts = _duals(kernel, samples, found.best.strength, run)
+        kernel = gaussian(found.best.gamma)(rows, rows)
+        used, intercepts = _duals(kernel, samples, found.best.C, run)
     kept = np.flatnonzero((used != 0).any(1))
     head = RBFSVMHead(rows.shape[1], samples.classes, len(kept))
     calibration = calibrate(found.scores, found.labels)
     fill_standardise(head, samples.scaling)
     copy_into(head.support, rows[kept])
-    copy_into(head.width, np.array(found.best.width))
+    copy_into(head.gamma, np.array(found.best.gamma))
     copy_into(head.linear.weight, used[kept].T)
     copy_into(head.linear.bias, intercepts)
     fill_sigmoids(head, calibration)
     scores = kernel @ used.astype(np.float32) + intercepts
-    return Machines(
+    return FittedSVMs(
         head=head,
         trials=found.trials,
         chosen=found.best,
@@ -244,13 +244,13 @@ def _search_gaussian(samples: Samples, run: Map[Any, Any]) -> tuple[Samples, Sea
     def judge(scaled: Samples, gamma: float) -> tuple[list[float], _judge]:
         kernel = gaussian(gamma)
         scale = _kernel_scale(kernel(scaled.rows, scaled.rows), scaled)
-        return [scale * units for units in GAUSSIAN_STRENGTHS], _judge(scaled, kernel, run)
+        return [scale * units for units in GAUSSIAN_C_VALUES], _judge(scaled, kernel, run)
 
     def climb(way: tuple[Samples, float], start: int, strides: Sequence[int]) -> Searched:
         scaled, relative = way
         gamma = relative / median_distance(scaled.rows)
         given = scaled, *judge(scaled, gamma)
-        return search(*given, start=start, strides=strides, shares=_shares, width=gamma)
+        return search(*given, start=start, strides=strides, shares=_shares, gamma=gamma)
 
     way = samples, GAMMAS[0]
     if not samples.folds:
@@ -279,26 +279,26 @@ def _kernel_scale(kernel: Floats, samples: Samples) -> float:
 
 
 class _judge:  # noqa: N801 - a function that remembers
-    """What SVMs that are fitted in each fold say to the images it holds out: see `search`."""
+    """Scores of the images that each fold holds out, by SVMs fitted to the others: see `search`."""
 
     def __init__(self, samples: Samples, kernel: Kernel, run: Map[Any, Any]) -> None:
         self.samples, self.kernel, self.run = samples, kernel, run
         size = sum(8 * len(fold.fitted) ** 2 for fold in samples.folds)
         self._lock = Lock()
         self._part = lru_cache(len(samples.folds) if size <= _ALL_PARTS else 2)(self._make)
-        self._said: dict[float, list[Floats]] = {}
+        self._scores: dict[float, list[Floats]] = {}
 
     def _make(self, number: int) -> tuple[Floats, Floats]:
         """Kernels of what is fitted on with itself, float64, and of what is held out with it."""
         rows, held = self.samples.split(number)
         return self.kernel(rows, rows).astype(np.float64), self.kernel(held, rows)
 
-    def __call__(self, strength: float) -> Sequence[Floats]:
-        if strength not in self._said:
-            self._said[strength] = self._say(strength)
-        return self._said[strength]
+    def __call__(self, c: float) -> Sequence[Floats]:
+        if c not in self._scores:
+            self._scores[c] = self._compute(c)
+        return self._scores[c]
 
-    def _say(self, strength: float) -> list[Floats]:
+    def _compute(self, c: float) -> list[Floats]:
         samples, columns = self.samples, _columns(self.samples.classes)
 
         def score(task: tuple[int, int]) -> Floats:
@@ -306,9 +306,9 @@ class _judge:  # noqa: N801 - a function that remembers
             fold = samples.folds[number]
             with self._lock:
                 within, across = self._part(number)
-            machine = _machine(within, samples.labels[fold.fitted] == one, strength, 5e-2)
-            scores: Floats = across[:, machine.support_] @ machine.dual_coef_[0]
-            scores += machine.intercept_[0]
+            svm = _svc(within, samples.labels[fold.fitted] == one, c, 5e-2)
+            scores: Floats = across[:, svm.support_] @ svm.dual_coef_[0]
+            scores += svm.intercept_[0]
             return scores
 
         tasks = [(number, one) for number in range(len(samples.folds)) for one in columns]
@@ -316,22 +316,22 @@ class _judge:  # noqa: N801 - a function that remembers
         return [_both(np.stack([next(scores) for _ in columns], axis=1)) for _ in samples.folds]
 
 
-def _duals(kernel: Floats, samples: Samples, strength: float, run: Map[Any, Any]) -> _Duals:
+def _duals(kernel: Floats, samples: Samples, c: float, run: Map[Any, Any]) -> _Duals:
     """Coefficients (rows, classes) and intercepts (classes,) of SVMs fitted to all rows."""
     exact = kernel.astype(np.float64)  # once, not for each class
     columns = _columns(samples.classes)
-    machines = run(lambda one: _machine(exact, samples.labels == one, strength, 1e-2), columns)
+    svms = run(lambda one: _svc(exact, samples.labels == one, c, 1e-2), columns)
     used = np.zeros((len(kernel), len(columns)))
-    for column, machine in enumerate(machines):
-        used[machine.support_, column] = machine.dual_coef_[0]
-    return _both(used), _both(np.array([[m.intercept_[0] for m in machines]]))[0]
+    for column, svm in enumerate(svms):
+        used[svm.support_, column] = svm.dual_coef_[0]
+    return _both(used), _both(np.array([[m.intercept_[0] for m in svms]]))[0]
 
 
 def _fitted(kernel: Floats, samples: Samples, run: Map[Any, Any]) -> Callable[[float], Floats]:
-    """What SVMs fitted to all rows say to these very rows, by C."""
+    """A function from C to the scores of all rows, by SVMs fitted to these very rows."""
 
-    def scores(strength: float) -> Floats:
-        used, intercepts = _duals(kernel, samples, strength, run)
+    def scores(c: float) -> Floats:
+        used, intercepts = _duals(kernel, samples, c, run)
         found: Floats = kernel @ used + intercepts
         return found
 
@@ -339,12 +339,12 @@ def _fitted(kernel: Floats, samples: Samples, run: Map[Any, Any]) -> Callable[[f
 
 
 def _columns(classes: int) -> Sequence[int]:
-    """The classes that have an SVM of their own: of two the second, whose scores tell both."""
+    """The classes with an SVM of their own: of two the second, since the scores are opposite."""
     return range(classes) if classes > 2 else (1,)
 
 
-def _machine(kernel: Floats, positive: NDArray[np.bool_], strength: float, tolerance: float) -> SVC:
-    return SVC(kernel="precomputed", C=strength, tol=tolerance).fit(kernel, positive)
+def _svc(kernel: Floats, positive: NDArray[np.bool_], c: float, tolerance: float) -> SVC:
+    return SVC(kernel="precomputed", C=c, tol=tolerance).fit(kernel, positive)
 
 
 def _both(scores: Floats) -> Floats:

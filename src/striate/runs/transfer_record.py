@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from striate.runs.run import Run
 
 _Count = Annotated[int, Bounds(0, 10**9)]
+
+#: What keys of a trial were called in the first transfers that were written.
+_BEFORE = {"strength": "C", "width": "gamma", "deviation": "std"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,31 +33,31 @@ class Margins:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrialStory:
+class TrialRecord:
     """One C; without an accuracy where nothing was held out."""
 
-    strength: float
+    C: float
     accuracy: float | None = None
-    deviation: float | None = None
+    std: float | None = None
     loss: float | None = None
-    width: float | None = None
+    gamma: float | None = None
     scaling: Literal["pareto", "none", "standard"] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class HeadStory:
+class HeadRecord:
     """How one head was fitted, and what was tried."""
 
     kind: Literal["softmax", "svm", "svm-rbf"]
     folds: _Count
-    trials: tuple[TrialStory, ...]
-    chosen: TrialStory
+    trials: tuple[TrialRecord, ...]
+    chosen: TrialRecord
     margins: Margins | None = None
     note: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Story:
+class TransferRecord:
     """What the report reads; there may be more."""
 
     backbone: str
@@ -63,13 +67,13 @@ class Story:
     freeze: str
     unfreeze_every: _Count = 0
     stages: tuple[str, ...]
-    head: HeadStory
-    compared: tuple[HeadStory, ...]
+    head: HeadRecord
+    compared: tuple[HeadRecord, ...]
     compared_images: _Count
 
 
-def read_story(run: Run) -> dict[str, Any] | None:
-    """What ``transfer.json`` of `run` holds; None where there is none.
+def read_transfer_record(run: Run) -> dict[str, Any] | None:
+    """What ``transfer.json`` of `run` holds, in today's names; None where there is none.
 
     Raises:
         RunError: it cannot be read, or is not what a transfer writes.
@@ -78,9 +82,26 @@ def read_story(run: Run) -> dict[str, Any] | None:
     found = read_json(path)
     if found is None:
         return None
+    for trial in _trials(found):
+        for before, now in _BEFORE.items():
+            if before in trial:
+                trial.setdefault(now, trial.pop(before))
     try:
-        from_table(Story, found, "it", kind=RunError, more=True)
+        from_table(TransferRecord, found, "it", kind=RunError, more=True)
     except RunError as error:
         remedy = "restore it from a copy, or delete it: the report will do without"
         raise RunError(shown(path), f"is damaged ({error})", remedy) from error
     return found
+
+
+def _trials(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """All trials in a record that may be damaged."""
+    heads = [record.get("head"), *_listed(record.get("compared"))]
+    for head in heads:
+        if isinstance(head, dict):
+            trials = [head.get("chosen"), *_listed(head.get("trials"))]
+            yield from (trial for trial in trials if isinstance(trial, dict))
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
