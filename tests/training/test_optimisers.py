@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from striate.recipes.recipe import Optimiser, load_recipe
+from striate.recipes.load import load_recipe
+from striate.recipes.recipe import Optimiser
 from striate.training.optimisers import make_optimiser
 
 

@@ -14,7 +14,8 @@ from torch import nn
 
 import striate
 from striate.data.loader import Targets
-from striate.recipes.recipe import Recipe, load_recipe
+from striate.recipes.load import load_recipe
+from striate.recipes.recipe import Recipe
 from striate.training.losses import Criterion
 from striate.training.optimisers import make_optimiser
 from striate.training.plan import has_batch_norm

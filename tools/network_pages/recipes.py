@@ -6,7 +6,8 @@ from pathlib import Path
 
 from striate.data.augmentation.settings import Augmentation
 from striate.errors import RecipeError
-from striate.recipes.recipe import RECIPES, Optimiser, Recipe, Schedule, load_recipe
+from striate.recipes.load import RECIPES, load_recipe
+from striate.recipes.recipe import Optimiser, Recipe, Schedule
 from striate.zoo.catalogue import Entry
 
 _RULES = {"sgd": "SGD", "rmsprop": "RMSProp", "adadelta": "Adadelta"}

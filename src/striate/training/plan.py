@@ -19,7 +19,8 @@ from striate.engines.precision import (
 )
 from striate.errors import Interrupted, StriateError, parameter
 from striate.hub.weights import preprocessing_from
-from striate.recipes.recipe import Input, Recipe, load_recipe
+from striate.recipes.load import load_recipe
+from striate.recipes.recipe import Input, Recipe
 from striate.runs.claim import Held
 from striate.runs.config import RunConfig
 from striate.runs.folder import claim_out

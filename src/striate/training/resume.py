@@ -14,7 +14,8 @@ from striate.data.manifest import Manifest
 from striate.data.sources import Data
 from striate.engines.precision import choose_device
 from striate.errors import DataError, RunError, StriateError, parameter
-from striate.recipes.recipe import Recipe, load_recipe
+from striate.recipes.load import load_recipe
+from striate.recipes.recipe import Recipe
 from striate.runs import run as names
 from striate.runs.claim import hold
 from striate.runs.config import RunConfig

@@ -11,7 +11,8 @@ from torch import nn
 from striate.data.sources import Data
 from striate.errors import StriateError, parameter
 from striate.hub.surgery import Transferred
-from striate.recipes.recipe import Recipe, load_recipe
+from striate.recipes.load import load_recipe
+from striate.recipes.recipe import Recipe
 from striate.runs.config import RunConfig
 from striate.runs.run import Run
 from striate.training.assemble import make_training

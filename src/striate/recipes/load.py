@@ -1,0 +1,122 @@
+"""From the name of a recipe, or a TOML file, to the recipe for one network and its images.
+
+``modern`` is one good recipe for small and middle-sized data on any network, ``classic`` is what
+the network's own paper did, ``fine_tuning`` is for transfers. All are TOML files beside this module
+and can be copied and changed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from striate.errors import RecipeError, nearest, parameter
+from striate.recipes.recipe import Recipe
+from striate.support.paths import is_file, resolved
+from striate.support.tables import laid_over, read_toml
+from striate.zoo.catalogue import entries
+
+RECIPES = Path(__file__).parent
+
+#: Tables that are laid over the rest where they hold, in this order; the family's comes last.
+OVERLAYS = ("without_normalisation", "small", "grey")
+
+
+def load_recipe(
+    name: str, *, network: str, family: str, normalised: bool, grey: bool, small: bool
+) -> Recipe:
+    """The recipe that `name` stands for.
+
+    A recipe's ``[family.NAME]`` table is laid over the rest for the networks of that family, and
+    ``[family.NAME_bn]`` for those of them with batch norm. All these tables are checked, whether
+    they hold or not.
+
+    Args:
+        name: ``modern``, ``classic``, ``fine_tuning`` (for transfers) or the path of a TOML file.
+        network: whose paper ``classic`` follows.
+        family: the network's, for ``classic`` and for the tables named below ``family``.
+        normalised: whether the network has batch norm. A recipe's ``[without_normalisation]`` table
+            is laid over the rest where it has none, since such networks take other rates.
+        grey: whether the network sees grey images. A recipe's ``[grey]`` table is laid over the
+            rest where it does: most such images are characters, which a flip would change.
+        small: whether the network sees at most 64 pixels a side. A recipe's ``[small]`` table is
+            laid over the rest where it does.
+
+    Raises:
+        RecipeError: no such recipe or file, not TOML, unknown keys, values out of range.
+    """
+    path = _find(name, network, family)
+    where = path.name if path.is_relative_to(RECIPES) else str(path)
+    table = read_toml(path, kind=RecipeError, remedy="mend that line")
+    table.setdefault("name", path.stem.encode("utf-8", "backslashreplace").decode())
+    holding = {
+        "without_normalisation": not normalised,
+        "small": small,
+        "grey": grey,
+        f"family.{family}": True,
+        f"family.{family}_bn": normalised,
+    }
+    overlays = _take_overlays(table, where)
+    recipe = Recipe.from_dict(table, where)
+    for overlay, values in overlays.items():
+        Recipe.from_dict(laid_over(table, values), f"{where} [{overlay}]")
+    for overlay in (each for each, holds in holding.items() if holds and each in overlays):
+        table = laid_over(table, overlays[overlay])
+        recipe = Recipe.from_dict(table, f"{where} [{overlay}]")
+    return recipe
+
+
+def _take_overlays(table: dict[str, Any], where: str) -> dict[str, dict[str, Any]]:
+    """Take the tables that hold for some networks and images out of `table`: by name, as found.
+
+    Raises:
+        RecipeError: one is no table, there is no such family, or a key is unknown.
+    """
+    known = {each.name for each in fields(Recipe)} | {*OVERLAYS, "family"}
+    for key in table:
+        if key not in known:
+            raise RecipeError(f"{where}: {key}", "is not a key here", nearest(key, known))
+    found = {name: table.pop(name) for name in OVERLAYS if name in table}
+    families = table.pop("family", {})
+    if not isinstance(families, dict):
+        remedy = "write [family.NAME] before the values"
+        raise RecipeError(f"{where}: family = {families!r}", "must be a table", remedy)
+    names = {entry.family for entry in entries()}
+    names |= {f"{family}_bn" for family in names}
+    for family, values in families.items():
+        if family not in names:
+            raise RecipeError(
+                f"{where} [family.{family}]", "there is no such family", nearest(family, names)
+            )
+        found[f"family.{family}"] = values
+    for name, values in found.items():
+        if not isinstance(values, dict):
+            raise RecipeError(
+                f"{where}: {name} = {values!r}", "must be a table", f"write [{name}] before values"
+            )
+    return found
+
+
+def _find(name: str, network: str, family: str) -> Path:
+    if name in ("modern", "fine_tuning"):
+        return RECIPES / f"{name}.toml"
+    if name == "classic":
+        for stem in (network, family):
+            if (path := RECIPES / "classic" / f"{stem}.toml").exists():
+                return path
+        raise RecipeError(
+            f"{parameter('recipe', 'classic')} for {network}",
+            "its paper gives no recipe",
+            f"take {parameter('recipe', 'modern')}",
+        )
+    path = resolved(name, kind=RecipeError)
+    if is_file(path, kind=RecipeError):
+        return path
+    if path.suffix == ".toml" or "/" in name:
+        raise RecipeError(str(path), "there is no such recipe file", "check the path")
+    raise RecipeError(
+        parameter("recipe", name),
+        "is neither a recipe nor a file",
+        nearest(name, ("modern", "classic")) + " or give a .toml file",
+    )
