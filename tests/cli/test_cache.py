@@ -13,18 +13,18 @@ import pytest
 import striate
 from striate.cli.cache import cache
 from striate.errors import StriateError
-from striate.transfer_learning.cache.store import ABOUT, Shelf
+from striate.transfer_learning.cache.store import ABOUT, CacheEntry
 
 NAME = "0123456789abcdef" * 2
 HEAD = '{"striate": "heads", "sha256": "", "content": {}}'
 
 
 @pytest.fixture
-def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The features of one backbone, last used forty days ago."""
     monkeypatch.setenv("STRIATE_CACHE", str(tmp_path))
     about = {"backbone": "[red]net", "engine": "torch float32", "view": "as evaluated"}
-    kept = Shelf(tmp_path, {"weights": "ab"}, about)
+    kept = CacheEntry(tmp_path, {"weights": "ab"}, about)
     kept.add([f"{number:032x}" for number in range(3)], np.zeros((3, 5), np.float32))
     kept.close()
     then = time.time() - 40 * 86_400
@@ -32,21 +32,21 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return kept.path
 
 
-def test_it_shows_what_is_there(shelf: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_shows_what_is_there(entry: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cache()
     shown = capsys.readouterr().out
-    assert str(shelf.parents[1]) in shown.replace("\n", "")
+    assert str(entry.parents[1]) in shown.replace("\n", "")
     assert "[red]net" in shown
-    assert shelf.exists()
+    assert entry.exists()
 
 
-def test_json(shelf: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json(entry: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cache(as_json=True)
     document = json.loads(capsys.readouterr().out)
-    (kept,) = document["kept"]
-    assert (kept["backbone"], kept["images"], kept["width"]) == ("[red]net", 3, 5)
-    assert kept["path"] == str(shelf)
-    size = sum(file.stat().st_size for file in shelf.iterdir())
+    (kept,) = document["entries"]
+    assert (kept["backbone"], kept["images"], kept["features"]) == ("[red]net", 3, 5)
+    assert kept["path"] == str(entry)
+    size = sum(file.stat().st_size for file in entry.iterdir())
     assert document["bytes"] == kept["bytes"] == size
     assert document["removed"] == []
 
@@ -62,7 +62,7 @@ def test_json(shelf: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ],
 )
 def test_it_removes_what_is_old(
-    shelf: Path,
+    entry: Path,
     capsys: pytest.CaptureFixture[str],
     options: dict[str, bool | float],
     gone: bool,
@@ -70,31 +70,31 @@ def test_it_removes_what_is_old(
     cache(**options, as_json=True)  # type: ignore[arg-type]
     document = json.loads(capsys.readouterr().out)
     assert len(document["removed"]) == gone
-    assert shelf.exists() != gone
+    assert entry.exists() != gone
     assert document["freed"] == sum(one["bytes"] for one in document["removed"])
 
 
 def test_another_folder(
-    shelf: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    entry: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STRIATE_CACHE", "/nowhere")
-    cache(folder=shelf.parents[1], everything=True)
+    cache(folder=entry.parents[1], everything=True)
     assert "removed 1 set of features and 0 small files, 0.0 MB" in capsys.readouterr().out
-    assert not shelf.exists()
+    assert not entry.exists()
 
 
-def test_from_python(shelf: Path) -> None:
-    root = shelf.parents[1]
+def test_from_python(entry: Path) -> None:
+    root = entry.parents[1]
     (root / "heads").mkdir()
     (root / "heads" / f"{NAME}.json").write_text(HEAD)
     found = striate.cache(root)
-    assert [one.path for one in found.kept] == [shelf]
+    assert [one.path for one in found.entries] == [entry]
     assert not found.pruned
     assert "[red]net" in found.summary()
     size = sum(file.stat().st_size for file in root.rglob("*") if file.is_file())
     assert found.bytes == size
     gone = striate.cache(str(root), everything=True)
-    assert (gone.freed, gone.bytes, gone.kept) == (size, 0, ())
+    assert (gone.freed, gone.bytes, gone.entries) == (size, 0, ())
     with pytest.raises(StriateError, match="must be at least 0"):
         striate.cache(root, older_than=-1)
     (root / "file").write_text("")
@@ -107,16 +107,16 @@ def test_from_python(shelf: Path) -> None:
 
 
 def test_small_files_are_shown_and_removed_as_well(
-    shelf: Path, capsys: pytest.CaptureFixture[str]
+    entry: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    root = shelf.parents[1]
+    root = entry.parents[1]
     for kind in ("heads", "images"):
         (root / kind).mkdir()
         (root / kind / f"{NAME}.json").write_text(HEAD.replace("heads", kind))
     then = time.time() - 40 * 86_400
     os.utime(root / "heads" / f"{NAME}.json", (then, then))
     cache()
-    assert "1 source of images found sound, 1 head compared" in capsys.readouterr().out
+    assert "1 source of whole images, 1 head compared" in capsys.readouterr().out
     cache(prune=True, as_json=True)
     document = json.loads(capsys.readouterr().out)
     assert document["images"] == {"files": 1, "bytes": len(HEAD.replace("heads", "images"))}
@@ -131,11 +131,11 @@ def test_nothing_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_names_that_a_terminal_would_obey_are_shown_as_text(
-    shelf: Path, capsys: pytest.CaptureFixture[str]
+    entry: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     about = {"backbone": "a\x1b[2Jb", "engine": "torch\nfloat32", "view": "\u202eold"}
-    (shelf / ABOUT).write_text(json.dumps({"striate": 1, **about}))
+    (entry / ABOUT).write_text(json.dumps({"striate": 1, **about}))
     cache()
-    shown = capsys.readouterr().out + striate.cache(shelf.parents[1]).summary()
+    shown = capsys.readouterr().out + striate.cache(entry.parents[1]).summary()
     assert "\\x1b[2J" in shown
     assert not {"\x1b", "\u202e"} & set(shown)

@@ -13,22 +13,21 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from striate.errors import StriateError
 from striate.transfer_learning.cache import store as module
 from striate.transfer_learning.cache.entries import entries, prune
-from striate.transfer_learning.cache.store import ABOUT, Shelf, cache_at
+from striate.transfer_learning.cache.store import ABOUT, CacheEntry
 
 DIGESTS = [f"{number:032x}" for number in range(40)]
 ROWS: NDArray[np.float32] = np.arange(40 * 2, dtype=np.float32).reshape(40, 2)
 
 
-def shelf(folder: Path, **key: Any) -> Shelf:
-    return Shelf(folder, key, {"backbone": "net", "engine": "torch float32", "view": "0"})
+def entry(folder: Path, **key: Any) -> CacheEntry:
+    return CacheEntry(folder, key, {"backbone": "net", "engine": "torch float32", "view": "0"})
 
 
 def fill(folder: Path, *parts: slice) -> Path:
-    """A closed shelf with a block for each of `parts`; gives its only segment."""
-    written = shelf(folder)
+    """A closed entry with a block for each of `parts`; gives its only segment."""
+    written = entry(folder)
     for part in parts:
         written.add(DIGESTS[part], ROWS[part])
     written.close()
@@ -38,7 +37,7 @@ def fill(folder: Path, *parts: slice) -> Path:
 
 def found(folder: Path) -> set[int]:
     """Which rows can be read, after checking that they are right."""
-    known = shelf(folder).read(DIGESTS)
+    known = entry(folder).read(DIGESTS)
     for number, digest in enumerate(DIGESTS):
         if digest in known:
             np.testing.assert_array_equal(known[digest], ROWS[number])
@@ -48,18 +47,18 @@ def found(folder: Path) -> set[int]:
 def test_what_was_added_is_read_from_the_file(tmp_path: Path) -> None:
     fill(tmp_path, slice(0, 10), slice(10, 13))
     assert found(tmp_path) == set(range(13))
-    row = shelf(tmp_path).read(DIGESTS)[DIGESTS[0]]
+    row = entry(tmp_path).read(DIGESTS)[DIGESTS[0]]
     assert isinstance(row, np.memmap)
     assert not row.flags.writeable
 
 
-def test_another_key_is_another_shelf(tmp_path: Path) -> None:
+def test_another_key_is_another_entry(tmp_path: Path) -> None:
     fill(tmp_path, slice(0, 3))
-    assert not shelf(tmp_path, weights="others").read(DIGESTS).rows
+    assert not entry(tmp_path, weights="others").read(DIGESTS).rows
 
 
 def test_nothing_is_made_before_something_is_kept(tmp_path: Path) -> None:
-    empty = shelf(tmp_path / "cache")
+    empty = entry(tmp_path / "cache")
     empty.read(DIGESTS)
     empty.close()
     assert not (tmp_path / "cache").exists()
@@ -71,7 +70,7 @@ def test_every_cut_leaves_whole_blocks(tmp_path: Path) -> None:
     first = 64 + 2 * (16 + 4 * 2)
     for size in (*range(0, len(whole), 5), first, len(whole) - 1):
         segment.write_bytes(whole[:size])
-        damaged = shelf(tmp_path)
+        damaged = entry(tmp_path)
         known = damaged.read(DIGESTS[:5])
         assert len(known.rows) == (2 if size >= first else 0)
         assert bool(damaged.trouble) == (
@@ -89,7 +88,7 @@ def test_every_altered_byte_is_noticed(tmp_path: Path) -> None:
         altered = bytearray(whole)
         altered[at] ^= 0x10
         segment.write_bytes(altered)
-        damaged = shelf(tmp_path)
+        damaged = entry(tmp_path)
         assert len(damaged.read(DIGESTS[:5]).rows) < 5
         assert damaged.trouble
         assert found(tmp_path) <= set(range(5))
@@ -98,16 +97,16 @@ def test_every_altered_byte_is_noticed(tmp_path: Path) -> None:
 def test_damage_that_costs_nothing_is_not_spoken_of(tmp_path: Path) -> None:
     segment = fill(tmp_path, slice(0, 2), slice(2, 5))
     segment.write_bytes(segment.read_bytes()[:-1])
-    again = shelf(tmp_path)
+    again = entry(tmp_path)
     again.add(DIGESTS[2:5], ROWS[2:5])
     again.close()
-    fresh = shelf(tmp_path)
+    fresh = entry(tmp_path)
     assert len(fresh.read(DIGESTS[:5]).rows) == 5
     assert not fresh.trouble
 
 
 def test_a_segment_that_is_being_written_is_not_damaged(tmp_path: Path) -> None:
-    writer, reader = shelf(tmp_path), shelf(tmp_path)
+    writer, reader = entry(tmp_path), entry(tmp_path)
     writer.add(DIGESTS[:3], ROWS[:3])
     segment = next(writer.path.glob("*.features"))
     with segment.open("ab") as half:
@@ -121,13 +120,13 @@ def test_a_segment_that_is_being_written_is_not_damaged(tmp_path: Path) -> None:
 
 def test_a_foreign_width_is_passed_over(tmp_path: Path) -> None:
     fill(tmp_path, slice(0, 3))
-    known = shelf(tmp_path)
+    known = entry(tmp_path)
     assert not known.read(DIGESTS[:3], width=5).rows
     assert known.trouble
 
 
 def test_two_at_once_keep_both(tmp_path: Path) -> None:
-    one, other = shelf(tmp_path), shelf(tmp_path)
+    one, other = entry(tmp_path), entry(tmp_path)
     for part in (slice(0, 4), slice(8, 12)):
         one.add(DIGESTS[part], ROWS[part])
         other.add(DIGESTS[4:10], ROWS[4:10])
@@ -157,18 +156,18 @@ class Full:
 def test_a_full_disk_costs_nothing_that_was_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    written = shelf(tmp_path)
+    written = entry(tmp_path)
     written.add(DIGESTS[:4], ROWS[:4])
     monkeypatch.setattr(written, "_segment", Full(written._segment, 100))
     for first in (4, 8, 12):
         written.add(DIGESTS[first : first + 4], ROWS[first : first + 4])
     written.close()
     assert written.trouble == [
-        f"features are not kept any more: {written.path}: the disk is full; "
+        f"features are no longer cached: {written.path}: the disk is full; "
         "free some space or set STRIATE_CACHE"
     ]
     assert found(tmp_path) == set(range(4))
-    fresh = shelf(tmp_path)
+    fresh = entry(tmp_path)
     fresh.read(DIGESTS)
     assert not fresh.trouble  # nothing of the half block is left
 
@@ -180,7 +179,7 @@ def test_a_disk_that_is_full_from_the_start(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
-    written = shelf(tmp_path)
+    written = entry(tmp_path)
     written.add(DIGESTS[:4], ROWS[:4])
     written.add(DIGESTS[4:8], ROWS[4:8])
     assert len(written.trouble) == 1
@@ -189,32 +188,16 @@ def test_a_disk_that_is_full_from_the_start(
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    written = shelf(tmp_path / "file")
+    written = entry(tmp_path / "file")
     assert not written.read(DIGESTS).rows
     written.add(DIGESTS[:4], ROWS[:4])
     (line,) = written.trouble
-    assert line.startswith("features are not kept any more: ")
+    assert line.startswith("features are no longer cached: ")
     assert "cannot be written (Not a directory); set STRIATE_CACHE to another folder" in line
 
 
-def test_the_folder_is_the_one_given_or_the_usual_one(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("STRIATE_CACHE", "/some/where")
-    assert cache_at(None) == Path("/some/where")
-    assert cache_at(tmp_path) == tmp_path
-    assert cache_at("~/mine") == Path.home() / "mine"
-    with pytest.raises(StriateError, match="names the home folder of nobody"):
-        cache_at("~nobody-here/x")
-
-
-def test_a_cache_that_cannot_be_had_is_no_condition(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("STRIATE_CACHE", "~nobody-here/x")
-    notes: list[str] = []
-    assert cache_at(None, notes) is None
-    (line,) = notes
-    assert line.startswith("features are not kept: ~nobody-here/x: names the home folder of nobody")
-    nowhere = Shelf(None, {}, {})
+def test_without_a_cache_nothing_is_written_or_found() -> None:
+    nowhere = CacheEntry(None, {}, {})
     nowhere.add(DIGESTS, ROWS)
     nowhere.close()
     assert not nowhere.read(DIGESTS).rows
@@ -230,7 +213,7 @@ def test_entries_tell_what_is_there(tmp_path: Path) -> None:
     segment = fill(tmp_path, slice(0, 5), slice(3, 8))
     (one,) = entries(tmp_path)
     assert (one.backbone, one.engine, one.view) == ("net", "torch float32", "0")
-    assert (one.images, one.width, one.bytes) == (8, 2, _size(segment.parent))
+    assert (one.images, one.features, one.bytes) == (8, 2, _size(segment.parent))
     assert abs(one.used - time.time()) < 60
     assert one.to_json()["path"] == str(segment.parent)
 
@@ -238,9 +221,9 @@ def test_entries_tell_what_is_there(tmp_path: Path) -> None:
 def test_reading_is_using(tmp_path: Path) -> None:
     about = fill(tmp_path, slice(0, 5)).parent / ABOUT
     os.utime(about, (0, 0))
-    shelf(tmp_path).read(DIGESTS[30:])
+    entry(tmp_path).read(DIGESTS[30:])
     assert entries(tmp_path)[0].used == 0
-    shelf(tmp_path).read(DIGESTS)
+    entry(tmp_path).read(DIGESTS)
     assert entries(tmp_path)[0].used > 0
 
 
@@ -253,7 +236,7 @@ def test_writing_is_using(tmp_path: Path) -> None:
 
 
 def test_prune_leaves_what_is_being_written(tmp_path: Path) -> None:
-    writer = shelf(tmp_path)
+    writer = entry(tmp_path)
     writer.add(DIGESTS[:4], ROWS[:4])
     left = prune(tmp_path)
     assert (left.removed, [one.path for one in left.busy]) == ((), [writer.path])
@@ -263,10 +246,10 @@ def test_prune_leaves_what_is_being_written(tmp_path: Path) -> None:
     assert len(prune(tmp_path).removed) == 1
 
 
-def test_a_shelf_that_is_pruned_while_it_is_made(
+def test_an_entry_that_is_pruned_while_it_is_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original, written = module.write_atomically, shelf(tmp_path)
+    original, written = module.write_atomically, entry(tmp_path)
 
     def pruned_before(*given: Any) -> None:
         monkeypatch.setattr(module, "write_atomically", original)
@@ -282,7 +265,7 @@ def test_a_shelf_that_is_pruned_while_it_is_made(
 
 def test_prune_removes_what_is_old(tmp_path: Path) -> None:
     old = fill(tmp_path, slice(0, 5)).parent
-    new = shelf(tmp_path, weights="others")
+    new = entry(tmp_path, weights="others")
     new.add(DIGESTS, ROWS)
     new.close()
     long_ago = time.time() - 10 * 86_400
@@ -295,7 +278,7 @@ def test_prune_removes_what_is_old(tmp_path: Path) -> None:
 
 
 def test_what_was_pruned_meanwhile_is_only_not_kept(tmp_path: Path) -> None:
-    writer = shelf(tmp_path)
+    writer = entry(tmp_path)
     writer.add(DIGESTS[:4], ROWS[:4])
     known = writer.read(DIGESTS)
     shutil.rmtree(writer.path)
@@ -344,23 +327,23 @@ def test_nothing_is_removed_for_its_place_alone(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("about", ["as written", "before the mark", "damaged", "missing"])
 def test_ours_is_removed_and_what_else_is_in_it_stays(tmp_path: Path, about: str) -> None:
-    shelf_of_ours = fill(tmp_path, slice(0, 5)).parent
-    told = shelf_of_ours / ABOUT
+    ours = fill(tmp_path, slice(0, 5)).parent
+    told = ours / ABOUT
     if about == "before the mark":
         told.write_text('{"backbone": "a", "engine": "b", "view": "c"}')
     elif about == "damaged":
         told.write_text("{")
     elif about == "missing":
         told.unlink()
-    (shelf_of_ours / "notes.txt").write_text("mine")
+    (ours / "notes.txt").write_text("mine")
     assert len(prune(tmp_path).removed) == 1
-    assert [path.name for path in shelf_of_ours.iterdir()] == ["notes.txt"]
+    assert [path.name for path in ours.iterdir()] == ["notes.txt"]
     assert entries(tmp_path) == []
-    (shelf_of_ours / "notes.txt").unlink()
+    (ours / "notes.txt").unlink()
     assert found(tmp_path) == set()
     fill(tmp_path, slice(0, 5))
     prune(tmp_path)
-    assert not shelf_of_ours.exists()
+    assert not ours.exists()
 
 
 def test_hashes_of_another_length_are_a_fault(tmp_path: Path) -> None:

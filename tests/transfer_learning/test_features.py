@@ -257,7 +257,7 @@ def test_a_cache_that_cannot_be_written_stops_nothing(
     (tmp_path / "file").write_text("")
     found = compute(backbone, images, views=2, cache_dir=tmp_path / "file")
     assert found.computed == 42
-    assert all("features are not kept any more" in line for line in found.notes)
+    assert all("features are no longer cached" in line for line in found.notes)
     np.testing.assert_allclose(found.values[0], expected(backbone, images), atol=1e-4)
 
 
@@ -320,4 +320,4 @@ def test_features_need_no_cache(
     for _ in range(2):
         found = compute(backbone, images)
         assert (found.computed, found.found) == (21, 0)
-        assert "features are not kept: ~nobody-here/x" in found.notes[0]
+        assert "nothing is cached: ~nobody-here/x" in found.notes[0]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from striate.transfer_learning.cache.entries import Entry
+    from striate.transfer_learning.cache.entries import EntryInfo
 
 _DAYS = 30.0
 
@@ -51,24 +51,24 @@ def cache(
     console = Console(highlight=False)
     for line in found.heading():
         console.print(Text(line))
-    if found.kept:
-        _show(console, found.kept)
+    if found.entries:
+        _show(console, found.entries)
 
 
-def _show(console: Console, kept: Sequence[Entry]) -> None:
+def _show(console: Console, entries: Sequence[EntryInfo]) -> None:
     from rich.table import Table
     from rich.text import Text
 
     table = Table("backbone", "engine", "view")
     for name in ("images", "features", "MB", "last used"):
         table.add_column(name, justify="right")
-    for one in kept:
+    for one in entries:
         table.add_row(
             Text(one.backbone),
             Text(one.engine),
             Text(one.view),
             f"{one.images:,}",
-            f"{one.width:,}",
+            f"{one.features:,}",
             f"{one.bytes / 1e6:,.1f}",
             time.strftime("%Y-%m-%d %H:%M", time.localtime(one.used)),
         )

@@ -6,6 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from striate.errors import StriateError
 from striate.support.paths import expanded
 
 
@@ -29,3 +30,22 @@ def cache_folder() -> Path:
     except RuntimeError:
         who = os.getuid() if hasattr(os, "getuid") else "user"
         return Path(tempfile.gettempdir()) / f"striate-{who}"
+
+
+def cache_at(given: str | Path | None, notes: list[str] | None = None) -> Path | None:
+    """The folder of the cache: the one that was `given`, else the usual one.
+
+    Where the usual one cannot be told, there is no cache, which costs nothing but time: `notes`
+    say why.
+
+    Raises:
+        StriateError: `given` names the home of nobody, or nothing can be called that.
+    """
+    if given is not None:
+        return expanded(given)
+    try:
+        return cache_folder()
+    except StriateError as error:
+        if notes is not None:
+            notes.append(f"nothing is cached: {error}")
+        return None

@@ -27,9 +27,10 @@ from striate.data.preprocessing import Preprocessing
 from striate.data.random import CROP, MIRROR, uniforms
 from striate.errors import DataError, ExportError, StriateError, parameter
 from striate.hub.names import PREFIXES
+from striate.support.folders import cache_at
 from striate.support.prefetch import prefetch
 from striate.transfer_learning.backbone import Backbone
-from striate.transfer_learning.cache.store import Shelf, cache_at
+from striate.transfer_learning.cache.store import CacheEntry
 from striate.transfer_learning.engines import (
     BATCH,
     Engine,
@@ -137,17 +138,17 @@ def _computed(
     table = _Table(most, images.digests)
     # Of every view the images that it is wanted of, copies once.
     firsts = [_firsts(images.digests, np.flatnonzero(wanted > view)) for view in range(most)]
-    shelves = [Shelf(folder, *work.key(view)) for view in range(most)]
-    kept = [shelf.read(list(own)) for shelf, own in zip(shelves, firsts, strict=True)]
+    entries = [CacheEntry(folder, *work.key(view)) for view in range(most)]
+    kept = [entry.read(list(own)) for entry, own in zip(entries, firsts, strict=True)]
     total, found = sum(map(len, firsts)), sum(len(known.rows) for known in kept)
     if progress is not None:
         work.tell = lambda computed: progress(found + computed, total)
-    for view, (shelf, known) in enumerate(zip(shelves, kept, strict=True)):
+    for view, (entry, known) in enumerate(zip(entries, kept, strict=True)):
         table.put(view, {digest.hex(): row for digest, row in known.rows.items()})
         missing = [index for digest, index in firsts[view].items() if digest not in known]
         known.rows.clear()
-        with closing(shelf):
-            work.compute(view, missing, shelf, table)
+        with closing(entry):
+            work.compute(view, missing, entry, table)
     assert table.values is not None
     return FeatureSet(
         values=table.values,
@@ -157,7 +158,7 @@ def _computed(
         found=found,
         seconds=work.seconds,
         start_seconds=work.start_seconds,
-        notes=tuple(dict.fromkeys([*notes, *(line for each in shelves for line in each.trouble)])),
+        notes=tuple(dict.fromkeys([*notes, *(line for each in entries for line in each.trouble)])),
     )
 
 
@@ -225,8 +226,8 @@ class _Work:
         }
         return key, about
 
-    def compute(self, view: int, indices: Sequence[int], shelf: Shelf, table: _Table) -> None:
-        """Compute the features of the images at `indices`; add them to `shelf` and `table`."""
+    def compute(self, view: int, indices: Sequence[int], entry: CacheEntry, table: _Table) -> None:
+        """Compute the features of the images at `indices`; add them to `entry` and `table`."""
         if not indices:
             return
         run = self._started()
@@ -243,7 +244,7 @@ class _Work:
                 self.tell(self.computed)
                 if len(block) == _FLUSH or done == len(indices):
                     rows = np.concatenate(block)
-                    shelf.add(digests[first:done], rows)
+                    entry.add(digests[first:done], rows)
                     table.put(view, dict(zip(digests[first:done], rows, strict=True)))
                     block, first = [], done
         self.seconds += time.perf_counter() - began

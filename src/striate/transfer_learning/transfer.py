@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from striate.data.images import ImageSet
+from striate.data.known import known_images, remember_images
 from striate.data.scan import threads
 from striate.data.sources import Data
 from striate.engines.precision import choose_device, choose_precision, processor_threads
@@ -32,6 +33,7 @@ from striate.runs.run import Run
 from striate.runs.weights import write_weights
 from striate.support import settings
 from striate.support.files import write_atomically
+from striate.support.folders import cache_at
 from striate.support.progress import counting
 from striate.support.text import printable
 from striate.training.assemble import open_images_of
@@ -42,8 +44,6 @@ from striate.training.holding import Holding
 from striate.training.options import Options, Place, check
 from striate.training.progress import Silent, Watcher
 from striate.transfer_learning.backbone import Backbone, open_backbone
-from striate.transfer_learning.cache.notes import keep_seen, seen_in
-from striate.transfer_learning.cache.store import cache_at
 from striate.transfer_learning.features import features
 from striate.transfer_learning.fine_tuning import (
     check_stages,
@@ -143,8 +143,8 @@ class _Work:
         if backbone.note:
             self.watcher.note(backbone.note)
         stages = check_stages(backbone, options)
-        kept = cache_at(options.cache)
-        known = seen_in(kept, options.data)
+        cache = cache_at(options.cache)
+        known = known_images(cache, options.data)
         data = open_images_of(
             options.data,
             seed=options.seed,
@@ -155,7 +155,7 @@ class _Work:
         self.looked_at = True
         check_head(options.head, options.penalty, images=len(data.train), views=options.views)
         self._note_images(data)
-        keep_seen(kept, options.data, data, known)
+        remember_images(cache, options.data, data, known)
         held = data.val if data.test is None else data.test
         timing, of_train = self._features(backbone, data.train)
         given = of_train, data.train.labels, data.classes
@@ -177,7 +177,7 @@ class _Work:
             "unfreeze_every": options.unfreeze_every,
             "stages": list(stages),
             "head": fitted.to_json(),
-            **compare(fitted, *given, cache_at(options.cache), seed=options.seed),
+            **compare(fitted, *given, cache, seed=options.seed),
         }
         run = Run(out, self._config(backbone, fitted, data, timing))
         if options.curve and of_held is not None:

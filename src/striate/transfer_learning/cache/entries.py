@@ -1,4 +1,4 @@
-"""What a person may see of the features that are kept on disk, and remove.
+"""What a person may see of the features that are cached on disk, and remove.
 
 Nothing is taken for ours by its place alone: `cache` may be any folder, and `features` in it the
 folder of another program.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import json
-import re
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from striate.errors import StriateError
+from striate.support.cache_files import HASH, MARK
 from striate.support.files import sweep
 from striate.support.paths import read_file, reason
 from striate.support.text import printable
@@ -24,27 +24,26 @@ from striate.transfer_learning.cache.store import (
     ABOUT,
     DIGEST,
     MAGIC,
-    MARK,
     being_written,
     blocks_of,
     segments_of,
 )
 
-_NAME = re.compile(r"[0-9a-f]{32}")
 _WORDS = {"backbone", "engine", "view"}
 _LARGEST_ABOUT = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
-    """One shelf, as `striate cache` shows it."""
+class EntryInfo:
+    """One entry, as `striate cache` shows it."""
 
     path: Path
     backbone: str
     engine: str
     view: str
     images: int
-    width: int
+    features: int
+    """Of each image."""
     bytes: int
     """Of all its files that are ours."""
     used: float
@@ -56,19 +55,19 @@ class Entry:
         return {**self.__dict__, "path": str(self.path), "used": used}
 
 
-def entries(folder: Path) -> list[Entry]:
+def entries(folder: Path) -> list[EntryInfo]:
     """What the cache in `folder` holds, last used first."""
-    found = (_entry(each) for each in _shelves(folder / "features"))
+    found = (_entry(each) for each in _folders(folder / "features"))
     return sorted(found, key=lambda one: (-one.used, one.path))
 
 
-def _shelves(folder: Path) -> Iterator[Path]:
+def _folders(folder: Path) -> Iterator[Path]:
     """The folders in `folder` that are ours without a doubt: nothing else is shown or removed.
 
     They are called by a hash, and hold a description of ours or a segment that begins as ours do.
     """
     try:
-        named = [each for each in folder.iterdir() if _NAME.fullmatch(each.name)]
+        named = [each for each in folder.iterdir() if HASH.fullmatch(each.name)]
     except OSError:
         return
     for each in named:
@@ -79,13 +78,13 @@ def _shelves(folder: Path) -> Iterator[Path]:
                 yield each
 
 
-def _about(shelf: Path) -> dict[str, Any]:
-    """What a shelf says of itself; nothing where that is not what we write."""
+def _about(folder: Path) -> dict[str, Any]:
+    """The description that an entry holds; empty where that is not what we write."""
     try:
-        about = json.loads(read_file(shelf / ABOUT, most=_LARGEST_ABOUT))
+        about = json.loads(read_file(folder / ABOUT, most=_LARGEST_ABOUT))
     except (OSError, ValueError, RecursionError, StriateError):
         return {}
-    # The mark came later than the first shelves.
+    # The mark came later than the first entries.
     ours = isinstance(about, dict) and (MARK in about or set(about) == _WORDS)
     return about if ours else {}
 
@@ -96,15 +95,15 @@ def _is_segment(file: Path) -> bool:
     return False
 
 
-def _entry(shelf: Path) -> Entry:
-    about, used = _about(shelf), 0.0
+def _entry(folder: Path) -> EntryInfo:
+    about, used = _about(folder), 0.0
     with suppress(OSError):
-        used = (shelf / ABOUT).stat().st_mtime
+        used = (folder / ABOUT).stat().st_mtime
     digests: set[bytes] = set()
     widest = size = 0
-    segments = segments_of(shelf)
+    segments = segments_of(folder)
     with suppress(OSError):
-        size = sum(file.stat().st_size for file in (shelf / ABOUT, *segments) if file.exists())
+        size = sum(file.stat().st_size for file in (folder / ABOUT, *segments) if file.exists())
     for file in segments:
         for rows, width, content, _ in blocks_of(file):
             if content is not None:
@@ -112,13 +111,13 @@ def _entry(shelf: Path) -> Entry:
                 digests.update(
                     content[row : row + DIGEST].tobytes() for row in range(0, rows * DIGEST, DIGEST)
                 )
-    return Entry(
-        path=shelf.absolute(),
+    return EntryInfo(
+        path=folder.absolute(),
         backbone=printable(str(about.get("backbone", "?"))),
         engine=printable(str(about.get("engine", "?"))),
         view=printable(str(about.get("view", "?"))),
         images=len(digests),
-        width=widest,
+        features=widest,
         bytes=size,
         used=used,
     )
@@ -126,10 +125,10 @@ def _entry(shelf: Path) -> Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class Pruned:
-    """What became of shelves that had not been used for long."""
+    """What became of entries that had not been used for long."""
 
-    removed: tuple[Entry, ...]
-    busy: tuple[Entry, ...]
+    removed: tuple[EntryInfo, ...]
+    busy: tuple[EntryInfo, ...]
     """Left, because a process is writing to them."""
 
 
@@ -143,7 +142,7 @@ def prune(folder: Path, *, days: float = 0) -> Pruned:
         StriateError: something cannot be removed.
     """
     before = time.time() - days * 86_400
-    removed, busy = list[Entry](), list[Entry]()
+    removed, busy = list[EntryInfo](), list[EntryInfo]()
     for one in entries(folder):
         if one.used > before:
             continue
@@ -164,14 +163,14 @@ def prune(folder: Path, *, days: float = 0) -> Pruned:
     return Pruned(removed=tuple(removed), busy=tuple(busy))
 
 
-def _remove(shelf: Path) -> None:
-    """Remove our own files from a shelf, and the shelf unless something else is in it."""
-    for file in segments_of(shelf):
+def _remove(folder: Path) -> None:
+    """Remove our own files from an entry, and the entry unless something else is in it."""
+    for file in segments_of(folder):
         file.unlink(missing_ok=True)
-    sweep(shelf / ABOUT)
-    (shelf / ABOUT).unlink(missing_ok=True)
+    sweep(folder / ABOUT)
+    (folder / ABOUT).unlink(missing_ok=True)
     try:
-        shelf.rmdir()
+        folder.rmdir()
     except OSError as error:
         # Somebody has just begun to write, or it holds what is not ours.
         if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):

@@ -1,4 +1,4 @@
-"""What the cache holds and what was removed from it: features and the small things beside them."""
+"""What the cache holds and what was removed from it: features and the small files beside them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from striate.data.known import IMAGES, image_files
 from striate.errors import StriateError, parameter
+from striate.support.cache_files import CachedFile, prune_files
 from striate.support.folders import cache_folder
 from striate.support.paths import expanded, mode_of, shown
 from striate.support.shown import Readable
 from striate.support.text import printable
-from striate.transfer_learning.cache.entries import Entry, Pruned, entries, prune
-from striate.transfer_learning.cache.notes import HEADS, IMAGES, Note, notes, prune_notes
+from striate.transfer_learning.cache.comparisons import HEADS, head_files
+from striate.transfer_learning.cache.entries import EntryInfo, Pruned, entries, prune
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,42 +24,42 @@ class CacheReport(Readable):
     """What the cache in `folder` holds, after something was removed where that was asked for."""
 
     folder: Path
-    kept: tuple[Entry, ...]
+    entries: tuple[EntryInfo, ...]
     """Features: an entry for each way of computing them, last used first."""
-    notes: dict[str, tuple[Note, ...]]
-    """Files about ``images`` found sound and about ``heads`` compared."""
+    files: dict[str, tuple[CachedFile, ...]]
+    """Files about ``images`` that are whole and about ``heads`` compared."""
     pruned: bool
     """Whether anything was to be removed."""
-    removed: tuple[Entry, ...] = ()
-    removed_notes: tuple[Note, ...] = ()
-    busy: tuple[Entry, ...] = ()
+    removed: tuple[EntryInfo, ...] = ()
+    removed_files: tuple[CachedFile, ...] = ()
+    busy: tuple[EntryInfo, ...] = ()
     """Old, but left, because a process is writing to them."""
 
     @property
     def bytes(self) -> int:
         """Of all that is held."""
-        small = sum(one.bytes for found in self.notes.values() for one in found)
-        return small + sum(one.bytes for one in self.kept)
+        small = sum(one.bytes for found in self.files.values() for one in found)
+        return small + sum(one.bytes for one in self.entries)
 
     @property
     def freed(self) -> int:
         """Bytes of all that was removed."""
         features = sum(one.bytes for one in self.removed)
-        return features + sum(one.bytes for one in self.removed_notes)
+        return features + sum(one.bytes for one in self.removed_files)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         small = {
             kind: {"files": len(found), "bytes": sum(one.bytes for one in found)}
-            for kind, found in self.notes.items()
+            for kind, found in self.files.items()
         }
         return {
             "folder": str(self.folder),
             "bytes": self.bytes,
             **small,
-            "kept": [one.to_json() for one in self.kept],
+            "entries": [one.to_json() for one in self.entries],
             "removed": [one.to_json() for one in self.removed],
-            "removed_files": len(self.removed_notes),
+            "removed_files": len(self.removed_files),
             "busy": [one.to_json() for one in self.busy],
             "freed": self.freed,
         }
@@ -67,27 +69,27 @@ class CacheReport(Readable):
         lines = []
         if self.pruned:
             sets = _plural(len(self.removed), "set of features", "sets of features")
-            files = _plural(len(self.removed_notes), "small file", "small files")
+            files = _plural(len(self.removed_files), "small file", "small files")
             lines.append(f"removed {sets} and {files}, {self.freed / 1e6:,.1f} MB")
         if self.busy:
             sets = _plural(len(self.busy), "set of features", "sets of features")
             lines.append(f"left {sets} that a process is writing")
         lines.append(f"{printable(str(self.folder))}: {self.bytes / 1e6:,.1f} MB")
-        images, heads = len(self.notes[IMAGES]), len(self.notes[HEADS])
+        images, heads = len(self.files[IMAGES]), len(self.files[HEADS])
         if images or heads:
             sources = _plural(images, "source", "sources")
             compared = _plural(heads, "head", "heads")
-            lines.append(f"{sources} of images found sound, {compared} compared")
+            lines.append(f"{sources} of whole images, {compared} compared")
         return lines
 
     def summary(self) -> str:
         """The heading, and a line for each way of computing features."""
         lines = self.heading()
-        for one in self.kept:
+        for one in self.entries:
             used = time.strftime("%Y-%m-%d %H:%M", time.localtime(one.used))
             lines.append(
                 f"{one.backbone}, {one.engine}, {one.view}: {one.images:,} images of "
-                f"{one.width:,} features, {one.bytes / 1e6:,.1f} MB, used {used}"
+                f"{one.features:,} features, {one.bytes / 1e6:,.1f} MB, used {used}"
             )
         return "\n".join(lines)
 
@@ -105,16 +107,17 @@ def report(folder: str | Path | None, *, days: float | None) -> CacheReport:
     root = root.absolute()
     if days is not None and not days >= 0:
         raise StriateError(parameter("older_than", days), "must be at least 0")
-    pruned, small = Pruned(removed=(), busy=()), list[Note]()
+    pruned, small = Pruned(removed=(), busy=()), list[CachedFile]()
     if days is not None:
-        pruned, small = prune(root, days=days), prune_notes(root, days=days)
+        pruned = prune(root, days=days)
+        small = prune_files([*image_files(root), *head_files(root)], days=days)
     return CacheReport(
         folder=root,
-        kept=tuple(entries(root)),
-        notes={kind: tuple(found) for kind, found in notes(root).items()},
+        entries=tuple(entries(root)),
+        files={IMAGES: tuple(image_files(root)), HEADS: tuple(head_files(root))},
         pruned=days is not None,
         removed=pruned.removed,
-        removed_notes=tuple(small),
+        removed_files=tuple(small),
         busy=pruned.busy,
     )
 

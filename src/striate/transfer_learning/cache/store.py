@@ -1,6 +1,6 @@
-"""Features kept on disk: computed once, looked up by the content of the image.
+"""Features cached on disk: computed once, looked up by the content of the image.
 
-A shelf is a folder for one way of computing features (weights, pre-processing, engine, view); its
+An entry is a folder for one way of computing features (weights, pre-processing, engine, view); its
 name is the hash of all these. It holds segments, files that one process each has appended blocks
 to, so that processes that work at once never write to the same file. A block is
 
@@ -33,9 +33,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from striate.errors import StriateError
+from striate.support.cache_files import MARK
 from striate.support.files import sha256, write_atomically
-from striate.support.folders import cache_folder
-from striate.support.paths import expanded, shown
+from striate.support.paths import shown
 
 if sys.platform != "win32":
     import fcntl
@@ -44,38 +44,17 @@ ABOUT = "about.json"
 SUFFIX = ".features"
 FORMAT = 1
 DIGEST = 16  # bytes of an image's content hash
-MARK = "striate"
-"""The key by which what we write is known for ours."""
 
 MAGIC = b"striate\x01"
 _FIELDS = struct.Struct("<8sIII")
 _HEADER = 64  # of which the last four bytes are the header's own checksum
 
 
-def cache_at(given: str | Path | None, notes: list[str] | None = None) -> Path | None:
-    """The folder of the cache: the one that was `given`, else the usual one.
-
-    Where the usual one cannot be told, there is no cache, which costs nothing but time: `notes`
-    say why.
-
-    Raises:
-        StriateError: `given` names the home of nobody, or nothing can be called that.
-    """
-    if given is not None:
-        return expanded(given)
-    try:
-        return cache_folder()
-    except StriateError as error:
-        if notes is not None:
-            notes.append(f"features are not kept: {error}")
-        return None
-
-
-class Shelf:
+class CacheEntry:
     """The features that were computed in one way.
 
     Args:
-        folder: of the whole cache; None where there is none, and nothing is kept.
+        folder: of the whole cache; None where there is none, and nothing is cached.
         key: all that decides the features of an image, as plain values.
         about: what people want to know of it, as plain values: backbone, engine, view.
 
@@ -117,7 +96,7 @@ class Shelf:
     def add(self, digests: Sequence[str], features: NDArray[np.float32]) -> None:
         """Append the `features` (n, D) of the images with `digests` (n).
 
-        Where that fails (a full disk), `trouble` says so, nothing that was kept is lost, and
+        Where that fails (a full disk), `trouble` says so, nothing that was cached is lost, and
         nothing more is written.
         """
         if not self._writable or not len(features):
@@ -130,10 +109,10 @@ class Shelf:
                 os.utime(self.path / ABOUT)  # what is written is in use
         except (OSError, StriateError) as error:
             self._writable = False
-            self.trouble.append(f"features are not kept any more: {_reason(self.path, error)}")
+            self.trouble.append(f"features are no longer cached: {_reason(self.path, error)}")
 
     def close(self) -> None:
-        """End writing. A shelf that was not closed loses nothing but what was not yet added."""
+        """End writing. An entry that was not closed loses nothing but what was not yet added."""
         if self._segment is None:
             return
         with suppress(OSError):
@@ -149,7 +128,7 @@ class Shelf:
         except (OSError, StriateError):
             if self.path.exists() or not self.path.parent.exists():
                 raise
-            return self._make()  # the shelf was pruned between one step and the next
+            return self._make()  # the entry was pruned between one step and the next
 
     def _make(self) -> FileIO:
         self.path.mkdir(parents=True, exist_ok=True)
@@ -265,10 +244,10 @@ def being_written(file: Path) -> bool:
     return False
 
 
-def segments_of(shelf: Path) -> list[Path]:
-    """The segments of a shelf, oldest first: files only, since to open a pipe is to wait."""
+def segments_of(entry: Path) -> list[Path]:
+    """The segments of an entry, oldest first: files only, since to open a pipe is to wait."""
     try:
-        return sorted(each for each in shelf.iterdir() if each.suffix == SUFFIX and each.is_file())
+        return sorted(each for each in entry.iterdir() if each.suffix == SUFFIX and each.is_file())
     except OSError:
         return []
 

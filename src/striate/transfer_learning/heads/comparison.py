@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from striate.hub.heads import HEADS
-from striate.transfer_learning.cache.notes import compared
+from striate.transfer_learning.cache.comparisons import compared
 from striate.transfer_learning.heads.fit import METHOD, FittedHead, Penalty, fit_head
 from striate.transfer_learning.heads.svm import MOST_KERNEL_ROWS
 
@@ -34,7 +34,7 @@ def compare(
         rows: (images, views, D), what it was fitted to.
         labels: (images,).
         classes: their names.
-        cache: where what came of it is kept, if anywhere.
+        cache: the folder of the cache, if there is one.
         seed: that the run's own head was fitted with.
 
     Returns:
@@ -59,8 +59,8 @@ def compare(
             given = rows[chosen], labels[chosen], classes
             return fit_head(kind, *given, penalty=penalty, seed=seed).to_json()
 
-        way = f"{METHOD} {kind} {penalty} {seed}"
-        tried.append(compared(cache, way, rows[chosen], labels[chosen], fit))
+        how = f"{METHOD} {kind} {penalty} {seed}"
+        tried.append(compared(cache, how, rows[chosen], labels[chosen], fit))
     # Of many copies it may be that none of the chosen can be held out.
     tried = [each for each in tried if each["folds"]]
     return {"compared": tried, "compared_images": len(chosen), "compared_all": whole}
