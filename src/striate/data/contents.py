@@ -1,4 +1,4 @@
-"""Everything that a folder, IDX files or a name hold: read and decoded, judged by nobody."""
+"""Everything that a folder, IDX files or a name hold: read and decoded, nothing refused."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from striate.support import paths
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
-    """How to look: on how many threads, with thumbnails or not, and whom to tell of progress.
+class ReadSettings:
+    """How to read: on how many threads, with thumbnails or not, and what to call with the progress.
 
     `known` are records of images that need not be decoded again; see `striate.data.scan.scan`.
     """
@@ -43,7 +43,7 @@ class Look:
 
 
 @dataclass
-class Survey:
+class Contents:
     """All that was found.
 
     `sets` holds the sound images of each split of the source (``train``, ``val``, ``test``; a
@@ -75,14 +75,18 @@ class _Split:
     paths: list[Path] | None = None
 
 
-def survey(data: str | Path, look: Look) -> Survey:
+def read_contents(data: str | Path, settings: ReadSettings) -> Contents:
     """Read and decode everything that `data` names; see `striate.data.sources.open_data`."""
     name = known_name(data)
     if name:
-        return _survey_named(name, look)
+        return _contents_of_named(name, settings)
     root = existing_folder(Path(data), named.names())
     idx = find_idx(root)
-    return _survey_idx(root, idx, look) if idx else _survey_folder(read_layout(root), look)
+    return (
+        _contents_of_idx(root, idx, settings)
+        if idx
+        else _contents_of_folder(read_layout(root), settings)
+    )
 
 
 def known_name(data: str | Path) -> str:
@@ -97,11 +101,13 @@ def _is_here(name: str) -> bool:
     return paths.is_folder(Path(name), kind=DataError)
 
 
-def _survey_folder(layout: Layout, look: Look) -> Survey:
-    found = Survey(str(layout.root), ignored=layout.ignored, loose=layout.loose, notes=layout.notes)
+def _contents_of_folder(layout: Layout, settings: ReadSettings) -> Contents:
+    found = Contents(
+        str(layout.root), ignored=layout.ignored, loose=layout.loose, notes=layout.notes
+    )
     files = [path for part in layout.parts.values() for path in part.paths]
     names = [layout.name(path) for path in files]
-    records = _scan(files, names, look)
+    records = _scan(files, names, settings)
     start = 0
     for name, part in layout.parts.items():
         rows = slice(start, start + len(part.paths))
@@ -112,58 +118,60 @@ def _survey_folder(layout: Layout, look: Look) -> Survey:
     return found
 
 
-def _survey_idx(root: Path, files: dict[str, tuple[Path, Path]], look: Look) -> Survey:
+def _contents_of_idx(
+    root: Path, files: dict[str, tuple[Path, Path]], settings: ReadSettings
+) -> Contents:
     parts = {name: read_idx_part(*pair) for name, pair in files.items()}
     classes = digit_names(max(int(part.labels.max()) for part in parts.values()))
-    found = Survey(str(root))
+    found = Contents(str(root))
     for name, part in parts.items():
-        _add_arrays(found, name, classes, part, look)
+        _add_arrays(found, name, classes, part, settings)
     return found
 
 
-def _survey_named(name: str, look: Look) -> Survey:
-    known = named.load(name, look.download)
-    found = Survey(name)
+def _contents_of_named(name: str, settings: ReadSettings) -> Contents:
+    known = named.load(name, settings.download)
+    found = Contents(name)
     if _is_here(name):
         found.notes.append(f"'{name}' is the known data set; ./{name} would be the folder here")
     for split, part in known.parts.items():
         if isinstance(part, ArrayPart):
-            _add_arrays(found, split, known.classes, part, look)
+            _add_arrays(found, split, known.classes, part, settings)
             continue
         names = [path.name for path in part.paths]
-        records = _scan(part.paths, names, look)
+        records = _scan(part.paths, names, settings)
         _add_scanned(found, _Split(split, known.classes, part.labels, names, part.paths), records)
     return found
 
 
-def _scan(paths: list[Path], names: list[str], look: Look) -> list[Record | Problem]:
+def _scan(paths: list[Path], names: list[str], settings: ReadSettings) -> list[Record | Problem]:
     return scan(
         paths,
         names,
-        workers=look.workers,
-        thumbnails=look.thumbnails,
-        known=look.known,
-        progress=look.progress,
+        workers=settings.workers,
+        thumbnails=settings.thumbnails,
+        known=settings.known,
+        progress=settings.progress,
     )
 
 
 def _add_arrays(
-    found: Survey, name: str, classes: tuple[str, ...], part: ArrayPart, look: Look
+    found: Contents, name: str, classes: tuple[str, ...], part: ArrayPart, settings: ReadSettings
 ) -> None:
     """Add a split whose images are arrays."""
 
     def examine(image: Array) -> Record:
-        return measure(image, digest_of_pixels(image), look.thumbnails)
+        return measure(image, digest_of_pixels(image), settings.thumbnails)
 
     if int(part.labels.max()) >= len(classes):
         why = f"label {part.labels.max()} is beyond its {len(classes)} classes"
         raise DataError(found.origin, why)
     names = [f"{name}[{index}]" for index in range(len(part.labels))]
-    records = list(over_threads(examine, list(part.images), look.workers))
+    records = list(over_threads(examine, list(part.images), settings.workers))
     _add(found, _Split(name, classes, part.labels, names), records)
 
 
-def _add_scanned(found: Survey, split: _Split, records: Sequence[Record | Problem]) -> None:
+def _add_scanned(found: Contents, split: _Split, records: Sequence[Record | Problem]) -> None:
     """Add a split whose files were scanned, its bad files apart."""
     keep: list[int] = []
     sound: list[Record] = []
@@ -180,7 +188,7 @@ def _add_scanned(found: Survey, split: _Split, records: Sequence[Record | Proble
     _add(found, _Split(split.name, split.classes, split.labels[keep], names, paths), sound)
 
 
-def _add(found: Survey, split: _Split, records: list[Record]) -> None:
+def _add(found: Contents, split: _Split, records: list[Record]) -> None:
     found.sets[split.name] = ImageSet(
         classes=split.classes,
         labels=split.labels,

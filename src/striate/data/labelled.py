@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from striate.data.contents import Look, Survey, survey
+from striate.data.contents import Contents, ReadSettings, read_contents
 from striate.data.images import ImageSet
 from striate.data.manifest import Manifest
 from striate.data.scan import Problem, Progress
-from striate.data.sources import arrange, joined, refusal, with_classes
+from striate.data.sources import data_from, joined, refusal, with_classes
 from striate.data.split import draw
 from striate.errors import DataError
 from striate.support.text import printable
@@ -84,7 +84,7 @@ def open_labelled(
         DataError: as `open_data` does, for a class that the network does not know, and where no
             image is left.
     """
-    found = survey(data, Look(workers=workers, progress=progress))
+    found = read_contents(data, ReadSettings(workers=workers, progress=progress))
     if found.problems and not skip_bad:
         raise refusal(found)
     origin, known = printable(found.origin), tuple(classes)
@@ -124,13 +124,13 @@ def measured_on(split: str) -> str:
 
 
 def _trained_on(
-    images: ImageSet, found: Survey, training: Training
+    images: ImageSet, found: Contents, training: Training
 ) -> tuple[NDArray[np.bool_], str]:
     """Which of `images` the network was trained on, and a note on what cannot be known."""
     if training.manifest is not None:
         return training.manifest.trained_on(images.digests), ""
     with suppress(DataError):  # what cannot be trained on is not what it was trained on
-        own = arrange(found, seed=training.seed, val_fraction=training.val_fraction)
+        own = data_from(found, seed=training.seed, val_fraction=training.val_fraction)
         if own.is_of(training.fingerprint):
             return own.manifest.trained_on(images.digests), ""
     before = "the run is from before runs kept a list of their images"

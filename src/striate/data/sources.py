@@ -1,6 +1,6 @@
 """From what the user names to images by split and class, each of them decoded once and found sound.
 
-`open_data` surveys, refuses bad files, and arranges what is left into splits.
+`open_data` reads everything, refuses bad files, and makes splits of what is left.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from striate.data.contents import Look, Survey, survey
+from striate.data.contents import Contents, ReadSettings, read_contents
 from striate.data.finding.folders import entries
 from striate.data.images import Array, ImageSet, stack
 from striate.data.manifest import (
@@ -138,16 +138,16 @@ def open_data(
             that cannot be used, each named with its reason.
         RunError: images of the manifest are gone.
     """
-    look = Look(workers=workers, progress=progress, download=download, known=known)
-    found = survey(data, look)
+    settings = ReadSettings(workers=workers, progress=progress, download=download, known=known)
+    found = read_contents(data, settings)
     if manifest is not None:
         return restored(found, manifest, seed=seed, val_fraction=val_fraction)
     if found.problems and not skip_bad:
         raise refusal(found)
-    return arrange(found, seed=seed, val_fraction=val_fraction)
+    return data_from(found, seed=seed, val_fraction=val_fraction)
 
 
-def arrange(found: Survey, *, seed: int = 0, val_fraction: float = 0.2) -> Data:
+def data_from(found: Contents, *, seed: int = 0, val_fraction: float = 0.2) -> Data:
     """The splits to train with.
 
     Raises:
@@ -194,7 +194,7 @@ def arrange(found: Survey, *, seed: int = 0, val_fraction: float = 0.2) -> Data:
     return replace(data, fingerprint=fingerprint_of(of.classes, of.digests, of.labels))
 
 
-def restored(found: Survey, manifest: Manifest, *, seed: int, val_fraction: float) -> Data:
+def restored(found: Contents, manifest: Manifest, *, seed: int, val_fraction: float) -> Data:
     """The images of `manifest` among those `found`, in its splits and its order.
 
     They may have other names and lie in other splits than they did; what has come since is left
@@ -204,7 +204,7 @@ def restored(found: Survey, manifest: Manifest, *, seed: int, val_fraction: floa
         RunError: one of them is gone.
     """
     with suppress(DataError):
-        data = arrange(found, seed=seed, val_fraction=val_fraction)
+        data = data_from(found, seed=seed, val_fraction=val_fraction)
         if data.manifest.lists_the_same_as(manifest):
             return replace(data, fingerprint=manifest.fingerprint)
     everything = joined(list(found.sets.values()), manifest.classes)
@@ -313,7 +313,7 @@ def with_classes(images: ImageSet, classes: tuple[str, ...], what: str, those: s
     return images.relabelled(classes, new[images.labels])
 
 
-def refusal(found: Survey) -> DataError:
+def refusal(found: Contents) -> DataError:
     """One line that says how many files are bad, and every one of them with its reason."""
     listed = ", ".join(f"{problem.name} ({problem.reason})" for problem in found.problems)
     many = len(found.problems) > 1

@@ -64,7 +64,7 @@ Floats = NDArray[np.float32]
 
 
 def transfer(options: TransferOptions, watcher: Watcher | None = None) -> Transfer:
-    """Carry `options.backbone` over to other images, and write the run.
+    """Transfer `options.backbone` to other images, and write the run.
 
     Raises:
         StriateError: options, images, backbone or weights are at fault, and nothing has been
@@ -78,7 +78,7 @@ def transfer(options: TransferOptions, watcher: Watcher | None = None) -> Transf
         settings.threads(processor_threads(1)),
         settings.seeded(options.seed),
     ):
-        return work.carry_over()
+        return work.run()
 
 
 class _Work:
@@ -133,7 +133,7 @@ class _Work:
             return f"measure it: striate evaluate {shlex.quote(str(run))}"
         return f"go on with: {self.place.group.resume_command(run)}"
 
-    def carry_over(self) -> Transfer:
+    def run(self) -> Transfer:
         options = self.options
         label = re.sub(r"[^\w.-]+", "-", Path(str(options.backbone)).name.rpartition(":")[2])
         out = self.holding.take(

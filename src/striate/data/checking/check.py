@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from striate.data.checking.duplicates import PHOTOGRAPHS, SIGNS, exact_duplicates, near_duplicates
-from striate.data.contents import Look, Survey, survey
+from striate.data.contents import Contents, ReadSettings, read_contents
 from striate.data.images import SMALL, ImageSet
 from striate.data.scan import Problem, Progress
-from striate.data.sources import Data, arrange
+from striate.data.sources import Data, data_from
 from striate.data.split import check_fraction
 from striate.data.statistics import Statistics, channel_statistics
 from striate.errors import DataError
@@ -163,10 +163,10 @@ def check(
         DataError: there is nothing to look at: no such place, no class folders.
     """
     check_fraction(val_fraction)
-    found = survey(data, Look(workers=workers, thumbnails=True, progress=progress))
+    found = read_contents(data, ReadSettings(workers=workers, thumbnails=True, progress=progress))
     splits, held_out, notes, refusal = found.sets, "none", tuple(found.notes), ""
     try:
-        arranged = arrange(found, seed=seed, val_fraction=val_fraction)
+        arranged = data_from(found, seed=seed, val_fraction=val_fraction)
         splits, held_out, notes = arranged.splits, arranged.held_out_name, arranged.notes
     except DataError as error:
         refusal = f"{error.why}; {error.remedy}".rstrip("; ")
@@ -255,7 +255,7 @@ def _sizes(splits: dict[str, ImageSet], smallest: int = 5) -> dict[str, Any]:
     }
 
 
-def _duplicates(found: Survey, splits: dict[str, ImageSet]) -> tuple[tuple[Duplicates, ...], int]:
+def _duplicates(found: Contents, splits: dict[str, ImageSet]) -> tuple[tuple[Duplicates, ...], int]:
     """Exact and near duplicates over all splits."""
     of_name = {name: split for split, images in splits.items() for name in images.names}
     members = [
