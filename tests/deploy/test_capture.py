@@ -12,10 +12,11 @@ import torch
 from torch import nn
 
 from striate.deploy import verify
-from striate.deploy.trial import Classifier, with_distinct_weights
+from striate.deploy.trial import with_distinct_weights
 from striate.engines import capture as module
 from striate.engines.capture import GraphOptions, capture, capture_somehow
 from striate.engines.packages import need
+from striate.engines.probabilities import Probabilities
 from striate.errors import ExportError
 
 
@@ -42,7 +43,7 @@ def test_refuses_what_it_cannot_do(options: dict[str, Any], message: str) -> Non
 def test_notes_of_the_exporter_are_not_in_the_file(
     run: Any, capsys: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder
 ) -> None:
-    classifier = Classifier(run.network()).eval()
+    classifier = Probabilities(run.network()).eval()
     example = torch.zeros(2, 3, 32, 32)
     model = capture(classifier, example, {0: "batch"}, GraphOptions(capture="trace"))
     assert __file__.rsplit("/tests/", 1)[0].encode() not in model.SerializeToString()
@@ -108,9 +109,8 @@ def test_what_a_trace_cannot_capture_is_captured_in_another_way() -> None:
         capture(Untraceable(), example, {0: "batch"}, replace(options, capture="trace"))
     assert "not constant" in str(caught.value)  # what is the matter, not where it was noticed
     model = capture_somehow(Untraceable(), example, {0: "batch"}, options)
-    answer = verify.run_onnxruntime(
-        model.SerializeToString(), [{"image": np.ones((5, 1, 10, 12), np.float32)}]
-    )
+    images = np.ones((5, 1, 10, 12), np.float32)
+    answer = verify.run_in("onnxruntime", model.SerializeToString(), [images])
     assert answer[0].shape == (5, 1, 2, 2)
 
 

@@ -21,7 +21,7 @@ from striate.data.preprocessing import Preprocessing
 from striate.deploy import export as module
 from striate.deploy import verify
 from striate.deploy.export import ExportReport, export_run
-from striate.deploy.verify import ENGINES, Feed
+from striate.deploy.verify import VERIFIED_IN, run_in
 from striate.engines.packages import need
 from striate.errors import ExportError, StriateError
 
@@ -62,8 +62,8 @@ def test_a_stranger_can_use_the_file(
     assert json.loads(metadata["epochs"]) == epochs
     assert metadata["producer"].startswith("striate ")
     unseen = make_image(91, 57, seed=5)
-    for engine in ENGINES.values():
-        (answer,) = engine(report.file.read_bytes(), [{"image": unseen[None]}])
+    for engine in VERIFIED_IN:
+        (answer,) = run_in(engine, report.file.read_bytes(), [unseen[None]])
         np.testing.assert_allclose(answer, expected(run, unseen), atol=1e-5)
 
 
@@ -109,8 +109,8 @@ def test_a_fixed_graph_takes_the_picture_that_evaluation_has(
         assert report.inputs[0].shape == (batch, 32, 32, channels)
         unseen = make_image(91, 57, channels, seed=5)
         fitted = chosen.preprocessing.fit_image(unseen)
-        for engine in ENGINES.values():
-            (answer,) = engine(report.file.read_bytes(), [{"image": fitted[None]}])
+        for engine in VERIFIED_IN:
+            (answer,) = run_in(engine, report.file.read_bytes(), [fitted[None]])
             np.testing.assert_allclose(answer, expected(chosen, unseen), atol=1e-5)
         assert report.verified.pixel_levels is None
         assert report.verified.pipeline < 1e-5
@@ -150,7 +150,7 @@ def test_the_file_can_be_cut_where_images_are_fitted(
     end = onnx.helper.make_tensor_value_info(pixels, onnx.TensorProto.UINT8, None)
     model.graph.output.insert(0, end)
     for image in images:
-        (found,) = ENGINES["onnxruntime"](model.SerializeToString(), [{"image": image[None]}])
+        (found,) = run_in("onnxruntime", model.SerializeToString(), [image[None]])
         np.testing.assert_array_equal(found[0], run.preprocessing.fit_image(image))
 
 
@@ -186,9 +186,9 @@ def test_without_weights(run: Any, images: Images, tmp_path: Path, capture: str)
     network = run.network()
     network.load_state_dict(other, strict=False)
     run.make = lambda: network
-    feed: Feed = {"image": images[0][None], **{name: w.numpy() for name, w in other.items()}}
-    for engine in ENGINES.values():
-        (answer,) = engine(report.file.read_bytes(), [feed])
+    weights = {name: each.numpy() for name, each in other.items()}
+    for engine in VERIFIED_IN:
+        (answer,) = run_in(engine, report.file.read_bytes(), [images[0][None]], weights=weights)
         np.testing.assert_allclose(answer, expected(run, images[0]), atol=1e-4)
 
 

@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from striate.deploy import verify
 from striate.deploy.verify import (
+    VERIFIED_IN,
     check_classes,
     check_network,
     check_pixels,
     difference,
     run_in,
 )
+from striate.engines.choosing import ENGINES
 from striate.engines.messages import brief
 from striate.engines.packages import need
 from striate.errors import ExportError
@@ -43,9 +44,10 @@ def test_a_difference_is_named(wrong: NDArray[np.float32]) -> None:
 
 
 def test_an_engine_that_fails_is_named() -> None:
-    for engine, title in verify.ENGINE_TITLES.items():
-        with pytest.raises(ExportError, match=f"{title} cannot run it") as caught:
-            run_in(engine, b"not a graph", [{}])
+    for engine in VERIFIED_IN:
+        said = f"the exported graph: {ENGINES[engine]} cannot run it"
+        with pytest.raises(ExportError, match=said) as caught:
+            run_in(engine, b"not a graph", [np.zeros((1, 2, 2, 3), np.uint8)])
         assert "\n" not in str(caught.value)
 
 

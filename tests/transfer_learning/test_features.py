@@ -24,7 +24,6 @@ from striate.errors import DataError, ExportError, StriateError
 from striate.support.folders import cache_folder
 from striate.transfer_learning import features as module
 from striate.transfer_learning.backbone import Backbone
-from striate.transfer_learning.engines import choose_engine
 from striate.transfer_learning.features import FeatureSet, draw_view, features
 
 from .conftest import make_backbone, make_images  # type: ignore[import-not-found]
@@ -65,16 +64,6 @@ def test_engines_agree(backbone: Backbone, images: ImageSet, engine: str, share:
     np.testing.assert_array_equal(found.labels, images.labels)
 
 
-def test_choose_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
-    assert choose_engine()[0] == "torch"
-    assert choose_engine("openvino float32") == ("openvino", "float32")
-    with pytest.raises(
-        StriateError, match="`engine='opnvino'`: is unknown; did you mean 'openvino'"
-    ):
-        choose_engine("opnvino")
-
-
 def test_the_second_time_nothing_is_computed(
     backbone: Backbone, images: ImageSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -84,7 +73,7 @@ def test_the_second_time_nothing_is_computed(
     def none(*_: object) -> None:
         raise AssertionError("an engine was started")
 
-    monkeypatch.setattr(module, "make_engine", none)
+    monkeypatch.setattr(module, "open_session", none)
     counted: list[tuple[int, int]] = []
     again = compute(backbone, images, views=2, progress=lambda *at: counted.append(at))
     assert (again.computed, again.found, again.seconds) == (0, 42, 0)
@@ -132,8 +121,10 @@ def test_some_images_have_more_views(
     backbone: Backbone, images: ImageSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[object] = []
-    original = module.make_engine
-    monkeypatch.setattr(module, "make_engine", lambda *given: started.append(1) or original(*given))
+    original = module.open_session
+    monkeypatch.setattr(
+        module, "open_session", lambda *given: started.append(1) or original(*given)
+    )
     counted: list[tuple[int, int]] = []
     views = [3] * 15 + [1] * 6
     found = compute(backbone, images, views=views, progress=lambda *at: counted.append(at))
@@ -287,7 +278,7 @@ def test_what_openvino_cannot_have_is_computed_in_pytorch(
     def refused(*_: object) -> None:
         raise ExportError("capture 'export'", "PyTorch cannot capture the network so (a loop)")
 
-    monkeypatch.setattr("striate.transfer_learning.engines.capture_somehow", refused)
+    monkeypatch.setattr("striate.engines.choosing.capture_somehow", refused)
     with monkeypatch.context() as patched:
         patched.setattr(module, "choose_engine", lambda _: ("openvino", "float32"))
         found = features(backbone, images, engine=engine, workers=1)
@@ -306,7 +297,7 @@ def test_who_insists_on_openvino_is_told_why_not(
     def refused(*_: object) -> None:
         raise ExportError("capture 'export'", "PyTorch cannot capture the network so (a loop)", "x")
 
-    monkeypatch.setattr("striate.transfer_learning.engines.capture_somehow", refused)
+    monkeypatch.setattr("striate.engines.choosing.capture_somehow", refused)
     with pytest.raises(
         ExportError, match=r"`engine='openvino'`: .*a loop.*; take `engine='torch'`"
     ):

@@ -1,6 +1,6 @@
 """A trained network as one ONNX file that anybody can run.
 
-Read `preprocess_graph.py` first (the pre-processing as a module that every engine computes alike),
-then `verify.py` (what two engines answer, compared with PyTorch), then `export.py`, which puts the
-two together and moves the file into place only when they agree.
+Read `verify.py` (what an engine's answers are compared with), then `trial.py` (the images that a
+file has to be right on), then `export.py`, which writes the graph and moves the file into place
+only when two engines agree with PyTorch. The graph itself is made in `striate.engines`.
 """

@@ -12,16 +12,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from striate.deploy.trial import Classifier, Trial, Verified, with_distinct_weights
+from striate.deploy.trial import Trial, Verified, with_distinct_weights
 from striate.engines.capture import AXES, Capture, GraphOptions, capture, weights_to_inputs
 from striate.engines.packages import need
 from striate.engines.preprocessing.compose import NORMALISED, PIXELS, put_before
+from striate.engines.probabilities import Probabilities
 from striate.errors import ExportError
 from striate.runs.run import Run
 from striate.support.files import WriteError, output_file, sweep, write_atomically
 
 if TYPE_CHECKING:
     import onnx
+    from torch import nn
 
     from striate.data.preprocessing import Preprocessing
 
@@ -125,6 +127,9 @@ def export_run(
     sweep(output)
     network = run.network().eval().requires_grad_(requires_grad=False)
     fit = preprocess and options.any_size
+    # Before PyTorch computes with the network, which it turns in memory for that.
+    model = _graph(run, network, options, fit=fit, preprocess=preprocess)
+    content = _bytes(model, output)
     trial = Trial(
         network,
         run.preprocessing,
@@ -134,8 +139,6 @@ def export_run(
         fit=fit,
         normalise=preprocess,
     )
-    model = _graph(run, trial.classifier, options, fit=fit, preprocess=preprocess)
-    content = _bytes(model, output)
     verified = trial.verify(content, [value.name for value in model.graph.input[1:]])
     _write(content, output)
     return ExportReport(
@@ -151,19 +154,19 @@ def export_run(
 
 
 def _graph(
-    run: Run, classifier: Classifier, options: GraphOptions, *, fit: bool, preprocess: bool
+    run: Run, network: nn.Module, options: GraphOptions, *, fit: bool, preprocess: bool
 ) -> onnx.ModelProto:
     """The ONNX graph with its metadata."""
     import torch
 
-    module = classifier if options.params else Classifier(with_distinct_weights(classifier.network))
+    module = Probabilities(network if options.params else with_distinct_weights(network))
     batch = "batch" if "batch" in options.dynamic else 1
     # A free axis is longer than 1 in the example: the exporter would fix a single one.
     example = torch.zeros(2 if batch == "batch" else 1, *run.preprocessing.input_size)
     inner = options.renamed(NORMALISED) if preprocess else options
     model = capture(module.eval(), example, {0: "batch"} if batch == "batch" else {}, inner)
     if not options.params:
-        weights_to_inputs(model, list(classifier.network.state_dict()))
+        weights_to_inputs(model, list(network.state_dict()))
     if preprocess:
         put_before(
             model,

@@ -14,13 +14,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from striate.data.preprocessing import Preprocessing, with_channels
 from striate.deploy.verify import (
-    ENGINES,
     TOLERANCE,
+    VERIFIED_IN,
     check_classes,
     check_network,
     check_pixels,
@@ -29,25 +28,11 @@ from striate.deploy.verify import (
 )
 from striate.engines.capture import GraphOptions
 from striate.engines.preprocessing.compose import fit_alone
+from striate.engines.probabilities import Probabilities
+from striate.engines.pytorch import PyTorchSession
+from striate.engines.session import Answers, Pixels, as_it_is, normalised
 
-PIXELS_IN = "onnxruntime"  # the engine that is asked for the pixels in any case
-TOGETHER = 8  # images that PyTorch answers at once; more gain nothing on a processor
-
-Pixels = NDArray[np.uint8]
-Probabilities = NDArray[np.float32]
-
-
-class Classifier(nn.Module):
-    """A network with the softmax behind it: what is captured."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, image: Tensor) -> Tensor:
-        """Return the probabilities (batch, classes) of normalised images (batch, C, H, W)."""
-        logits: Tensor = self.network(image)
-        return torch.softmax(logits, dim=1)
+PIXELS_IN = "onnxruntime"  # the engine whose pixels are looked at in any case
 
 
 def with_distinct_weights(network: nn.Module) -> nn.Module:
@@ -95,7 +80,8 @@ class Trial:
         fit: bool,
         normalise: bool,
     ) -> None:
-        self.classifier = Classifier(network).eval()
+        self.network = network
+        self.session = PyTorchSession(Probabilities(network), preprocessing)
         self.preprocessing, self.options = preprocessing, options
         self.fit, self.normalise = fit, normalise
         given = [with_channels(image, preprocessing.channels) for image in images]
@@ -123,9 +109,8 @@ class Trial:
         Raises:
             ExportError: it does something else.
         """
-        with ThreadPoolExecutor(len(ENGINES)) as pool:  # the engines let go of Python's lock
-            found = pool.map(lambda engine: self._in(engine, model, weights), ENGINES)
-            runtime, openvino = found
+        with ThreadPoolExecutor(len(VERIFIED_IN)) as pool:  # the engines let go of Python's lock
+            runtime, openvino = pool.map(lambda each: self._in(each, model, weights), VERIFIED_IN)
         levels = [each.levels for each in (runtime, openvino) if each.levels is not None]
         return Verified(
             images=self.images,
@@ -137,10 +122,14 @@ class Trial:
 
     def _in(self, engine: str, model: bytes, weights: Sequence[str]) -> _Found:
         """What one engine makes of it."""
-        state = self.classifier.network.state_dict() if weights else {}
-        more = {name: state[name].numpy() for name in weights}
-        feeds = [{**more, self.options.input_name: fed} for fed in self._fed()]
-        answers = run_in(engine, model, feeds)
+        state = self.network.state_dict() if weights else {}
+        answers = run_in(
+            engine,
+            model,
+            self.batches if self.fit else self.fitted,
+            feed=as_it_is if self.normalise else normalised(self.preprocessing),
+            weights={name: np.ascontiguousarray(state[name].numpy()) for name in weights},
+        )
         pipeline = max(map(difference, answers, self.right))
         levels, expected = None, self.right
         # OpenVINO takes long to start, and where its probabilities are right, so are its pixels.
@@ -154,27 +143,15 @@ class Trial:
     def _pixels(self, engine: str) -> tuple[float, list[Pixels]]:
         """How far the pixels that the graph makes are from Pillow's, and these pixels."""
         alone = fit_alone(self.preprocessing, self.options.opset).SerializeToString()
-        seen = run_in(engine, alone, [{"image": batch} for batch in self.batches])
+        seen = run_in(engine, alone, self.batches)
         return check_pixels(engine, self.names, seen, self.fitted), seen
 
-    def _fed(self) -> Sequence[NDArray[np.generic]]:
-        """What a person gives to the graph."""
-        if self.fit:
-            return self.batches
-        if self.normalise:
-            return self.fitted
-        return [self._normalised(each).contiguous().numpy() for each in self.fitted]
-
-    def _normalised(self, fitted: Pixels) -> Tensor:
-        return self.preprocessing.normalise(torch.from_numpy(fitted))
-
-    def _answers(self, fitted: Sequence[Pixels]) -> list[Probabilities]:
+    def _answers(self, fitted: Sequence[Pixels]) -> list[Answers]:
         """PyTorch's probabilities, (N, classes) for each batch."""
-        ready = torch.cat([self._normalised(each) for each in fitted])
-        with torch.inference_mode():
-            parts = [self.classifier(part) for part in torch.split(ready, TOGETHER)]
+        together, most = np.concatenate(fitted), self.session.batch_size
+        batches = (together[first : first + most] for first in range(0, len(together), most))
         counts = np.cumsum([len(each) for each in fitted])[:-1]
-        return list(np.split(torch.cat(parts).numpy(), counts))
+        return list(np.split(np.concatenate(list(self.session.run(batches))), counts))
 
 
 @dataclass(frozen=True)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from striate.engines.messages import brief
-from striate.engines.packages import need
+from striate.engines.choosing import ENGINES, open_graph
+from striate.engines.session import Feed, Pixels, as_it_is
 from striate.errors import ExportError
-
-Feed: TypeAlias = Mapping[str, NDArray[Any]]
-Engine: TypeAlias = Callable[[bytes, Sequence[Feed]], list[NDArray[Any]]]
 
 TOLERANCE = 1e-4
 """Largest difference of a probability between PyTorch and an engine, both in float32, for the same
@@ -25,44 +22,39 @@ PIXEL_LEVELS = 2
 but where evaluation resizes the crop alone (see `Preprocessing.fit_image`)."""
 
 
-def run_onnxruntime(model: bytes, feeds: Sequence[Feed]) -> list[NDArray[Any]]:
-    """The first output of a serialised graph for each of `feeds`, by ONNX Runtime on the CPU."""
-    runtime = need("onnxruntime")
-    options = runtime.SessionOptions()
-    options.log_severity_level = 3  # errors alone
-    session = runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    return [np.asarray(session.run(None, dict(feed))[0]) for feed in feeds]
+VERIFIED_IN = ("onnxruntime", "openvino")
+"""Engines that an exported file is verified in."""
 
 
-def run_openvino(model: bytes, feeds: Sequence[Feed]) -> list[NDArray[Any]]:
-    """The first output of a serialised graph for each of `feeds`, by OpenVINO on the CPU.
+def run_in(
+    engine: str,
+    graph: bytes,
+    batches: Sequence[Pixels],
+    *,
+    feed: Feed = as_it_is,
+    weights: Mapping[str, NDArray[Any]] | None = None,
+) -> list[NDArray[Any]]:
+    """The first output of a serialised graph for each batch, computed in float32.
 
-    In float32: on processors that have bfloat16 it would otherwise use that, and differ by per
-    cents.
-    """
-    openvino = need("openvino")
-    core = openvino.Core()
-    settings = {"INFERENCE_PRECISION_HINT": "f32"}
-    request = core.compile_model(core.read_model(model), "CPU", settings).create_infer_request()
-    return [np.array(request.infer(dict(feed))[0]) for feed in feeds]
-
-
-ENGINES: Mapping[str, Engine] = {"onnxruntime": run_onnxruntime, "openvino": run_openvino}
-ENGINE_TITLES = {"onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}
-
-
-def run_in(engine: str, model: bytes, feeds: Sequence[Feed]) -> list[NDArray[Any]]:
-    """The first output of a serialised graph for each of `feeds`.
+    Args:
+        engine: a name of `VERIFIED_IN`.
+        graph: an ONNX model.
+        batches: uint8 (n, height, width, channels), each of any n, and of any size that the graph
+            takes.
+        feed: makes of a batch what the graph takes.
+        weights: further inputs by name, where the graph's weights are inputs.
 
     Raises:
         ExportError: the engine cannot run the graph, or is missing.
     """
+    most = max(map(len, batches), default=1)
     try:
-        return ENGINES[engine](model, feeds)
-    except ExportError:
-        raise
-    except Exception as error:  # an engine has no error family of its own
-        why = f"{ENGINE_TITLES[engine]} cannot run it ({brief(error)})"
+        with open_graph(graph, engine, feed=feed, weights=weights, batch_size=most) as session:
+            return list(session.run(batches))
+    except ExportError as error:
+        if error.what != ENGINES[engine]:
+            raise
+        why = f"{error.what} {error.why}"
         raise ExportError("the exported graph", why, "another way to capture may do") from error
 
 
@@ -89,7 +81,7 @@ def check_network(
     if not differences[worst] <= TOLERANCE:
         raise ExportError(
             "the exported graph",
-            f"{ENGINE_TITLES[engine]} differs from PyTorch by {differences[worst]:.3g} in a "
+            f"{ENGINES[engine]} differs from PyTorch by {differences[worst]:.3g} in a "
             f"probability on {names[worst]} (allowed: {TOLERANCE:g})",
             "no file was written",
         )
@@ -123,7 +115,7 @@ def check_pixels(
     if not levels[worst] <= PIXEL_LEVELS:
         raise ExportError(
             "the exported pre-processing",
-            f"{ENGINE_TITLES[engine]} differs from Pillow, which evaluation uses, by "
+            f"{ENGINES[engine]} differs from Pillow, which evaluation uses, by "
             f"{levels[worst]:g} of 255 levels on {names[worst]} (allowed: {PIXEL_LEVELS})",
             "no file was written",
         )
@@ -153,7 +145,7 @@ def check_classes(
             if right.max() - right[winner] > CLEAR_MARGIN:
                 raise ExportError(
                     "the exported graph",
-                    f"{ENGINE_TITLES[engine]} predicts class {winner} on {name} where evaluation "
+                    f"{ENGINES[engine]} predicts class {winner} on {name} where evaluation "
                     f"predicts class {int(np.argmax(right))}",
                     "no file was written",
                 )

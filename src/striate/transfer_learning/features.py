@@ -25,19 +25,14 @@ from striate.data.decoding.decode import decoders
 from striate.data.images import ImageSet
 from striate.data.preprocessing import Preprocessing
 from striate.data.random import CROP, MIRROR, uniforms
+from striate.engines.choosing import choose_engine, open_session, parse_engine
+from striate.engines.session import BATCH, Session
 from striate.errors import DataError, ExportError, StriateError, parameter
 from striate.hub.names import PREFIXES
 from striate.support.folders import cache_at
 from striate.support.prefetch import prefetch
 from striate.transfer_learning.backbone import Backbone
 from striate.transfer_learning.cache.store import CacheEntry
-from striate.transfer_learning.engines import (
-    BATCH,
-    Engine,
-    choose_engine,
-    make_engine,
-    names_engine,
-)
 
 #: Called with (images done, images in all), all views counted.
 Progress = Callable[[int, int], None]
@@ -117,9 +112,10 @@ def features(
     for name in (chosen, "torch"):
         work = _Work(backbone, images, (name, precision), seed=seed, workers=workers)
         try:
-            return _computed(work, wanted, folder, notes, progress)
+            with closing(work):
+                return _computed(work, wanted, folder, notes, progress)
         except ExportError as error:
-            if name == "torch" or names_engine(engine):
+            if name == "torch" or parse_engine(engine)[0]:
                 raise
             notes.append(f"features are computed in PyTorch, not OpenVINO, which {error.why}")
     raise AssertionError("the last engine gives features or an error")
@@ -205,7 +201,7 @@ class _Work:
         self.tell: Callable[[int], None] = lambda _: None
         self.computed = 0
         self.seconds = self.start_seconds = 0.0
-        self._run: Engine | None = None
+        self._session: Session | None = None
 
     def key(self, view: int) -> tuple[dict[str, Any], dict[str, Any]]:
         """All that decides the features of an image in this view, and what people want to know."""
@@ -230,13 +226,13 @@ class _Work:
         """Compute the features of the images at `indices`; add them to `entry` and `table`."""
         if not indices:
             return
-        run = self._started()
+        session = self._started()
         began = time.perf_counter()
         digests = [self.images.digests[index] for index in indices]
         block: list[NDArray[np.float32]] = []
         first = done = 0
         with closing(self._pixels(view, indices)) as batches:
-            for values in run(batches):
+            for values in session.run(batches):
                 self._check(values, indices[done : done + len(values)])
                 block.append(values)
                 done += len(values)
@@ -249,12 +245,19 @@ class _Work:
                     block, first = [], done
         self.seconds += time.perf_counter() - began
 
-    def _started(self) -> Engine:
-        if self._run is None:
+    def _started(self) -> Session:
+        if self._session is None:
             began = time.perf_counter()
-            self._run = make_engine(self.backbone, self.engine, self.precision)
+            self._session = open_session(
+                self.backbone.network, self.backbone.preprocessing, self.engine, self.precision
+            )
             self.start_seconds = time.perf_counter() - began
-        return self._run
+        return self._session
+
+    def close(self) -> None:
+        """End the engine, where it was started."""
+        if self._session is not None:
+            self._session.close()
 
     def _check(self, values: NDArray[np.float32], indices: Sequence[int]) -> None:
         finite = np.isfinite(values).all(axis=1)

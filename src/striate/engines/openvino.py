@@ -1,0 +1,149 @@
+"""OpenVINO as an engine: a graph on the processor, several batches at a time, also in bfloat16."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from striate.data.preprocessing import Preprocessing
+from striate.engines.packages import need
+from striate.engines.precision import processor_threads
+from striate.engines.session import NOTHING, Answers, Feed, Pixels, Session, as_it_is, told
+
+TITLE = "OpenVINO"
+_HINTS = {"bfloat16": "bf16", "float32": "f32"}
+
+
+class OpenVinoSession(Session):
+    """The first output of a graph for its first input.
+
+    Args:
+        graph: serialised.
+        feed: makes of a batch of pixels what the graph takes.
+        weights: what the graph takes beside it, by name, where its weights are inputs.
+        precision: ``float32`` or ``bfloat16``. It has to be said: on processors that multiply
+            bfloat16, OpenVINO takes that by itself, and differs by per cents.
+        batch_size: the most images in a batch.
+        fixed: the size of a batch, (height, width, channels), where all have the same: it is then
+            compiled for full batches, several of which are computed at a time, and a smaller one is
+            filled up. None: every batch may have another size.
+        normalise: the graph takes normalised images; OpenVINO makes them of pixels.
+
+    Raises:
+        ExportError: OpenVINO is missing, or cannot run the graph.
+    """
+
+    def __init__(
+        self,
+        graph: bytes,
+        *,
+        feed: Feed = as_it_is,
+        weights: Mapping[str, NDArray[Any]] | None = None,
+        precision: str = "float32",
+        batch_size: int,
+        fixed: tuple[int, int, int] | None = None,
+        normalise: Preprocessing | None = None,
+    ) -> None:
+        super().__init__(f"openvino {precision}", batch_size)
+        openvino = need("openvino")
+        settings: dict[str, Any] = {"INFERENCE_PRECISION_HINT": _HINTS[precision]}
+        if fixed is not None:
+            settings["PERFORMANCE_HINT"] = "THROUGHPUT"
+            settings["INFERENCE_NUM_THREADS"] = processor_threads(1)
+        with told(TITLE):
+            core = openvino.Core()
+            model = core.read_model(graph)
+            if normalise is not None:
+                model = _with_normalisation(model, normalise)
+            if fixed is not None:
+                model.reshape([batch_size, *fixed])  # a fixed size is compiled better
+            compiled = core.compile_model(model, "CPU", settings)
+            streams = 0
+            if fixed is not None:
+                streams = int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+            # One more than there are streams, so that none waits while a result is taken out.
+            self._requests = [compiled.create_infer_request() for _ in range(streams + 1)]
+        self._full = batch_size if fixed is not None else 0
+        self._feed, self._weights = feed, dict(weights or {})
+
+    def run(self, batches: Iterable[Pixels]) -> Generator[Answers]:
+        """Compute as many batches at a time as there are streams; see `Session.run`."""
+        return in_parallel(self._requests, map(self._prepared, batches))
+
+    def _prepared(self, pixels: Pixels) -> tuple[int, Mapping[Any, NDArray[Any]]]:
+        """How many images a batch has, and the graph's inputs for it."""
+        count = len(pixels)
+        if 0 < count < self._full:
+            pixels = np.concatenate([pixels, pixels[:1].repeat(self._full - count, axis=0)])
+        return count, {0: self._feed(pixels), **self._weights}
+
+    def close(self) -> None:
+        """Free the graph and its streams."""
+        self._requests.clear()
+
+
+def in_parallel(
+    requests: list[Any], batches: Iterable[tuple[int, Mapping[Any, NDArray[Any]]]]
+) -> Generator[Answers]:
+    """Answers to `batches` in their order, as many computed at a time as there are `requests`.
+
+    Results are waited for, in order, and nothing is called back: a callback takes Python's lock on
+    a thread of OpenVINO's, and who takes apart what that thread belongs to, with the lock in hand,
+    waits for ever.
+
+    Args:
+        requests: OpenVINO's, none of which is running.
+        batches: for each batch how many images it has, and the graph's inputs.
+    """
+    free = deque(requests)
+    running: deque[tuple[Any, int]] = deque()
+
+    def oldest() -> Answers:
+        request, size = running.popleft()
+        if request is None:
+            return NOTHING
+        with told(TITLE):
+            request.wait()
+        free.append(request)
+        answers: Answers = request.get_output_tensor(0).data[:size].copy()
+        return answers
+
+    try:
+        for size, inputs in batches:
+            done = []
+            while running and (running[0][0] is None or (size and not free)):
+                done.append(oldest())
+            request = free.popleft() if size else None
+            if request is not None:
+                with told(TITLE):
+                    request.start_async(inputs)
+            running.append((request, size))
+            yield from done
+        while running:
+            yield oldest()
+    finally:
+        for request, _ in running:  # of a caller who wants no more
+            if request is not None:
+                request.cancel()
+                with suppress(RuntimeError):  # which says that it was cancelled
+                    request.wait()
+
+
+def _with_normalisation(model: Any, preprocessing: Preprocessing) -> Any:
+    """`model` taking the pixels themselves: uint8 (n, height, width, channels)."""
+    from openvino import Layout, Type
+    from openvino.preprocess import PrePostProcessor
+
+    prepared = PrePostProcessor(model)
+    image = prepared.input()
+    image.tensor().set_element_type(Type.u8).set_layout(Layout("NHWC"))
+    image.model().set_layout(Layout("NCHW"))
+    image.preprocess().convert_element_type(Type.f32).mean(
+        [255 * value for value in preprocessing.mean]
+    ).scale([255 * value for value in preprocessing.std])
+    return prepared.build()
