@@ -17,7 +17,6 @@ from striate.data.images import Array, ImageSet, stack
 from striate.data.preprocessing import with_channels
 from striate.data.scan import (
     Problem,
-    Progress,
     Record,
     digest_of_pixels,
     measure,
@@ -26,6 +25,7 @@ from striate.data.scan import (
 )
 from striate.errors import DataError
 from striate.support import paths
+from striate.support.progress import Progress
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from striate.data.contents import Contents, ReadSettings, read_contents
 from striate.data.images import ImageSet
 from striate.data.manifest import Manifest
-from striate.data.scan import Problem, Progress
+from striate.data.scan import Problem
 from striate.data.sources import data_from, joined, refusal, with_classes
 from striate.data.split import draw
 from striate.errors import DataError
+from striate.support.progress import Progress
 from striate.support.text import printable
 
 

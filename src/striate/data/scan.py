@@ -17,9 +17,7 @@ from striate.data.images import SMALL, Array, has_no_colour
 from striate.data.preprocessing import resize, with_channels
 from striate.errors import StriateError, parameter
 from striate.support.prefetch import prefetch
-
-Progress = Callable[[int, int], None]
-"""Called with the number of images done and of all, now and then, on the caller's thread."""
+from striate.support.progress import Progress
 
 THUMBNAIL = 32
 """Side in pixels of the grey squares by which near duplicates are known."""

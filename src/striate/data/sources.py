@@ -22,10 +22,11 @@ from striate.data.manifest import (
     is_of_names,
 )
 from striate.data.preprocessing import with_channels
-from striate.data.scan import Problem, Progress, Record
+from striate.data.scan import Problem, Record
 from striate.data.split import held_out
 from striate.errors import DataError, RunError, nearest, parameter
 from striate.support import paths
+from striate.support.progress import Progress
 from striate.support.text import printable
 
 _NAMED = 6  # classes that a line names

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -17,13 +17,11 @@ from striate.data.loader import Loader
 from striate.data.preprocessing import Preprocessing
 from striate.errors import DataError, TrainingError
 from striate.support.prefetch import prefetch
+from striate.support.progress import Progress
 from striate.support.text import printable
 
 if TYPE_CHECKING:
     from striate.data.images import ImageSet
-
-#: Called with (images done, images in all).
-Progress = Callable[[int, int], None]
 
 #: Images that are evaluated together: the last digits of a network's sums hang on it.
 BATCH_SIZE = 64

@@ -7,22 +7,44 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-#: Called with (done, of all).
-Counter = Callable[[int, int], None]
+#: Called with (done, of all), now and then, on the caller's thread.
+Progress = Callable[[int, int], None]
 
 _SHOWN_EVERY = 0.2
 
 
+class Pace:
+    """How fast something goes on, and how long it still takes, from the moment it was made.
+
+    Args:
+        before: what was done before that moment.
+    """
+
+    def __init__(self, before: int = 0) -> None:
+        self.before, self.began = before, time.monotonic()
+
+    def rate(self, done: int) -> float:
+        """How many were done a second, where `done` are by now, those of before included."""
+        return (done - self.before) / max(time.monotonic() - self.began, 1e-9)
+
+    def left(self, done: int, total: int) -> str:
+        """The time until all of `total` are done, as `clock` writes it; ``?`` before the first."""
+        rate = self.rate(done)
+        return clock((total - done) / rate) if rate > 0 else "?"
+
+
 @contextmanager
-def counting(what: str, *, wanted: bool = True) -> Iterator[Counter | None]:
+def counting(what: str, *, wanted: bool = True) -> Iterator[Progress | None]:
     """Count `what` with rate and time left while the block runs, where there is a terminal.
 
-    Gives a function to call with (done, of all), or None where nobody would see it.
+    Yields:
+        A function to call with (done, of all), or None where nobody would see it.
     """
     if not wanted or not sys.stderr.isatty():
         yield None
         return
-    began = shown = time.monotonic()
+    pace = Pace()
+    shown = pace.began
 
     def show(done: int, total: int) -> None:
         nonlocal shown
@@ -30,9 +52,8 @@ def counting(what: str, *, wanted: bool = True) -> Iterator[Counter | None]:
         if now - shown < _SHOWN_EVERY:
             return
         shown = now
-        rate = done / (now - began)
-        left = clock((total - done) / rate) if rate else "?"
-        line = f"{what}: {done:,} of {total:,}, {rate:,.0f} a second, {left} left"
+        left = pace.left(done, total)
+        line = f"{what}: {done:,} of {total:,}, {pace.rate(done):,.0f} a second, {left} left"
         print(f"\r\x1b[2K{line}", end="", file=sys.stderr, flush=True)
 
     try:
@@ -42,11 +63,11 @@ def counting(what: str, *, wanted: bool = True) -> Iterator[Counter | None]:
 
 
 def clock(seconds: float) -> str:
-    """A duration, as clocks show it.
+    """A span of time as people read it.
 
     Examples:
-        >>> clock(3723), clock(245)
-        ('1:02:03', '4:05')
+        >>> clock(245), clock(3723)
+        ('4:05', '1:02:03')
     """
     whole = round(seconds)
     hours, minutes = whole // 3600, whole // 60 % 60

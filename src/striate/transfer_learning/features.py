@@ -31,11 +31,9 @@ from striate.errors import DataError, ExportError, StriateError, parameter
 from striate.hub.names import PREFIXES
 from striate.support.folders import cache_at
 from striate.support.prefetch import prefetch
+from striate.support.progress import Progress
 from striate.transfer_learning.backbone import Backbone
 from striate.transfer_learning.cache.store import CacheEntry
-
-#: Called with (images done, images in all), all views counted.
-Progress = Callable[[int, int], None]
 
 #: How the views after the first are drawn. Smaller parts than a quarter rarely show the class, and
 #: nothing behind a frozen backbone can learn to forgive that.

@@ -18,8 +18,9 @@ from striate.hub.surgery import Transferred
 from striate.inference.predict import BATCH_SIZE
 from striate.runs.run import Run
 from striate.runs.transfer_record import read_transfer_record
+from striate.support.progress import Progress
 from striate.transfer_learning.backbone import Backbone, open_backbone
-from striate.transfer_learning.features import Progress, features
+from striate.transfer_learning.features import features
 
 Floats = NDArray[np.float32]
 

@@ -24,7 +24,7 @@ from striate.hub.heads import HEADS
 from striate.hub.surgery import Transferred
 from striate.runs.config import RunConfig
 from striate.runs.run import Run
-from striate.support.progress import Counter
+from striate.support.progress import Progress
 from striate.training.assemble import make_training
 from striate.training.options import Options, Place
 from striate.training.progress import Silent
@@ -56,7 +56,7 @@ def by_images(
     of_held: Features,
     held: ImageSet,
     seed: int,
-    progress: Counter | None = None,
+    progress: Progress | None = None,
 ) -> list[dict[str, Any]]:
     """Held-out accuracy of heads on frozen features, by the number of training images a class.
 
@@ -127,7 +127,7 @@ def by_stages(
     of_train: Features,
     place: Place,
     workers: int | None,
-    progress: Counter | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Any] | None:
     """Held-out accuracy by the number of frozen stages, with few images and with more.
 
@@ -193,7 +193,7 @@ def by_stages(
 class _Counted(Silent):
     """Counts the images of several trainings."""
 
-    def __init__(self, progress: Counter | None, total: int) -> None:
+    def __init__(self, progress: Progress | None, total: int) -> None:
         self.progress, self.total, self.before, self.images = progress, total, 0, 0
 
     def begin(self, epochs: int, steps: int, batch_size: int, done: int) -> None:

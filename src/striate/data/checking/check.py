@@ -12,11 +12,12 @@ import numpy as np
 from striate.data.checking.duplicates import PHOTOGRAPHS, SIGNS, exact_duplicates, near_duplicates
 from striate.data.contents import Contents, ReadSettings, read_contents
 from striate.data.images import SMALL, ImageSet
-from striate.data.scan import Problem, Progress
+from striate.data.scan import Problem
 from striate.data.sources import Data, data_from
 from striate.data.split import check_fraction
 from striate.data.statistics import Statistics, channel_statistics
 from striate.errors import DataError
+from striate.support.progress import Progress
 from striate.support.shown import Shown
 
 if TYPE_CHECKING:
