@@ -201,7 +201,7 @@ std = {std}
 def striate_side(case: Case, folder: Path, epochs: int) -> None:
     """Striate as it comes, with the rival's optimiser and augmentation as its recipe."""
     from striate.training.distributed import Group
-    from striate.training.options import Options
+    from striate.training.options import TrainOptions
     from striate.training.plan import plan
 
     recipe = folder / "recipe.toml"
@@ -214,7 +214,7 @@ def striate_side(case: Case, folder: Path, epochs: int) -> None:
             std=list(STD[: case.channels]),
         )
     )
-    options = Options(
+    options = TrainOptions(
         data=str(folder),
         net=case.network,
         recipe=str(recipe),

@@ -82,12 +82,12 @@ def test_a_run_is_all_that_predict_and_export_need(journey: Path, tmp_path: Path
     [
         ({"out": "photos/run"}, "lies in the folder of the images"),
         ({"net": "lenet", "size": 48, "precision": "float32"}, "32"),
-        ({"seed": 2**70}, r"^seed = \d+: must be at most"),
-        ({"val_fraction": 1.5}, r"^val_fraction = 1\.5: must be at most 1"),
+        ({"seed": 2**70}, r"^`seed=\d+`: must be at most"),
+        ({"val_fraction": 1.5}, r"^`val_fraction=1\.5`: must be less than 1"),
         ({"batch_size": 1}, "batch norm"),
         ({"auxiliary_weights": (0.3,)}, "0 auxiliary heads"),
         ({"variant": {"shortcutt": "A"}}, "shortcut"),
-        ({"workers": -1}, "^workers = -1: must be at least 0"),
+        ({"workers": -1}, "^`workers=-1`: must be at least 0"),
     ],
 )
 def test_refused_options_leave_nothing_behind(

@@ -10,7 +10,8 @@ import tomli_w
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from striate.recipes.recipe import MOST, Recipe
+from striate.recipes.recipe import Recipe
+from striate.support.limits import MOST
 
 
 def made(text: str) -> Recipe:

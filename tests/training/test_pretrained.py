@@ -13,7 +13,7 @@ from striate.hub.weights import Found
 from striate.runs import provenance
 from striate.runs.run import Run
 from striate.training.distributed import Group
-from striate.training.options import Options
+from striate.training.options import TrainOptions
 from striate.training.plan import plan
 from striate.zoo.create import create
 
@@ -26,10 +26,10 @@ def weights(tmp_path_factory) -> Path:
     return file
 
 
-def options(data: Path, out: Path, weights: Path | None, **more: object) -> Options:
+def options(data: Path, out: Path, weights: Path | None, **more: object) -> TrainOptions:
     wanted = {"net": "resnet20", "epochs": 1, "size": 16, "workers": 0, "batch_size": 8}
     source = None if weights is None else str(weights)
-    return Options(data=str(data), out=out, weights=source, **(wanted | more))
+    return TrainOptions(data=str(data), out=out, weights=source, **(wanted | more))
 
 
 def test_training_starts_from_them_and_goes_on_from_them(photographs, tmp_path, weights) -> None:

@@ -23,7 +23,7 @@ from striate.runs.run import Run
 from striate.support.signals import StopSignal
 from striate.training import loop
 from striate.training.distributed import Group
-from striate.training.options import Place
+from striate.training.place import Place
 from striate.transfer_learning import learning_curves as curve
 from striate.transfer_learning import transfer as module
 from striate.transfer_learning.options import TransferOptions

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from striate.errors import RecipeError, RunError, nearest
+from striate.support.limits import LARGEST_SIDE
 from striate.support.tables import ADDED
 
 if TYPE_CHECKING:
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
 #: Mean and deviation of ImageNet's channels (red, green, blue), of values from 0 to 1.
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
-#: The longest side, in pixels, of what a network takes: one such input is 200 MB, and the first
-#: feature map of a network on it several gigabytes.
-LARGEST_SIDE = 4096
 #: Of an image that is resized for it, before it is cropped.
 LARGEST_RESIZE = 2 * LARGEST_SIDE
 

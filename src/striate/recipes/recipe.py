@@ -10,10 +10,8 @@ from typing import Annotated, Any, Literal
 from striate.data.augmentation.settings import Augmentation
 from striate.data.preprocessing import LARGEST_RESIZE
 from striate.errors import RecipeError
+from striate.support.limits import MOST
 from striate.support.tables import Bounds, check_bounds, from_table, plain, share
-
-#: What counts epochs, batches or images: more than this is a slip of the keyboard.
-MOST = 1_000_000
 
 Positive = Annotated[float, Bounds(0, math.inf, above=True)]
 NotNegative = Annotated[float, Bounds(0, math.inf)]

@@ -24,6 +24,7 @@ import tomli_w
 from striate.data.preprocessing import Preprocessing
 from striate.errors import RecipeError, RunError, nearest
 from striate.support.files import sha256, write_atomically
+from striate.support.limits import MOST_THREADS
 from striate.support.paths import shown
 from striate.support.tables import (
     ADDED,
@@ -43,8 +44,6 @@ INCIDENTAL = ("command", "versions", "started", "workers")
 
 PRECISIONS = ("float32", "bfloat16")
 
-#: More threads than any processor has; asking a system for a million ends the process.
-MOST_THREADS = 1024
 #: Classes, features, support vectors: any of them within reason.
 MOST_UNITS = 10_000_000
 #: Numbers of a head's largest matrix: eight gigabytes of them.

@@ -11,7 +11,7 @@ from striate.runs.claim import Held, claim, claim_first
 from striate.support.paths import is_folder, resolved, shown
 
 
-def claim_out(data: str, wanted: Path | None, network: str, *, otherwise: str) -> Held:
+def claim_out(data: str | Path, wanted: str | Path | None, network: str, *, otherwise: str) -> Held:
     """Claim the folder for a new run: an empty or a new one, and none among the images.
 
     Where none is `wanted` it is called after `network` and `data`; `otherwise` as for `claim`.

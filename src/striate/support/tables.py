@@ -44,13 +44,17 @@ class Bounds:
     most: float
     above: bool = False
     """Whether the least is excluded."""
+    below: bool = False
+    """Whether the most is excluded."""
 
     def problem(self, value: float) -> str:
         """What is wrong with `value`, or an empty string."""
         # The first form is false for what is not a number too.
         if not (self.least < value if self.above else self.least <= value):
             return f"must be {'more than' if self.above else 'at least'} {self.least:,}"
-        return "" if value <= self.most else f"must be at most {self.most:,}"
+        if not (value < self.most if self.below else value <= self.most):
+            return f"must be {'less than' if self.below else 'at most'} {self.most:,}"
+        return ""
 
 
 def read_toml(path: Path, *, kind: type[StriateError], remedy: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping
+from pathlib import Path
 
 from torch import nn
 
@@ -21,17 +22,18 @@ from striate.training.distributed import Group
 from striate.training.freezing import Freezing
 from striate.training.loop import Training
 from striate.training.losses import Criterion, balanced_weights
-from striate.training.options import Options, Place
+from striate.training.options import TrainOptions
+from striate.training.place import Place
 from striate.training.progress import Silent
 from striate.training.setup import Setup
 from striate.training.tensorboard import Board
 
 
 def open_images_of(
-    data: str,
+    data: str | Path,
     *,
     seed: int,
-    options: Options,
+    options: TrainOptions,
     place: Place,
     known: Mapping[str, Record] | None = None,
     manifest: Manifest | None = None,
@@ -76,7 +78,7 @@ def make_training(
     data: Data,
     recipe: Recipe,
     *,
-    options: Options,
+    options: TrainOptions,
     place: Place,
 ) -> Training:
     """The training of `network` in `run`, before its first step. Nothing is written."""
@@ -116,7 +118,7 @@ def make_training(
     return Training(setup)
 
 
-def open_board(training: Training, run: Run, options: Options) -> None:
+def open_board(training: Training, run: Run, options: TrainOptions) -> None:
     """Have `training` write TensorBoard's files too, where that was asked for."""
     if options.tensorboard and training.setup.group.leads:
         training.setup.board = Board(run.path, done=len(run.metrics))

@@ -1,67 +1,104 @@
-"""What a person may decide about a training, and where it takes place."""
+"""What a person may decide about a training."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Annotated
 
-import torch
-
-from striate.data.preprocessing import LARGEST_SIDE
-from striate.errors import StriateError
-from striate.recipes.recipe import MOST
-from striate.runs.config import MOST_THREADS
-from striate.support.tables import Bounds, check_bounds
-from striate.training.distributed import Group
-from striate.training.progress import Watcher
+from striate.support.limits import LARGEST_SEED, LARGEST_SIDE, MOST
+from striate.support.options import Doc, Options
+from striate.support.shared_options import ShowProgress, SkipBad, ValFraction, Workers
+from striate.support.tables import Bounds
 from striate.zoo.variants import Value
 
 
-@dataclass(frozen=True, kw_only=True)
-class Options:
+@dataclass(frozen=True)
+class TrainOptions(Options):
     """What a person may decide about a training; None leaves it to the recipe, network or data."""
 
-    data: str | None = None
-    net: str | None = None
-    recipe: str | None = None
-    epochs: Annotated[int | None, Bounds(1, MOST)] = None
-    size: Annotated[int | None, Bounds(1, LARGEST_SIDE)] = None
-    batch_size: Annotated[int | None, Bounds(1, MOST)] = None
-    seed: Annotated[int | None, Bounds(0, 2**63 - 1)] = None
-    out: Path | None = None
-    precision: str | None = None
-    device: str | None = None
-    workers: Annotated[int | None, Bounds(0, MOST_THREADS)] = None
-    auxiliary_weights: Annotated[tuple[float, ...] | None, Bounds(0, math.inf)] = None
-    skip_bad: bool = False
-    resume: bool = False
-    tensorboard: bool = False
-    checkpoint_minutes: Annotated[float, Bounds(0, math.inf)] = 5.0
-    val_fraction: Annotated[float, Bounds(0, 1)] = 0.2
-    variant: tuple[tuple[str, Value], ...] = ()
-    weights: str | None = None
-    progress: bool = False
-
-
-def check(options: Options) -> None:
-    """Hold what a person decided against what can be, before anything is looked at.
-
-    Raises:
-        StriateError: a number that is too small, too large, or none at all.
-    """
-    check_bounds(options, "", kind=StriateError)
-    # The bounds belong to both.
-    if options.val_fraction in (0, 1):
-        what = f"val_fraction = {options.val_fraction}"
-        raise StriateError(what, "must be more than 0 and less than 1", "e.g. 0.2")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """Where a training computes and to whom it talks."""
-
-    device: torch.device
-    group: Group
-    watcher: Watcher | None
+    data: Annotated[
+        str | Path | None,
+        Doc(
+            "A folder of class folders; one holding ``train/`` and ``val/`` (or ``valid/``, "
+            "``test/``); MNIST's IDX files; or a name: ``digits``, ``mnist``, ``fashion_mnist``, "
+            "``cifar10``, ``cifar100``, ``flowers102``. Without a validation folder a fifth of the "
+            "images is held out, by content. With `resume`, it may be the run."
+        ),
+    ] = None
+    _: KW_ONLY
+    net: Annotated[str | None, Doc("A network of `list_networks`.")] = None
+    recipe: Annotated[
+        str | Path | None,
+        Doc(
+            "``modern`` (the default), ``classic`` (that of the network's own paper), or a TOML "
+            "file."
+        ),
+    ] = None
+    epochs: Annotated[int | None, Bounds(1, MOST), Doc("Instead of the recipe's.")] = None
+    size: Annotated[
+        int | None,
+        Bounds(1, LARGEST_SIDE),
+        Doc("Side of the square input in pixels; the paper's by default."),
+    ] = None
+    batch_size: Annotated[
+        int | None,
+        Bounds(1, MOST),
+        Doc("Instead of the recipe's; the learning rate is scaled with it."),
+    ] = None
+    seed: Annotated[
+        int | None,
+        Bounds(0, LARGEST_SEED),
+        Doc("Decides initial weights, order, augmentation and split; 0 by default."),
+    ] = None
+    out: Annotated[
+        str | Path | None,
+        Doc(
+            "Folder of the run; ``runs/NET-DATA`` by default. It must not hold a run, except to "
+            "resume it."
+        ),
+    ] = None
+    precision: Annotated[
+        str | None,
+        Doc(
+            "``auto`` (the default: bfloat16 where the processor gains by it), ``float32`` or "
+            "``bfloat16``."
+        ),
+    ] = None
+    device: Annotated[
+        str | None, Doc("Where to compute: ``auto`` (the default), ``cpu``, ``cuda`` …")
+    ] = None
+    workers: Workers = None
+    auxiliary_weights: Annotated[
+        Sequence[float] | None,
+        Bounds(0, math.inf),
+        Doc("Weights of the auxiliary losses; the paper's by default."),
+    ] = None
+    variant: Annotated[
+        Mapping[str, Value] | None,
+        Doc("Choices that the network offers, such as ``auxiliary=True``."),
+    ] = None
+    weights: Annotated[
+        str | Path | None,
+        Doc(
+            "Start from published weights, with their pre-processing: ``torchvision``, ``timm``, "
+            "or a file (.safetensors, .pth)."
+        ),
+    ] = None
+    val_fraction: ValFraction = 0.2
+    skip_bad: SkipBad = False
+    resume: Annotated[
+        bool,
+        Doc("Go on with the run in `out` (or `data`); start it if there is none yet."),
+    ] = False
+    tensorboard: Annotated[
+        bool, Doc("Write event files for TensorBoard as well as ``metrics.jsonl``.")
+    ] = False
+    checkpoint_minutes: Annotated[
+        float,
+        Bounds(0, math.inf),
+        Doc("Between two checkpoints within an epoch; there is one after every epoch."),
+    ] = 5.0
+    progress: ShowProgress = False

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from torch import nn
 
 from striate.data.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from striate.data.scan import threads
-from striate.data.sources import Data
+from striate.data.sources import Data, named_data
 from striate.data.statistics import Statistics, channel_statistics
 from striate.engines.precision import (
     choose_device,
@@ -32,7 +32,8 @@ from striate.training.assemble import describe, make_training, open_board, open_
 from striate.training.distributed import Group
 from striate.training.holding import Holding
 from striate.training.loop import Training
-from striate.training.options import Options, Place, check
+from striate.training.options import TrainOptions
+from striate.training.place import Place
 from striate.training.pretrained import find_weights, start_from
 from striate.training.progress import Watcher
 from striate.training.resume import plan_resumed, resumed_run
@@ -51,7 +52,7 @@ class Planned:
     """The run's folder, to be let go of when all is written; the leader alone has it."""
 
 
-def plan(options: Options, *, group: Group, watcher: Watcher | None = None) -> Planned:
+def plan(options: TrainOptions, *, group: Group, watcher: Watcher | None = None) -> Planned:
     """Decide everything about the training that `options` ask for, and write ``run.toml``.
 
     The run's folder is claimed before the images are looked at, which takes minutes; where nothing
@@ -62,7 +63,8 @@ def plan(options: Options, *, group: Group, watcher: Watcher | None = None) -> P
             another process is writing into that. Nothing has been written to an existing run.
         Interrupted: Ctrl-C; it says what there is now.
     """
-    check(options)
+    if options.data is not None:
+        options = replace(options, data=named_data(options.data))
     target = resumed_run(options)
     holding = Holding(group)
     try:
@@ -81,7 +83,7 @@ def plan(options: Options, *, group: Group, watcher: Watcher | None = None) -> P
 
 
 def _plan_new(
-    options: Options, group: Group, watcher: Watcher | None, holding: Holding
+    options: TrainOptions, group: Group, watcher: Watcher | None, holding: Holding
 ) -> tuple[Run, Training, Data]:
     device = choose_device(options.device or "auto")
     place = Place(device=device, group=group, watcher=watcher)
@@ -89,14 +91,14 @@ def _plan_new(
         raise StriateError("train", f"needs data and {parameter('net')}", "e.g. digits and lenet")
     known = entry(options.net)
     seed = options.seed or 0
-    variant = canonical(known.name, dict(options.variant))
+    variant = canonical(known.name, options.variant or {})
     source, asked = options.data, options.out
     resumed = "resume it, or choose another folder"
     out = holding.take(lambda: claim_out(source, asked, known.name, otherwise=resumed))
     # Before the images, which take minutes to read: what is wrong with a file is known at once.
     weights = None
     if options.weights is not None:
-        weights = find_weights(options.weights, known.name, place, variant)
+        weights = find_weights(str(options.weights), known.name, place, variant)
     data = open_images_of(options.data, seed=seed, options=options, place=place)
     grey = data.train.is_grey and data.val.is_grey
     in_channels = 1 if known.input[0] == 1 and grey else 3
@@ -147,10 +149,10 @@ def _plan_new(
 
 
 def _choose_recipe(
-    options: Options, known: Entry, network: nn.Module, *, images: int, grey: bool
+    options: TrainOptions, known: Entry, network: nn.Module, *, images: int, grey: bool
 ) -> Recipe:
     recipe = load_recipe(
-        options.recipe or "modern",
+        str(options.recipe or "modern"),
         network=known.name,
         family=known.family,
         normalised=has_batch_norm(network),
@@ -160,10 +162,11 @@ def _choose_recipe(
     recipe = recipe.at_size(options.size or known.input[1], known.input[1])
     if options.batch_size is None:
         recipe = recipe.fitted_to(images)
+    given = options.auxiliary_weights
     return recipe.with_changes(
         epochs=options.epochs,
         batch_size=options.batch_size,
-        auxiliary_weights=options.auxiliary_weights,
+        auxiliary_weights=None if given is None else tuple(given),
     )
 
 

@@ -11,7 +11,7 @@ from striate.errors import RunError
 from striate.hub.weights import Found, Published, find, give
 from striate.runs.config import RunConfig
 from striate.runs.run import Run
-from striate.training.options import Place
+from striate.training.place import Place
 from striate.training.progress import Silent
 
 

@@ -30,14 +30,15 @@ from striate.training.assemble import describe, make_training, open_board, open_
 from striate.training.distributed import Group
 from striate.training.holding import Holding
 from striate.training.loop import Training
-from striate.training.options import Options, Place
+from striate.training.options import TrainOptions
+from striate.training.place import Place
 from striate.training.pretrained import start_again
 from striate.training.progress import Watcher
 from striate.zoo.catalogue import entry
 from striate.zoo.create import canonical
 
 
-def resumed_run(options: Options) -> Path | None:
+def resumed_run(options: TrainOptions) -> Path | None:
     """The run that ``--resume`` means: --out, or DATA where that is a run; None for a new one."""
     if not options.resume:
         return None
@@ -55,7 +56,7 @@ def resumed_run(options: Options) -> Path | None:
 
 
 def plan_resumed(
-    path: Path, options: Options, group: Group, watcher: Watcher | None, holding: Holding
+    path: Path, options: TrainOptions, group: Group, watcher: Watcher | None, holding: Holding
 ) -> tuple[Run, Training, Data]:
     """The training of the run at `path`, at its last checkpoint.
 
@@ -123,7 +124,7 @@ def plan_resumed(
     return run, training, data
 
 
-def _device(run: Run, options: Options) -> torch.device:
+def _device(run: Run, options: TrainOptions) -> torch.device:
     """The kind of device that the run was trained on until now, whatever else is here."""
     kept = run.config.device
     if options.device not in (None, "auto"):
@@ -142,7 +143,11 @@ def _device(run: Run, options: Options) -> torch.device:
 
 
 def _images(
-    run: Run, moved: str | None, options: Options, place: Place, manifest: Manifest | None
+    run: Run,
+    moved: str | Path | None,
+    options: TrainOptions,
+    place: Place,
+    manifest: Manifest | None,
 ) -> Data:
     """The images that `run` was made with, where they are now."""
     config = run.config
@@ -177,10 +182,12 @@ def _changed(name: str, given: Any, kept: Any) -> RunError:
     )
 
 
-def _refuse_changes(options: Options, run: Run, recipe: Recipe) -> None:
+def _refuse_changes(options: TrainOptions, run: Run, recipe: Recipe) -> None:
     """A run goes on as it began: an option that says otherwise is a mistake."""
     config = run.config
     out = None if options.out is None else resolved(options.out, kind=RunError)
+    asked = options.auxiliary_weights
+    losses = None if asked is None else tuple(asked)
     settled: Mapping[str, tuple[Any, Any]] = {
         "net": (options.net, config.network),
         "epochs": (options.epochs, recipe.epochs),
@@ -191,14 +198,17 @@ def _refuse_changes(options: Options, run: Run, recipe: Recipe) -> None:
             None if options.precision == "auto" else options.precision,
             config.precision,
         ),
-        "recipe": (options.recipe and _recipe_name(options.recipe, config), recipe.name),
-        "auxiliary_weights": (options.auxiliary_weights, recipe.loss.auxiliary_weights),
+        "recipe": (options.recipe and _recipe_name(str(options.recipe), config), recipe.name),
+        "auxiliary_weights": (
+            None if losses is None else tuple(losses),
+            recipe.loss.auxiliary_weights,
+        ),
         "variant": (
-            canonical(config.network, dict(options.variant)) if options.variant else None,
+            canonical(config.network, options.variant) if options.variant else None,
             dict(config.variant),
         ),
         "weights": (
-            options.weights and resolved_source(options.weights),
+            options.weights and resolved_source(str(options.weights)),
             None if config.weights is None else config.weights.source,
         ),
         "out": (out, run.path),

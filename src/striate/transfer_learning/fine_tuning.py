@@ -17,7 +17,8 @@ from striate.runs.config import RunConfig
 from striate.runs.run import Run
 from striate.training.assemble import make_training
 from striate.training.freezing import check_freeze, check_thawing, stages_of
-from striate.training.options import Options, Place
+from striate.training.options import TrainOptions
+from striate.training.place import Place
 from striate.transfer_learning.backbone import Backbone
 from striate.transfer_learning.heads.fit import FittedHead
 from striate.transfer_learning.options import TransferOptions
@@ -135,7 +136,7 @@ def train_on(
     network: Transferred,
     data: Data,
     *,
-    options: Options,
+    options: TrainOptions,
     place: Place,
     begin: Callable[[RunConfig], None],
 ) -> None:

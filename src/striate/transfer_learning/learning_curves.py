@@ -26,7 +26,8 @@ from striate.runs.config import RunConfig
 from striate.runs.run import Run
 from striate.support.progress import Progress
 from striate.training.assemble import make_training
-from striate.training.options import Options, Place
+from striate.training.options import TrainOptions
+from striate.training.place import Place
 from striate.training.progress import Silent
 from striate.transfer_learning.fine_tuning import decay_of, fine_tuning
 from striate.transfer_learning.heads.fit import FittedHead, Penalty, fit_head
@@ -251,7 +252,7 @@ def _trained(
             copy.deepcopy(start),
             data,
             recipe,
-            options=Options(workers=workers, checkpoint_minutes=1e9),
+            options=TrainOptions(workers=workers, checkpoint_minutes=1e9),
             place=place,
         )
         if frozen == len(training.setup.freezing.stages):  # type: ignore[union-attr]

@@ -41,7 +41,8 @@ from striate.training.distributed import Group
 from striate.training.ending import going_on
 from striate.training.freezing import is_number
 from striate.training.holding import Holding
-from striate.training.options import Options, Place, check
+from striate.training.options import TrainOptions
+from striate.training.place import Place
 from striate.training.progress import Silent, Watcher
 from striate.transfer_learning.backbone import Backbone, open_backbone
 from striate.transfer_learning.features import features
@@ -88,7 +89,7 @@ class _Work:
         self.options, self.watcher = options, watcher
         self.looked_at = False
         """Whether the images have been looked at, and were in order then."""
-        self.training_options = Options(
+        self.training_options = TrainOptions(
             val_fraction=options.val_fraction,
             seed=options.seed,
             epochs=options.epochs,
@@ -104,7 +105,6 @@ class _Work:
     def _refuse(self) -> None:
         """Say at once what no image and no network could make good."""
         options = self.options
-        check(self.training_options)
         if options.freeze not in ("all", "none") and not is_number(options.freeze):
             raise StriateError(
                 parameter("freeze", options.freeze), "must be all, none, or a number of stages"

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from striate.data.preprocessing import LARGEST_SIDE
 from striate.errors import RecipeError, nearest
+from striate.support.limits import LARGEST_SIDE
 
 Crop = Literal["resized", "padded", "corner", "none"]
 _CROPS = ("auto", "resized", "padded", "corner", "none")

@@ -1,0 +1,134 @@
+"""From a class of options to the arguments and flags of a command.
+
+What a person types is told by an option's name and type, its help by its `Doc`, its range by its
+`Bounds`. A command's own module adds what only the command line has, such as ``--json``.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import NoneType
+from typing import Annotated, Any, get_args, get_origin
+
+import typer
+
+from striate.cli.values import read_names, read_numbers, read_pairs
+from striate.support.options import Option, options_of
+
+#: What was typed, by the names of Python's arguments.
+Given = dict[str, Any]
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+@dataclass(frozen=True)
+class _Way:
+    """How a value is typed: what Typer takes it for, what reads it further, what help calls it."""
+
+    kind: Any = str
+    read: Callable[[Any], Any] | None = None
+    metavar: str | None = None
+
+
+def command(
+    kind: Any, **flags: tuple[str, ...]
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Make a command of a function that takes what was `Given` and its own further arguments.
+
+    Args:
+        kind: the class of options. What Python takes by its place is an argument, all else a flag.
+        **flags: of options that are called otherwise, or are an argument in Python alone.
+    """
+    options = [each for each in options_of(kind) if not each.doc.python_only]
+    names = {each.name: _name(each, flags.get(each.name)) for each in options}
+
+    def decorate(body: Callable[..., None]) -> Callable[..., None]:
+        def run(**values: Any) -> None:
+            given = {each.name: _read(each, values.pop(each.name)) for each in options}
+            body(given, **values)
+
+        _, *own = inspect.signature(body, eval_str=True).parameters.values()
+        typed = [_parameter(each, flags.get(each.name), names) for each in options]
+        parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in (*typed, *own)]
+        made: Any = functools.update_wrapper(run, body)
+        del made.__wrapped__
+        made.__signature__ = inspect.Signature(parameters)
+        made.__annotations__ = {each.name: each.annotation for each in parameters}
+        return run
+
+    return decorate
+
+
+def _name(option: Option, flags: Sequence[str] | None) -> str:
+    """What help and errors call `option`."""
+    if option.positional and flags is None:
+        return option.name.upper()
+    long = [flag for flag in flags or () if flag.startswith("--")]
+    return long[0] if long else f"--{option.name.replace('_', '-')}"
+
+
+def _read(option: Option, value: Any) -> Any:
+    """`value`, as it was typed, as Python's function takes it."""
+    read = _way(option).read
+    return value if read is None or value is None else read(value)
+
+
+def _parameter(
+    option: Option, flags: Sequence[str] | None, names: Mapping[str, str]
+) -> inspect.Parameter:
+    """`option` as Typer reads it from a function's signature."""
+    way, default = _way(option), option.default
+    again = " May be given again." if way.read is read_pairs else ""
+    told: dict[str, Any] = {"help": _plain(option.doc.text, names) + again}
+    bounds = option.bounds
+    if bounds is not None and way.kind in (int, float) and not bounds.above:
+        told["min"] = bounds.least  # the most is a guard that nobody meets, and says so itself
+    if option.positional and flags is None:
+        note: Any = typer.Argument(**told, show_default=not option.required)
+    else:
+        name = names[option.name]
+        if way.kind is bool and flags is None:
+            flags = (f"{name}/--no-{name[2:]}",) if default else (name,)
+        note = typer.Option(*(flags or (name,)), **told, metavar=way.metavar)
+    if way.read is read_names:
+        default = ",".join(default)
+    return inspect.Parameter(
+        option.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=inspect.Parameter.empty if option.required else default,
+        annotation=Annotated[way.kind | None if default is None else way.kind, note],
+    )
+
+
+def _way(option: Option) -> _Way:
+    """How the values of `option` are typed."""
+    union = NoneType in get_args(option.kind) or isinstance(option.kind, type(int | str))
+    members = set(get_args(option.kind)) - {NoneType} if union else {option.kind}
+    for plain in (bool, int, float):
+        if members == {plain}:
+            return _Way(plain)
+    origins = {get_origin(each) for each in members}
+    if Mapping in origins:
+        return _Way(list[str], read_pairs, "<name=value>")
+    if option.positional and origins & {Sequence, Iterable}:
+        return _Way(list[str])
+    if members == {Sequence[float]}:
+        return _Way(read=read_numbers, metavar="<number,…>")
+    if members == {Sequence[str]}:
+        return _Way(read=read_names, metavar="<name,…>")
+    return _Way(metavar="<path>" if Path in members else None)
+
+
+def _plain(text: str, names: Mapping[str, str]) -> str:
+    """`text` as a terminal shows it, with the command's own `names` of its options."""
+
+    def named(found: re.Match[str]) -> str:
+        name = found[1]
+        return names.get(name) or f"`striate {name.replace('_', '-')}`"
+
+    return re.sub(r"(?<!`)`(\w+)`(?!`)", named, text).replace("``", "")

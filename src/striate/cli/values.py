@@ -1,0 +1,36 @@
+"""What a person types for values that are more than a word or a number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def read_numbers(text: str) -> tuple[float, ...]:
+    """``0.3,0.3``.
+
+    Raises:
+        StriateError: one of them is no number.
+    """
+    from striate.training.losses import parse_weights
+
+    return parse_weights(text)
+
+
+def read_names(text: str) -> list[str]:
+    """``batch,height``; ``none`` is none at all.
+
+    >>> read_names("batch, height"), read_names("none")
+    (['batch', 'height'], [])
+    """
+    return [] if text == "none" else [each.strip() for each in text.split(",") if each.strip()]
+
+
+def read_pairs(texts: list[str]) -> dict[str, Any]:
+    """``["auxiliary=no", "dropout=0.4"]``.
+
+    Raises:
+        NetworkError: one of them is not ``name=value``, or a name comes twice.
+    """
+    from striate.zoo.variants import read
+
+    return read(texts)

@@ -1,0 +1,45 @@
+"""Options that several commands have, each described once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from striate.support.limits import LARGEST_SEED, MOST_THREADS
+from striate.support.options import Doc
+from striate.support.tables import Bounds
+
+Images = Annotated[
+    str | Path,
+    Doc(
+        "A folder of class folders; one holding ``train/`` and ``val/`` (or ``valid/``, "
+        "``test/``); MNIST's IDX files; or a name: ``digits``, ``mnist``, ``fashion_mnist``, "
+        "``cifar10``, ``cifar100``, ``flowers102``."
+    ),
+]
+Seed = Annotated[int, Bounds(0, LARGEST_SEED), Doc("Decides all that is random.")]
+ValFraction = Annotated[
+    float,
+    Bounds(0, 1, above=True, below=True),
+    Doc("Share of the images, between 0 and 1, that is held out where `data` has no such part."),
+]
+Workers = Annotated[
+    int | None,
+    Bounds(0, MOST_THREADS),
+    Doc(
+        "Threads that prepare images; by default one a processor, at most four. Any number gives "
+        "the same result."
+    ),
+]
+Device = Annotated[str, Doc("Where to compute: ``cpu``, ``cuda`` … or ``auto``.")]
+SkipBad = Annotated[
+    bool, Doc("Leave out files that cannot be read, instead of stopping at them; they are named.")
+]
+AllowCode = Annotated[
+    bool,
+    Doc(
+        "Let a run's folder run the Python code that it names as its network; only if you trust "
+        "whoever made it."
+    ),
+]
+ShowProgress = Annotated[bool, Doc("Show progress on standard error.", python_only=True)]
