@@ -31,7 +31,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from striate.hub.conversion import ORIGINS, Origin, renamed
+from striate.hub.conversion import Counterpart, renamed
+from striate.hub.libraries import LIBRARIES
 from striate.zoo.create import create
 
 TARGET = 1.05
@@ -52,30 +53,22 @@ class Measured:
     ratios: tuple[float, ...]
 
 
-def cases() -> dict[str, tuple[str, Origin]]:
-    """Our name -> (library, its network); torchvision where both have it."""
-    found: dict[str, tuple[str, Origin]] = {}
-    for (name, source), origin in ORIGINS.items():
-        if name not in found or source == "torchvision":
-            found[name] = (source, origin)
+def cases() -> dict[str, tuple[str, Counterpart]]:
+    """Our name -> (library, its network); of the first library that has it."""
+    found: dict[str, tuple[str, Counterpart]] = {}
+    for source, library in LIBRARIES.items():
+        for name, equal in library.counterparts.items():
+            found.setdefault(name, (source, equal))
     return found
 
 
-def build(name: str, source: str, origin: Origin) -> tuple[nn.Module, nn.Module]:
+def build(name: str, source: str, equal: Counterpart) -> tuple[nn.Module, nn.Module]:
     """Our network and the library's with the same random weights."""
     torch.manual_seed(0)
-    if source == "torchvision":
-        import torchvision
-
-        quick = {"init_weights": False} if name in WITH_HEADS or "vgg" in name else {}
-        theirs = getattr(torchvision.models, origin.name)(weights=None, **quick)
-    else:
-        import timm
-
-        theirs = timm.create_model(origin.name)
+    theirs = LIBRARIES[source].build(equal.name, options={})
     heads = {"auxiliary": True} if name in WITH_HEADS and source == "torchvision" else {}
     ours = create(name, **heads)
-    ours.load_state_dict(renamed(theirs.state_dict(), origin.rules))
+    ours.load_state_dict(renamed(theirs.state_dict(), equal.rules))
     return ours, theirs
 
 
@@ -160,17 +153,17 @@ def measure(
 
 def compare(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Measure network after network."""
-    for name, (source, origin) in cases().items():
+    for name, (source, equal) in cases().items():
         if options.networks and name not in options.networks:
             continue
-        ours, theirs = build(name, source, origin)
+        ours, theirs = build(name, source, equal)
         height, width = ours.input_size[1:] if options.size is None else (options.size,) * 2
         images = torch.randn(options.batch, 3, height, width)
         check(name, ours, theirs, images)
         limits = {"pairs": options.pairs, "seconds": options.seconds}
         found = {
             "name": name,
-            "rival": f"{source} {origin.name}",
+            "rival": f"{source} {equal.name}",
             "size": [height, width],
             "forward": asdict(measure(forward(ours, images), forward(theirs, images), **limits)),
             "step": asdict(measure(step(ours, images), step(theirs, images), **limits)),

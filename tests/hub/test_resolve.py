@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -242,14 +241,6 @@ def test_sizes() -> None:
         resolve("resnet18", size=0)
 
 
-def test_published_errors_and_prefixes_need_no_torch() -> None:
-    code = (
-        "import sys; from striate.zoo.published import published, figures; "
-        "assert figures('vgg16'); assert published(); sys.exit('torch' in sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
 def test_what_wraps_a_network_is_taken_off() -> None:
     plain = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
     averaged = torch.optim.swa_utils.AveragedModel(plain)
@@ -329,20 +320,6 @@ def test_a_constructor_that_computes_is_given_values_and_no_weights(name: str) -
 def test_a_size_has_a_most() -> None:
     with pytest.raises(NetworkError, match="no image has a side over"):
         resolve("resnet18", size=10**9)
-
-
-def test_pixels_of_squares_that_are_channels_first_are_no_colours() -> None:
-    """TResNet's first convolution takes 4×4 pixels of 3 colours as 48 channels."""
-
-    class Folded(nn.Module):
-        def __init__(self, channels: int) -> None:
-            super().__init__()
-            self.pretrained_cfg = {"input_size": (3, 32, 32)}
-            self.conv = nn.Conv2d(channels, 4, 3)
-
-    assert [input_shapes("net", Folded(channels)) for channels in (48, 6, 1, 3)] == [
-        ((3, 32, 32),), ((6, 32, 32),), ((1, 32, 32),), ((3, 32, 32),),
-    ]  # fmt: skip
 
 
 def test_a_number_that_is_called_input_size_is_no_shape() -> None:

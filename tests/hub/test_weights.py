@@ -13,12 +13,20 @@ import torchvision
 from safetensors.torch import save_file
 
 from striate.errors import NetworkError, WeightsError
-from striate.hub.conversion import ORIGINS, OTHERS, renamed
+from striate.hub.conversion import NAMESAKES, Counterpart, renamed
+from striate.hub.libraries import LIBRARIES
 from striate.hub.weights import create_with, find, load
 from striate.zoo.create import create
 from striate.zoo.weightless import weightless
 
 RESNET18 = "resnet18-f37072fd.pth"
+#: Our network and the library that has one that equals it.
+PAIRS = [(name, source) for source, each in LIBRARIES.items() for name in each.counterparts]
+
+
+def counterpart(key: tuple[str, str]) -> Counterpart:
+    name, source = key
+    return LIBRARIES[source].counterparts[name]
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +107,8 @@ def test_auxiliary_heads_are_left_out_where_the_network_has_none(googlenet) -> N
     with_heads, published = create_with("googlenet_bn", googlenet, auxiliary=True)
     assert "not used" not in published.note
     state = renamed(
-        torch.nn.Module.state_dict(with_heads), ORIGINS["googlenet_bn", "torchvision"].rules
+        torch.nn.Module.state_dict(with_heads),
+        LIBRARIES["torchvision"].counterparts["googlenet_bn"].rules,
     )
     assert {name for name in state if name.startswith("aux")}
 
@@ -145,11 +154,11 @@ def test_a_file_of_another_network_names_the_one_that_it_fits(resnet18, tmp_path
     )
 
 
-@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("name", NAMESAKES)
 def test_weights_of_another_convention_name_the_variant_that_takes_them(name: str) -> None:
-    other, convention = OTHERS[name]
-    for source in ("torchvision", "timm"):
-        if (other, source) in ORIGINS and (name, source) not in ORIGINS:
+    other, convention = NAMESAKES[name]
+    for source, library in LIBRARIES.items():
+        if other in library.counterparts and name not in library.counterparts:
             with pytest.raises(WeightsError, match=f"{other} takes them") as caught:
                 find(name, source)
             assert convention in str(caught.value)
@@ -173,7 +182,7 @@ def named_as_ours(name: str, file: Path) -> Path:
     return file
 
 
-@pytest.mark.parametrize("name", dict.fromkeys([*OTHERS, *(name for name, _ in ORIGINS)]))
+@pytest.mark.parametrize("name", dict.fromkeys([*NAMESAKES, *(name for name, _ in PAIRS)]))
 def test_a_file_with_our_names_is_no_librarys(name: str, tmp_path) -> None:
     file = named_as_ours(name, tmp_path / "own.pth")
     found = find(name, file)
@@ -228,7 +237,7 @@ def test_a_source_without_the_network_names_another(offline) -> None:
         find("resnet19", "torchvision")
 
 
-@pytest.mark.parametrize("key", ORIGINS, ids="-".join)
+@pytest.mark.parametrize("key", PAIRS, ids="-".join)
 def test_without_a_network_the_file_and_its_place_are_named(offline, key) -> None:
     name, source = key
     if source == "timm":
@@ -241,7 +250,7 @@ def test_without_a_network_the_file_and_its_place_are_named(offline, key) -> Non
     assert "put https://" in text
     assert "or give its path as the weights" in text
     assert "\n" not in text
-    stem = ORIGINS[key].name.partition(".")[0]
+    stem = counterpart(key).name.partition(".")[0]
     assert source in text
     assert stem in text
     if source == "torchvision":
@@ -249,23 +258,21 @@ def test_without_a_network_the_file_and_its_place_are_named(offline, key) -> Non
 
 
 # One for each set of rules: what shares them differs in numbers alone.
-DISTINCT = list({origin.rules: key for key, origin in reversed(ORIGINS.items())}.values())
+DISTINCT = list({counterpart(key).rules: key for key in reversed(PAIRS)}.values())
 
 
 @pytest.mark.parametrize("key", DISTINCT, ids="-".join)
-def test_every_origin_has_the_names_and_shapes_of_our_network(key) -> None:
+def test_every_counterpart_has_the_names_and_shapes_of_our_network(key) -> None:
     name, source = key
-    origin = ORIGINS[key]
+    if source == "timm":
+        pytest.importorskip("timm")
+    equal = counterpart(key)
+    LIBRARIES[source].check(equal.name)
     with weightless():
         ours = create(name).state_dict()
-        if source == "torchvision":
-            build = getattr(torchvision.models, origin.name)
-            options = {"init_weights": False} if origin.transform_input else {}
-            theirs = build(weights=None, **options).state_dict()
-        else:
-            theirs = pytest.importorskip("timm").create_model(origin.name).state_dict()
-    found = renamed(theirs, origin.rules)
-    heads = re.compile(origin.heads or r"(?!)")
+        theirs = LIBRARIES[source].build(equal.name, options={}).state_dict()
+    found = renamed(theirs, equal.rules)
+    heads = re.compile(equal.heads or r"(?!)")
     assert [n for n in ours.keys() ^ found.keys() if not heads.match(n)] == []
     assert [n for n in ours.keys() & found.keys() if found[n].shape != ours[n].shape] == []
 

@@ -158,12 +158,12 @@ def run(tmp_path: Path) -> Run:
 @pytest.mark.parametrize(
     ("spec", "weights", "kind", "message"),
     [
-        ("resnet18", None, WeightsError, "give --weights torchvision.* or a file, or"),
+        ("resnet18", None, WeightsError, "give `weights`: torchvision.* or a file; or"),
         (
             "timm:resnet18",
             None,
             WeightsError,
-            "has learned nothing.*give --weights timm or a file, or",
+            "has learned nothing.*give `weights`: timm or a file; or",
         ),
         ("timm:resnet18", "torchvision", WeightsError, "cannot take torchvision's weights"),
         ("resnet19", None, NetworkError, "not in the catalogue; did you mean"),
@@ -171,7 +171,12 @@ def run(tmp_path: Path) -> Run:
         ("torchvision:resnet19", "torchvision", NetworkError, "did you mean 'resnet18'"),
         ("torch.nn:Identity", "timm", NetworkError, "says nothing of its weights"),
         ("no/such/run", None, RunError, "there is no such run"),
-        ("torchvision:alexnet", "missing.pth", WeightsError, r"missing\.pth: there is no"),
+        (
+            "torchvision:alexnet",
+            "missing.pth",
+            WeightsError,
+            r"is no source .* and there is no file .*missing\.pth",
+        ),
     ],
 )
 def test_what_cannot_be_opened(

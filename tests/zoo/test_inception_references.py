@@ -9,7 +9,8 @@ import torch
 import torchvision
 from torch import nn
 
-from striate.hub.conversion import ORIGINS, renamed
+from striate.hub.conversion import renamed
+from striate.hub.libraries import LIBRARIES
 from striate.zoo.create import create
 from striate.zoo.layers import TrainingOutput
 
@@ -19,16 +20,16 @@ from references import assert_same, filled
 
 def pair(name: str, source: str) -> tuple[nn.Module, nn.Module]:
     """Give our network and the reference, with the same weights and without dropout."""
-    origin = ORIGINS[name, source]
+    equal = LIBRARIES[source].counterparts[name]
     with torch.device("meta"):
         if source == "torchvision":
-            build = getattr(torchvision.models, origin.name)
+            build = getattr(torchvision.models, equal.name)
             reference = build(weights=None, init_weights=False, dropout=0.0)
         else:
-            reference = timm.create_model(origin.name.partition(".")[0], pretrained=False)
+            reference = timm.create_model(equal.name.partition(".")[0], pretrained=False)
         options = {"auxiliary": False} if (name, source) == ("inception_v3", "timm") else {}
         network = create(name, dropout=0.0, **options)
-    weights = renamed(filled(reference).state_dict(), origin.rules)
+    weights = renamed(filled(reference).state_dict(), equal.rules)
     copies = {key: value.clone() for key, value in weights.items()}
     network.load_state_dict(copies, assign=True)
     return network, reference

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from striate.zoo.catalogue import entries
-from striate.zoo.published import IMAGENET, comparable, figures, published
+from striate.zoo.published import IMAGENET, Figure, comparable, published
 
 
 def test_every_name_is_a_network_s() -> None:
@@ -34,16 +34,18 @@ def test_figures_that_everybody_knows() -> None:
     assert published()["vgg16"][-1].top1 == pytest.approx(1 - 0.71592)
     assert (published()["resnet152"][0].top1, published()["resnet152"][0].top5) == (0.23, 0.067)
     assert published()["resnet20"][0].top1 == 0.0875
-    assert figures("torchvision:resnet50")[0].top1 == pytest.approx(1 - 0.7613)
-    assert figures("torchvision:lenet") == figures("mine.py:Net") == ()
+
+
+def of(*names: str) -> dict[str, tuple[Figure, ...]]:
+    return {name: published()[name] for name in names}
 
 
 def test_the_measure_that_most_networks_share_is_chosen() -> None:
-    data, measure, found = comparable(("googlenet", "vgg16", "resnet50"))
+    data, measure, found = comparable(of("googlenet", "vgg16", "resnet50"))
     assert (data, measure) == (IMAGENET, "top1")
     # GoogLeNet's paper gives top-5 alone: another training's single crop stands in.
     assert "Caffe" in found["googlenet"].source
     assert found["vgg16"].single
-    assert comparable(("plain34", "vgg11_lrn"), "top5")[2].keys() == {"plain34", "vgg11_lrn"}
-    assert comparable(("resnet20", "resnet110", "resnet50"))[0] == "CIFAR-10 test"
-    assert comparable(("lenet", "alexnet_half")) == ("", "top1", {})
+    assert comparable(of("plain34", "vgg11_lrn"), "top5")[2].keys() == {"plain34", "vgg11_lrn"}
+    assert comparable(of("resnet20", "resnet110", "resnet50"))[0] == "CIFAR-10 test"
+    assert comparable(of("lenet", "alexnet_half")) == ("", "top1", {})

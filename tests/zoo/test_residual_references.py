@@ -12,7 +12,9 @@ from timm.layers.cbam import CbamModule
 from timm.models.resnetv2 import ResNetV2
 from torch import nn
 
-from striate.hub.conversion import ORIGINS, RESNET, SE_RESNET, Rules, renamed
+from striate.hub.conversion import RESNET, Rules, renamed
+from striate.hub.from_timm import SE_RESNET
+from striate.hub.libraries import LIBRARIES
 from striate.zoo.create import create
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -57,8 +59,8 @@ CASES = [
     *(
         (
             name,
-            timm_model(ORIGINS[name, "timm"].name.partition(".")[0]),
-            ORIGINS[name, "timm"].rules,
+            timm_model(LIBRARIES["timm"].counterparts[name].name.partition(".")[0]),
+            LIBRARIES["timm"].counterparts[name].rules,
         )
         for name in (
             "hrnet_w18",

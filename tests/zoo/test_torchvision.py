@@ -8,7 +8,8 @@ import torch
 import torchvision
 from torch import nn
 
-from striate.hub.conversion import ORIGINS, renamed
+from striate.hub.conversion import renamed
+from striate.hub.libraries import LIBRARIES
 from striate.zoo.create import create
 from striate.zoo.layers import TrainingOutput
 
@@ -18,18 +19,18 @@ from references import assert_same, filled
 SIZES = {"alexnet_owt": 224, "resnet": 64, "vgg": 32}
 NAMES = [
     name
-    for name, library in ORIGINS
-    if library == "torchvision" and name not in {"googlenet_bn", "inception_v3"}
+    for name in LIBRARIES["torchvision"].counterparts
+    if name not in {"googlenet_bn", "inception_v3"}
 ]
 
 
 def pair(name: str, variant: dict | None = None, **options: object) -> tuple[nn.Module, nn.Module]:
     """Give our network and torchvision's, with the same weights."""
-    origin = ORIGINS[name, "torchvision"]
+    equal = LIBRARIES["torchvision"].counterparts[name]
     with torch.device("meta"):
-        reference = getattr(torchvision.models, origin.name)(weights=None, **options)
+        reference = getattr(torchvision.models, equal.name)(weights=None, **options)
         network = create(name, **(variant or {}))
-    weights = renamed(filled(reference).state_dict(), origin.rules)
+    weights = renamed(filled(reference).state_dict(), equal.rules)
     copies = {key: value.clone() for key, value in weights.items()}
     network.load_state_dict(copies, assign=True)
     return network, reference

@@ -14,11 +14,12 @@ from typing import Any, get_args
 from network_pages.counted import Counted, Part
 from network_pages.recipes import classic, summary
 from striate.anatomy.costs.formulas import by, human_bytes, human_count
-from striate.hub.conversion import ORIGINS, OTHERS, Source
+from striate.hub.conversion import NAMESAKES
+from striate.hub.libraries import LIBRARIES
 from striate.zoo import attention
 from striate.zoo.catalogue import Entry, entries
 from striate.zoo.create import NETWORKS
-from striate.zoo.published import figures
+from striate.zoo.published import published
 from striate.zoo.variants import SIZES
 
 NOTES = Path(__file__).with_name("notes.toml")
@@ -28,7 +29,6 @@ RESIDUAL = "In a residual block"
 #: Networks that take so much memory to train that their pages show what saves it.
 DEEP = ("resnet1202", "preact_resnet1001")
 _DEPARTURE = re.compile(r"^Departures?:\s+")
-SOURCES: tuple[Source, ...] = ("torchvision", "timm")
 
 
 @functools.cache
@@ -215,7 +215,7 @@ def _layers(parts: Sequence[Part]) -> str:
 
 
 def _published(entry: Entry) -> str:
-    found = figures(entry.name)
+    found = published().get(entry.name, ())
     if not found:
         return "No figure is recorded here for this network."
     lines = ["| data | top-1 error | top-5 error | shown | source |", "|:--|--:|--:|:--|:--|"]
@@ -321,11 +321,15 @@ def _words(annotation: Any) -> list[str]:
 
 def _weights(entry: Entry) -> str:
     name = entry.name
-    found = [(source, ORIGINS[name, source]) for source in SOURCES if (name, source) in ORIGINS]
+    found = [
+        (source, library.counterparts[name])
+        for source, library in LIBRARIES.items()
+        if name in library.counterparts
+    ]
     if not found:
         words = "Neither torchvision nor timm has weights that equal this network."
-        if name in OTHERS:
-            other, convention = OTHERS[name]
+        if name in NAMESAKES:
+            other, convention = NAMESAKES[name]
             words = (
                 f"The namesake in other libraries is another network ({convention}): "
                 f"[{other}]({other}.md) takes its weights."
@@ -336,9 +340,9 @@ def _weights(entry: Entry) -> str:
         )
     first = found[0][0]
     lines = [
-        f"- `--weights {source}`: {source}'s `{origin.name}`, with the pre-processing that it was "
+        f"- `--weights {source}`: {source}'s `{equal.name}`, with the pre-processing that it was "
         "trained with"
-        for source, origin in found
+        for source, equal in found
     ]
     lines += [
         "",

@@ -11,7 +11,7 @@ from network_pages.drawing import box, disc, document, line, text
 from network_pages.page import in_time
 from striate.anatomy.costs.formulas import human_count
 from striate.zoo.catalogue import Entry
-from striate.zoo.published import IMAGENET, Figure, figures
+from striate.zoo.published import IMAGENET, Figure, published
 
 WIDTH, EDGE, HEAD = 960, 28, 132
 ROW, GAP = 17.0, 14.0
@@ -29,7 +29,7 @@ STYLE = (
 
 def best(name: str) -> Figure | None:
     """The figure that compares best: ImageNet before others, one crop before several."""
-    found = figures(name)
+    found = published().get(name, ())
     order = {IMAGENET: 0, "CIFAR-10 test": 1, "MNIST test": 1}
     known = [one for one in found if one.data in order]
     # `min` keeps the first of equals, so that the source's order decides.

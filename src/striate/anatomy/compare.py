@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -97,11 +97,16 @@ class Comparison(Shown):
         }
 
 
-def compare(graphs: Sequence[Graph], milliseconds: Sequence[float] | None = None) -> Comparison:
+def compare(
+    graphs: Sequence[Graph],
+    published: Mapping[str, Sequence[Figure]],
+    milliseconds: Sequence[float] | None = None,
+) -> Comparison:
     """Networks side by side, with published errors of one data set where there are any.
 
     Args:
-        graphs: each network recorded; its name says whose published errors it has.
+        graphs: each network recorded.
+        published: the published errors of each, by its name.
         milliseconds: of a forward of each; None if not asked for.
 
     Raises:
@@ -115,7 +120,7 @@ def compare(graphs: Sequence[Graph], milliseconds: Sequence[float] | None = None
             replace(one, milliseconds=spent)
             for one, spent in zip(members, milliseconds, strict=True)
         ]
-    data, measure, figures = comparable(tuple(one.name for one in members))
+    data, measure, figures = comparable(published)
     return Comparison(
         members=tuple(
             replace(one, error=getattr(figures[one.name], measure), figure=figures[one.name])

@@ -213,6 +213,7 @@ def compare(
     """
     from striate.anatomy.compare import compare as beside
     from striate.anatomy.timing import forward_time
+    from striate.hub.figures import figures
     from striate.runs.open_network import open_network
 
     graphs, times = [], []
@@ -222,7 +223,8 @@ def compare(
         if timed:
             found = open_network(network, device="cpu", size=size, allow_code=allow_code)
             times.append(forward_time(found.network, graph, inputs=inputs))
-    return beside(graphs, times if timed else None)
+    published = {graph.network: figures(graph.network) for graph in graphs}
+    return beside(graphs, published, times if timed else None)
 
 
 def view(

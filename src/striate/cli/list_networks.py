@@ -53,9 +53,9 @@ def _matches(entry: Entry, pattern: str) -> bool:
 
 def _error(name: str) -> str:
     """``top-1 24.70 %``, of ImageNet unless it says otherwise; nothing where there is none."""
-    from striate.zoo.published import IMAGENET, comparable
+    from striate.zoo.published import IMAGENET, comparable, published
 
-    data, measure, found = comparable((name,))
+    data, measure, found = comparable({name: published().get(name, ())})
     if name not in found:
         return ""
     share = getattr(found[name], measure)

@@ -16,16 +16,11 @@ these unless the person who opens it says so.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from striate.errors import NetworkError
+from striate.hub.libraries import CATALOGUE, LIBRARIES
+from striate.hub.library import Library
 from striate.support.text import printable
-
-Library = Literal["torchvision", "timm"]
-Source = Literal["catalogue", "torchvision", "timm", "file", "module", "run"]
-
-#: Prefixes of networks that other libraries have.
-PREFIXES: tuple[Library, ...] = ("torchvision", "timm")
 
 #: What to do where a run names code, whatever command or function met it.
 ALLOWING = (
@@ -42,12 +37,13 @@ class Spec:
     """A network as it was written.
 
     Attributes:
-        source: where it is to be found.
+        source: where it is to be found: ``catalogue``, a name of
+            `striate.hub.libraries.LIBRARIES`, ``file`` or ``module``.
         place: the file or the module of a person's own; empty for others.
         name: within the catalogue, the library, the file or the module; may be empty for a file.
     """
 
-    source: Source
+    source: str
     place: str = ""
     name: str
 
@@ -55,6 +51,13 @@ class Spec:
     def is_code(self) -> bool:
         """Whether making the network runs a person's own program."""
         return self.source in {"file", "module"}
+
+    @property
+    def library(self) -> Library:
+        """The library that has it; a ValueError for code."""
+        if self.is_code:
+            raise ValueError(f"{self.place} is no library")
+        return LIBRARIES.get(self.source, CATALOGUE)
 
 
 def parse(text: str) -> Spec:
@@ -66,9 +69,9 @@ def parse(text: str) -> Spec:
         >>> parse("timm:hf-hub:somebody/net").source
         'timm'
     """
-    for library in PREFIXES:
-        if text.startswith(f"{library}:"):
-            return Spec(source=library, name=text[len(library) + 1 :])
+    prefix, colon, name = text.partition(":")
+    if colon and prefix in LIBRARIES:
+        return Spec(source=prefix, name=name)
     place, _, name = text.rpartition(":")
     if not place:
         if text.endswith(".py"):

@@ -15,6 +15,7 @@ from typing import Any
 from torch import nn
 
 from striate.errors import NetworkError, nearest
+from striate.hub.libraries import LIBRARIES
 from striate.support.aside import printing_aside
 
 
@@ -64,7 +65,7 @@ def load_module(name: str, attribute: str) -> Callable[..., Any]:
             # One of its own imports may be what is missing; that is told as such.
             if error.name is None or not (name == error.name or name.startswith(f"{error.name}.")):
                 raise
-            close = nearest(name, ["torchvision", "timm"])
+            close = nearest(name, LIBRARIES)
             raise NetworkError(
                 f"module '{name}'",
                 f"not found from {Path.cwd()}",

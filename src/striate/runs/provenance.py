@@ -10,7 +10,8 @@ from pathlib import Path
 
 from striate.data.sources import Data
 from striate.errors import WeightsError
-from striate.hub.weights import SOURCES, Published
+from striate.hub.libraries import LIBRARIES
+from striate.hub.weights import Published
 from striate.runs.config import DataOrigin, WeightsOrigin
 from striate.support.paths import resolved
 
@@ -43,7 +44,7 @@ def command() -> str:
 
 def resolved_source(weights: str) -> str:
     """A library's name, or the resolved path of a file: what can be found again from anywhere."""
-    return weights if weights in SOURCES else str(resolved(weights, kind=WeightsError))
+    return weights if weights in LIBRARIES else str(resolved(weights, kind=WeightsError))
 
 
 def weights_origin(published: Published, weights: str) -> WeightsOrigin:

@@ -8,7 +8,8 @@ from typing import Any
 from torch import nn
 
 from striate.errors import RunError
-from striate.hub.weights import Found, Published, find, give
+from striate.hub.found import Found
+from striate.hub.weights import Published, find, give
 from striate.runs.config import RunConfig
 from striate.runs.run import Run
 from striate.training.place import Place

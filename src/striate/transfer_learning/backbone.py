@@ -22,23 +22,16 @@ from torch import nn
 from striate.anatomy.embedding import find_embedding
 from striate.anatomy.graph.record import record
 from striate.data.preprocessing import Preprocessing
-from striate.errors import NetworkError, StriateError, WeightsError
-from striate.hub.conversion import ORIGINS, Origin, Source
-from striate.hub.fitting import fit
-from striate.hub.libraries import fetched_state, imagenet_classes, preprocessing_of
-from striate.hub.names import PREFIXES, parse
+from striate.errors import NetworkError, StriateError, WeightsError, parameter
+from striate.hub.found import Found, wanted
+from striate.hub.libraries import CATALOGUE, LIBRARIES
+from striate.hub.names import parse
 from striate.hub.resolve import resolve
-from striate.hub.state_dicts import harmonised, read_state_dict
 from striate.hub.surgery import Headless, Transferred
-from striate.hub.weights import create_with
+from striate.hub.weights import classes_of, find, give
 from striate.runs.run import Run, is_run_folder
 from striate.runs.weights import digest
-from striate.support.paths import shown
 from striate.transfer_learning.normalisation import contradicted
-
-# torchvision's weights for these were trained on images from -1 to 1, which its networks make of
-# what its transforms give, but only if told so; the pre-processing can do it as well.
-_TRANSFORMING = ("googlenet", "inception_v3")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,17 +78,13 @@ def open_backbone(spec: str | Path, weights: str | Path | None = None) -> Backbo
     text = str(spec)
     if _is_run(spec):
         return _open_run(Path(spec), weights)
-    library, _, name = text.rpartition(":")
-    if library in PREFIXES:
-        return _open_library(text, library, name, weights)
     if parse(text).is_code:
         raise NetworkError(
             f"backbone '{text}'",
             "says nothing of its weights and pre-processing",
             "train it, and name the run's folder",
         )
-    resolve(text)  # raises for a name that nobody knows, with the nearest
-    return _open_catalogue(text, weights)
+    return _open_named(text, weights)
 
 
 def _is_run(spec: str | Path) -> bool:
@@ -109,7 +98,9 @@ def _is_run(spec: str | Path) -> bool:
 def _open_run(path: Path, weights: str | Path | None) -> Backbone:
     run = Run.open(path)
     if weights is not None:
-        raise WeightsError(f"--weights {weights}", "a run has its own weights", "leave it out")
+        raise WeightsError(
+            parameter("weights", str(weights)), "a run has its own weights", "leave it out"
+        )
     network, config = run.network(), run.config
     spec: str = config.network
     options = {
@@ -135,70 +126,40 @@ def _open_run(path: Path, weights: str | Path | None) -> Backbone:
     )
 
 
-def _open_catalogue(name: str, weights: str | Path | None) -> Backbone:
+def _open_named(text: str, weights: str | Path | None) -> Backbone:
+    """The network of the catalogue or of a library that `text` names, with `weights`."""
+    sought = wanted(text)
+    library, name = sought.library, sought.name
     if weights is None:
-        libraries = [library for ours, library in ORIGINS if ours == name]
-        raise _weightless(name, libraries)
-    network, published = create_with(name, weights)
-    declared = _preprocessing(published.name, published.preprocessing)
-    headless = behead(name, network, declared.input_size)
+        raise _weightless(text, list(sought.counterparts()))
+    found = find(text, weights)
+    declared = _preprocessing(found.name, found.preprocessing)
+    # Of ours it is written down how many classes it was made with; a library's is as it comes.
+    classes = classes_of(found, name) if library is CATALOGUE else None
+    network = resolve(text, device="cpu", classes=classes).network.eval()
+    headless = behead(text, network, declared.input_size)
+    published = give(found, headless.network, None, without=headless.classifier)
     preprocessing, doubt = declared, ""
-    if weights not in PREFIXES:
-        preprocessing, doubt = _checked(headless, declared, published.name, name)
+    if weights not in LIBRARIES:
+        preprocessing, doubt = _checked(headless, declared, found.name, library.title(name))
     return Backbone(
-        name=name,
-        spec=name,
-        options={"classes": headless.outputs},
+        name=text,
+        spec=text,
+        options={} if classes is None else {"classes": headless.outputs},
         network=headless,
         preprocessing=preprocessing,
-        classes=published.classes,
+        classes=_class_names(found, headless.classifier),
         weights_digest=digest(headless.state_dict()),
-        origin=published.name,
+        origin=found.name,
         note="; ".join(part for part in (published.note, doubt) if part),
     )
 
 
-def _open_library(spec: str, library: Source, name: str, weights: str | Path | None) -> Backbone:
-    network = resolve(spec, device="cpu").network
-    if weights is None:
-        raise _weightless(spec, [library])
-    if weights in PREFIXES and weights != library:
-        raise _weightless(spec, [library], f"cannot take {weights}'s weights")
-    # timm's names may end in the tag of weights, which its pre-processing depends on.
-    origin = Origin(name=name, transform_input=library == "torchvision" and name in _TRANSFORMING)
-    preprocessing = _preprocessing(spec, preprocessing_of(origin, library))
-    own = network.state_dict()
-    headless = behead(spec, network.eval(), preprocessing.input_size)
-    notes: tuple[str, ...] = ()
-    if weights == library:
-        _, label, state = fetched_state(origin, library)
-    else:
-        chosen = read_state_dict(weights, lambda names: len(own.keys() & set(names)))
-        label = shown(chosen.file)
-        state, notes = harmonised(chosen.state, own)
-        notes = (*chosen.notes, *notes)
-    classifier = [key for key in state if key.startswith(f"{headless.classifier}.")]
-    rows = {state[key].shape[0] for key in classifier if state[key].ndim}
-    fit(
-        {key: value for key, value in state.items() if key not in classifier},
-        headless.network,
-        what=label,
-        remedy=f"give weights of {spec}",
-    )
-    note = ""
-    if weights != library:
-        preprocessing, note = _checked(headless, preprocessing, label, f"{library}'s {name}")
-    note = "; ".join(part for part in (*notes, note) if part)
-    return Backbone(
-        name=spec,
-        spec=spec,
-        network=headless,
-        preprocessing=preprocessing,
-        classes=imagenet_classes() if rows == {1000} else None,
-        weights_digest=digest(headless.state_dict()),
-        origin=label,
-        note=note,
-    )
+def _class_names(found: Found, classifier: str) -> tuple[str, ...] | None:
+    """What the `classifier` tells apart; None where somebody trained one of other classes."""
+    layer = [value for key, value in found.state.items() if key.startswith(f"{classifier}.")]
+    rows = {value.shape[0] for value in layer if value.ndim}
+    return found.classes if rows == {len(found.classes or ())} else None
 
 
 def _checked(
@@ -214,13 +175,13 @@ def _checked(
     )
 
 
-def _weightless(spec: str, libraries: Sequence[str], why: str = "") -> WeightsError:
+def _weightless(spec: str, libraries: Sequence[str]) -> WeightsError:
     """The error for a backbone without weights, which says where there are some."""
-    sources = ", ".join(libraries) + " or a file" if libraries else "FILE"
+    sources = ", ".join(libraries) + " or a file" if libraries else "a file"
     return WeightsError(
         f"backbone '{spec}'",
-        why or "has learned nothing without weights",
-        f"give --weights {sources}, or name a run's folder",
+        "has learned nothing without weights",
+        f"give {parameter('weights')}: {sources}; or name a run's folder",
     )
 
 

@@ -28,7 +28,7 @@ from striate.data.random import CROP, MIRROR, uniforms
 from striate.engines.choosing import choose_engine, open_session, parse_engine
 from striate.engines.session import BATCH, Session
 from striate.errors import DataError, ExportError, StriateError, parameter
-from striate.hub.names import PREFIXES
+from striate.hub.libraries import LIBRARIES
 from striate.support.folders import cache_at
 from striate.support.prefetch import prefetch
 from striate.support.progress import Progress
@@ -292,7 +292,7 @@ class _Work:
 def _library(spec: str) -> list[str]:
     """The library that a network's code is from, and its version: another may compute otherwise."""
     library = spec.rpartition(":")[0]
-    return [library, version(library)] if library in PREFIXES else []
+    return [library, version(LIBRARIES[library].package)] if library in LIBRARIES else []
 
 
 def draw_view(

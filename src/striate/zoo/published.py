@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,40 +51,8 @@ def published() -> dict[str, tuple[Figure, ...]]:
     return {name: tuple(Figure(**row) for row in figures) for name, figures in rows.items()}
 
 
-def figures(spec: str) -> tuple[Figure, ...]:
-    """The figures of a catalogue name or a ``torchvision:`` one; none for anything else."""
-    library, _, name = spec.rpartition(":")
-    if library == "torchvision":
-        return _torchvision(name)
-    return published().get(spec, ())
-
-
-def _torchvision(name: str) -> tuple[Figure, ...]:
-    """What torchvision says about each of its weights for a network."""
-    from torchvision import models
-
-    if name not in models.list_models():
-        return ()
-    found = []
-    for weights in models.get_model_weights(name):
-        metrics = weights.meta.get("_metrics", {}).get("ImageNet-1K")
-        if metrics is None:
-            continue
-        found.append(
-            Figure(
-                data=IMAGENET,
-                top1=round(1 - metrics["acc@1"] / 100, 5),
-                top5=round(1 - metrics["acc@5"] / 100, 5),
-                crops="1 crop",
-                source=f"torchvision's {weights.name}",
-                confidence="read",
-            )
-        )
-    return tuple(found)
-
-
 def comparable(
-    specs: tuple[str, ...], measure: str | None = None
+    figures: Mapping[str, Sequence[Figure]], measure: str | None = None
 ) -> tuple[str, str, dict[str, Figure]]:
     """The data set, the measure (``top1`` or ``top5``) and a figure for as many as have one.
 
@@ -92,16 +61,14 @@ def comparable(
     others. Networks without a figure are missing from the answer.
     """
     choices = []
-    for data in {one.data for spec in specs for one in figures(spec)}:
+    for data in {one.data for each in figures.values() for one in each}:
         for wanted in (measure,) if measure else ("top1", "top5"):
             found = {
-                spec: min(fitting, key=lambda one: not one.single)
-                for spec in specs
+                name: min(fitting, key=lambda one: not one.single)
+                for name, each in figures.items()
                 if (
                     fitting := [
-                        one
-                        for one in figures(spec)
-                        if one.data == data and getattr(one, wanted) is not None
+                        one for one in each if one.data == data and getattr(one, wanted) is not None
                     ]
                 )
             }
