@@ -6,6 +6,7 @@ import errno
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 import striate
 from striate import measuring
 from striate.errors import Interrupted, RunError
+from striate.recipes.recipe import EarlyStopping, Recipe
 from striate.runs import claim
 from striate.runs import run as names
 from striate.runs.run import Run
@@ -105,7 +107,8 @@ def test_an_unfinished_run_says_so_to_whoever_uses_it(
     tell_of(run.path, allow_code=False)
     assert capsys.readouterr().err == f"note: {note}\n"
     # Early stopping is an end too.
-    recipe = {**run.config.recipe, "early_stopping": {"patience": 1}}
+    assert isinstance(run.config.recipe, Recipe)
+    recipe = replace(run.config.recipe, early_stopping=EarlyStopping(patience=1))
     line = json.loads((run.path / names.METRICS).read_text().splitlines()[1])
     with (run.path / names.METRICS).open("a") as handle:
         handle.write(json.dumps({**line, "epoch": 2}) + "\n")

@@ -11,6 +11,7 @@ import pytest
 
 from striate.data.preprocessing import Preprocessing
 from striate.evaluation.metrics import measure
+from striate.recipes.recipe import Optimiser, Recipe
 from striate.report.inputs import ReportInputs
 
 #: Names that break what does not escape them.
@@ -106,13 +107,13 @@ def make_inputs() -> Callable[..., ReportInputs]:
             "counts": {"train": counts * 4, "val": counts},
             "weights_epoch": 3,
             "metrics": [epoch(i) for i in range(4)],
-            "recipe": {
-                "name": "modern",
-                "reference": "A paper",
-                "ours": ["a rate"],
-                "departures": ["a mean"],
-                "optimiser": {"name": "sgd", "rate": 0.1, "nesterov": True, "betas": (0.9, 0.999)},
-            },
+            "recipe": Recipe(
+                name="modern",
+                reference="A paper",
+                ours=("a rate",),
+                departures=("a mean",),
+                optimiser=Optimiser(name="sgd", rate=0.1, nesterov=True, betas=(0.9, 0.999)),
+            ),
             "seed": 0,
         }
         return ReportInputs(**(given | changes))

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from striate.recipes.recipe import Recipe
 from striate.report.build import render
 from striate.report.inputs import ReportInputs
 
@@ -226,7 +227,7 @@ def test_a_run_writes_its_report(tmp_path: Path) -> None:
         preprocessing=Preprocessing(
             resize=32, height=32, width=32, channels=1, mean=(0.5,), std=(0.5,)
         ),
-        recipe={"name": "modern"},
+        recipe=Recipe(name="modern"),
         data=DataOrigin(
             origin="digits", fingerprint="f", val_fraction=0.2, held_out="split", **origin
         ),

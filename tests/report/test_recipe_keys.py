@@ -7,7 +7,8 @@ from dataclasses import fields
 import pytest
 import torch
 
-from striate.recipes.recipe import Recipe
+from striate.recipes.frozen import FrozenRecipe, HeadFit
+from striate.recipes.recipe import Recipe, Schedule
 from striate.report.recipe_keys import _READ_UNDER, in_use
 
 
@@ -30,7 +31,8 @@ def test_every_key_that_is_named_exists() -> None:
     ],
 )
 def test_an_optimiser_has_the_keys_that_torch_gives_it(name: str, kind: type) -> None:
-    shown = in_use({"optimiser": Recipe(name="x").to_dict()["optimiser"] | {"name": name}}, True)
+    table = {"name": "x", "optimiser": {"name": name}}
+    shown = in_use(Recipe.from_dict(table, "x"), True)
     ours = set(shown["optimiser"]) & {"momentum", "nesterov", "betas", "alpha", "eps"}
     theirs = set(kind([torch.zeros(1)], lr=1.0).defaults)
     if "rho" in theirs:  # what Adadelta calls it
@@ -42,25 +44,30 @@ def test_an_optimiser_has_the_keys_that_torch_gives_it(name: str, kind: type) ->
     ("small", "kept"), [(True, {"padding", "border"}), (False, {"scale", "ratio"})]
 )
 def test_the_automatic_crop_is_the_one_that_was_used(small: bool, kept: set[str]) -> None:
-    shown = in_use(Recipe(name="x").to_dict(), small)["augmentation"]
+    shown = in_use(Recipe(name="x"), small)["augmentation"]
     assert {"padding", "border", "scale", "ratio", "sizes"} & set(shown) == kept
 
 
 def test_a_warm_up_that_there_is_not_has_no_first_rate() -> None:
-    assert (
-        "warmup_rate"
-        not in in_use({"schedule": {"warmup": 0.0, "warmup_rate": 0.1}}, True)["schedule"]
-    )
-    assert (
-        "warmup_rate" in in_use({"schedule": {"warmup": 2.0, "warmup_rate": 0.1}}, True)["schedule"]
-    )
+    without = Recipe(name="x", schedule=Schedule(warmup=0.0, warmup_rate=0.1))
+    assert "warmup_rate" not in in_use(without, True)["schedule"]
+    beginning = Recipe(name="x", schedule=Schedule(warmup=2.0, warmup_rate=0.1))
+    assert "warmup_rate" in in_use(beginning, True)["schedule"]
 
 
 def test_nothing_else_is_left_out() -> None:
-    whole = Recipe(name="x").to_dict()
-    shown = in_use(whole, True)
+    recipe = Recipe(name="x")
+    whole, shown = recipe.to_dict(), in_use(recipe, True)
     assert set(shown) == set(whole)
     named = {key for _, key in _READ_UNDER} | {"warmup_rate"}
     for each in fields(Recipe):
         if isinstance(whole.get(each.name), dict):
             assert set(whole[each.name]) - set(shown[each.name]) <= named
+
+
+def test_a_head_that_was_fitted_and_no_recipe_at_all() -> None:
+    head = HeadFit(kind="softmax", penalty="l2", C=2.0, folds=5)
+    shown = in_use(FrozenRecipe(head=head), True)
+    assert list(shown) == ["name", "reference", "head"]
+    assert shown["head"] == {"kind": "softmax", "penalty": "l2", "C": 2.0, "folds": 5}
+    assert in_use(None, True) == {}

@@ -25,7 +25,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         test_images=0, held_out="split",
     )  # fmt: skip
     RunConfig(
-        network="resnet20", classes=("cat", "dog"), in_channels=1, recipe={}, data=origin, seed=0,
+        network="resnet20", classes=("cat", "dog"), in_channels=1, recipe=None, data=origin, seed=0,
         preprocessing=Preprocessing(
             resize=24, height=24, width=20, channels=1, mean=(0.5,), std=(0.5,)
         ),

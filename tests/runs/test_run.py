@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 
 from striate.data.preprocessing import Preprocessing
 from striate.errors import RunError
+from striate.recipes.recipe import Optimiser, Recipe
 from striate.runs.claim import claim
 from striate.runs.config import FORMAT, DataOrigin, RunConfig, escaped, unescaped
 from striate.runs.run import CONFIG, EVALUATION, METRICS, TIMING, WEIGHTS, Run, is_run_folder
 from striate.runs.weights import digest, read_weights, write_weights
 from striate.zoo.create import create
 
+RECIPE = Recipe(name="modern", optimiser=Optimiser(rate=0.1))
 CLASSES = ("<b>rosé's</b>", '"tulip"', "玫瑰")
 
 
@@ -29,7 +31,7 @@ def config() -> RunConfig:
         preprocessing=Preprocessing(
             resize=32, height=32, width=32, channels=1, mean=(0.5,), std=(0.25,)
         ),
-        recipe={"name": "modern", "optimiser": {"rate": 0.1}},
+        recipe=RECIPE,
         data=DataOrigin(
             origin="digits",
             fingerprint="f" * 64,

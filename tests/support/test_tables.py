@@ -14,7 +14,16 @@ from typing import Annotated, Any, Literal
 import pytest
 
 from striate.errors import RecipeError, RunError
-from striate.support.tables import ADDED, Bounds, check_bounds, decided, from_table, read_toml
+from striate.support.tables import (
+    ADDED,
+    Bounds,
+    check_bounds,
+    decided,
+    from_table,
+    plain,
+    read_toml,
+    stored,
+)
 
 TEXT = 'name = "é"\nnumber = 3\n'
 
@@ -135,3 +144,40 @@ def test_a_class_may_grow_without_changing_what_was_decided_before() -> None:
     assert digest(Later("x", LaterSmall(), rule=1)) != old
     assert digest(Later("x", LaterSmall(filter="cubic"))) != old
     assert digest(Before("x", Small(side=4))) != old
+
+
+@dataclass(frozen=True, kw_only=True)
+class Renamed:
+    gamma: float = field(metadata=stored("width"))
+    folds: int = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Either:
+    part: Inner | Renamed | None = None
+
+
+def test_a_field_may_have_another_name_in_files() -> None:
+    made = from_table(Renamed, {"width": 2.0}, "it")
+    assert made == from_table(Renamed, {"gamma": 2.0}, "it") == Renamed(gamma=2.0)
+    assert decided(made) == plain(made) == {"width": 2.0, "folds": 5}
+    with pytest.raises(RecipeError, match=r"it: width = 'x': must be a number"):
+        from_table(Renamed, {"width": "x"}, "it")
+    with pytest.raises(RecipeError, match=r"it: widht: is not a key here"):
+        from_table(Renamed, {"widht": 1.0}, "it")
+
+
+def test_of_several_tables_it_is_the_one_that_has_the_keys() -> None:
+    assert from_table(Either, {"part": {"side": 3}}, "it").part == Inner(side=3)
+    found = from_table(Either, {"part": {"gamma": 3.0, "folds": 2}}, "it")
+    assert found.part == Renamed(gamma=3.0, folds=2)
+    assert from_table(Either, {"part": found.part}, "it") == found
+    assert from_table(Either, {"part": None}, "it").part is None
+    assert plain(found) == {"part": {"width": 3.0, "folds": 2}}
+    for table, why in (
+        ({"folds": "x", "gamma": 1.0}, r"it: part: folds = 'x': must be a whole number"),
+        ({"side": 0}, r"it: part: side = 0: must be at least 1"),
+        (3, r"it: part: must be a table, not 3"),
+    ):
+        with pytest.raises(RecipeError, match=why):
+            from_table(Either, {"part": table}, "it")

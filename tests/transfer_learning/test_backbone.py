@@ -141,7 +141,7 @@ def run(tmp_path: Path) -> Run:
         in_channels=3,
         variant={"auxiliary": True},
         preprocessing=pixels,
-        recipe={},
+        recipe=None,
         data=origin,
         seed=0,
         precision="float32",

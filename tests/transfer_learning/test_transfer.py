@@ -21,6 +21,7 @@ from striate.errors import ExportError, Interrupted, NetworkError, RunError, Str
 from striate.hub.surgery import Transferred
 from striate.inference.predict import probabilities
 from striate.measuring import finish_transfer
+from striate.recipes.recipe import Recipe
 from striate.runs.config import DataOrigin, RunConfig
 from striate.runs.run import CONFIG, WEIGHTS, Run
 from striate.runs.samples import read_samples
@@ -51,7 +52,7 @@ def make_source(folder: Path) -> Path:
         preprocessing=Preprocessing(
             resize=32, height=32, width=32, mean=(0.5,) * 3, std=(0.25,) * 3
         ),
-        recipe={"name": "modern"},
+        recipe=Recipe(name="modern"),
         data=DataOrigin(
             origin="elsewhere",
             fingerprint="0",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
 from striate.data.augmentation.settings import Augmentation
@@ -99,8 +99,11 @@ class Loss:
     """``balanced``: each class weighs as if all were equally frequent."""
     map_j: float = 0.1
     """map: the constant j of equation 9, the energy of the competitor."""
-    auxiliary_weights: Annotated[tuple[float, ...] | None, Bounds(0, math.inf)] = None
-    """The weight of each auxiliary head; absent: the paper's own, as the network states them."""
+    auxiliary_weights: Annotated[tuple[int | float, ...] | None, Bounds(0, math.inf)] = None
+    """The weight of each auxiliary head; absent: the paper's own, as the network states them.
+
+    Whole numbers stay whole, since a run's configuration digest tells 1 from 1.0.
+    """
 
     def __post_init__(self) -> None:
         check_bounds(self, "loss")
@@ -205,7 +208,7 @@ class Recipe:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for TOML: absent values left out."""
-        values: dict[str, Any] = plain(asdict(self))
+        values: dict[str, Any] = plain(self)
         return values
 
     @classmethod

@@ -9,6 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from striate.evaluation.metrics import Evaluation
+from striate.recipes.recipe import Recipe
 from striate.report.charts import (
     BOTTOM,
     HEIGHT,
@@ -109,7 +110,7 @@ def rates(inputs: ReportInputs) -> Chart:
     """The learning rate; on a log scale where the schedule divides it."""
     values = [line.get("learning_rate") for line in inputs.judged]
     known = [v for v in values if v]
-    schedule = inputs.recipe.get("schedule", {}).get("name")
+    schedule = inputs.recipe.schedule.name if isinstance(inputs.recipe, Recipe) else None
     complete = len(known) == len(inputs.epochs)
     divides = schedule in ("step", "plateau", "exponential") and complete
     log = divides and bool(known) and max(known) > 3 * min(known)

@@ -16,6 +16,8 @@ from striate.runs.transfer_record import read_transfer_record
 
 if TYPE_CHECKING:
     from striate.data.sources import Data
+    from striate.recipes.frozen import FrozenRecipe
+    from striate.recipes.recipe import Recipe
     from striate.runs.config import RunConfig
     from striate.runs.run import Run
 
@@ -66,7 +68,7 @@ class ReportInputs:
     """For each part of the data, the images of each class."""
     weights_epoch: int
     metrics: Sequence[Mapping[str, Any]]
-    recipe: Mapping[str, Any]
+    recipe: Recipe | FrozenRecipe | None
     seed: int
     variant: Mapping[str, Any] = field(default_factory=dict)
     check: Mapping[str, Any] | None = None

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import is_dataclass
 from typing import Any
+
+from striate.recipes.frozen import FrozenRecipe
+from striate.recipes.recipe import Recipe
 
 #: (table, key): the choices of that table under which the key is read. What stands in no line is
 #: always read.
@@ -30,23 +34,27 @@ _READ_UNDER: dict[tuple[str, str], tuple[str, tuple[Any, ...]]] = {
 }
 
 
-def in_use(recipe: Mapping[str, Any], small: bool) -> dict[str, Any]:
-    """`recipe` without the keys that its other choices leave unread.
+def in_use(recipe: Recipe | FrozenRecipe | None, small: bool) -> dict[str, Any]:
+    """The values of `recipe`, without those that its other choices leave unread.
 
     Args:
-        recipe: as a run keeps it, tables as mappings.
+        recipe: of a run.
         small: whether the network's input has at most 64 pixels a side, where the crop ``auto``
             pads; for larger ones it resizes.
+
+    Returns:
+        The values by their names, in order, a dictionary for each table.
     """
     kept: dict[str, Any] = {}
-    for name, value in recipe.items():
-        if not isinstance(value, Mapping):
+    for name, value in vars(recipe).items() if recipe else ():
+        if not is_dataclass(value):
             kept[name] = value
             continue
-        choices = dict(value)
+        found = {key: each for key, each in vars(value).items() if each is not None}
+        choices = dict(found)
         if choices.get("crop") == "auto":
             choices["crop"] = "padded" if small else "resized"
-        kept[name] = {key: v for key, v in value.items() if _is_read(name, key, choices)}
+        kept[name] = {key: each for key, each in found.items() if _is_read(name, key, choices)}
     return kept
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from striate.recipes.recipe import Recipe
 from striate.report import transfer
 from striate.report.confusion import MOST_CLASSES
 from striate.report.findings import findings
@@ -57,8 +58,7 @@ def lead(inputs: ReportInputs) -> str:
     trained = int(inputs.counts["train"].sum()) if "train" in inputs.counts else 0
     epochs = inputs.epochs
     lasted = f" for {plural(int(epochs[-1]['epoch']), 'epoch')}" if epochs else ""
-    recipe = inputs.recipe.get("name")
-    made = f" with the recipe “{recipe}”" if recipe else ""
+    made = f" with the recipe “{inputs.recipe.name}”" if inputs.recipe else ""
     size = inputs.preprocessing
     return (
         f"Trained from scratch on {plural(trained, 'image')} of "
@@ -183,12 +183,13 @@ def data_section(inputs: ReportInputs) -> dict[str, Any]:
 def recipe_section(inputs: ReportInputs) -> dict[str, Any]:
     """The recipe, key by key, and what the paper says to it."""
     size = inputs.preprocessing
-    recipe = in_use(inputs.recipe, small=max(size.height, size.width) <= 64)
+    recipe = inputs.recipe
+    used = in_use(recipe, small=max(size.height, size.width) <= 64)
     general: Rows = [("network", inputs.network)]
     general += [(f"variant: {key}", _value(value)) for key, value in inputs.variant.items()]
     general += [
         (_label(key), _value(value))
-        for key, value in recipe.items()
+        for key, value in used.items()
         if not isinstance(value, Mapping) and key not in ("ours", "departures", "reference")
     ]
     general += [
@@ -201,17 +202,17 @@ def recipe_section(inputs: ReportInputs) -> dict[str, Any]:
     tables: list[tuple[str, Rows]] = [("Run", general)]
     tables += [
         (_label(key).capitalize(), [(_label(k), _value(v)) for k, v in value.items()])
-        for key, value in recipe.items()
+        for key, value in used.items()
         if isinstance(value, Mapping) and value and key != "preprocessing"
     ]
     prepared = inputs.preprocessing.to_dict()
     tables.append(("Pre-processing", [(_label(k), _value(v)) for k, v in prepared.items()]))
-    reference = recipe.get("reference")
+    reference = recipe.reference if recipe else ""
     network = f"{inputs.title}. {inputs.reference}."
     return {
         "sentence": f"{network} Recipe after {reference}." if reference else network,
-        "ours": list(recipe.get("ours") or ()),
-        "departures": list(recipe.get("departures") or ()),
+        "ours": list(recipe.ours) if isinstance(recipe, Recipe) else [],
+        "departures": list(recipe.departures) if isinstance(recipe, Recipe) else [],
         "tables": tables,
     }
 

@@ -15,7 +15,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +23,8 @@ import tomli_w
 
 from striate.data.preprocessing import Preprocessing
 from striate.errors import RecipeError, RunError, nearest
+from striate.recipes.frozen import FrozenRecipe
+from striate.recipes.recipe import Recipe
 from striate.support.files import sha256, write_atomically
 from striate.support.limits import MOST_THREADS
 from striate.support.paths import shown
@@ -123,8 +125,9 @@ class RunConfig:
     classes: tuple[str, ...]
     in_channels: Annotated[int, Bounds(1, 3)]
     preprocessing: Preprocessing
-    recipe: Mapping[str, Any]
-    """The whole recipe with every default filled in."""
+    recipe: Recipe | FrozenRecipe | None
+    """How the network was trained, or how its head was fitted on a frozen backbone; None for a
+    network with weights as they were found."""
     data: DataOrigin
     seed: Annotated[int, Bounds(0, 2**63 - 1)]
     precision: str
@@ -162,6 +165,7 @@ class RunConfig:
         found = decided(self)
         for key in INCIDENTAL:
             del found[key]
+        found.setdefault("recipe", {})
         # Only what the images and the weights are counts, not where this machine keeps them.
         del found["data"]["origin"]
         if self.transfer is not None:
@@ -173,8 +177,7 @@ class RunConfig:
     @property
     def epochs(self) -> int:
         """How many epochs the recipe asks for; 0 where nothing is trained step by step."""
-        found = self.recipe.get("epochs", 0)
-        return found if type(found) is int else 0
+        return self.recipe.epochs if isinstance(self.recipe, Recipe) else 0
 
     @property
     def stem(self) -> str:
@@ -188,7 +191,7 @@ class RunConfig:
         safe = replace(
             self, command=command, data=replace(self.data, origin=escaped(self.data.origin))
         )
-        return {"format": FORMAT, **_written(safe)}
+        return {"format": FORMAT, **plain({**vars(safe), "recipe": self.recipe or {}})}
 
     def write(self, path: Path) -> None:
         """Write `path` (TOML), whole or not at all."""
@@ -241,16 +244,10 @@ def unescaped(path: str) -> str:
     return re.sub("\0(d[89a-f][0-9a-f]{2})", lambda found: chr(int(found[1], 16)), path)
 
 
-def _written(value: Any) -> Any:
-    """The dataclass `value` as tables, without what is None."""
-    if not is_dataclass(value) or isinstance(value, type):
-        return plain(value)
-    found = {each.name: _written(getattr(value, each.name)) for each in fields(value)}
-    return {key: each for key, each in found.items() if each is not None}
-
-
 def _parsed(content: dict[str, Any]) -> RunConfig:
     """The run's decisions in `content`; ValueError, RunError or RecipeError for damage."""
+    if content.get("recipe") == {}:
+        content = {**content, "recipe": None}
     config = from_table(RunConfig, content, "it", kind=RunError)
     if len(config.classes) < 2:
         raise ValueError("it names fewer than two classes")

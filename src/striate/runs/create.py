@@ -103,7 +103,7 @@ def _config(
         classes=(published and published.classes) or _numbered(network, known.input),
         in_channels=known.input[0],
         preprocessing=own or _usual(known.input),
-        recipe={},
+        recipe=None,
         # No images of its own.
         data=DataOrigin(
             origin="",

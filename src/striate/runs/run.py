@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from striate.data.preprocessing import Preprocessing
 from striate.errors import RunError
 from striate.hub.names import refuse_code
+from striate.recipes.recipe import Recipe
 from striate.runs.config import RunConfig
 from striate.support.paths import mode_of, read_file, resolved, shown
 from striate.support.tables import LARGEST_TABLE, Bounds, from_table
@@ -200,7 +201,8 @@ class Run:
         done = self.epochs_done
         if done >= self.config.epochs:
             return True
-        patience = _patience(self.config.recipe)
+        recipe = self.config.recipe
+        patience = recipe.early_stopping.patience if isinstance(recipe, Recipe) else 0
         return 0 < patience <= done - (self.weights_epoch if done else 0)
 
     @property
@@ -218,13 +220,6 @@ class Run:
     def evaluation(self) -> dict[str, Any] | None:
         """What the last evaluation on the run's own held-out images found, if there was one."""
         return read_json(self.path / EVALUATION)
-
-
-def _patience(recipe: Mapping[str, Any]) -> int:
-    """After how many epochs without a gain a training by `recipe` stops; 0: never."""
-    table = recipe.get("early_stopping")
-    found = table.get("patience") if isinstance(table, Mapping) else None
-    return found if type(found) is int else 0
 
 
 def is_run_folder(path: Path) -> bool:

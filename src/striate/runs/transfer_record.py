@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from striate.errors import RunError
+from striate.recipes.frozen import HeadKind
 from striate.runs.run import TRANSFER, read_json
 from striate.support.paths import shown
 from striate.support.tables import Bounds, from_table
@@ -48,7 +49,7 @@ class TrialRecord:
 class HeadRecord:
     """How one head was fitted, and what was tried."""
 
-    kind: Literal["softmax", "svm", "svm-rbf"]
+    kind: HeadKind
     folds: _Count
     trials: tuple[TrialRecord, ...]
     chosen: TrialRecord

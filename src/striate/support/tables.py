@@ -10,9 +10,8 @@ import codecs
 import sys
 import tomllib
 import types
-import typing
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -31,6 +30,19 @@ _REPEATED = 60
 #: What `dataclasses.field` is given as its ``metadata`` where the field was added after the first
 #: format that was ever written: its default says what was done before, see `decided`.
 ADDED: Mapping[str, bool] = types.MappingProxyType({"added": True})
+
+
+def stored(name: str) -> Mapping[str, str]:
+    """The ``metadata`` of a field that files have under another `name`, from before it had its own.
+
+    It is written, and counts in digests, under that name; it is read under both.
+    """
+    return types.MappingProxyType({"stored": name})
+
+
+def _stored_name(each: Field[Any]) -> str:
+    name: str = each.metadata.get("stored", each.name)
+    return name
 
 
 @dataclass(frozen=True)
@@ -97,8 +109,10 @@ def from_table(
 
     Args:
         cls: a dataclass whose fields are numbers, strings, literals, tuples, mappings with string
-            keys, or dataclasses of them.
-        table: the values; what is absent keeps the dataclass's default.
+            keys, or dataclasses of them. Of several dataclasses that a field may be, it becomes the
+            one that knows the most of the keys.
+        table: the values; what is absent keeps the dataclass's default. A dataclass may stand in it
+            as such.
         where: how an error names the table, such as ``modern.toml [optimiser]``.
         kind: of the errors.
         more: whether there may be keys that `cls`, and the classes within it, do not know.
@@ -111,14 +125,16 @@ def from_table(
         raise kind(where, f"must be a table, not {_short(table)}", "write [NAME] before its values")
     hints = get_type_hints(cls, include_extras=True)
     known = {each.name: each for each in fields(cls)}  # type: ignore[arg-type]
+    before = {_stored_name(each) for each in known.values()}
     for key in table:
-        if key not in known and not more:
+        if not (key in known or key in before or more):
             raise kind(f"{where}: {key}", "is not a key here", nearest(key, known))
     values: dict[str, Any] = {}
     for name, each in known.items():
-        if name in table:
-            converter = _Converter(kind, f"{where}: {name}", more)
-            values[name] = converter.convert(hints[name], table[name])
+        key = name if name in table else _stored_name(each)
+        if key in table:
+            converter = _Converter(kind, f"{where}: {key}", more)
+            values[name] = converter.convert(hints[name], table[key])
         elif each.default is MISSING and each.default_factory is MISSING:
             raise kind(f"{where}: {name}", "is missing", "give it a value")
     return cls(**values)
@@ -138,8 +154,7 @@ class _Converter:
             inner, *notes = get_args(hint)
             return self._bounded(self.convert(inner, value), notes)
         if is_dataclass(hint):
-            made = typing.cast("type[Any]", hint)
-            return from_table(made, value, self.where, kind=self.kind, more=self.more)
+            return self._table(hint, value)
         if origin is Literal:
             # Python takes true for 1.
             if not any(type(value) is type(each) and value == each for each in get_args(hint)):
@@ -151,6 +166,11 @@ class _Converter:
         if origin is tuple:
             return self._sequence(get_args(hint), value)
         return self._plain(hint, value)
+
+    def _table(self, cls: Any, value: Any) -> Any:
+        if isinstance(value, cls):
+            return value
+        return from_table(cls, value, self.where, kind=self.kind, more=self.more)
 
     def _plain(self, hint: Any, value: Any) -> Any:
         if isinstance(get_origin(hint), type) and issubclass(get_origin(hint), Mapping):
@@ -179,6 +199,11 @@ class _Converter:
         return value
 
     def _either(self, choices: tuple[Any, ...], value: Any) -> Any:
+        tables = [choice for choice in choices if is_dataclass(choice)]
+        if tables and isinstance(value, Mapping):
+            known = [{each.name for each in fields(kind)} for kind in tables]
+            matches = [len(names & value.keys()) for names in known]
+            return self.convert(tables[matches.index(max(matches))], value)
         error: StriateError | None = None
         for choice in choices:
             try:
@@ -245,7 +270,7 @@ def decided(value: Any) -> Any:
     """
     if is_dataclass(value) and not isinstance(value, type):
         return {
-            each.name: decided(getattr(value, each.name))
+            _stored_name(each): decided(getattr(value, each.name))
             for each in fields(value)
             if getattr(value, each.name) is not None
             and not (each.metadata.get("added") and getattr(value, each.name) == each.default)
@@ -277,12 +302,14 @@ def laid_over(table: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str,
 
 
 def plain(value: Any) -> Any:
-    """`value` as TOML can say it: tuples are lists, and what is None is left out.
+    """`value` as TOML can say it: tables of dataclasses, lists of tuples, and nothing of None.
 
     Examples:
         >>> plain({"sizes": (1, 2), "limit": None})
         {'sizes': [1, 2]}
     """
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain({_stored_name(each): getattr(value, each.name) for each in fields(value)})
     if isinstance(value, Mapping):
         return {key: plain(each) for key, each in value.items() if each is not None}
     if isinstance(value, (tuple, list)):

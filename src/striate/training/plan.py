@@ -123,7 +123,7 @@ def _plan_new(
         classes=data.classes,
         in_channels=in_channels,
         preprocessing=preprocessing,
-        recipe=recipe.to_dict(),
+        recipe=recipe,
         data=data_origin(data, options.val_fraction),
         variant=variant,
         weights=weights_origin(published, str(options.weights)) if published else None,

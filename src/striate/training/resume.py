@@ -73,13 +73,13 @@ def plan_resumed(
             "was transferred with its backbone frozen: nothing in it is left to train",
             "transfer anew and freeze none, or a number of stages",
         )
-    if not config.recipe:
+    recipe = config.recipe
+    if not isinstance(recipe, Recipe):
         raise RunError(
             str(run.path),
             "was never trained: it was made of weights as they are",
             "train a new run, which can start from the same weights",
         )
-    recipe = Recipe.from_dict(config.recipe, f"{run.path / names.CONFIG} [recipe]")
     _refuse_changes(options, run, recipe)
     if group.world != config.world:
         raise RunError(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any
 
 from torch import nn
 
 from striate.data.sources import Data
 from striate.errors import StriateError, parameter
 from striate.hub.surgery import Transferred
+from striate.recipes.frozen import FrozenRecipe, HeadFit
 from striate.recipes.load import load_recipe
 from striate.recipes.recipe import Recipe
 from striate.runs.config import RunConfig
@@ -26,11 +26,6 @@ from striate.transfer_learning.options import TransferOptions
 #: What decay may take off the head's weights in one step. With a small C of few images it would
 #: otherwise overshoot zero, and momentum would make that grow.
 _MOST_DECAYED = 0.1
-
-
-FROZEN_REFERENCE = (
-    "Donahue et al. 2014, 'DeCAF' (arXiv 1310.1531); Razavian et al. 2014 (arXiv 1403.6382)"
-)
 
 
 def refuse_meaningless(options: TransferOptions) -> None:
@@ -99,17 +94,18 @@ def recipe_of(backbone: Backbone, data: Data, options: TransferOptions) -> Recip
     return recipe.with_changes(epochs=options.epochs, batch_size=options.batch_size)
 
 
-def frozen_recipe(fitted: FittedHead) -> dict[str, Any]:
+def frozen_recipe(fitted: FittedHead) -> FrozenRecipe:
     """What stands for a recipe where nothing was trained step by step."""
-    head: dict[str, Any] = {
-        "kind": fitted.kind,
-        "penalty": fitted.penalty,
-        "strength": fitted.chosen.C,
-        "folds": fitted.folds,
-    }
-    if fitted.chosen.gamma is not None:
-        head["width"] = fitted.chosen.gamma
-    return {"name": "frozen_backbone", "reference": FROZEN_REFERENCE, "head": head}
+    chosen = fitted.chosen
+    return FrozenRecipe(
+        head=HeadFit(
+            kind=fitted.kind,
+            penalty=fitted.penalty,
+            C=chosen.C,
+            folds=fitted.folds,
+            gamma=chosen.gamma,
+        )
+    )
 
 
 def decay_of(fitted: FittedHead, rows: int, rate: float) -> float | None:
@@ -144,7 +140,8 @@ def train_on(
 
     `begin` writes its ``run.toml``, once there is something to go on from.
     """
-    recipe = Recipe.from_dict(run.config.recipe, "fine_tuning.toml")
+    recipe = run.config.recipe
+    assert isinstance(recipe, Recipe)
     training = make_training(run, network, data, recipe, options=options, place=place)
     # There is no run before there are weights to go on from: those of the head are nowhere else.
     training.start_from_here()

@@ -320,7 +320,7 @@ class _Work:
             classes=data.classes,
             in_channels=shape[0],
             preprocessing=backbone.preprocessing,
-            recipe=frozen_recipe(fitted) if trained is None else trained.to_dict(),
+            recipe=trained or frozen_recipe(fitted),
             data=data_origin(data, options.val_fraction),
             transfer=TransferOrigin(
                 spec=backbone.spec,

@@ -23,6 +23,7 @@ from sklearn.svm import l1_min_c
 
 from striate.errors import StriateError, nearest, parameter
 from striate.hub.heads import HEADS, Head, SoftmaxHead
+from striate.recipes.frozen import HeadKind
 from striate.transfer_learning.heads import svm
 from striate.transfer_learning.heads.cross_validation import (
     Labels,
@@ -61,7 +62,7 @@ STRIDES = (2, 1)
 class FittedHead:
     """A head and how it was found."""
 
-    kind: str
+    kind: HeadKind
     penalty: Penalty
     head: Head
     folds: int
@@ -133,9 +134,10 @@ def fit_head(
         if kind == "softmax":
             fitted = _fit_softmax(samples, penalty)
         else:
-            found = fit_linear(samples, seed) if kind == "svm" else fit_gaussian(samples)
+            linear = kind == "svm"
+            found = fit_linear(samples, seed) if linear else fit_gaussian(samples)
             fitted = FittedHead(
-                kind=kind,
+                kind="svm" if linear else "svm-rbf",
                 penalty="l2",
                 head=found.head,
                 folds=len(samples.folds),

@@ -1,0 +1,43 @@
+"""What stands for a recipe where the backbone is frozen: how the head on top of it was fitted."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from striate.recipes.recipe import CountOrNone, NotNegative
+from striate.support.tables import Bounds, check_bounds, stored
+
+REFERENCE = "Donahue et al. 2014, 'DeCAF' (arXiv 1310.1531); Razavian et al. 2014 (arXiv 1403.6382)"
+
+HeadKind = Literal["softmax", "svm", "svm-rbf"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadFit:
+    """``[recipe.head]``: which head was fitted, and what was chosen for it."""
+
+    kind: HeadKind
+    penalty: Literal["l2", "l1"]
+    C: NotNegative = field(metadata=stored("strength"))
+    """As scikit-learn has it: the larger, the weaker the regularisation."""
+    folds: CountOrNone
+    """Of the cross-validation that chose; 0 where no image could be held out."""
+    gamma: Annotated[float | None, Bounds(0, math.inf)] = field(
+        default=None, metadata=stored("width")
+    )
+    """Of the Gaussian kernel; None for other heads."""
+
+    def __post_init__(self) -> None:
+        check_bounds(self, "head")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrozenRecipe:
+    """The recipe of a run whose network was not trained step by step."""
+
+    name: str = "frozen_backbone"
+    reference: str = REFERENCE
+    """Papers that it follows."""
+    head: HeadFit
