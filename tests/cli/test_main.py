@@ -81,9 +81,24 @@ def test_version() -> None:
 
 def test_a_command_is_called_as_its_function() -> None:
     import striate as package
-    from striate.cli.main import app
+    from striate.cli.main import COMMANDS
 
-    commands = {str(each.name).replace("-", "_") for each in app.registered_commands}
+    commands = {each.replace("-", "_") for each in COMMANDS}
     functions = {name for name in package.__all__ if name[0].islower()}
     assert functions - commands == {"create", "open_run"}, "which print nothing"
     assert commands <= functions
+
+
+def test_the_list_of_commands_has_the_first_lines_of_their_help() -> None:
+    from striate.cli.main import COMMANDS, load
+
+    assert {name: str(load(name).__doc__).splitlines()[0] for name in COMMANDS} == COMMANDS
+
+
+def test_a_mistyped_command_and_the_help_of_one() -> None:
+    mistyped = striate("trian", "x")
+    assert mistyped.returncode == 2
+    assert "No such command 'trian'" in mistyped.stderr
+    shown = striate("evaluate", "-h")
+    assert shown.returncode == 0
+    assert "Usage: python -m striate evaluate [OPTIONS]" in shown.stdout

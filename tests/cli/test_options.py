@@ -11,7 +11,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from striate.cli.main import _flags
+from striate.cli.main import flags_of
 from striate.cli.options import AsJson, Given, command
 from striate.errors import StriateError, parameter
 from striate.support.options import Doc, Options
@@ -98,6 +98,6 @@ def test_what_cannot_be_meant_is_refused(typed: list[str]) -> None:
     assert CliRunner().invoke(app, typed).exit_code == 2
 
 
-def test_an_error_s_parameters_are_the_command_s_flags() -> None:
+def test_an_error_s_parameters_are_the_command_sflags_of() -> None:
     error = StriateError(parameter("side", 3), f"is none of {parameter('target')}")
-    assert error.on_the_command_line(_flags(frame)) == "--side 3: is none of --target"
+    assert error.on_the_command_line(flags_of(frame)) == "--side 3: is none of --target"

@@ -34,9 +34,10 @@ def cache(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Show what `striate transfer` keeps on disk, features above all, or remove what is old.
+    """Show what transfers keep on disk, or remove what is old.
 
-    They are in STRIATE_CACHE, else in ~/.cache/striate. What a process is writing is left.
+    Features above all; in STRIATE_CACHE, else in ~/.cache/striate. What a process is writing is
+    left.
     """
     from rich.console import Console
     from rich.text import Text

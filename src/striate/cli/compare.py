@@ -32,7 +32,10 @@ def compare(
     allow_code: AllowCode = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Compare parameters, MACs, memory, depth, receptive field, and where the cost sits."""
+    """Compare networks: costs, depth, receptive field, errors.
+
+    Parameters, MACs, memory, and where the cost sits.
+    """
     from striate import api
 
     if output is not None:

@@ -30,7 +30,10 @@ def create_run(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Make a run of published weights, so that predict, evaluate and export work on them."""
+    """Make a run of published weights, without training.
+
+    So that predict, evaluate and export work on them.
+    """
     from striate import api
     from striate.zoo.variants import read
 

@@ -31,7 +31,10 @@ def explain(
     allow_code: AllowCode = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Show the arithmetic of a layer with its numbers: size, costs, and what it sees."""
+    """Show the arithmetic of a layer with its numbers.
+
+    Its size, its costs, and what it sees of the image.
+    """
     from striate import api
     from striate.errors import StriateError
 

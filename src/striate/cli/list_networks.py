@@ -25,7 +25,10 @@ def list_networks(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """List the networks with their counts, input sizes and published errors."""
+    """List the networks with their sizes and published errors.
+
+    Parameters, multiply-accumulates and the input that each was made for.
+    """
     from striate import api
 
     entries = [each for each in api.list_networks() if pattern is None or _matches(each, pattern)]

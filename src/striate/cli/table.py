@@ -53,7 +53,10 @@ def table(
         bool, typer.Option("--markdown", help="Print a Markdown table.")
     ] = False,
 ) -> None:
-    """Show each layer's size, parameters, MACs, memory and receptive field."""
+    """Show every layer's size, costs and receptive field.
+
+    Costs are parameters, MACs and memory; totals are shown below.
+    """
     from striate.errors import StriateError
 
     if as_json + as_csv + as_markdown > 1:

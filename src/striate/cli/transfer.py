@@ -77,7 +77,10 @@ def transfer(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Carry a trained network over to other images: features, head, evaluation, report, export."""
+    """Put a new head on a trained network, for other images.
+
+    Features, head, evaluation, report, export.
+    """
     from striate import api
 
     result = api.transfer(

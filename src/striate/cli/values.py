@@ -19,8 +19,9 @@ def read_numbers(text: str) -> tuple[float, ...]:
 def read_names(text: str) -> list[str]:
     """``batch,height``; ``none`` is none at all.
 
-    >>> read_names("batch, height"), read_names("none")
-    (['batch', 'height'], [])
+    Examples:
+        >>> read_names("batch, height"), read_names("none")
+        (['batch', 'height'], [])
     """
     return [] if text == "none" else [each.strip() for each in text.split(",") if each.strip()]
 

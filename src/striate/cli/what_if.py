@@ -20,7 +20,10 @@ def what_if(
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Show what layers of no network would cost and see, side by side."""
+    """Show what layers of no network would cost and see.
+
+    Several are compared side by side.
+    """
     from striate import api
 
     found = api.what_if(*layers)

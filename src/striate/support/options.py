@@ -117,24 +117,16 @@ def takes(kind: Callable[P, O]) -> Callable[[Callable[[O], R]], Callable[P, R]]:
 
     Type checkers see the fields as arguments, and so do `inspect.signature` and `help`.
 
-    >>> from dataclasses import KW_ONLY, dataclass
-    >>> @dataclass(frozen=True)
-    ... class Cut(Options):
-    ...     photo: Annotated[str, Doc("A file.")]
-    ...     _: KW_ONLY
-    ...     side: Annotated[int, Bounds(1, 9), Doc("In pixels.")] = 5
-    >>> @takes(Cut)
-    ... def cut(options: Cut) -> str:
-    ...     '''Cut a photo.'''
-    ...     return f"{options.photo}: {options.side}"
-    >>> cut("a.jpg", side=7)
-    'a.jpg: 7'
-    >>> print(inspect.getdoc(cut))
-    Cut a photo.
-    <BLANKLINE>
-    Args:
-        photo: A file.
-        side: In pixels.
+    Examples:
+        >>> @dataclass(frozen=True)
+        ... class Cut(Options):
+        ...     photo: Annotated[str, Doc("A file.")]
+        ...     side: Annotated[int, Bounds(1, 9), Doc("In pixels.")] = 5
+        >>> @takes(Cut)
+        ... def cut(options: Cut) -> str:
+        ...     return f"{options.photo}: {options.side}"
+        >>> cut("a.jpg", side=7)
+        'a.jpg: 7'
     """
 
     def decorate(body: Callable[[O], R]) -> Callable[P, R]:
