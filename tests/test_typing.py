@@ -26,6 +26,9 @@ import striate
 network: striate.Network = striate.create("resnet18", classes=5)
 features: torch.Tensor = network.features(torch.zeros(1, 3, 64, 64))
 embedding: torch.Tensor = network.embed(torch.zeros(1, 3, 64, 64))
+maps: tuple[torch.Tensor, ...] = network.stages(torch.zeros(1, 3, 64, 64))
+strides: tuple[int, ...] = network.strides
+channels: tuple[int, ...] = network.channels
 version: str = striate.__version__
 print(striate.table("lenet").summary(), striate.explain("lenet", "conv1").lines)
 for explained in striate.explain("lenet"):

@@ -70,7 +70,7 @@ def test_every_network_takes_attention(name: str, attention: str) -> None:
 
 @pytest.mark.parametrize("stem", [Stem, StemV1, StemV2])
 def test_the_comments_tell_the_shapes_within_the_stems(stem: type[nn.Module]) -> None:
-    lines = re.findall(r"self\.(\w+)\(x\)  # (\S+)", inspect.getsource(stem))
+    lines = re.findall(r"self\.(\w+)\(.*\)  # (\S+)", inspect.getsource(stem))
     claims = {stage: tuple(int(n) for n in shape.split("×")) for stage, shape in lines}
     seen: dict[str, tuple[int, ...]] = {}
     with torch.device("meta"):

@@ -33,6 +33,7 @@ from striate.zoo.layers import (
     LocalResponseNorm,
     Network,
     check_input,
+    collect,
     he_normal,
     set_zero,
 )
@@ -63,6 +64,8 @@ class AlexNet(Network):
     def __init__(self, classes: int = 1000, in_channels: int = 3, dropout: float = 0.5) -> None:
         super().__init__()
         self.input_size = (in_channels, 227, 227)
+        self.strides = (4, 8, 16, 32)
+        self.channels = (96, 256, 256, 256)
         self.conv1 = Conv2d(in_channels, 96, 11, stride=4)
         self.norm1 = LocalResponseNorm(5, alpha=1e-4, k=2.0)
         self.pool1 = nn.MaxPool2d(3, stride=2)
@@ -90,19 +93,19 @@ class AlexNet(Network):
             if layer.bias is not None:
                 nn.init.ones_(layer.bias)
 
-    def features(self, x: Tensor) -> Tensor:
+    def features(self, x: Tensor, finer: list[Tensor] | None = None) -> Tensor:
         """Give the last feature map, (N, 256, 6, 6)."""
         check_input(x, "AlexNet", self.input_size[0], size=227)
         x = F.relu(self.conv1(x), inplace=True)  # 96×55×55
         x = self.norm1(x)  # 96×55×55
-        x = self.pool1(x)  # 96×27×27
+        x = self.pool1(collect(x, finer))  # 96×27×27
         x = F.relu(self.conv2(x), inplace=True)  # 256×27×27
         x = self.norm2(x)  # 256×27×27
-        x = self.pool2(x)  # 256×13×13
+        x = self.pool2(collect(x, finer))  # 256×13×13
         x = F.relu(self.conv3(x), inplace=True)  # 384×13×13
         x = F.relu(self.conv4(x), inplace=True)  # 384×13×13
         x = F.relu(self.conv5(x), inplace=True)  # 256×13×13
-        x = self.pool5(x)  # 256×6×6
+        x = self.pool5(collect(x, finer))  # 256×6×6
         return x
 
     def embed(self, x: Tensor) -> Tensor:
@@ -133,6 +136,8 @@ class SingleTower(Network):
         super().__init__()
         self.input_size = (in_channels, 224, 224)
         c1, c2, c3, c4, c5, hidden = widths
+        self.strides = (4, 8, 16, 32)
+        self.channels = (c1, c2, c5, c5)
         self.conv1 = Conv2d(in_channels, c1, 11, stride=4, padding=2)
         self.pool1 = nn.MaxPool2d(3, stride=2)
         self.conv2 = Conv2d(c1, c2, 5, padding=2)
@@ -148,17 +153,17 @@ class SingleTower(Network):
         self.fc7 = Linear(hidden, hidden)
         self.fc8 = Linear(hidden, classes)
 
-    def features(self, x: Tensor) -> Tensor:
+    def features(self, x: Tensor, finer: list[Tensor] | None = None) -> Tensor:
         """Give the last feature map: owt (N, 256, 6, 6), half (N, 128, 6, 6) at 224 px."""
         check_input(x, "AlexNet on one tower", self.input_size[0], minimum=63)
         x = F.relu(self.conv1(x), inplace=True)  # owt 64×55×55, half 48×55×55
-        x = self.pool1(x)  # owt 64×27×27, half 48×27×27
+        x = self.pool1(collect(x, finer))  # owt 64×27×27, half 48×27×27
         x = F.relu(self.conv2(x), inplace=True)  # owt 192×27×27, half 128×27×27
-        x = self.pool2(x)  # owt 192×13×13, half 128×13×13
+        x = self.pool2(collect(x, finer))  # owt 192×13×13, half 128×13×13
         x = F.relu(self.conv3(x), inplace=True)  # owt 384×13×13, half 192×13×13
         x = F.relu(self.conv4(x), inplace=True)  # owt 256×13×13, half 192×13×13
         x = F.relu(self.conv5(x), inplace=True)  # owt 256×13×13, half 128×13×13
-        x = self.pool5(x)  # owt 256×6×6, half 128×6×6
+        x = self.pool5(collect(x, finer))  # owt 256×6×6, half 128×6×6
         return x
 
     def embed(self, x: Tensor) -> Tensor:

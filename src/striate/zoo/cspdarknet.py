@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from striate.errors import NetworkError
 from striate.zoo.attention import Attention
 from striate.zoo.darknet import Residual, Unit
-from striate.zoo.layers import Linear, Network, check_input, initialise
+from striate.zoo.layers import Linear, Network, check_input, collect, initialise
 
 Activation = Literal["leaky", "mish"]
 
@@ -93,6 +93,8 @@ class CSPDarknet53(Network):
         self.input_size = (in_channels, 256, 256)
         bend = None if activation == "mish" else slope
         widths = (32, *(row[0] for row in TABLE))
+        self.strides = (1, 2, 4, 8, 16, 32)
+        self.channels = widths
         stages = [
             CSPStage(inputs, row, slope=bend, attention=attention)
             for inputs, row in zip(widths, TABLE, strict=False)
@@ -103,15 +105,15 @@ class CSPDarknet53(Network):
         self.fc = Linear(1024, classes)
         initialise(self)
 
-    def features(self, x: Tensor) -> Tensor:
+    def features(self, x: Tensor, finer: list[Tensor] | None = None) -> Tensor:
         """Give the last feature map, (N, 1024, H / 32, W / 32)."""
         check_input(x, "CSPDarknet53", self.input_size[0])
         x = self.conv0(x)  # 32×256×256
-        x = self.stage1(x)  # 64×128×128
-        x = self.stage2(x)  # 128×64×64
-        x = self.stage3(x)  # 256×32×32
-        x = self.stage4(x)  # 512×16×16
-        x = self.stage5(x)  # 1024×8×8
+        x = self.stage1(collect(x, finer))  # 64×128×128
+        x = self.stage2(collect(x, finer))  # 128×64×64
+        x = self.stage3(collect(x, finer))  # 256×32×32
+        x = self.stage4(collect(x, finer))  # 512×16×16
+        x = self.stage5(collect(x, finer))  # 1024×8×8
         return x
 
     def embed(self, x: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from striate.zoo.attention import Attention, make_attention
-from striate.zoo.layers import Conv2d, Linear, Network, check_input, initialise
+from striate.zoo.layers import Conv2d, Linear, Network, check_input, collect, initialise
 
 # Table 1: after a 3×3 convolution to 32 channels, each stage halves the grid by a 3×3 convolution
 # to so many channels and has so many residual blocks. Output grids: 128, 64, 32, 16, 8.
@@ -98,6 +98,8 @@ class Darknet53(Network):
         super().__init__()
         self.input_size = (in_channels, 256, 256)
         widths = (32, *(channels for channels, _ in TABLE_1))
+        self.strides = (1, 2, 4, 8, 16, 32)
+        self.channels = widths
         stages = [
             Stage(inputs, outputs, count, slope=slope, attention=attention)
             for inputs, (outputs, count) in zip(widths, TABLE_1, strict=False)
@@ -108,15 +110,15 @@ class Darknet53(Network):
         self.fc = Linear(1024, classes)
         initialise(self)
 
-    def features(self, x: Tensor) -> Tensor:
+    def features(self, x: Tensor, finer: list[Tensor] | None = None) -> Tensor:
         """Give the last feature map, (N, 1024, H / 32, W / 32)."""
         check_input(x, "Darknet53", self.input_size[0])
         x = self.conv0(x)  # 32×256×256
-        x = self.stage1(x)  # 64×128×128
-        x = self.stage2(x)  # 128×64×64
-        x = self.stage3(x)  # 256×32×32
-        x = self.stage4(x)  # 512×16×16
-        x = self.stage5(x)  # 1024×8×8
+        x = self.stage1(collect(x, finer))  # 64×128×128
+        x = self.stage2(collect(x, finer))  # 128×64×64
+        x = self.stage3(collect(x, finer))  # 256×32×32
+        x = self.stage4(collect(x, finer))  # 512×16×16
+        x = self.stage5(collect(x, finer))  # 1024×8×8
         return x
 
     def embed(self, x: Tensor) -> Tensor:

@@ -40,6 +40,7 @@ from striate.zoo.layers import (
     Output,
     TrainingOutput,
     check_input,
+    collect,
     initialise,
     is_scripting,
 )
@@ -206,15 +207,19 @@ class GoogLeNet(Network):
         self.pool2 = nn.MaxPool2d(3, stride=2, ceil_mode=True)
         self.inception_3a = module("3a")
         self.inception_3b = module("3b")
+        after_3b = width
         self.pool3 = nn.MaxPool2d(3, stride=2, ceil_mode=True)
         self.inception_4a = module("4a")
         self.inception_4b = module("4b")
         self.inception_4c = module("4c")
         self.inception_4d = module("4d")
         self.inception_4e = module("4e")
+        after_4e = width
         self.pool4 = nn.MaxPool2d(2 if batch_norm else 3, stride=2, ceil_mode=True)
         self.inception_5a = module("5a")
         self.inception_5b = module("5b")
+        self.strides = (2, 4, 8, 16, 32)
+        self.channels = (64, 192, after_3b, after_4e, width)
         self.pool5 = nn.AdaptiveAvgPool2d(1)
         self.dropout = nn.Dropout(dropout)
         self.fc = Linear(width, classes)
@@ -222,32 +227,32 @@ class GoogLeNet(Network):
         self.aux2 = AuxiliaryHead(528, classes, batch_norm) if auxiliary else None
         initialise(self, {"aux1.fc2": 0.01, "aux2.fc2": 0.01})
 
-    def trunk(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def trunk(self, x: Tensor, finer: list[Tensor] | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """Give the maps after 4a and 4d, where the auxiliary heads sit, and after 5b."""
         check_input(x, "GoogLeNet", self.input_size[0], minimum=32)
         x = self.conv1(x)  # 64×112×112
-        x = self.pool1(x)  # 64×56×56
+        x = self.pool1(collect(x, finer))  # 64×56×56
         x = self.norm1(x)  # 64×56×56
         x = self.conv2_reduce(x)  # 64×56×56
         x = self.conv2(x)  # 192×56×56
         x = self.norm2(x)  # 192×56×56
-        x = self.pool2(x)  # 192×28×28
+        x = self.pool2(collect(x, finer))  # 192×28×28
         x = self.inception_3a(x)  # 256×28×28, naive 416×28×28
         x = self.inception_3b(x)  # 480×28×28, naive 832×28×28
-        x = self.pool3(x)  # 480×14×14, naive 832×14×14
+        x = self.pool3(collect(x, finer))  # 480×14×14, naive 832×14×14
         x = after_4a = self.inception_4a(x)  # 512×14×14, naive 1280×14×14
         x = self.inception_4b(x)  # 512×14×14, naive 1728×14×14
         x = self.inception_4c(x)  # 512×14×14, naive 2176×14×14
         x = after_4d = self.inception_4d(x)  # 528×14×14, naive 2640×14×14
         x = self.inception_4e(x)  # 832×14×14, naive 3344×14×14
-        x = self.pool4(x)  # 832×7×7, naive 3344×7×7
+        x = self.pool4(collect(x, finer))  # 832×7×7, naive 3344×7×7
         x = self.inception_5a(x)  # 832×7×7, naive 4048×7×7
         x = self.inception_5b(x)  # 1024×7×7, naive 4944×7×7
         return after_4a, after_4d, x
 
-    def features(self, x: Tensor) -> Tensor:
+    def features(self, x: Tensor, finer: list[Tensor] | None = None) -> Tensor:
         """Give the last feature map, (N, 1024 or (naive) 4944, H / 32, W / 32)."""
-        return self.trunk(x)[2]
+        return self.trunk(x, finer)[2]
 
     def embed(self, x: Tensor) -> Tensor:
         """Give the vector that the classifier sees, (N, 1024), or (naive) (N, 4944)."""

@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from striate.zoo.attention import Attention
-from striate.zoo.layers import Conv2d, Linear, Network, check_input, set_zero
+from striate.zoo.layers import Conv2d, Linear, Network, check_input, collect, set_zero
 from striate.zoo.resnet import BasicBlock, Bottleneck, Form
 
 # Table 1 with width C: for stages 2 to 4 the number of exchange modules; each module has as many
@@ -173,6 +173,8 @@ class HRNet(Network):
         super().__init__()
         self.input_size = (in_channels, 224, 224)
         widths = [width * 2**index for index in range(4)]
+        self.strides = (2, 4, 8, 16, 32)
+        self.channels = (64, *widths)
         bottleneck = Form(bottleneck=True, attention=attention)
         self.conv1 = Conv2d(in_channels, 64, 3, stride=2, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
@@ -202,11 +204,11 @@ class HRNet(Network):
         nn.init.normal_(self.fc.weight, std=0.01)
         nn.init.zeros_(self.fc.bias)
 
-    def branches(self, x: Tensor) -> list[Tensor]:
+    def branches(self, x: Tensor, finer: list[Tensor] | None = None) -> list[Tensor]:
         """Give the last map of each branch: C, 2C, 4C, 8C channels, H / 4 … H / 32 and so on."""
         check_input(x, "HRNet", self.input_size[0])
         x = F.relu(self.bn1(self.conv1(x)), inplace=True)  # 64×112×112
-        x = F.relu(self.bn2(self.conv2(x)), inplace=True)  # 64×56×56
+        x = F.relu(self.bn2(self.conv2(collect(x, finer))), inplace=True)  # 64×56×56
         x = self.stage1(x)  # 256×56×56
         maps = self.transition1([x])  # C×56×56 + 2C×28×28
         maps = self.stage2(maps)  # C×56×56 + 2C×28×28
@@ -216,10 +218,19 @@ class HRNet(Network):
         maps = self.stage4(maps)  # C×56×56 + 2C×28×28 + 4C×14×14 + 8C×7×7
         return maps  # type: ignore[no-any-return]
 
-    def features(self, x: Tensor) -> Tensor:
+    def features(self, x: Tensor, finer: list[Tensor] | None = None) -> Tensor:
         """Give the head's feature map, (N, 2048, H / 32, W / 32)."""
-        x = self.head(self.branches(x))  # 2048×7×7
+        x = self.head(self.branches(x, finer))  # 2048×7×7
         return x
+
+    def stages(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Give the stem's first map, 64 channels on H / 2, and the last map of each branch.
+
+        The head, which makes `features` of the branches, has no part in them.
+        """
+        stem: list[Tensor] = []
+        maps = self.branches(x, stem)
+        return (*stem, *maps)
 
     def embed(self, x: Tensor) -> Tensor:
         """Give the vector that the classifier sees, (N, 2048)."""

@@ -33,7 +33,7 @@ from torch import Tensor, nn
 from striate.zoo.attention import Attention, make_attention
 from striate.zoo.inception_v3 import conv, valid
 from striate.zoo.inception_v4 import Stem, pooled, reduction_a
-from striate.zoo.layers import Branches, Conv2d, Linear, Network, check_input, initialise
+from striate.zoo.layers import Branches, Conv2d, Linear, Network, check_input, collect, initialise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,15 +106,15 @@ class StemV1(nn.Module):
         self.conv5 = valid(80, 192)
         self.conv6 = valid(192, 256, stride=2)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, finer: list[Tensor] | None = None) -> Tensor:
         """Map (N, inputs, H, W) to (N, 256, about H / 8, W / 8)."""
         x = self.conv1(x)  # 32×149×149
         x = self.conv2(x)  # 32×147×147
         x = self.conv3(x)  # 64×147×147
-        x = self.pool(x)  # 64×73×73
+        x = self.pool(collect(x, finer))  # 64×73×73
         x = self.conv4(x)  # 80×73×73
         x = self.conv5(x)  # 192×71×71
-        x = self.conv6(x)  # 256×35×35
+        x = self.conv6(collect(x, finer))  # 256×35×35
         return x
 
 
@@ -141,15 +141,15 @@ class StemV2(nn.Module):
             }
         )
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, finer: list[Tensor] | None = None) -> Tensor:
         """Map (N, inputs, H, W) to (N, 320, about H / 8, W / 8)."""
         x = self.conv1(x)  # 32×149×149
         x = self.conv2(x)  # 32×147×147
         x = self.conv3(x)  # 64×147×147
-        x = self.pool1(x)  # 64×73×73
+        x = self.pool1(collect(x, finer))  # 64×73×73
         x = self.conv4(x)  # 80×73×73
         x = self.conv5(x)  # 192×71×71
-        x = self.pool2(x)  # 192×35×35
+        x = self.pool2(collect(x, finer))  # 192×35×35
         x = self.mixed(x)  # 320×35×35
         return x
 
@@ -249,6 +249,8 @@ class InceptionResNet(Network):
         self.input_size = (in_channels, 299, 299)
         self.name = plan.name
         a, b, c = plan.channels
+        self.strides = (2, 4, 8, 16, 32)
+        self.channels = (64, 192, a, b, plan.last or c)
 
         def block(stage: int, branches: dict[str, nn.Module], linear: bool = False) -> Residual:
             return Residual(
@@ -283,14 +285,14 @@ class InceptionResNet(Network):
         self.fc = Linear(plan.last or c, classes)
         initialise(self)
 
-    def features(self, x: Tensor) -> Tensor:
+    def features(self, x: Tensor, finer: list[Tensor] | None = None) -> Tensor:
         """Give the last feature map, (N, 1792, 8, 8) of 299 px; v2's has 1536 channels."""
         check_input(x, self.name, self.input_size[0], minimum=75)
-        x = self.stem(x)  # 256×35×35, v2 320×35×35, figures 384×35×35
+        x = self.stem(x, finer)  # 256×35×35, v2 320×35×35, figures 384×35×35
         x = self.inception_a(x)  # 256×35×35, v2 320×35×35, figures 384×35×35
-        x = self.reduction_a(x)  # 896×17×17, v2 1088×17×17, figures 1152×17×17
+        x = self.reduction_a(collect(x, finer))  # 896×17×17, v2 1088×17×17, figures 1152×17×17
         x = self.inception_b(x)  # 896×17×17, v2 1088×17×17, figures 1152×17×17
-        x = self.reduction_b(x)  # 1792×8×8, v2 2080×8×8, figures 2144×8×8
+        x = self.reduction_b(collect(x, finer))  # 1792×8×8, v2 2080×8×8, figures 2144×8×8
         x = self.inception_c(x)  # 1792×8×8, v2 2080×8×8, figures 2144×8×8
         x = self.conv(x)  # 1792×8×8, v2 1536×8×8, figures 2144×8×8
         return x

@@ -40,6 +40,7 @@ from striate.zoo.layers import (
     MaxPoolSame,
     Network,
     check_input,
+    collect,
     initialise,
 )
 
@@ -133,6 +134,8 @@ class InceptionV2(Network):
     ) -> None:
         super().__init__()
         self.input_size = (in_channels, 224, 224)
+        self.strides = (2, 4, 8, 16, 32)
+        self.channels = (64, 192, 320, 608, 1024)
 
         def module(inputs: int, name: str) -> Branches:
             return inception(inputs, FIG_5[name], eps, attention)
@@ -161,22 +164,22 @@ class InceptionV2(Network):
         self.fc = Linear(1024, classes)
         initialise(self)
 
-    def features(self, x: Tensor) -> Tensor:
+    def features(self, x: Tensor, finer: list[Tensor] | None = None) -> Tensor:
         """Give the last feature map, (N, 1024, H / 32, W / 32)."""
         check_input(x, "Inception v2", self.input_size[0])
         x = self.conv1(x)  # 64×112×112
-        x = self.pool1(x)  # 64×56×56
+        x = self.pool1(collect(x, finer))  # 64×56×56
         x = self.conv2_reduce(x)  # 64×56×56
         x = self.conv2(x)  # 192×56×56
-        x = self.pool2(x)  # 192×28×28
+        x = self.pool2(collect(x, finer))  # 192×28×28
         x = self.inception_3a(x)  # 256×28×28
         x = self.inception_3b(x)  # 320×28×28
-        x = self.inception_3c(x)  # 576×14×14
+        x = self.inception_3c(collect(x, finer))  # 576×14×14
         x = self.inception_4a(x)  # 576×14×14
         x = self.inception_4b(x)  # 576×14×14
         x = self.inception_4c(x)  # 608×14×14
         x = self.inception_4d(x)  # 608×14×14
-        x = self.inception_4e(x)  # 1056×7×7
+        x = self.inception_4e(collect(x, finer))  # 1056×7×7
         x = self.inception_5a(x)  # 1024×7×7
         x = self.inception_5b(x)  # 1024×7×7
         return x

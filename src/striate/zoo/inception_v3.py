@@ -37,6 +37,7 @@ from striate.zoo.layers import (
     Output,
     TrainingOutput,
     check_input,
+    collect,
     initialise,
     is_scripting,
 )
@@ -182,6 +183,8 @@ class InceptionV3(Network):
     ) -> None:
         super().__init__()
         self.input_size = (in_channels, 299, 299)
+        self.strides = (2, 4, 8, 16, 32)
+        self.channels = (64, 192, 288, 768, 2048)
         self.auxiliary_weights = (0.4,) if auxiliary else ()
 
         def module(branches: dict[str, nn.Module], outputs: int) -> Branches:
@@ -221,32 +224,32 @@ class InceptionV3(Network):
         # As in the release (where a normal's tails are cut), but for the classifier, which is ours.
         initialise(self, {"aux.conv2.conv": 0.01, "aux.fc": 0.001})
 
-    def trunk(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def trunk(self, x: Tensor, finer: list[Tensor] | None = None) -> tuple[Tensor, Tensor]:
         """Give the last 17×17 map, where the auxiliary head sits, and the last map."""
         check_input(x, "Inception v3", self.input_size[0], minimum=75)
         x = self.conv_1a(x)  # 32×149×149
         x = self.conv_2a(x)  # 32×147×147
         x = self.conv_2b(x)  # 64×147×147
-        x = self.pool_3a(x)  # 64×73×73
+        x = self.pool_3a(collect(x, finer))  # 64×73×73
         x = self.conv_3b(x)  # 80×73×73
         x = self.conv_4a(x)  # 192×71×71
-        x = self.pool_5a(x)  # 192×35×35
+        x = self.pool_5a(collect(x, finer))  # 192×35×35
         x = self.mixed_5b(x)  # 256×35×35
         x = self.mixed_5c(x)  # 288×35×35
         x = self.mixed_5d(x)  # 288×35×35
-        x = self.mixed_6a(x)  # 768×17×17
+        x = self.mixed_6a(collect(x, finer))  # 768×17×17
         x = self.mixed_6b(x)  # 768×17×17
         x = self.mixed_6c(x)  # 768×17×17
         x = self.mixed_6d(x)  # 768×17×17
         x = after_6e = self.mixed_6e(x)  # 768×17×17
-        x = self.mixed_7a(x)  # 1280×8×8
+        x = self.mixed_7a(collect(x, finer))  # 1280×8×8
         x = self.mixed_7b(x)  # 2048×8×8
         x = self.mixed_7c(x)  # 2048×8×8
         return after_6e, x
 
-    def features(self, x: Tensor) -> Tensor:
+    def features(self, x: Tensor, finer: list[Tensor] | None = None) -> Tensor:
         """Give the last feature map, (N, 2048, 8, 8) of 299 px."""
-        return self.trunk(x)[1]
+        return self.trunk(x, finer)[1]
 
     def embed(self, x: Tensor) -> Tensor:
         """Give the vector that the classifier sees, (N, 2048)."""

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from striate.zoo.attention import Attention, make_attention
 from striate.zoo.inception_v3 import conv, valid
-from striate.zoo.layers import Branches, Linear, Network, check_input, initialise
+from striate.zoo.layers import Branches, Linear, Network, check_input, collect, initialise
 
 # Table 1: channels k, l, m, n of Reduction-A (Fig. 7) in the three networks of the paper.
 TABLE_1 = {
@@ -62,14 +62,14 @@ class Stem(nn.Module):
             {"3x3": valid(192, 192, stride=2), "pool": nn.MaxPool2d(3, stride=2)},
         )
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, finer: list[Tensor] | None = None) -> Tensor:
         """Map (N, inputs, H, W) to (N, 384, about H / 8, W / 8)."""
         x = self.conv1(x)  # 32×149×149
         x = self.conv2(x)  # 32×147×147
         x = self.conv3(x)  # 64×147×147
-        x = self.mixed1(x)  # 160×73×73
+        x = self.mixed1(collect(x, finer))  # 160×73×73
         x = self.mixed2(x)  # 192×71×71
-        x = self.mixed3(x)  # 384×35×35
+        x = self.mixed3(collect(x, finer))  # 384×35×35
         return x
 
 
@@ -155,6 +155,8 @@ class InceptionV4(Network):
     ) -> None:
         super().__init__()
         self.input_size = (in_channels, 299, 299)
+        self.strides = (2, 4, 8, 16, 32)
+        self.channels = (64, 192, 384, 1024, 1536)
 
         def module(branches: dict[str, nn.Module], outputs: int) -> Branches:
             return Branches(branches, make_attention(attention, outputs))
@@ -170,14 +172,14 @@ class InceptionV4(Network):
         self.fc = Linear(1536, classes)
         initialise(self)
 
-    def features(self, x: Tensor) -> Tensor:
+    def features(self, x: Tensor, finer: list[Tensor] | None = None) -> Tensor:
         """Give the last feature map, (N, 1536, 8, 8) of 299 px."""
         check_input(x, "Inception v4", self.input_size[0], minimum=75)
-        x = self.stem(x)  # 384×35×35
+        x = self.stem(x, finer)  # 384×35×35
         x = self.inception_a(x)  # 384×35×35
-        x = self.reduction_a(x)  # 1024×17×17
+        x = self.reduction_a(collect(x, finer))  # 1024×17×17
         x = self.inception_b(x)  # 1024×17×17
-        x = self.reduction_b(x)  # 1536×8×8
+        x = self.reduction_b(collect(x, finer))  # 1536×8×8
         x = self.inception_c(x)  # 1536×8×8
         return x
 

@@ -40,22 +40,64 @@ class TrainingOutput(NamedTuple):
 
 
 class Network(nn.Module):
-    """What every network of the catalogue is besides a module: it gives what its classifier sees.
+    """What every network of the catalogue is besides a module: it gives its feature maps.
 
     Called with images (N, C, H, W) it gives logits (N, classes), and in training mode, where it has
-    auxiliary heads, a `TrainingOutput`. `input_size` is its paper's (channels, height, width).
+    auxiliary heads, a `TrainingOutput`.
+
+    Attributes:
+        input_size: its paper's (channels, height, width).
+        strides: of each map of `stages`, how many pixels of the image lie between two neighbours,
+            along both axes.
+        channels: of each map of `stages`.
     """
 
     if TYPE_CHECKING:  # TorchScript reads annotations of attributes, and knows none of these
         input_size: tuple[int, int, int]
+        strides: tuple[int, ...]
+        channels: tuple[int, ...]
 
-    def features(self, x: Tensor) -> Tensor:
-        """Map images (N, C, H, W) to the last feature map."""
+    def features(self, x: Tensor, finer: list[Tensor] | None = None) -> Tensor:
+        """Map images to the last feature map.
+
+        Args:
+            x: images, (N, C, H, W).
+            finer: where given, the maps of `stages` that come before are appended to it. Otherwise
+                none is kept longer than the network itself needs it.
+
+        Returns:
+            The map that the classifier, or what leads to it, reads: (N, C', H', W').
+        """
         raise NotImplementedError
+
+    def stages(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Map images to the feature maps of each stride at which the network works, finest first.
+
+        A map is what the last layer, block or module gives before the next one makes the grid
+        coarser by its stride; the image itself is none of them. The last map is `features`, but
+        for HRNet, whose branches `features` joins.
+
+        Args:
+            x: images, (N, C, H, W).
+
+        Returns:
+            As many maps as there are `strides`, map i of (N, channels[i], about H / strides[i],
+            about W / strides[i]): convolutions without padding take from the borders.
+        """
+        finer: list[Tensor] = []
+        last = self.features(x, finer)
+        return (*finer, last)
 
     def embed(self, x: Tensor) -> Tensor:
         """Map images (N, C, H, W) to the vector that the classifier sees."""
         raise NotImplementedError
+
+
+def collect(x: Tensor, maps: list[Tensor] | None) -> Tensor:
+    """Append `x` to `maps`, where there is such a list, and pass it on."""
+    if maps is not None:
+        maps.append(x)
+    return x
 
 
 # TorchScript reads annotations while the program runs. It captures prediction only, and knows no

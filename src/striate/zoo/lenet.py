@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from striate.zoo.layers import Conv2d, Linear, Network, check_input, set_zero
+from striate.zoo.layers import Conv2d, Linear, Network, check_input, collect, set_zero
 
 # Table I: the S2 maps that feed each of the 16 maps of C3. 6·3 + 9·4 + 1·6 = 60 kernels.
 TABLE_I = (
@@ -104,6 +104,8 @@ class LeNet(Network):
     def __init__(self, classes: int = 10, in_channels: int = 1) -> None:
         super().__init__()
         self.input_size = (in_channels, 32, 32)
+        self.strides = (1, 2, 4)
+        self.channels = (6, 16, 16)
         self.conv1 = Conv2d(in_channels, 6, 5)
         self.pool1 = nn.AvgPool2d(2)
         self.conv2 = Conv2d(6, 16, 5)
@@ -115,13 +117,13 @@ class LeNet(Network):
             nn.init.xavier_uniform_(layer.weight)
             set_zero(layer.bias)
 
-    def features(self, x: Tensor) -> Tensor:
+    def features(self, x: Tensor, finer: list[Tensor] | None = None) -> Tensor:
         """Give the last feature map, (N, 16, 5, 5)."""
         check_input(x, "LeNet", self.input_size[0], size=32)
         x = torch.sigmoid(self.conv1(x))  # 6×28×28
-        x = self.pool1(x)  # 6×14×14
+        x = self.pool1(collect(x, finer))  # 6×14×14
         x = torch.sigmoid(self.conv2(x))  # 16×10×10
-        x = self.pool2(x)  # 16×5×5
+        x = self.pool2(collect(x, finer))  # 16×5×5
         return x
 
     def embed(self, x: Tensor) -> Tensor:
@@ -201,6 +203,8 @@ class LeNet5(Network):
     def __init__(self, classes: int = 10, in_channels: int = 1) -> None:
         super().__init__()
         self.input_size = (in_channels, 32, 32)
+        self.strides = (1, 2, 4)
+        self.channels = (6, 16, 120)
         self.C1 = Conv2d(in_channels, 6, 5)
         self.S2 = SubSampling(6)
         self.C3 = TableConv2d(6, TABLE_I)
@@ -233,13 +237,13 @@ class LeNet5(Network):
             self.C3.weight.uniform_(-1.0, 1.0).mul_(per_kernel.unsqueeze(1))
             self.C3.bias.uniform_(-1.0, 1.0).mul_(bound)
 
-    def features(self, x: Tensor) -> Tensor:
+    def features(self, x: Tensor, finer: list[Tensor] | None = None) -> Tensor:
         """Give the last feature map, (N, 120, 1, 1)."""
         check_input(x, "LeNet5", self.input_size[0], size=32)
         x = squash(self.C1(x))  # 6×28×28
-        x = squash(self.S2(x))  # 6×14×14
+        x = squash(self.S2(collect(x, finer)))  # 6×14×14
         x = squash(self.C3(x))  # 16×10×10
-        x = squash(self.S4(x))  # 16×5×5
+        x = squash(self.S4(collect(x, finer)))  # 16×5×5
         x = squash(self.C5(x))  # 120×1×1
         return x
 

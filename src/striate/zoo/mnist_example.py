@@ -16,7 +16,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from striate.zoo.layers import Network, check_input
+from striate.zoo.layers import Network, check_input, collect
 
 # class Net: (layer, outputs, kernel size, output grid).
 TABLE = (
@@ -37,6 +37,8 @@ class MnistExample(Network):
     def __init__(self, classes: int = 10, in_channels: int = 1) -> None:
         super().__init__()
         self.input_size = (in_channels, 28, 28)
+        self.strides = (1, 2)
+        self.channels = (64, 64)
         self.conv1 = nn.Conv2d(in_channels, 32, 3)
         self.conv2 = nn.Conv2d(32, 64, 3)
         self.pool = nn.MaxPool2d(2)
@@ -45,12 +47,12 @@ class MnistExample(Network):
         self.dropout2 = nn.Dropout(0.5)
         self.fc2 = nn.Linear(128, classes)
 
-    def features(self, x: Tensor) -> Tensor:
+    def features(self, x: Tensor, finer: list[Tensor] | None = None) -> Tensor:
         """Give the last feature map, (N, 64, 12, 12)."""
         check_input(x, "the MNIST example", self.input_size[0], size=28)
         x = F.relu(self.conv1(x), inplace=True)  # 32×26×26
         x = F.relu(self.conv2(x), inplace=True)  # 64×24×24
-        x = self.pool(x)  # 64×12×12
+        x = self.pool(collect(x, finer))  # 64×12×12
         return x
 
     def embed(self, x: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from striate.zoo.layers import Conv2d, Network, check_input, set_zero
+from striate.zoo.layers import Conv2d, Network, check_input, collect, set_zero
 
 # The authors' definition for CIFAR-10: (channels of the convolution and of its two 1×1 layers,
 # kernel size, stride, padding, output grid); then a 3×3 pool with stride 2, dropout.
@@ -59,6 +59,8 @@ class NiNCifar(Network):
     def __init__(self, classes: int = 10, in_channels: int = 3, dropout: float = 0.5) -> None:
         super().__init__()
         self.input_size = (in_channels, 32, 32)
+        self.strides = (1, 2, 4)
+        self.channels = (96, 192, 192)
         self.conv1 = Conv2d(in_channels, 192, 5, padding=2)
         self.cccp1 = Conv2d(192, 160, 1)
         self.cccp2 = Conv2d(160, 96, 1)
@@ -75,18 +77,18 @@ class NiNCifar(Network):
         self.pool = nn.AdaptiveAvgPool2d(1)
         start(self)
 
-    def features(self, x: Tensor) -> Tensor:
+    def features(self, x: Tensor, finer: list[Tensor] | None = None) -> Tensor:
         """Give the last map before the maps of the classes, (N, 192, H / 4, W / 4)."""
         check_input(x, "NiN for CIFAR", self.input_size[0], minimum=8)
         x = F.relu(self.conv1(x), inplace=True)  # 192×32×32
         x = F.relu(self.cccp1(x), inplace=True)  # 160×32×32
         x = F.relu(self.cccp2(x), inplace=True)  # 96×32×32
-        x = self.pool1(x)  # 96×16×16
+        x = self.pool1(collect(x, finer))  # 96×16×16
         x = self.dropout1(x)  # 96×16×16
         x = F.relu(self.conv2(x), inplace=True)  # 192×16×16
         x = F.relu(self.cccp3(x), inplace=True)  # 192×16×16
         x = F.relu(self.cccp4(x), inplace=True)  # 192×16×16
-        x = self.pool2(x)  # 192×8×8
+        x = self.pool2(collect(x, finer))  # 192×8×8
         x = self.dropout2(x)  # 192×8×8
         x = F.relu(self.conv3(x), inplace=True)  # 192×8×8
         x = F.relu(self.cccp5(x), inplace=True)  # 192×8×8
@@ -115,6 +117,8 @@ class NiN(Network):
     def __init__(self, classes: int = 1000, in_channels: int = 3, dropout: float = 0.5) -> None:
         super().__init__()
         self.input_size = (in_channels, 224, 224)
+        self.strides = (4, 8, 16, 32)
+        self.channels = (96, 256, 384, 1024)
         self.conv1 = Conv2d(in_channels, 96, 11, stride=4)
         self.cccp1 = Conv2d(96, 96, 1)
         self.cccp2 = Conv2d(96, 96, 1)
@@ -134,21 +138,21 @@ class NiN(Network):
         self.pool = nn.AdaptiveAvgPool2d(1)
         start(self, narrow=("conv1", "conv3", "cccp8"))
 
-    def features(self, x: Tensor) -> Tensor:
+    def features(self, x: Tensor, finer: list[Tensor] | None = None) -> Tensor:
         """Give the last map before the maps of the classes, (N, 1024, H / 32 - 1, W / 32 - 1)."""
         check_input(x, "NiN", self.input_size[0], minimum=39)
         x = F.relu(self.conv1(x), inplace=True)  # 96×54×54
         x = F.relu(self.cccp1(x), inplace=True)  # 96×54×54
         x = F.relu(self.cccp2(x), inplace=True)  # 96×54×54
-        x = self.pool1(x)  # 96×27×27
+        x = self.pool1(collect(x, finer))  # 96×27×27
         x = F.relu(self.conv2(x), inplace=True)  # 256×27×27
         x = F.relu(self.cccp3(x), inplace=True)  # 256×27×27
         x = F.relu(self.cccp4(x), inplace=True)  # 256×27×27
-        x = self.pool2(x)  # 256×13×13
+        x = self.pool2(collect(x, finer))  # 256×13×13
         x = F.relu(self.conv3(x), inplace=True)  # 384×13×13
         x = F.relu(self.cccp5(x), inplace=True)  # 384×13×13
         x = F.relu(self.cccp6(x), inplace=True)  # 384×13×13
-        x = self.pool3(x)  # 384×6×6
+        x = self.pool3(collect(x, finer))  # 384×6×6
         x = self.dropout3(x)  # 384×6×6
         x = F.relu(self.conv4(x), inplace=True)  # 1024×6×6
         x = F.relu(self.cccp7(x), inplace=True)  # 1024×6×6

@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 from striate.zoo.attention import Attention, make_attention
 from striate.zoo.checkpointing import Stage
-from striate.zoo.layers import Conv2d, Linear, Network, check_input, initialise
+from striate.zoo.layers import Conv2d, Linear, Network, check_input, collect, initialise
 from striate.zoo.resnet import Form, Shortcut, make_shortcut
 
 # Units a stage. CIFAR (Sec. 3, appendix): 110 has 6n + 2 layers with n = 18 units of two 3×3 in
@@ -159,6 +159,8 @@ class PreActResNet(Network):
     ) -> None:
         super().__init__()
         self.input_size = (in_channels, 224, 224)
+        self.strides = (2, 4, 8, 16, 32)
+        self.channels = (64, 256, 512, 1024, 2048)
         stage = partial(make_stage, form=form, checkpointing=checkpointing)
         self.conv1 = Conv2d(in_channels, 64, 7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
@@ -172,15 +174,18 @@ class PreActResNet(Network):
         self.fc = Linear(2048, classes)
         initialise(self)
 
-    def features(self, x: Tensor) -> Tensor:
-        """Give the last feature map, activated, (N, 2048, H / 32, W / 32)."""
+    def features(self, x: Tensor, finer: list[Tensor] | None = None) -> Tensor:
+        """Give the last feature map, activated, (N, 2048, H / 32, W / 32).
+
+        Those before it are sums that no ReLU has passed yet.
+        """
         check_input(x, "PreActResNet", self.input_size[0])
         x = F.relu(self.bn1(self.conv1(x)), inplace=True)  # 64×112×112
-        x = self.pool1(x)  # 64×56×56
+        x = self.pool1(collect(x, finer))  # 64×56×56
         x = self.conv2_x(x)  # 256×56×56
-        x = self.conv3_x(x)  # 512×28×28
-        x = self.conv4_x(x)  # 1024×14×14
-        x = self.conv5_x(x)  # 2048×7×7
+        x = self.conv3_x(collect(x, finer))  # 512×28×28
+        x = self.conv4_x(collect(x, finer))  # 1024×14×14
+        x = self.conv5_x(collect(x, finer))  # 2048×7×7
         x = F.relu(self.bn(x), inplace=True)  # 2048×7×7
         return x
 
@@ -214,6 +219,8 @@ class CifarPreActResNet(Network):
         self.input_size = (in_channels, 32, 32)
         stage = partial(make_stage, form=form, checkpointing=checkpointing)
         wide = 4 if form.bottleneck else 1
+        self.strides = (1, 2, 4)
+        self.channels = (16 * wide, 32 * wide, 64 * wide)
         self.conv1 = Conv2d(in_channels, 16, 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(16)
         self.stage1 = stage(16, 16, 1, units[0], activated=True)
@@ -224,13 +231,16 @@ class CifarPreActResNet(Network):
         self.fc = Linear(64 * wide, classes)
         initialise(self)
 
-    def features(self, x: Tensor) -> Tensor:
-        """Give the last feature map, activated, (N, 64 or 256, H / 4, W / 4)."""
+    def features(self, x: Tensor, finer: list[Tensor] | None = None) -> Tensor:
+        """Give the last feature map, activated, (N, 64 or 256, H / 4, W / 4).
+
+        Those before it are sums that no ReLU has passed yet.
+        """
         check_input(x, "CifarPreActResNet", self.input_size[0])
         x = F.relu(self.bn1(self.conv1(x)), inplace=True)  # 16×32×32
         x = self.stage1(x)  # 16×32×32, bottleneck 64×32×32
-        x = self.stage2(x)  # 32×16×16, bottleneck 128×16×16
-        x = self.stage3(x)  # 64×8×8, bottleneck 256×8×8
+        x = self.stage2(collect(x, finer))  # 32×16×16, bottleneck 128×16×16
+        x = self.stage3(collect(x, finer))  # 64×8×8, bottleneck 256×8×8
         x = F.relu(self.bn(x), inplace=True)  # 64×8×8, bottleneck 256×8×8
         return x
 

@@ -37,7 +37,7 @@ from torch import Tensor, nn
 
 from striate.errors import NetworkError
 from striate.zoo.attention import Attention, make_attention
-from striate.zoo.layers import Conv2d, Linear, Network, check_input, initialise
+from striate.zoo.layers import Conv2d, Linear, Network, check_input, collect, initialise
 
 Shortcut = Literal["A", "B", "C"]
 
@@ -196,6 +196,8 @@ class ResNet(Network):
             return nn.Sequential(*make_blocks(inputs, channels, stride, count, form))
 
         wide = 4 if form.bottleneck else 1
+        self.strides = (2, 4, 8, 16, 32)
+        self.channels = (64, 64 * wide, 128 * wide, 256 * wide, 512 * wide)
         self.conv1 = Conv2d(in_channels, 64, 7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
         self.pool1 = nn.MaxPool2d(3, stride=2, padding=1)
@@ -207,15 +209,15 @@ class ResNet(Network):
         self.fc = Linear(512 * wide, classes)
         initialise(self)  # the paper's reference [13]; how its classifier starts it does not say
 
-    def features(self, x: Tensor) -> Tensor:
+    def features(self, x: Tensor, finer: list[Tensor] | None = None) -> Tensor:
         """Give the last feature map, (N, 512 or 2048, H / 32, W / 32)."""
         check_input(x, "ResNet", self.input_size[0])
         x = F.relu(self.bn1(self.conv1(x)), inplace=True)  # 64×112×112
-        x = self.pool1(x)  # 64×56×56
+        x = self.pool1(collect(x, finer))  # 64×56×56
         x = self.conv2_x(x)  # 64×56×56, bottleneck 256×56×56
-        x = self.conv3_x(x)  # 128×28×28, bottleneck 512×28×28
-        x = self.conv4_x(x)  # 256×14×14, bottleneck 1024×14×14
-        x = self.conv5_x(x)  # 512×7×7, bottleneck 2048×7×7
+        x = self.conv3_x(collect(x, finer))  # 128×28×28, bottleneck 512×28×28
+        x = self.conv4_x(collect(x, finer))  # 256×14×14, bottleneck 1024×14×14
+        x = self.conv5_x(collect(x, finer))  # 512×7×7, bottleneck 2048×7×7
         return x
 
     def embed(self, x: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from striate.zoo.attention import Attention
 from striate.zoo.checkpointing import Stage
-from striate.zoo.layers import Conv2d, Linear, Network, check_input, initialise
+from striate.zoo.layers import Conv2d, Linear, Network, check_input, collect, initialise
 from striate.zoo.resnet import Form, Shortcut, make_blocks
 
 # Sec. 4.2, CIFAR-10: a 3×3 convolution, then 2n layers for each feature map size: 6n + 2 layers.
@@ -50,6 +50,8 @@ class CifarResNet(Network):
     ) -> None:
         super().__init__()
         self.input_size = (in_channels, 32, 32)
+        self.strides = (1, 2, 4)
+        self.channels = (16, 32, 64)
 
         def stage(inputs: int, channels: int, stride: int) -> Stage:
             blocks = make_blocks(inputs, channels, stride, n, form)
@@ -64,13 +66,13 @@ class CifarResNet(Network):
         self.fc = Linear(64, classes)
         initialise(self)
 
-    def features(self, x: Tensor) -> Tensor:
+    def features(self, x: Tensor, finer: list[Tensor] | None = None) -> Tensor:
         """Give the last feature map, (N, 64, H / 4, W / 4)."""
         check_input(x, "CifarResNet", self.input_size[0])
         x = F.relu(self.bn1(self.conv1(x)), inplace=True)  # 16×32×32
         x = self.stage1(x)  # 16×32×32
-        x = self.stage2(x)  # 32×16×16
-        x = self.stage3(x)  # 64×8×8
+        x = self.stage2(collect(x, finer))  # 32×16×16
+        x = self.stage3(collect(x, finer))  # 64×8×8
         return x
 
     def embed(self, x: Tensor) -> Tensor:

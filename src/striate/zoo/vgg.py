@@ -24,7 +24,15 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from striate.zoo.layers import Conv2d, Linear, LocalResponseNorm, Network, check_input, set_zero
+from striate.zoo.layers import (
+    Conv2d,
+    Linear,
+    LocalResponseNorm,
+    Network,
+    check_input,
+    collect,
+    set_zero,
+)
 
 # Table 1, columns A, B, D and E: number of 3×3 convolutions in each of the five stages, which have
 # 64, 128, 256, 512 and 512 channels and end in a 2×2 max pool; then FC-4096, FC-4096, FC-1000.
@@ -38,6 +46,18 @@ TABLE_1 = {
 }
 
 
+class Stage(nn.Sequential):
+    """Layers one after another, the last of which halves the grid."""
+
+    def forward(self, x: Tensor, finer: list[Tensor] | None = None) -> Tensor:
+        """Map (N, C, H, W) to (N, C', H / 2, W / 2); the map before the pool goes to `finer`."""
+        for layer in self:
+            if isinstance(layer, nn.MaxPool2d):
+                x = collect(x, finer)
+            x = layer(x)
+        return x
+
+
 def stage(
     inputs: int,
     channels: int,
@@ -46,7 +66,7 @@ def stage(
     *,
     last: int = 3,
     response_norm: bool = False,
-) -> nn.Sequential:
+) -> Stage:
     """Make one stage: `count` 3×3 convolutions with ReLU, then the pool that halves the grid.
 
     `last` is the kernel size of the last convolution; `response_norm` normalises after it.
@@ -61,7 +81,7 @@ def stage(
         inputs = channels
     if response_norm:
         layers.append(LocalResponseNorm(5, alpha=1e-4, k=2.0))
-    return nn.Sequential(*layers, nn.MaxPool2d(2))
+    return Stage(*layers, nn.MaxPool2d(2))
 
 
 class VGG(Network):
@@ -86,6 +106,8 @@ class VGG(Network):
     ) -> None:
         super().__init__()
         self.input_size = (in_channels, 224, 224)
+        self.strides = (1, 2, 4, 8, 16, 32)
+        self.channels = (64, 128, 256, 512, 512, 512)
         self.conv1 = stage(
             in_channels, 64, convolutions[0], batch_norm, response_norm=response_norm
         )
@@ -104,14 +126,14 @@ class VGG(Network):
                 nn.init.xavier_uniform_(layer.weight)
                 set_zero(layer.bias)
 
-    def features(self, x: Tensor) -> Tensor:
+    def features(self, x: Tensor, finer: list[Tensor] | None = None) -> Tensor:
         """Give the last feature map, (N, 512, H / 32, W / 32)."""
         check_input(x, "VGG", self.input_size[0], minimum=32)
-        x = self.conv1(x)  # 64×112×112
-        x = self.conv2(x)  # 128×56×56
-        x = self.conv3(x)  # 256×28×28
-        x = self.conv4(x)  # 512×14×14
-        x = self.conv5(x)  # 512×7×7
+        x = self.conv1(x, finer)  # 64×112×112
+        x = self.conv2(x, finer)  # 128×56×56
+        x = self.conv3(x, finer)  # 256×28×28
+        x = self.conv4(x, finer)  # 512×14×14
+        x = self.conv5(x, finer)  # 512×7×7
         return x
 
     def embed(self, x: Tensor) -> Tensor:

@@ -29,6 +29,7 @@ from striate.zoo.layers import (
     MaxPoolSame,
     Network,
     check_input,
+    collect,
     set_zero,
 )
 
@@ -108,6 +109,8 @@ class Xception(Network):
     ) -> None:
         super().__init__()
         self.input_size = (in_channels, 299, 299)
+        self.strides = (2, 4, 8, 16, 32)
+        self.channels = (64, 128, 256, 728, 2048)
         eps = 1e-5 if as_timm else 1e-3
 
         def module(inputs: int, channels: tuple[int, ...], relu_first: bool = True) -> Module:
@@ -139,16 +142,16 @@ class Xception(Network):
                 nn.init.xavier_uniform_(layer.weight)
                 set_zero(layer.bias)
 
-    def features(self, x: Tensor) -> Tensor:
+    def features(self, x: Tensor, finer: list[Tensor] | None = None) -> Tensor:
         """Give the last feature map, (N, 2048, 10, 10) of 299 px."""
         check_input(x, "Xception", self.input_size[0], minimum=7)
         x = self.conv1(x)  # 32×149×149
         x = self.conv2(x)  # 64×147×147
-        x = self.entry1(x)  # 128×74×74
-        x = self.entry2(x)  # 256×37×37
-        x = self.entry3(x)  # 728×19×19
+        x = self.entry1(collect(x, finer))  # 128×74×74
+        x = self.entry2(collect(x, finer))  # 256×37×37
+        x = self.entry3(collect(x, finer))  # 728×19×19
         x = self.middle(x)  # 728×19×19
-        x = self.exit(x)  # 1024×10×10
+        x = self.exit(collect(x, finer))  # 1024×10×10
         x = self.separable1(x)  # 1536×10×10
         x = self.separable2(x)  # 2048×10×10
         return x

@@ -22,7 +22,15 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from striate.zoo.layers import Conv2d, Linear, LocalResponseNorm, Network, check_input, set_zero
+from striate.zoo.layers import (
+    Conv2d,
+    Linear,
+    LocalResponseNorm,
+    Network,
+    check_input,
+    collect,
+    set_zero,
+)
 
 # Fig. 3: (layer, maps, kernel size, stride, padding, output grid).
 TABLE = (
@@ -57,6 +65,8 @@ class ZFNet(Network):
         super().__init__()
         self.input_size = (in_channels, 224, 224)
         c1, c2, c3, c4, c5, h6, h7 = widths
+        self.strides = (2, 4, 8, 16, 32)
+        self.channels = (c1, c1, c2, c5, c5)
         self.conv1 = Conv2d(in_channels, c1, 7, stride=2, padding=1)
         self.pool1 = nn.MaxPool2d(3, stride=2, ceil_mode=True)
         self.norm1 = LocalResponseNorm(5, alpha=1e-4, k=2.0)
@@ -77,19 +87,19 @@ class ZFNet(Network):
                 nn.init.normal_(layer.weight, std=0.01)
                 set_zero(layer.bias)
 
-    def features(self, x: Tensor) -> Tensor:
+    def features(self, x: Tensor, finer: list[Tensor] | None = None) -> Tensor:
         """Give the last feature map, (N, 256, 6, 6)."""
         check_input(x, "ZFNet", self.input_size[0], size=224)
         x = F.relu(self.conv1(x), inplace=True)  # 96×110×110
-        x = self.pool1(x)  # 96×55×55
+        x = self.pool1(collect(x, finer))  # 96×55×55
         x = self.norm1(x)  # 96×55×55
-        x = F.relu(self.conv2(x), inplace=True)  # 256×26×26
-        x = self.pool2(x)  # 256×13×13
+        x = F.relu(self.conv2(collect(x, finer)), inplace=True)  # 256×26×26
+        x = self.pool2(collect(x, finer))  # 256×13×13
         x = self.norm2(x)  # 256×13×13
         x = F.relu(self.conv3(x), inplace=True)  # 384×13×13
         x = F.relu(self.conv4(x), inplace=True)  # 384×13×13
         x = F.relu(self.conv5(x), inplace=True)  # 256×13×13
-        x = self.pool5(x)  # 256×6×6
+        x = self.pool5(collect(x, finer))  # 256×6×6
         return x
 
     def embed(self, x: Tensor) -> Tensor:
