@@ -116,7 +116,7 @@ def tutorial(given: dict[str, Any]) -> dict[str, Any]:
 def start_up(_given: dict[str, Any]) -> dict[str, Any]:
     """All that a transfer imports, and no more; timed from outside."""
     wanted = (
-        "striate.measuring",
+        "striate.transfer_learning.finish",
         "striate.transfer_learning.transfer",
         "striate.report.build",
         "striate.deploy.export",

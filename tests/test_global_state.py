@@ -90,6 +90,9 @@ CASES: dict[str, Callable[[Given], Any]] = {
     "evaluate": lambda given: striate.evaluate(given.run),
     "explain": lambda _given: striate.explain(Small(), "3"),
     "export": lambda given: striate.export(given.run, given.out / "lenet.onnx"),
+    "open_classifier": lambda given: striate.open_classifier(given.run).probabilities(
+        picture(given.out)
+    ),
     "open_run": lambda given: striate.open_run(given.run).network(),
     "predict": lambda given: striate.predict(given.run, picture(given.out)),
     "table": lambda _given: striate.table(Small()),

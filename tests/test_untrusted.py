@@ -72,6 +72,7 @@ COMMANDS: dict[str, Callable[[Path], object]] = {
     "export": striate.export,
     "resume": lambda run: striate.train(run, resume=True),
     "transfer": lambda run: striate.transfer("digits", backbone=run, out="carried"),
+    "open_classifier": striate.open_classifier,
     "open": lambda run: striate.open_run(run).network(),
 }
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         explain,
         export,
         list_networks,
+        open_classifier,
         open_run,
         predict,
         table,
@@ -34,11 +35,13 @@ if TYPE_CHECKING:
         what_if,
     )
     from striate.errors import StriateError
+    from striate.inference.classifier import Classifier
     from striate.zoo.layers import Network
 
     __version__: str
 
 __all__ = [
+    "Classifier",
     "Network",
     "StriateError",
     "__version__",
@@ -51,6 +54,7 @@ __all__ = [
     "explain",
     "export",
     "list_networks",
+    "open_classifier",
     "open_run",
     "predict",
     "table",
@@ -61,7 +65,11 @@ __all__ = [
 ]
 
 #: Where that is which is no function of `striate.api`.
-_ELSEWHERE = {"Network": "striate.zoo.layers", "StriateError": "striate.errors"}
+_ELSEWHERE = {
+    "Classifier": "striate.inference.classifier",
+    "Network": "striate.zoo.layers",
+    "StriateError": "striate.errors",
+}
 
 
 def __getattr__(name: str) -> Any:

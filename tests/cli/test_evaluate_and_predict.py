@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from striate.cli.evaluate import evaluate
 from striate.cli.predict import predict
 from striate.evaluation.metrics import measure
-from striate.inference.predict import Prediction
+from striate.inference.prediction import Prediction
 
 FOUND = [Prediction(file="a b.jpg", classes=("[red]", "玫瑰"), probabilities=(0.75, 0.25))]
 FORGED = Prediction(

@@ -11,7 +11,7 @@ import torch
 import striate
 from striate.data.loader import Loader
 from striate.data.sources import open_data
-from striate.inference.predict import probabilities
+from striate.inference.classifier import Classifier
 from striate.runs import run as names
 from striate.training.distributed import Group
 from striate.training.validate import validate
@@ -59,7 +59,8 @@ def test_both_precisions_agree(trained: Path, photographs: Path, device: str) ->
     ]
     assert found[1]["loss"] == pytest.approx(found[0]["loss"], abs=0.05)
     assert abs(found[1]["top1"] - found[0]["top1"]) <= 2 / len(images)
-    shares = probabilities(network, images, run.preprocessing, device=device)
+    classifier = Classifier.of_network(network, run.preprocessing, run.classes, device=device)
+    shares = classifier.probabilities(images)
     assert np.allclose(shares.sum(1), 1, atol=1e-5)
     assert np.isfinite(shares).all()
 

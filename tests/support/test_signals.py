@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 import striate
-from striate import measuring
 from striate.errors import Interrupted
+from striate.evaluation import evaluate
 from striate.report import build
 from striate.runs import claim
 from striate.runs import run as names
@@ -92,7 +92,7 @@ STAGES = {
     "run.toml": (Held, "begun", "before the next step; go on with: striate train", True),
     "network": (plan, "create", "before the run was begun: nothing of it was kept", False),
     "board": (plan, "open_board", "before the next step; go on with: striate train", True),
-    "evaluation": (measuring, "_measured", "after training, in its evaluation and report", True),
+    "evaluation": (evaluate, "_measured", "after training, in its evaluation and report", True),
     "report": (build, "write_report", "after training, in its evaluation and report", True),
 }
 

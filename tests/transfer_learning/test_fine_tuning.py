@@ -17,8 +17,8 @@ import striate
 from striate.errors import Interrupted, RunError, StriateError
 from striate.hub.heads import make_head
 from striate.hub.surgery import Headless, Transferred
-from striate.measuring import finish_transfer
 from striate.recipes.recipe import Optimiser, Recipe
+from striate.report.build import write_report
 from striate.runs.run import STATE, WEIGHTS, Run
 from striate.support.files import FULL, WriteError
 from striate.training import loop
@@ -27,6 +27,7 @@ from striate.training.optimisers import make_optimiser
 from striate.training.progress import Silent
 from striate.transfer_learning import transfer as module
 from striate.transfer_learning.fine_tuning import decay_of, recipe_of
+from striate.transfer_learning.finish import finish_transfer
 from striate.transfer_learning.heads.fit import fit_head
 from striate.transfer_learning.options import TransferOptions
 from striate.transfer_learning.result import TransferResult
@@ -46,7 +47,12 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def carry(photographs: Path, source: Path, out: Path, **choices: Any) -> TransferResult:
     given: dict[str, Any] = {"data": str(photographs), "backbone": source, "workers": 1}
     given |= {"engine": "torch float32", "out": out, "epochs": 2, "cache": source.parent / "cache"}
-    return finish_transfer(transfer(TransferOptions(**(given | choices))), export=False, workers=1)
+    return finish_transfer(
+        transfer(TransferOptions(**(given | choices))),
+        write_report=write_report,
+        export=False,
+        workers=1,
+    )
 
 
 def small() -> Transferred:
@@ -250,7 +256,9 @@ def test_what_made_it_worse_is_not_kept(
         epochs=1,
         freeze="3",
     )
-    result = finish_transfer(transfer(options, Listening()), export=False, workers=1)
+    result = finish_transfer(
+        transfer(options, Listening()), write_report=write_report, export=False, workers=1
+    )
     run = Run.open(tmp_path / "run")
     assert (run.path / WEIGHTS).read_bytes() == begun[0]
     assert run.weights_epoch == 0

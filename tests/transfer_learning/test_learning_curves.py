@@ -17,7 +17,7 @@ from striate.data.images import ImageSet
 from striate.data.sources import Data
 from striate.errors import Interrupted
 from striate.hub.surgery import Headless, Transferred
-from striate.measuring import finish_transfer
+from striate.report.build import write_report
 from striate.runs.config import RunConfig
 from striate.runs.run import Run
 from striate.support.signals import StopSignal
@@ -26,6 +26,7 @@ from striate.training.distributed import Group
 from striate.training.place import Place
 from striate.transfer_learning import learning_curves as curve
 from striate.transfer_learning import transfer as module
+from striate.transfer_learning.finish import finish_transfer
 from striate.transfer_learning.options import TransferOptions
 from striate.transfer_learning.result import TransferResult
 from striate.transfer_learning.transfer import transfer
@@ -43,7 +44,12 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def carry(photographs: Path, source: Path, out: Path, **choices: Any) -> TransferResult:
     given: dict[str, Any] = {"data": str(photographs), "backbone": source, "workers": 1}
     given |= {"engine": "torch float32", "out": out, "cache": source.parent / "cache"}
-    return finish_transfer(transfer(TransferOptions(**(given | choices))), export=False, workers=1)
+    return finish_transfer(
+        transfer(TransferOptions(**(given | choices))),
+        write_report=write_report,
+        export=False,
+        workers=1,
+    )
 
 
 @pytest.mark.slow

@@ -19,18 +19,23 @@ from striate.data.sources import open_data
 from striate.deploy.export import export_run
 from striate.errors import ExportError, Interrupted, NetworkError, RunError, StriateError
 from striate.hub.surgery import Transferred
-from striate.inference.predict import probabilities
-from striate.measuring import finish_transfer
+from striate.inference.classifier import Classifier
 from striate.recipes.recipe import Recipe
+from striate.report.build import write_report
 from striate.runs.config import DataOrigin, RunConfig
 from striate.runs.run import CONFIG, WEIGHTS, Run
 from striate.runs.samples import read_samples
 from striate.runs.weights import write_weights
 from striate.training.progress import Silent
-from striate.transfer_learning import held_out
 from striate.transfer_learning import transfer as module
 from striate.transfer_learning.backbone import open_backbone
+from striate.transfer_learning.classifier import (
+    CachedClassifier,
+    classifier_of,
+    float32_features,
+)
 from striate.transfer_learning.features import features
+from striate.transfer_learning.finish import finish_transfer
 from striate.transfer_learning.heads import comparison as comparing
 from striate.transfer_learning.heads.comparison import some
 from striate.transfer_learning.heads.fit import fit_head
@@ -88,7 +93,10 @@ def carry(photographs: Path, source: Path, tmp_path_factory: pytest.TempPathFact
         given: dict[str, Any] = {"data": str(photographs), "backbone": source, "workers": 1}
         given |= {"engine": "torch float32", "cache": cache, "out": out}
         return finish_transfer(
-            transfer(TransferOptions(**(given | choices))), export=False, workers=1
+            transfer(TransferOptions(**(given | choices))),
+            write_report=write_report,
+            export=False,
+            workers=1,
         )
 
     return run
@@ -221,7 +229,7 @@ def test_one_picture_a_class_and_a_class_that_is_not_held_out(
     assert any("no image is held out of: blue" in note for note in notes)
     calibrated = any("no image could be held out to calibrate" in note for note in notes)
     assert calibrated == (head != "softmax")
-    result = finish_transfer(made, export=False, workers=1)
+    result = finish_transfer(made, write_report=write_report, export=False, workers=1)
     assert result.validated is None
     page = result.report.read_text(encoding="utf-8")
     assert "one picture a class" in page
@@ -247,9 +255,10 @@ def test_figures_are_those_that_evaluate_gives(
         assert again.loss == pytest.approx(result.loss, abs=1e-6)
     # And what the network says to each picture, in whatever engine.
     run, data = Run.open(result.run), open_data(str(photographs), seed=0, workers=1)
-    said = held_out.probabilities(run, data.val)
-    assert said is not None
-    whole = probabilities(run.network(), data.val, run.preprocessing)
+    cached = classifier_of(run)
+    assert isinstance(cached, CachedClassifier)
+    said = cached.probabilities(data.val)
+    whole = Classifier.of_run(run).probabilities(data.val)
     assert said == pytest.approx(whole, abs=1e-4)
 
 
@@ -259,7 +268,7 @@ def test_held_out_features_are_computed_in_float32_by_an_engine_that_goes(
     backbone = open_backbone(source)
     cache = tmp_path / "cache"
     given = {"cache": cache, "workers": 1}
-    ours = held_out.features_of(backbone, images, fitted_by="torch bfloat16", **given)
+    ours = float32_features(backbone, images, fitted_by="torch bfloat16", **given)
     exact = features(backbone, images, engine="torch float32", cache_dir=cache, workers=1)
     assert exact.computed == 0  # PyTorch, and float32
     assert np.array_equal(ours, exact.values[0])
@@ -351,7 +360,7 @@ def test_an_export_that_fails_leaves_a_whole_run(
         engine="torch float32",
         workers=1,
     )
-    result = finish_transfer(transfer(options), export=True, workers=1)
+    result = finish_transfer(transfer(options), write_report=write_report, export=True, workers=1)
     assert tried == ["trace", "export"]
     assert result.export is None
     assert result.export_error.startswith("the exported graph: differs on blue/")

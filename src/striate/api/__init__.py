@@ -18,7 +18,7 @@ from striate.api.networks import (
 )
 from striate.api.training import check, train
 from striate.api.transfer_learning import cache, transfer
-from striate.api.using import evaluate, export, open_run, predict
+from striate.api.using import evaluate, export, open_classifier, open_run, predict
 
 __all__ = [
     "cache",
@@ -30,6 +30,7 @@ __all__ = [
     "explain",
     "export",
     "list_networks",
+    "open_classifier",
     "open_run",
     "predict",
     "table",

@@ -6,7 +6,6 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from striate.measuring import evaluate_own
 from striate.support.options import takes
 from striate.support.progress import counting
 from striate.training.options import TrainOptions
@@ -67,6 +66,8 @@ def train(options: TrainOptions) -> TrainResult:
         StriateError: data, options or recipe are at fault, or the loss became not finite.
         Interrupted: Ctrl-C; the run can be resumed.
     """
+    from striate.evaluation.evaluate import evaluate_own
+    from striate.report.build import write_report
     from striate.support.signals import heard
     from striate.training.distributed import group
     from striate.training.ending import going_on
@@ -90,6 +91,7 @@ def train(options: TrainOptions) -> TrainResult:
             evaluation = evaluate_own(
                 planned.run,
                 planned.data,
+                write_report=write_report,
                 workers=options.workers,
                 device=planned.run.config.device,  # where validation was: one figure for one thing
                 progress=options.progress,

@@ -64,9 +64,10 @@ def transfer(
         Interrupted: Ctrl-C; the features computed so far are kept.
     """
     from striate.data.sources import named_data
-    from striate.measuring import finish_transfer
+    from striate.report.build import write_report
     from striate.support.signals import heard
     from striate.training.progress import Terminal
+    from striate.transfer_learning.finish import finish_transfer
     from striate.transfer_learning.options import TransferOptions
     from striate.transfer_learning.transfer import transfer as carry
 
@@ -94,7 +95,9 @@ def transfer(
     )
     with heard():
         made = carry(options, Terminal() if progress else None)
-        return finish_transfer(made, export=export, workers=workers, progress=progress)
+        return finish_transfer(
+            made, write_report=write_report, export=export, workers=workers, progress=progress
+        )
 
 
 def cache(

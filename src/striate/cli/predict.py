@@ -12,11 +12,11 @@ import typer
 from striate.cli.table import AllowCode
 
 if TYPE_CHECKING:
-    from striate.inference.predict import Prediction
+    from striate.inference.prediction import Prediction
 
 
 def predict(
-    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    run: Annotated[Path, typer.Argument(help="Folder of a run, or an ONNX file.")],
     images: Annotated[list[str], typer.Argument(help="Files, folders or globs.")],
     top: Annotated[int, typer.Option(min=1, help="How many classes an image.")] = 5,
     skip_bad: Annotated[

@@ -141,7 +141,7 @@ class Preprocessing:
 
         with item_of(image, "image").opened(self.channels) as pixels:
             fitted = self.fit_image(pixels)
-        return self.normalise(torch.from_numpy(fitted)[None])[0]
+        return self.normalise(torch.from_numpy(fitted.copy())[None])[0]  # Pillow's are read-only
 
     def fit_image(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """From uint8 (H, W, 1 or 3) of any size to uint8 (height, width, channels)."""

@@ -255,7 +255,7 @@ def _strip(model: onnx.ModelProto) -> None:
     So go the shapes of what is computed in between: every engine works them out, and one that is
     told the size of a batch (tract) is not contradicted by an axis that is called ``batch``.
     """
-    for graph in _graphs(model.graph):
+    for graph in graphs_of(model.graph):
         for noted in (graph, *graph.node, *graph.initializer):
             noted.ClearField("doc_string")
             noted.ClearField("metadata_props")
@@ -265,7 +265,7 @@ def _strip(model: onnx.ModelProto) -> None:
 def _spell_out(model: onnx.ModelProto) -> None:
     """Write down a default that OpenCV and tract do not know: `ConstantOfShape` gives zeros."""
     onnx = need("onnx")
-    for graph in _graphs(model.graph):
+    for graph in graphs_of(model.graph):
         for node in graph.node:
             if node.op_type == "ConstantOfShape" and not node.attribute:
                 zero = onnx.numpy_helper.from_array(np.zeros(1, np.float32))
@@ -286,19 +286,19 @@ def weights_to_inputs(model: onnx.ModelProto, names: Sequence[str]) -> list[str]
             value = onnx.helper.make_tensor_value_info(name, weight.data_type, weight.dims)
             model.graph.input.append(value)
             model.graph.initializer.remove(weight)
-    for graph in _graphs(model.graph):
+    for graph in graphs_of(model.graph):
         for node in graph.node:
             node.input[:] = [renamed.get(name, name) for name in node.input]
     return list(renamed.values())
 
 
-def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
+def graphs_of(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
     """`graph` and the branches within it."""
     yield graph
     for node in graph.node:
         for attribute in node.attribute:
             if attribute.HasField("g"):
-                yield from _graphs(attribute.g)
+                yield from graphs_of(attribute.g)
 
 
 @contextlib.contextmanager

@@ -1,4 +1,5 @@
-"""How good a network is, and what it says about an image.
+"""How good a classifier is.
 
-Read in this order: ``predict`` (images to probabilities), ``metrics`` (probabilities to figures).
+Read in this order: ``metrics`` (probabilities to figures), ``evaluate`` (a classifier or a run to
+figures).
 """

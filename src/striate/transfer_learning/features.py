@@ -26,11 +26,11 @@ from striate.data.images import ImageSet
 from striate.data.preprocessing import Preprocessing
 from striate.data.random import CROP, MIRROR, uniforms
 from striate.engines.choosing import choose_engine, open_session, parse_engine
-from striate.engines.session import BATCH, Session
+from striate.engines.session import Session
 from striate.errors import DataError, ExportError, StriateError, parameter
 from striate.hub.libraries import LIBRARIES
+from striate.inference.reading import batches_of, evaluated
 from striate.support.folders import cache_at
-from striate.support.prefetch import prefetch
 from striate.support.progress import Progress
 from striate.transfer_learning.backbone import Backbone
 from striate.transfer_learning.cache.store import CacheEntry
@@ -42,7 +42,6 @@ VIEWS = Augmentation(scale=(0.25, 1.0))
 #: Raised whenever the same file gives other pixels than it did: features kept before are of those.
 PIXELS = 1
 
-_AHEAD = 4  # batches decoded before they are asked for, beside those of the workers
 _FLUSH = 16  # batches that a killed process may lose
 
 
@@ -229,7 +228,7 @@ class _Work:
         digests = [self.images.digests[index] for index in indices]
         block: list[NDArray[np.float32]] = []
         first = done = 0
-        with closing(self._pixels(view, indices)) as batches:
+        with closing(self._pixels(view, indices, session.batch_size)) as batches:
             for values in session.run(batches):
                 self._check(values, indices[done : done + len(values)])
                 block.append(values)
@@ -267,25 +266,19 @@ class _Work:
                 "its weights or its pre-processing are at fault",
             )
 
-    def _pixels(self, view: int, indices: Sequence[int]) -> Generator[NDArray[np.uint8]]:
+    def _pixels(
+        self, view: int, indices: Sequence[int], batch_size: int
+    ) -> Generator[NDArray[np.uint8]]:
         """Batches of images as the network takes them, decoded on threads; the last one shorter."""
-        preprocessing = self.backbone.preprocessing
+        images, preprocessing = self.images, self.backbone.preprocessing
 
-        def read(index: int) -> NDArray[np.uint8]:
-            with self.images.reading(index, preprocessing.channels) as image:
-                if view == 0:
-                    return preprocessing.fit_image(image)
-                return draw_view(image, preprocessing, self.images.digests[index], view, self.seed)
+        def drawn(index: int) -> NDArray[np.uint8]:
+            with images.reading(index, preprocessing.channels) as image:
+                return draw_view(image, preprocessing, images.digests[index], view, self.seed)
 
-        def batch(first: int) -> NDArray[np.uint8]:
-            return np.stack([read(index) for index in indices[first : first + BATCH]])
-
-        return prefetch(
-            batch,
-            range(0, len(indices), BATCH),
-            workers=self.workers,
-            ahead=self.workers + _AHEAD,
-            name="striate-features",
+        read = drawn if view else evaluated(images, preprocessing)
+        return batches_of(
+            images, read, indices=indices, batch_size=batch_size, workers=self.workers
         )
 
 

@@ -45,6 +45,7 @@ from striate.training.options import TrainOptions
 from striate.training.place import Place
 from striate.training.progress import Silent, Watcher
 from striate.transfer_learning.backbone import Backbone, open_backbone
+from striate.transfer_learning.classifier import float32_features, head_probabilities
 from striate.transfer_learning.features import features
 from striate.transfer_learning.fine_tuning import (
     check_stages,
@@ -57,7 +58,6 @@ from striate.transfer_learning.fine_tuning import (
 from striate.transfer_learning.heads.comparison import compare
 from striate.transfer_learning.heads.cross_validation import pictures
 from striate.transfer_learning.heads.fit import FittedHead, check_head, fit_head
-from striate.transfer_learning.held_out import features_of, shares_of
 from striate.transfer_learning.learning_curves import by_images, by_stages
 from striate.transfer_learning.options import Timing, Transfer, TransferOptions
 
@@ -186,7 +186,7 @@ class _Work:
         keep_images(out, data)
         probabilities: Floats | None = None
         if options.freeze == "all" and of_held is not None:
-            probabilities = shares_of(fitted.head, of_held)
+            probabilities = head_probabilities(fitted.head, of_held)
             identity = run.config.identity
             write_weights(out / names.WEIGHTS, network.state_dict(), identity=identity, epoch=0)
             self.holding.begin(run.config)
@@ -290,7 +290,7 @@ class _Work:
     def _features_held(self, backbone: Backbone, held: ImageSet, engine: str) -> Floats:
         """Features of the held-out images, (images, D), computed as `evaluate` computes them."""
         with counting("computing held-out features", wanted=self.options.progress) as count:
-            return features_of(
+            return float32_features(
                 backbone,
                 held,
                 fitted_by=engine,

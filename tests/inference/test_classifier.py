@@ -11,12 +11,12 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from striate.data.finding.inputs import items
 from striate.data.images import ImageSet
 from striate.data.preprocessing import Preprocessing
 from striate.data.scan import digest_of
 from striate.errors import TrainingError
-from striate.inference.predict import Prediction, predict_items, probabilities
+from striate.inference.classifier import Classifier
+from striate.inference.prediction import Prediction
 
 CLASSES = ("dark", "middling", "bright")
 
@@ -56,8 +56,14 @@ def files(tmp_path: Path) -> list[Path]:
     return paths
 
 
-def predicted(network: nn.Module, files: Any, **options: Any) -> list[Prediction]:
-    return list(predict_items(network, items(files), PREPROCESSING, CLASSES, **options))
+def classifier(network: nn.Module, batch_size: int = 32) -> Classifier:
+    return Classifier.of_network(network, PREPROCESSING, CLASSES, batch_size=batch_size)
+
+
+def predicted(
+    network: nn.Module, files: Any, *, batch_size: int = 32, workers: int = 0, top: int = 5
+) -> list[Prediction]:
+    return list(classifier(network, batch_size).predict(files, top=top, workers=workers))
 
 
 def image_set(files: list[Path]) -> ImageSet:
@@ -74,11 +80,8 @@ def image_set(files: list[Path]) -> ImageSet:
 
 def test_probabilities_are_the_softmax_of_the_logits_in_order(files: list[Path]) -> None:
     told: list[tuple[int, int]] = []
-    found = probabilities(
-        Brightness().train(),
+    found = classifier(Brightness().train(), 2).probabilities(
         image_set(files),
-        PREPROCESSING,
-        batch_size=2,
         progress=lambda done, total: told.append((done, total)),
     )
     assert found.dtype == np.float32
@@ -91,8 +94,7 @@ def test_probabilities_are_the_softmax_of_the_logits_in_order(files: list[Path])
 def test_workers_do_not_change_a_bit(files: list[Path]) -> None:
     several = files * 7
     one, other = (
-        probabilities(Brightness(), image_set(several), PREPROCESSING, batch_size=8, workers=w)
-        for w in (0, 3)
+        classifier(Brightness(), 8).probabilities(image_set(several), workers=w) for w in (0, 3)
     )
     assert one.tobytes() == other.tobytes()
     paths = [predicted(Brightness(), several, batch_size=8, workers=w) for w in (0, 3)]
@@ -131,7 +133,7 @@ def test_of_equals_the_first_class_comes_first(files: list[Path]) -> None:
 
 def test_files_and_sets_see_the_same_pixels(files: list[Path]) -> None:
     one, other = Brightness(), Brightness()
-    probabilities(one, image_set(files), PREPROCESSING)
+    classifier(one).probabilities(image_set(files))
     predicted(other, files)
     assert torch.equal(torch.cat(one.seen), torch.cat(other.seen))
 
@@ -164,7 +166,7 @@ def test_results_come_as_soon_as_a_batch_is_done(files: list[Path]) -> None:
             asked.append(number)
             yield Image.new("RGB", (20, 20), (255, 255, 255))
 
-    found = predict_items(Brightness(), items(frames()), PREPROCESSING, CLASSES, batch_size=4)
+    found = classifier(Brightness(), 4).predict(frames(), workers=0)
     assert [next(found).classes[0] for _ in range(4)] == ["bright"] * 4
     assert len(asked) == 4
     assert next(found).file == "images[4]"

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 import striate
-from striate import measuring
 from striate.errors import Interrupted, RunError
+from striate.evaluation import evaluate as module
 from striate.recipes.recipe import EarlyStopping, Recipe
 from striate.runs import claim
 from striate.runs import run as names
@@ -41,7 +41,7 @@ def full(_path: Path, _content: Any) -> None:
     ("break_it", "said"),
     [
         (lambda patch: patch.setattr(claim.FileLock, "acquire", refuse), "Read-only file system"),
-        (lambda patch: patch.setattr(files, "write_atomically", full), "the disk is full"),
+        (lambda patch: patch.setattr(module, "write_atomically", full), "the disk is full"),
     ],
 )
 def test_figures_that_cannot_be_kept_are_shown(
@@ -67,7 +67,7 @@ def test_figures_that_cannot_be_kept_are_shown(
 def test_a_run_that_is_being_written_is_refused_at_once(
     trained: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(measuring, "own_data", lambda *_, **__: pytest.fail("looked at images"))
+    monkeypatch.setattr(module, "own_data", lambda *_, **__: pytest.fail("looked at images"))
     with claim.hold(trained):
         held = rf"is being written by process {os.getpid()} on .*; wait until it has ended, or give"
         with pytest.raises(RunError, match=held):

@@ -1,0 +1,194 @@
+"""An ONNX file that `striate export` wrote, opened for use: its metadata say all that is needed.
+
+Nothing of a file is run but its operators: it is read as bytes, and one whose weights lie in other
+files is refused.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from striate.data.preprocessing import Preprocessing
+from striate.engines.capture import graphs_of
+from striate.engines.choosing import open_graph, parse_engine
+from striate.engines.messages import brief
+from striate.engines.session import BATCH, Session, as_it_is, normalised
+from striate.errors import ExportError, RunError, StriateError, parameter
+from striate.support.packages import need
+from striate.support.paths import expanded, read_file, shown
+
+if TYPE_CHECKING:
+    import onnx
+
+SUFFIX = ".onnx"
+
+Takes = Literal["any size", "fitted", "normalised"]
+"""What goes in: images of any size; images of the network's size, resized and cropped already; or
+these normalised as well, float32 (batch, channels, height, width)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportedFile:
+    """What an exported file says of itself.
+
+    Attributes:
+        path: where it is.
+        graph: all its bytes.
+        classes: names, in the order of its outputs.
+        preprocessing: of the run that it was exported from.
+        takes: what goes in.
+        batch: how many images it takes at a time; 0 for any number.
+    """
+
+    path: Path
+    graph: bytes
+    classes: tuple[str, ...]
+    preprocessing: Preprocessing
+    takes: Takes
+    batch: int
+
+    def session(self, engine: str = "auto", *, batch_size: int | None = None) -> Session:
+        """The file in an engine.
+
+        Args:
+            engine: as for `striate.inference.classifier.Classifier.of_file`.
+            batch_size: the most images in a batch, where the file leaves that open; None for 8.
+
+        Raises:
+            ExportError: the engine is missing, or cannot run the file.
+            StriateError: `engine` is unknown, or none for files.
+        """
+        name, precision = parse_engine(engine)
+        if name == "torch":
+            raise StriateError(
+                parameter("engine", engine), "does not run ONNX files", "take onnxruntime"
+            )
+        if not name:
+            runtime = precision != "bfloat16" and find_spec("onnxruntime") is not None
+            name = "onnxruntime" if runtime or find_spec("openvino") is None else "openvino"
+        try:
+            return open_graph(
+                self.graph,
+                name,
+                precision or "float32",
+                feed=normalised(self.preprocessing) if self.takes == "normalised" else as_it_is,
+                batch_size=self.batch or batch_size or BATCH,
+                fixed=self._shape(),
+            )
+        except ExportError as error:
+            raise ExportError(
+                shown(self.path), f"{error.what} {error.why}", error.remedy
+            ) from error
+
+    def _shape(self) -> tuple[int, int, int] | None:
+        """An image as the graph takes it, where all have one shape."""
+        channels, height, width = self.preprocessing.input_size
+        shapes = {"fitted": (height, width, channels), "normalised": (channels, height, width)}
+        return shapes.get(self.takes)
+
+
+def is_exported(path: str | Path) -> bool:
+    """Whether a person means an ONNX file by `path`, and not a run's folder."""
+    given = Path(path)
+    return given.suffix.lower() == SUFFIX and not given.is_dir()
+
+
+def open_exported(path: str | Path) -> ExportedFile:
+    """Read an ONNX file that `striate export` wrote.
+
+    Raises:
+        ExportError: there is none, it is damaged, is not one of ours, keeps its weights elsewhere,
+            or takes them as inputs.
+    """
+    onnx = need("onnx", purpose="read an ONNX file", extra="export", kind=ExportError)
+    file = expanded(path, kind=ExportError)
+    try:
+        content = read_file(file, kind=ExportError)
+    except FileNotFoundError as error:
+        raise ExportError(shown(file), "there is no such file", "check the path") from error
+    try:
+        model = onnx.load_from_string(content)
+    except Exception as error:  # protobuf's errors are of several kinds
+        raise ExportError(shown(file), f"is no sound ONNX file ({brief(error)})") from error
+    if _is_scattered(model):
+        raise ExportError(shown(file), "keeps its weights in other files", "export it as one file")
+    classes, preprocessing = _metadata(file, model)
+    inputs = model.graph.input
+    if len(inputs) != 1:
+        raise ExportError(
+            shown(file), "takes its weights as inputs", "export the run with its weights inside"
+        )
+    takes, batch = _input(file, inputs[0], preprocessing)
+    return ExportedFile(
+        path=file,
+        graph=content,
+        classes=classes,
+        preprocessing=preprocessing,
+        takes=takes,
+        batch=batch,
+    )
+
+
+def _is_scattered(model: onnx.ModelProto) -> bool:
+    """Whether a tensor's numbers lie outside of the file."""
+    elsewhere = need(
+        "onnx", purpose="read an ONNX file", extra="export"
+    ).external_data_helper.uses_external_data
+    for graph in graphs_of(model.graph):
+        constants = (each.t for node in graph.node for each in node.attribute if each.HasField("t"))
+        if any(elsewhere(tensor) for tensor in (*graph.initializer, *constants)):
+            return True
+    return False
+
+
+def _metadata(path: Path, model: onnx.ModelProto) -> tuple[tuple[str, ...], Preprocessing]:
+    """The classes and the pre-processing that a file names."""
+    told = {entry.key: entry.value for entry in model.metadata_props}
+    if not {"classes", "preprocessing"} <= told.keys():
+        raise ExportError(
+            shown(path),
+            "says nothing of its classes and pre-processing",
+            "give a file that `striate export` wrote",
+        )
+    try:
+        classes, values = json.loads(told["classes"]), json.loads(told["preprocessing"])
+        if not isinstance(values, dict):
+            raise RunError("[preprocessing]", "is no table")
+        preprocessing = Preprocessing.from_dict(values)
+    except (ValueError, RecursionError, StriateError) as error:
+        raise ExportError(shown(path), f"has damaged metadata ({brief(error)})") from error
+    if not isinstance(classes, list) or not classes or not all(map(_is_name, classes)):
+        raise ExportError(shown(path), "has damaged metadata (its classes are no names)")
+    return tuple(classes), preprocessing
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _input(
+    path: Path, value: onnx.ValueInfoProto, preprocessing: Preprocessing
+) -> tuple[Takes, int]:
+    """What goes in, and how many images at a time (0: any number)."""
+    kinds = need("onnx", purpose="read an ONNX file", extra="export").TensorProto
+    kind = value.type.tensor_type
+    axes = [0 if axis.dim_param else int(axis.dim_value) for axis in kind.shape.dim]
+    batch, shape = sum(axes[:1]), axes[1:]
+    channels, height, width = preprocessing.input_size
+    known: dict[tuple[int, tuple[int, ...]], Takes] = {
+        (kinds.UINT8, (0, 0, channels)): "any size",
+        (kinds.UINT8, (height, width, channels)): "fitted",
+        (kinds.FLOAT, (channels, height, width)): "normalised",
+    }
+    takes = known.get((kind.elem_type, tuple(shape)))
+    if takes is None:
+        raise ExportError(
+            shown(path),
+            f"has an input '{value.name}' that its pre-processing does not give",
+            "give a file that `striate export` wrote",
+        )
+    return takes, batch

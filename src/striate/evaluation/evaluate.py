@@ -1,0 +1,230 @@
+"""A classifier measured on images, and a run measured on its own held-out ones.
+
+Training ends with the second and ``evaluate`` repeats it: the figures are kept in the run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from PIL import Image
+
+from striate.data.checking.check import summary
+from striate.data.labelled import Training, measured_on, open_labelled
+from striate.data.scan import threads
+from striate.errors import DataError
+from striate.evaluation.metrics import Evaluation, measure
+from striate.inference.classifier import Classifier, GivesProbabilities
+from striate.runs import run as names
+from striate.runs.claim import hold
+from striate.runs.data import own_data
+from striate.runs.images import keep_images
+from striate.runs.samples import keep_samples
+from striate.support import settings
+from striate.support.files import WriteError, write_atomically
+from striate.support.progress import counting
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from striate.data.sources import Data
+    from striate.runs.run import Run
+
+SAMPLED = 16
+"""How many validation images are kept in a run."""
+
+WriteReport = Callable[
+    ["Run", "Data", Evaluation, "NDArray[np.float32]", Mapping[str, Any] | None], object
+]
+"""Writes a run's report, as `striate.report.build.write_report` does."""
+
+
+class OpenClassifier(Protocol):
+    """Opens the network of a run, as `Classifier.of_run` does."""
+
+    def __call__(self, run: Run, *, device: str) -> GivesProbabilities:
+        """What gives the probabilities of the run's network, computed on `device`."""
+
+
+def evaluate_on(
+    classifier: GivesProbabilities,
+    data: str | Path,
+    *,
+    training: Training | None = None,
+    all_images: bool = False,
+    skip_bad: bool = False,
+    workers: int | None = None,
+    progress: bool = False,
+) -> Evaluation:
+    """Measure a classifier on the images in `data` that it was not trained on.
+
+    Args:
+        classifier: gives the probabilities.
+        data: labelled images, as for `striate.data.labelled.open_labelled`.
+        training: what is known of the images that it was trained on; None for nothing.
+        all_images: measure on all images, those that it was trained on among them.
+        skip_bad: leave unreadable files out instead of stopping at them.
+        workers: threads that read images; None for one a processor, at most four.
+        progress: count on standard error.
+
+    Raises:
+        DataError: the images cannot be used, show other classes, or it was trained on all of them.
+    """
+    with counting("checking images", wanted=progress) as count:
+        found = open_labelled(
+            data,
+            classifier.classes,
+            training=training,
+            all_images=all_images,
+            skip_bad=skip_bad,
+            workers=max(threads(workers), 1),
+            progress=count,
+        )
+    with counting("evaluating images", wanted=progress) as count:
+        shares = classifier.probabilities(found.images, workers=workers, progress=count)
+    return replace(
+        measure(shares, found.images.labels, classifier.classes),
+        left_out=found.left_out,
+        skipped=tuple((problem.name, problem.reason) for problem in found.skipped),
+        notes=found.notes,
+    )
+
+
+def evaluate_own(
+    run: Run,
+    data: Data,
+    *,
+    write_report: WriteReport,
+    open_classifier: OpenClassifier = Classifier.of_run,
+    workers: int | None,
+    device: str = "cpu",
+    progress: bool = False,
+    found: NDArray[np.float32] | None = None,
+) -> Evaluation:
+    """Measure `run` on the test images of `data`, or the validation images where there are none.
+
+    The figures are kept in the run, whose folder the caller holds, and its report is made anew.
+
+    Args:
+        run: a run, trained.
+        data: the images that it was made with.
+        write_report: called when all else is kept.
+        open_classifier: opens the run's network.
+        workers: threads that read images; None for one a processor, at most four.
+        device: where to compute.
+        progress: count on standard error.
+        found: the probabilities of these images, (images, classes), where they are known already.
+
+    Raises:
+        WriteError: they cannot be kept.
+    """
+    given = {"workers": workers, "device": device, "progress": progress, "found": found}
+    evaluation, found = _measured(run, data, open_classifier, **given)  # type: ignore[arg-type]
+    _keep(run, data, evaluation, found, write_report)
+    return evaluation
+
+
+def evaluate_again(
+    run: Run,
+    *,
+    write_report: WriteReport,
+    open_classifier: OpenClassifier = Classifier.of_run,
+    skip_bad: bool = False,
+    workers: int | None,
+    device: str = "cpu",
+    progress: bool = False,
+) -> Evaluation:
+    """Measure `run` anew on its own held-out images; a run that may only be read is measured too.
+
+    The figures are kept in the run where that is possible; a note says where it is not.
+
+    Args:
+        run: a run, trained.
+        write_report: called when all else is kept.
+        open_classifier: opens the run's network.
+        skip_bad: leave unreadable files out instead of stopping at them.
+        workers: threads that read images; None for one a processor, at most four.
+        device: where to compute.
+        progress: count on standard error.
+
+    Raises:
+        RunError: another process is writing into the run; its images are not what they were.
+    """
+    held, unkept = None, ""
+    try:
+        held = hold(
+            run.path, otherwise="wait until it has ended, or give other images to measure on"
+        )
+    except WriteError as error:
+        unkept = f"{error.what} {error.why}"
+    with held or nullcontext():
+        data = own_data(run, skip_bad=skip_bad, workers=workers, progress=progress)
+        evaluation, found = _measured(
+            run, data, open_classifier, workers=workers, device=device, progress=progress
+        )
+        if held is not None:
+            try:
+                _keep(run, data, evaluation, found, write_report)
+            except (WriteError, DataError) as error:  # an image may have gone since
+                unkept = f"{error.what} {error.why}"
+    told = _told_of(data)
+    notes = [f"the figures could not be kept in the run: {unkept}"] if unkept else []
+    return replace(evaluation, **{**told, "notes": (*run.notes, *told["notes"], *notes)})
+
+
+def _told_of(data: Data) -> dict[str, Any]:
+    """What an evaluation on a run's own images says besides its figures, as `evaluate_on` does."""
+    given = data.held_out_name != "split"
+    split = "test" if data.test is not None else data.held_out_name
+    return {
+        "left_out": 0 if given else len(data.train),
+        "skipped": tuple((problem.name, problem.reason) for problem in data.skipped),
+        "notes": (*data.notes, *([measured_on(split)] if given else [])),
+    }
+
+
+def _measured(
+    run: Run,
+    data: Data,
+    open_classifier: OpenClassifier,
+    *,
+    workers: int | None,
+    device: str,
+    progress: bool,
+    found: NDArray[np.float32] | None = None,
+) -> tuple[Evaluation, NDArray[np.float32]]:
+    """The figures of `run` on the images of `data` that are held out, and the probabilities."""
+    images = data.val if data.test is None else data.test
+    if found is None:
+        with (
+            # Sums in another order end in other last digits: the run's own threads repeat them.
+            settings.threads(run.config.threads),
+            counting("evaluating images", wanted=progress) as count,
+        ):
+            classifier = open_classifier(run, device=device)
+            found = classifier.probabilities(images, workers=workers, progress=count)
+    return measure(found, images.labels, run.classes), found
+
+
+def _keep(
+    run: Run,
+    data: Data,
+    evaluation: Evaluation,
+    found: NDArray[np.float32],
+    write_report: WriteReport,
+) -> None:
+    """Write the figures, the pictures behind them and the report into the run."""
+    content = json.dumps(evaluation.to_json(), indent=1).encode()
+    write_atomically(run.path / names.EVALUATION, content)
+    chosen = np.linspace(0, len(data.val) - 1, min(SAMPLED, len(data.val))).astype(int)
+    pictures = (Image.fromarray(data.val.read(index, 3)) for index in chosen.tolist())
+    keep_samples(run.path, pictures, [data.val.names[index] for index in chosen.tolist()])
+    if not (run.path / names.IMAGES).exists():  # a run from before there was a list of its images
+        keep_images(run.path, replace(data, fingerprint=run.config.data.fingerprint))
+    write_report(run, data, evaluation, found, summary(data, statistics=not run.config.transfer))

@@ -1,0 +1,257 @@
+"""A trained network with its pre-processing and its class names: images in, probabilities out."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from striate.data.finding.inputs import items
+from striate.data.images import ImageSet
+from striate.data.scan import threads
+from striate.engines.choosing import open_session, parse_engine
+from striate.engines.exported import open_exported
+from striate.engines.precision import choose_device
+from striate.engines.probabilities import Probabilities
+from striate.engines.session import BATCH
+from striate.errors import DataError, StriateError, TrainingError, parameter
+from striate.inference.prediction import Prediction
+from striate.inference.predictor import Predictor
+from striate.support.text import printable
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from striate.data.finding.inputs import Item, Source
+    from striate.data.preprocessing import Preprocessing
+    from striate.engines.session import Answers, Session
+    from striate.runs.run import Run
+    from striate.support.progress import Progress
+
+BATCH_SIZE = 64
+"""Images that PyTorch computes together: the last digits of a network's sums depend on it."""
+
+
+class GivesProbabilities(Protocol):
+    """What can be evaluated: whatever gives the probabilities of a set of images."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names, in the order of the probabilities."""
+
+    def probabilities(
+        self, images: ImageSet, *, workers: int | None = None, progress: Progress | None = None
+    ) -> Answers:
+        """Float32 (images, classes), in their order."""
+
+
+class Classifier(Predictor[Prediction]):
+    """A session that gives probabilities, the pre-processing before it, and the class names.
+
+    Open one with `Classifier.of_run`, `Classifier.of_file` or `striate.open_classifier`. Close it,
+    or use it as a context, to free what its engine holds.
+
+    Args:
+        session: gives float32 (n, classes), the probabilities.
+        preprocessing: what becomes of an image before the network sees it.
+        classes: names, in the order of the probabilities.
+        fits: whether images are brought to the network's size here; False for a file that does so
+            within.
+
+    Attributes:
+        classes: names, in the order of the probabilities.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        preprocessing: Preprocessing,
+        classes: Sequence[str],
+        *,
+        fits: bool = True,
+    ) -> None:
+        super().__init__(session, preprocessing, fits=fits)
+        self.classes = tuple(classes)
+
+    @classmethod
+    def of_network(
+        cls,
+        network: nn.Module,
+        preprocessing: Preprocessing,
+        classes: Sequence[str],
+        *,
+        device: str | torch.device = "cpu",
+        engine: str = "auto",
+        batch_size: int | None = None,
+    ) -> Classifier:
+        """A network that gives logits.
+
+        Args:
+            network: maps normalised images (N, C, H, W) to logits (N, classes). PyTorch moves it to
+                `device` and leaves it in evaluation mode.
+            preprocessing: the network's.
+            classes: names, in the order of the logits.
+            device: where PyTorch computes: ``cpu``, ``cuda`` … or ``auto``.
+            engine: ``torch``, ``onnxruntime`` or ``openvino``, with ``float32`` or ``bfloat16``;
+                ``auto``: PyTorch. In float32, unless it says otherwise.
+            batch_size: the most images that are computed together; None for 64 in PyTorch, 8 in
+                other engines.
+
+        Raises:
+            StriateError: `device` is not here, or `engine` is unknown or cannot have the network.
+        """
+        where = choose_device(str(device))
+        name, precision = parse_engine(engine)
+        name = name or "torch"
+        if name != "torch" and where.type != "cpu":
+            raise StriateError(
+                parameter("device", str(device)),
+                f"is not where {parameter('engine', engine)} computes, which is the processor",
+                f"leave one of them out, or take {parameter('engine', 'torch')}",
+            )
+        session = open_session(
+            Probabilities(network),
+            preprocessing,
+            name,
+            precision or "float32",
+            device=where,
+            batch_size=batch_size or (BATCH_SIZE if name == "torch" else BATCH),
+        )
+        return cls(session, preprocessing, classes)
+
+    @classmethod
+    def of_run(
+        cls,
+        run: Run,
+        *,
+        device: str | torch.device = "cpu",
+        engine: str = "auto",
+        batch_size: int | None = None,
+    ) -> Classifier:
+        """The network of a run with its best weights; parameters as for `Classifier.of_network`.
+
+        Raises:
+            RunError: the run's weights are missing, damaged, or those of another run.
+            StriateError: `device` is not here, or `engine` is unknown or cannot have the network.
+        """
+        return cls.of_network(
+            run.network(),
+            run.preprocessing,
+            run.classes,
+            device=device,
+            engine=engine,
+            batch_size=batch_size,
+        )
+
+    @classmethod
+    def of_file(
+        cls, path: str | Path, *, engine: str = "auto", batch_size: int | None = None
+    ) -> Classifier:
+        """An ONNX file that `striate export` wrote; nothing but the file is needed.
+
+        Args:
+            path: the file. It says itself what its classes and its pre-processing are.
+            engine: ``onnxruntime`` or ``openvino``, with ``float32`` or ``bfloat16``; ``auto``:
+                ONNX Runtime, or OpenVINO where that alone is installed. In float32, unless it says
+                otherwise.
+            batch_size: the most images that are computed together, where the file leaves that
+                open; None for 8.
+
+        Raises:
+            ExportError: there is no such file, it is damaged or not one of ours, takes its weights
+                as inputs, or no engine is installed.
+            StriateError: `engine` is unknown or no engine for files.
+        """
+        file = open_exported(path)
+        session = file.session(engine, batch_size=batch_size)
+        return cls(session, file.preprocessing, file.classes, fits=file.takes != "any size")
+
+    @property
+    def outputs(self) -> int:
+        """How many classes there are."""
+        return len(self.classes)
+
+    def probabilities(
+        self,
+        images: ImageSet | Source | Iterable[Source],
+        *,
+        workers: int | None = None,
+        progress: Progress | None = None,
+    ) -> Answers:
+        """The probabilities of every class, float32 (images, classes), in the order of the images.
+
+        Args:
+            images: a set; or a file, a folder, a glob, a Pillow image, a NumPy array (uint8 (H, W)
+                or (H, W, 1, 3 or 4), or (N, H, W, C) for several), or several of them.
+            workers: threads that read images; None for one a processor, at most four. The result
+                is the same to the bit for any number.
+            progress: called with images done, of all, where `images` are a set.
+
+        Raises:
+            DataError: an image cannot be read.
+        """
+        number = threads(workers)
+        if isinstance(images, ImageSet):
+            return self.rows(images, workers=number, progress=progress)
+        found = [np.empty((0, self.outputs), np.float32)]
+        for _, row in self._rows_of(items(images), number):
+            if isinstance(row, DataError):
+                raise row
+            found.append(row[None])
+        return np.concatenate(found)
+
+    def predict(
+        self,
+        images: Source | Iterable[Source],
+        *,
+        top: int = 5,
+        workers: int | None = None,
+    ) -> Iterator[Prediction]:
+        """The likeliest classes of images: a `Prediction` for each, in order, as they come.
+
+        An image that cannot be read has its own `Prediction`, in its place, which says why. No more
+        than a batch is asked for ahead, so that `images` may be without an end.
+
+        Args:
+            images: as for `probabilities`, but a set.
+            top: how many classes an image; with fewer all of them are given, and equals come in the
+                order of `classes`.
+            workers: as for `probabilities`.
+
+        Raises:
+            TrainingError: the network gives something else than numbers.
+        """
+        return self.predict_items(items(images), top=top, workers=threads(workers))
+
+    def predict_items(
+        self, items: Iterable[Item], *, top: int = 5, workers: int = 0
+    ) -> Generator[Prediction]:
+        """`predict` of what `striate.data.finding.inputs.items` gives."""
+        return self.answers(items, workers=workers, answer=partial(self.answer, top=top))
+
+    def answer(self, name: str, row: Answers, top: int = 5) -> Prediction:
+        """The `top` likeliest classes of the image called `name`, from its probabilities.
+
+        Raises:
+            TrainingError: they are not finite numbers.
+        """
+        if not np.isfinite(row).all():
+            raise TrainingError(
+                printable(name),
+                "the network's probabilities are not finite numbers",
+                "the weights have diverged: train again at a lower learning rate",
+            )
+        best = np.argsort(-row, kind="stable")[:top]
+        return Prediction(
+            file=name,
+            classes=tuple(self.classes[i] for i in best),
+            probabilities=tuple(float(row[i]) for i in best),
+        )
+
+    def failed(self, name: str, error: DataError) -> Prediction:
+        """What stands in the place of the image called `name`, which cannot be read."""
+        return Prediction.failed(name, error)

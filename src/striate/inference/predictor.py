@@ -1,0 +1,217 @@
+"""Images in, an answer for each out: what every trained network does, whatever it answers.
+
+A classifier answers with probabilities; what else a network can be trained for, and what puts
+several views of an image or several networks together, differs in the answer alone.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
+from itertools import islice
+from types import TracebackType
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
+
+import numpy as np
+
+from striate.data.finding.inputs import Item
+from striate.errors import DataError, RunError
+from striate.inference.reading import batches_of, evaluated, grouped
+from striate.support.prefetch import prefetch
+
+if TYPE_CHECKING:
+    from striate.data.images import ImageSet
+    from striate.data.preprocessing import Preprocessing
+    from striate.engines.session import Answers, Pixels, Session
+    from striate.support.progress import Progress
+
+Answer = TypeVar("Answer")
+
+
+class Predictor(ABC, Generic[Answer]):
+    """A session and the pre-processing of its network.
+
+    Args:
+        session: computes.
+        preprocessing: what becomes of an image before the network sees it.
+        fits: whether images are brought to the network's size here; False for a file that does so
+            within.
+
+    Attributes:
+        session: what computes.
+        preprocessing: what becomes of an image before the network sees it.
+        fits: whether images are brought to the network's size before the session has them.
+    """
+
+    def __init__(
+        self, session: Session, preprocessing: Preprocessing, *, fits: bool = True
+    ) -> None:
+        self.session = session
+        self.preprocessing = preprocessing
+        self.fits = fits
+
+    @property
+    def input(self) -> tuple[int, int, int]:
+        """(channels, height, width) of what the network sees."""
+        return self.preprocessing.input_size
+
+    @property
+    def batch_size(self) -> int:
+        """The most images that it computes together."""
+        return self.session.batch_size
+
+    @property
+    @abstractmethod
+    def outputs(self) -> int:
+        """How many numbers there are for an image, K."""
+
+    @abstractmethod
+    def answer(self, name: str, row: Answers) -> Answer:
+        """What the numbers mean.
+
+        Args:
+            name: what a person calls the image.
+            row: float32 (K,).
+        """
+
+    @abstractmethod
+    def failed(self, name: str, error: DataError) -> Answer:
+        """What stands in the place of an image that cannot be read."""
+
+    # --- a set of images -----------------------------------------------------------------------
+
+    def rows(
+        self, images: ImageSet, *, workers: int = 0, progress: Progress | None = None
+    ) -> Answers:
+        """The numbers of every image of a set, float32 (images, K), in their order.
+
+        The same bits for any number of `workers`.
+
+        Args:
+            images: a set, all of whose images can be read.
+            workers: threads that read images; with 0 none beside the caller's.
+            progress: called with images done, of all.
+
+        Raises:
+            DataError: an image cannot be read any more.
+        """
+        read = evaluated(images, self.preprocessing, fit=self.fits)
+        parts = [np.empty((0, self.outputs), np.float32)]
+        done = 0
+        batches = batches_of(images, read, batch_size=self.batch_size, workers=workers)
+        with closing(batches), closing(self.session.run(batches)) as answers:
+            for part in answers:
+                parts.append(self._checked(part))
+                done += len(part)
+                if progress is not None:
+                    progress(done, len(images))
+        return np.concatenate(parts)
+
+    def _checked(self, part: Answers) -> Answers:
+        """`part`, (n, K), of which the network has as many numbers an image as it should.
+
+        Raises:
+            RunError: it has not.
+        """
+        if part.shape[1:] != (self.outputs,):
+            raise RunError(
+                "the network",
+                f"gives numbers of shape {part.shape[1:]} for an image, not {self.outputs:,}",
+                "it does not belong to these classes",
+            )
+        return part
+
+    # --- images that a person names ------------------------------------------------------------
+
+    def answers(
+        self,
+        items: Iterable[Item],
+        *,
+        workers: int = 0,
+        answer: Callable[[str, Answers], Answer] | None = None,
+    ) -> Generator[Answer]:
+        """An answer to each of `items`, in their order, as they come.
+
+        No more than a batch of items is asked for ahead of what is computed.
+
+        Args:
+            items: see `striate.data.finding.inputs.items`; may have no end.
+            workers: threads that read images; with 0 none beside the caller's.
+            answer: what to make of an image's numbers instead of `Predictor.answer`.
+        """
+        meant = self.answer if answer is None else answer
+        for item, row in self._rows_of(items, workers):
+            if isinstance(row, DataError):
+                yield self.failed(item.name, row)
+            else:
+                yield meant(item.name, row)
+
+    def _rows_of(
+        self, items: Iterable[Item], workers: int
+    ) -> Iterator[tuple[Item, Answers | DataError]]:
+        """Each item with its numbers, or why there are none."""
+        waiting: deque[tuple[Item, DataError | None]] = deque()
+
+        def unreadable() -> Iterator[tuple[Item, DataError]]:
+            while waiting and waiting[0][1] is not None:
+                item, error = waiting.popleft()
+                assert error is not None
+                yield item, error
+
+        batches = self._batches(items, workers, waiting)
+        with closing(batches), closing(self.session.run(batches)) as answers:
+            for part in answers:
+                for row in self._checked(part) if len(part) else part:
+                    yield from unreadable()
+                    yield waiting.popleft()[0], row
+                yield from unreadable()
+
+    def _batches(
+        self, items: Iterable[Item], workers: int, waiting: deque[tuple[Item, DataError | None]]
+    ) -> Generator[Pixels]:
+        """Batches of the items that can be read; all of them are put down in `waiting`.
+
+        A batch of which none can be read is an empty one, so that its errors are told at once.
+        """
+
+        def read(item: Item) -> tuple[Item, Pixels | DataError]:
+            try:
+                with item.opened(self.preprocessing.channels) as image:
+                    fitted = self.preprocessing.fit_image(image) if self.fits else np.array(image)
+                    return item, fitted
+            except DataError as error:
+                return item, error
+
+        source = iter(items)
+        while batch := list(islice(source, self.batch_size)):
+            sound = []
+            for item, found in prefetch(read, batch, workers=workers, ahead=len(batch)):
+                error = found if isinstance(found, DataError) else None
+                waiting.append((item, error))
+                if not isinstance(found, DataError):
+                    sound.append(found)
+            channels, height, width = self.input
+            yield from (
+                grouped(sound, self.batch_size)
+                if sound
+                else (np.empty((0, height, width, channels), np.uint8),)
+            )
+
+    # --- its engine ----------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Free what its engine holds; it cannot be used any more."""
+        self.session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

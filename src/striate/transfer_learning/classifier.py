@@ -1,0 +1,114 @@
+"""The probabilities of a run with a frozen backbone: features, from the cache, then the head.
+
+One way for a transfer and for whoever evaluates its run later, so that both give the same figures,
+in float32 whatever the head was fitted to. Features that are in the cache are not computed again.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from striate.data.images import ImageSet
+from striate.data.scan import threads
+from striate.engines.precision import choose_device
+from striate.engines.probabilities import Probabilities
+from striate.hub.surgery import Transferred
+from striate.inference.classifier import BATCH_SIZE, Classifier, GivesProbabilities
+from striate.runs.run import Run
+from striate.runs.transfer_record import read_transfer_record
+from striate.support.progress import Progress
+from striate.transfer_learning.backbone import Backbone, open_backbone
+from striate.transfer_learning.features import features
+
+Floats = NDArray[np.float32]
+
+
+class CachedClassifier:
+    """A run whose backbone was frozen: its probabilities are its head's, of cached features.
+
+    Args:
+        run: a transferred run.
+        fitted_by: engine and precision of the features that its head was fitted to.
+
+    Attributes:
+        classes: names, in the order of the probabilities.
+    """
+
+    def __init__(self, run: Run, fitted_by: str) -> None:
+        self.classes = run.classes
+        self._fitted_by = fitted_by
+        network = run.network()
+        assert isinstance(network, Transferred)
+        self._head, self._backbone = network.head, open_backbone(run.path)
+
+    def probabilities(
+        self, images: ImageSet, *, workers: int | None = None, progress: Progress | None = None
+    ) -> Floats:
+        """Float32 (images, classes), in their order; see `GivesProbabilities`."""
+        values = float32_features(
+            self._backbone,
+            images,
+            fitted_by=self._fitted_by,
+            workers=threads(workers),
+            progress=progress,
+        )
+        return head_probabilities(self._head, values)
+
+
+def classifier_of(run: Run, *, device: str = "cpu") -> GivesProbabilities:
+    """What `run` is evaluated with: from cached features where its backbone was frozen.
+
+    The cache holds what processors computed; on another device the whole network is computed.
+    """
+    transfer, record = run.config.transfer, None
+    if transfer is not None and transfer.freeze == "all" and choose_device(device).type == "cpu":
+        record = read_transfer_record(run)
+    if record is None:
+        return Classifier.of_run(run, device=device)
+    return CachedClassifier(run, record["engine"])
+
+
+def float32_features(
+    backbone: Backbone,
+    images: ImageSet,
+    *,
+    fitted_by: str,
+    cache: Path | None = None,
+    workers: int = 0,
+    progress: Progress | None = None,
+) -> Floats:
+    """Features of `images`, (images, D), in float32.
+
+    Args:
+        backbone: a network without its classifier.
+        images: what is evaluated.
+        fitted_by: engine and precision of the features that the head was fitted to: PyTorch is not
+            left for another engine, with which it may not go.
+        cache: where features are kept; the default folder if None.
+        workers: threads that decode images; 0 for one a processor.
+        progress: called with images done, of all.
+    """
+    engine = "torch float32" if fitted_by.startswith("torch") else "float32"
+    found = features(
+        backbone, images, engine=engine, cache_dir=cache, workers=workers, progress=progress
+    )
+    values: Floats = found.values[0]
+    return values
+
+
+def head_probabilities(head: nn.Module, values: Floats) -> Floats:
+    """Probabilities, (images, classes), that `head` gives to features `values`, (images, D).
+
+    In batches: a kernel with many support vectors has no room for all, and the last digits depend
+    on how many there are in one.
+    """
+    network = Probabilities(head)
+    parts = [values[at : at + BATCH_SIZE] for at in range(0, len(values), BATCH_SIZE)]
+    with torch.inference_mode():
+        found = [network(torch.from_numpy(part)) for part in parts]
+    return torch.cat(found).numpy()
