@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 
 from striate import api
 from striate.errors import RunError
-from striate.runs.create import adopt
+from striate.runs.create import create_run
 from striate.runs.run import Run
 from striate.runs.samples import read_samples
 from striate.zoo.create import create
@@ -19,7 +19,7 @@ def run(tmp_path_factory) -> Run:
     folder = tmp_path_factory.mktemp("adopted")
     torch.manual_seed(3)
     save_file(create("resnet20", classes=3).state_dict(), folder / "mine.safetensors")
-    return adopt("resnet20", folder / "run", weights=folder / "mine.safetensors")
+    return create_run("resnet20", folder / "run", weights=folder / "mine.safetensors")
 
 
 def test_the_network_is_the_files(run) -> None:
@@ -64,17 +64,17 @@ def test_export_is_proved_on_the_photographs(run, tmp_path) -> None:
 def test_a_thousand_classes_have_imagenets_names(tmp_path) -> None:
     reference = torchvision.models.resnet18(weights=None)
     torch.save(reference.state_dict(), tmp_path / "resnet18.pth")
-    run = adopt("resnet18", tmp_path / "run", weights=tmp_path / "resnet18.pth")
+    run = create_run("resnet18", tmp_path / "run", weights=tmp_path / "resnet18.pth")
     assert run.classes[0] == "tench"
     assert run.preprocessing.resize == 256
     assert "named as torchvision's resnet18" in run.config.weights.note
-    fewer = adopt("resnet18", tmp_path / "five", weights=tmp_path / "resnet18.pth", classes=5)
+    fewer = create_run("resnet18", tmp_path / "five", weights=tmp_path / "resnet18.pth", classes=5)
     assert fewer.classes == ("0", "1", "2", "3", "4")
     assert "starts anew" in fewer.config.weights.note
 
 
 def test_without_weights_the_network_is_fresh(tmp_path) -> None:
-    run = adopt("lenet", tmp_path / "run", seed=4)
+    run = create_run("lenet", tmp_path / "run", seed=4)
     assert run.preprocessing.input_size == (1, 32, 32)
     assert run.config.weights is None
     torch.manual_seed(4)
@@ -82,4 +82,4 @@ def test_without_weights_the_network_is_fresh(tmp_path) -> None:
     found = run.network().state_dict()
     assert all(torch.equal(value, found[name]) for name, value in wanted.items())
     with pytest.raises(RunError, match="holds a run already"):
-        adopt("lenet", tmp_path / "run")
+        create_run("lenet", tmp_path / "run")

@@ -55,9 +55,12 @@ def create(
         gives the last feature map and ``embed`` the vector that the classifier sees.
     """
     if weights is not None:
-        from striate.hub.weights import create_with
+        from striate.hub.weights import create_from
+        from striate.runs.starting_weights import find_weights
+        from striate.zoo.catalogue import entry
 
-        return create_with(name, weights, classes=classes, in_channels=in_channels, **variant)[0]
+        found = find_weights(entry(name).name, weights, **variant)
+        return create_from(found, name, classes=classes, in_channels=in_channels, **variant)[0]
     from striate.zoo.create import create as make
 
     return make(name, classes=classes, in_channels=in_channels, **variant)
@@ -87,9 +90,9 @@ def create_run(
     Raises:
         StriateError: the weights cannot be had, are damaged or those of another network.
     """
-    from striate.runs.create import adopt
+    from striate.runs.create import create_run as create
 
-    return adopt(name, out, weights=weights, classes=classes, seed=seed, variant=variant)
+    return create(name, out, weights=weights, classes=classes, seed=seed, variant=variant)
 
 
 def table(

@@ -78,6 +78,24 @@ def create_with(
     """
     entry(name)
     found = find(name, source, **variant)
+    return create_from(found, name, classes=classes, in_channels=in_channels, **variant)
+
+
+def create_from(
+    found: Found,
+    name: str,
+    *,
+    classes: int | None = None,
+    in_channels: int | None = None,
+    **variant: Any,
+) -> tuple[Network, Published]:
+    """Create the catalogue's network called `name` with the weights that were found for it.
+
+    `classes` of None takes as many as the weights have.
+
+    Raises:
+        WeightsError: they are those of another network.
+    """
     if classes is None:
         classes = classes_of(found, name, in_channels=in_channels, **variant)
     network = create(name, classes=classes, in_channels=in_channels, **variant)

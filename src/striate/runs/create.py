@@ -5,19 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from importlib.resources import as_file, files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import torch
+from PIL import Image
+from torch import nn
+
+from striate.data.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from striate.errors import RunError
-
-if TYPE_CHECKING:
-    from PIL import Image
-    from torch import nn
-
-    from striate.data.preprocessing import Preprocessing
-    from striate.hub.weights import Published
-    from striate.runs.config import RunConfig
-    from striate.runs.run import Run
+from striate.hub.weights import Published, create_from, preprocessing_from
+from striate.runs import run as names
+from striate.runs.claim import claim
+from striate.runs.config import DataOrigin, RunConfig
+from striate.runs.provenance import command, versions, weights_origin
+from striate.runs.run import Run
+from striate.runs.samples import keep_samples
+from striate.runs.starting_weights import find_weights
+from striate.runs.weights import write_weights
+from striate.support import settings
+from striate.support.paths import resolved
+from striate.support.signals import heard, uninterrupted
+from striate.zoo.catalogue import entry
+from striate.zoo.create import canonical, create
 
 #: Photographs that come with scikit-learn, and parts of them as (left, top, right, bottom) of 1:
 #: what an exported file is proved on where a run has seen no images.
@@ -25,7 +36,7 @@ PHOTOGRAPHS = ("china.jpg", "flower.jpg")
 PARTS = ((0, 0, 1, 1), (0, 0, 0.5, 1), (0.4, 0.2, 1, 0.9), (0.25, 0, 0.75, 0.6))
 
 
-def adopt(
+def create_run(
     name: str,
     out: str | Path,
     *,
@@ -39,7 +50,7 @@ def adopt(
     Args:
         name: a network of the catalogue.
         out: the run's folder, which is made; it must be empty or not be there.
-        weights: ``torchvision``, ``timm`` or a file's path; None for random ones.
+        weights: ``torchvision``, ``timm``, a file's path or a run's folder; None for random ones.
         classes: how many the network tells apart; as many as the weights do if None. With another
             number all but the classifier is kept.
         seed: decides the weights that start anew.
@@ -49,18 +60,6 @@ def adopt(
         RunError: `out` is not empty, or cannot be written.
         StriateError: network, variant or weights are at fault.
     """
-    from striate.hub.weights import create_with
-    from striate.runs import run as names
-    from striate.runs.claim import claim
-    from striate.runs.provenance import weights_origin
-    from striate.runs.run import Run
-    from striate.runs.samples import keep_samples
-    from striate.runs.weights import write_weights
-    from striate.support import settings
-    from striate.support.paths import resolved
-    from striate.support.signals import heard, uninterrupted
-    from striate.zoo.create import canonical, create
-
     options, published = canonical(name, variant or {}), None
     # Before the weights, which may have to be downloaded.
     with heard(), claim(resolved(out, kind=RunError)) as held:
@@ -69,7 +68,8 @@ def adopt(
             if weights is None:
                 network = create(name, classes=classes, **options)
             else:
-                network, published = create_with(name, str(weights), classes=classes, **options)
+                found = find_weights(name, str(weights), **options)
+                network, published = create_from(found, name, classes=classes, **options)
         config = _config(name, network, published, seed=seed, variant=options)
         if published:
             config = replace(config, weights=weights_origin(published, str(weights)))
@@ -91,18 +91,13 @@ def _config(
     seed: int,
     variant: dict[str, Any],
 ) -> RunConfig:
-    from striate.hub.weights import preprocessing_from
-    from striate.runs.config import DataOrigin, RunConfig
-    from striate.runs.provenance import command, versions
-    from striate.zoo.catalogue import entry
-
     known = entry(name)
-    own = preprocessing_from(published, None) if published else None
+    trained = preprocessing_from(published, None) if published else None
     return RunConfig(
         network=name,
         classes=(published and published.classes) or _numbered(network, known.input),
         in_channels=known.input[0],
-        preprocessing=own or _usual(known.input),
+        preprocessing=trained or _usual(known.input),
         recipe=None,
         # No images of its own.
         data=DataOrigin(
@@ -127,8 +122,6 @@ def _config(
 
 def _numbered(network: nn.Module, size: tuple[int, int, int]) -> tuple[str, ...]:
     """Numbers for names of classes, as many as the network has outputs."""
-    import torch
-
     with torch.inference_mode():
         outputs = network.eval()(torch.zeros(1, *size)).shape[1]
     return tuple(str(number) for number in range(outputs))
@@ -136,8 +129,6 @@ def _numbered(network: nn.Module, size: tuple[int, int, int]) -> tuple[str, ...]
 
 def _usual(size: tuple[int, int, int]) -> Preprocessing:
     """Centre crop, ImageNet's mean and deviation: what most weights that do not say it expect."""
-    from striate.data.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
-
     channels, height, width = size
     side = max(height, width)
     return Preprocessing(
@@ -152,10 +143,6 @@ def _usual(size: tuple[int, int, int]) -> Preprocessing:
 
 def _parts() -> Iterator[Image.Image]:
     """Parts of photographs, so that an export of the run can be proved on real images."""
-    from importlib.resources import as_file, files
-
-    from PIL import Image
-
     for photograph in PHOTOGRAPHS:
         with as_file(files("sklearn.datasets.images") / photograph) as path:
             picture = Image.open(path).convert("RGB")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
@@ -14,9 +15,12 @@ from striate.data.scan import Record, threads
 from striate.data.sources import Data, open_data
 from striate.data.statistics import channel_statistics
 from striate.errors import StriateError, parameter
+from striate.hub.found import Found
 from striate.hub.surgery import Transferred
+from striate.hub.weights import Published, give
 from striate.recipes.recipe import Recipe
 from striate.runs.run import Run
+from striate.runs.starting_weights import find_weights
 from striate.support.progress import counting
 from striate.training.distributed import Group
 from striate.training.freezing import Freezing
@@ -64,6 +68,34 @@ def open_images_of(
         for text in (*found.notes, *skipped):
             (place.watcher or Silent()).note(text)
     return found
+
+
+def find_starting_weights(
+    source: str, name: str, place: Place, variant: Mapping[str, Any]
+) -> Found:
+    """Read the weights for the catalogue's network called `name`, with its choices.
+
+    Raises:
+        StriateError: see `striate.runs.starting_weights.find_weights`; in every process, where one
+            fails.
+    """
+    read: list[Found] = []
+    # What has to be downloaded is fetched by one process; the others find it there.
+    place.group.lead(lambda: read.append(find_weights(name, source, **variant)))
+    return read[0] if read else find_weights(name, source, **variant)
+
+
+def start_from(found: Found, network: nn.Module, *, classes: int, place: Place) -> Published:
+    """Give `network` the weights that were found, and tell what was kept.
+
+    Raises:
+        WeightsError: they are those of another network.
+    """
+    published = give(found, network, classes)
+    if place.group.leads:
+        told = ": ".join(part for part in (published.name, published.note) if part)
+        (place.watcher or Silent()).note(told)
+    return published
 
 
 def describe(data: Data, place: Place) -> None:

@@ -28,13 +28,19 @@ from striate.runs.images import keep_images
 from striate.runs.provenance import command, data_origin, versions, weights_origin
 from striate.runs.run import Run
 from striate.support import settings
-from striate.training.assemble import describe, make_training, open_board, open_images_of
+from striate.training.assemble import (
+    describe,
+    find_starting_weights,
+    make_training,
+    open_board,
+    open_images_of,
+    start_from,
+)
 from striate.training.distributed import Group
 from striate.training.holding import Holding
 from striate.training.loop import Training
 from striate.training.options import TrainOptions
 from striate.training.place import Place
-from striate.training.pretrained import find_weights, start_from
 from striate.training.progress import Watcher
 from striate.training.resume import plan_resumed, resumed_run
 from striate.zoo.catalogue import Entry, entry
@@ -98,7 +104,7 @@ def _plan_new(
     # Before the images, which take minutes to read: what is wrong with a file is known at once.
     weights = None
     if options.weights is not None:
-        weights = find_weights(str(options.weights), known.name, place, variant)
+        weights = find_starting_weights(str(options.weights), known.name, place, variant)
     data = open_images_of(options.data, seed=seed, options=options, place=place)
     grey = data.train.is_grey and data.val.is_grey
     in_channels = 1 if known.input[0] == 1 and grey else 3

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from striate.data.manifest import Manifest
 from striate.data.sources import Data
@@ -26,13 +27,19 @@ from striate.runs.run import Run, is_run_folder
 from striate.support import settings
 from striate.support.paths import exists, resolved, shown
 from striate.support.text import printable
-from striate.training.assemble import describe, make_training, open_board, open_images_of
+from striate.training.assemble import (
+    describe,
+    find_starting_weights,
+    make_training,
+    open_board,
+    open_images_of,
+    start_from,
+)
 from striate.training.distributed import Group
 from striate.training.holding import Holding
 from striate.training.loop import Training
 from striate.training.options import TrainOptions
 from striate.training.place import Place
-from striate.training.pretrained import start_again
 from striate.training.progress import Watcher
 from striate.zoo.catalogue import entry
 from striate.zoo.create import canonical
@@ -102,7 +109,7 @@ def plan_resumed(
     with settings.seeded(config.seed):
         network = make_network(config, allow_code=run.allow_code)
         if not begun:
-            start_again(run, network, place)
+            _start_again(run, network, place)
     training = make_training(run, network, data, recipe, options=options, place=place)
     if begun:
         training.resume()
@@ -122,6 +129,22 @@ def plan_resumed(
         keep_images(run.path, replace(data, fingerprint=config.data.fingerprint))
     open_board(training, run, options)
     return run, training, data
+
+
+def _start_again(run: Run, network: nn.Module, place: Place) -> None:
+    """Give `network` the weights that `run` started from, which was killed before it kept any."""
+    config = run.config
+    if config.weights is None:
+        return
+    source = config.weights.source
+    found = find_starting_weights(source, config.network, place, config.variant)
+    published = start_from(found, network, classes=len(config.classes), place=place)
+    if published.digest != config.weights.digest:
+        raise RunError(
+            str(run.path),
+            f"started from other weights than those now in {published.name}",
+            "restore them, or train anew",
+        )
 
 
 def _device(run: Run, options: TrainOptions) -> torch.device:

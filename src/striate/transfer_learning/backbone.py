@@ -28,8 +28,9 @@ from striate.hub.libraries import CATALOGUE, LIBRARIES
 from striate.hub.names import parse
 from striate.hub.resolve import resolve
 from striate.hub.surgery import Headless, Transferred
-from striate.hub.weights import classes_of, find, give
+from striate.hub.weights import classes_of, give
 from striate.runs.run import Run, is_run_folder
+from striate.runs.starting_weights import find_weights, is_run
 from striate.runs.weights import digest
 from striate.transfer_learning.normalisation import contradicted
 
@@ -132,7 +133,7 @@ def _open_named(text: str, weights: str | Path | None) -> Backbone:
     library, name = sought.library, sought.name
     if weights is None:
         raise _weightless(text, list(sought.counterparts()))
-    found = find(text, weights)
+    found = find_weights(text, weights)
     declared = _preprocessing(found.name, found.preprocessing)
     # Of ours it is written down how many classes it was made with; a library's is as it comes.
     classes = classes_of(found, name) if library is CATALOGUE else None
@@ -140,7 +141,7 @@ def _open_named(text: str, weights: str | Path | None) -> Backbone:
     headless = behead(text, network, declared.input_size)
     published = give(found, headless.network, None, without=headless.classifier)
     preprocessing, doubt = declared, ""
-    if weights not in LIBRARIES:
+    if weights not in LIBRARIES and not is_run(weights):
         preprocessing, doubt = _checked(headless, declared, found.name, library.title(name))
     return Backbone(
         name=text,

@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from striate import api
 from striate.data.preprocessing import Preprocessing
 from striate.errors import RunError, WeightsError
-from striate.hub.weights import Found
+from striate.hub.found import Found
 from striate.runs import provenance
 from striate.runs.run import Run
 from striate.training.distributed import Group
@@ -83,7 +83,7 @@ def test_their_preprocessing_is_taken_at_the_size_asked_for(
         resize=256, height=224, width=224, mean=(0.5,) * 3, std=(0.25,) * 3, interpolation="bicubic"
     )
     found = Found(name="x", digest="0", state=load_file(weights), preprocessing=own.to_dict())
-    monkeypatch.setattr("striate.training.pretrained.find", lambda *_: found)
+    monkeypatch.setattr("striate.training.assemble.find_weights", lambda *_, **__: found)
     begun = plan(options(photographs, tmp_path / "run", weights), group=Group())
     taken = begun.run.preprocessing
     assert (taken.resize, taken.height, taken.interpolation) == (18, 16, "bicubic")
@@ -104,8 +104,8 @@ def test_a_file_is_found_again_from_anywhere(tmp_path, monkeypatch) -> None:
 
 
 def test_a_run_of_weights_has_nothing_to_go_on_from(tmp_path, weights) -> None:
-    from striate.runs.create import adopt
+    from striate.runs.create import create_run
 
-    adopt("resnet20", tmp_path / "run", weights=weights)
+    create_run("resnet20", tmp_path / "run", weights=weights)
     with pytest.raises(RunError, match="was never trained"):
         api.train(tmp_path / "run", resume=True)
