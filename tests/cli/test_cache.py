@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
 
 import striate
 from striate.cli.cache import cache
@@ -17,6 +18,12 @@ from striate.transfer_learning.cache.store import ABOUT, CacheEntry
 
 NAME = "0123456789abcdef" * 2
 HEAD = '{"striate": "heads", "sha256": "", "content": {}}'
+
+
+def run(*typed: str) -> None:
+    app = typer.Typer()
+    app.command()(cache)
+    app(typed, standalone_mode=False)
 
 
 @pytest.fixture
@@ -33,7 +40,7 @@ def entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_it_shows_what_is_there(entry: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    cache()
+    run()
     shown = capsys.readouterr().out
     assert str(entry.parents[1]) in shown.replace("\n", "")
     assert "[red]net" in shown
@@ -41,7 +48,7 @@ def test_it_shows_what_is_there(entry: Path, capsys: pytest.CaptureFixture[str])
 
 
 def test_json(entry: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    cache(as_json=True)
+    run("--json")
     document = json.loads(capsys.readouterr().out)
     (kept,) = document["entries"]
     assert (kept["backbone"], kept["images"], kept["features"]) == ("[red]net", 3, 5)
@@ -54,20 +61,20 @@ def test_json(entry: Path, capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("options", "gone"),
     [
-        ({"prune": True}, True),
-        ({"older_than": 39.0}, True),
-        ({"older_than": 41.0}, False),
-        ({"prune": True, "older_than": 41.0}, False),
-        ({"everything": True}, True),
+        ("--prune", True),
+        ("--older-than 39", True),
+        ("--older-than 41", False),
+        ("--prune --older-than 41", False),
+        ("--all", True),
     ],
 )
 def test_it_removes_what_is_old(
     entry: Path,
     capsys: pytest.CaptureFixture[str],
-    options: dict[str, bool | float],
+    options: str,
     gone: bool,
 ) -> None:
-    cache(**options, as_json=True)  # type: ignore[arg-type]
+    run(*options.split(), "--json")
     document = json.loads(capsys.readouterr().out)
     assert len(document["removed"]) == gone
     assert entry.exists() != gone
@@ -78,7 +85,7 @@ def test_another_folder(
     entry: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STRIATE_CACHE", "/nowhere")
-    cache(folder=entry.parents[1], everything=True)
+    run("--cache", str(entry.parents[1]), "--all")
     assert "removed 1 set of features and 0 small files, 0.0 MB" in capsys.readouterr().out
     assert not entry.exists()
 
@@ -115,9 +122,9 @@ def test_small_files_are_shown_and_removed_as_well(
         (root / kind / f"{NAME}.json").write_text(HEAD.replace("heads", kind))
     then = time.time() - 40 * 86_400
     os.utime(root / "heads" / f"{NAME}.json", (then, then))
-    cache()
+    run()
     assert "1 source of whole images, 1 head compared" in capsys.readouterr().out
-    cache(prune=True, as_json=True)
+    run("--prune", "--json")
     document = json.loads(capsys.readouterr().out)
     assert document["images"] == {"files": 1, "bytes": len(HEAD.replace("heads", "images"))}
     assert document["heads"] == {"files": 0, "bytes": 0}
@@ -126,7 +133,7 @@ def test_small_files_are_shown_and_removed_as_well(
 
 def test_nothing_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STRIATE_CACHE", str(tmp_path / "none"))
-    cache(prune=True)
+    run("--prune")
     assert not (tmp_path / "none").exists()
 
 
@@ -135,7 +142,7 @@ def test_names_that_a_terminal_would_obey_are_shown_as_text(
 ) -> None:
     about = {"backbone": "a\x1b[2Jb", "engine": "torch\nfloat32", "view": "\u202eold"}
     (entry / ABOUT).write_text(json.dumps({"striate": 1, **about}))
-    cache()
+    run()
     shown = capsys.readouterr().out + striate.cache(entry.parents[1]).summary()
     assert "\\x1b[2J" in shown
     assert not {"\x1b", "\u202e"} & set(shown)

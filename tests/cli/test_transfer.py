@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
 from striate import api
 from striate.cli.transfer import transfer
@@ -40,6 +41,12 @@ RESULT = TransferResult(
 )
 
 
+def run(*typed: str) -> None:
+    app = typer.Typer()
+    app.command()(transfer)
+    app(["flowers", "--backbone", "timm:some_network", *typed], standalone_mode=False)
+
+
 @pytest.mark.parametrize("as_json", [False, True])
 def test_transfer(
     as_json: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -51,7 +58,7 @@ def test_transfer(
         return RESULT
 
     monkeypatch.setattr(api, "transfer", carry, raising=False)
-    transfer("flowers", "timm:some_network", head="svm", views=2, as_json=as_json)
+    run("--head", "svm", "--views", "2", *["--json"] * as_json)
     lines = capsys.readouterr().out.splitlines()
     assert (len(lines) == 1) == as_json
     if as_json:
@@ -81,7 +88,7 @@ def test_an_export_that_failed_costs_neither_the_run_nor_its_figures(
     with pytest.raises(
         ExportError, match=r"a whole run, but .*tulip\.jpg.*striate export"
     ) as caught:
-        transfer("flowers", "timm:some_network", as_json=as_json)
+        run(*["--json"] * as_json)
     assert "\n" not in str(caught.value)
     shown = capsys.readouterr().out
     if as_json:

@@ -18,6 +18,13 @@ from striate.data.statistics import channel_statistics
 from striate.errors import DataError, RecipeError
 
 
+def run(*typed: str) -> int | None:
+    """The exit status of the command, where it is not 0."""
+    app = typer.Typer()
+    app.command()(command)
+    return app(typed, standalone_mode=False)
+
+
 def scene(number: int, side: int = 96) -> Image.Image:
     """A picture with large shapes, as photographs have them."""
     coarse = np.random.default_rng(number).integers(0, 256, (6, 6, 3), np.uint8)
@@ -147,12 +154,10 @@ def test_it_prints_names_as_they_are(folder, capsys):
 
 
 def test_the_command_exits_with_two_where_something_must_be_mended(folder, capsys):
-    command(str(folder), as_json=True)
+    run(str(folder), "--json")
     assert json.loads(capsys.readouterr().out)["usable"] is True
     (folder / "tulip" / "bad.jpg").write_bytes(b"")
-    with pytest.raises(typer.Exit) as caught:
-        command(str(folder), as_json=True)
-    assert caught.value.exit_code == 2
+    assert run(str(folder), "--json") == 2
     assert json.loads(capsys.readouterr().out)["problems"][0]["name"] == "tulip/bad.jpg"
 
 
@@ -161,7 +166,7 @@ def test_the_document_is_ascii_on_any_machine(tmp_path, capsys):
         (tmp_path / name).mkdir()
         for number in range(4):
             scene(100 * place + number, 40).save(tmp_path / name / f"{number}.png")
-    command(str(tmp_path), as_json=True)
+    run(str(tmp_path), "--json")
     printed = capsys.readouterr().out
     assert printed.isascii()
     assert json.loads(printed)["classes"] == ["café", "花🌻"]

@@ -320,8 +320,8 @@ def test_a_full_disk(
     [
         ({"head": "svm"}, "take `head='softmax'`, or `freeze='all'`"),
         ({"head": "svm-rbf"}, "take `head='softmax'`, or `freeze='all'`"),
-        ({"unfreeze_every": -1}, "`unfreeze_every=-1`: must be at least 1"),
-        ({"epochs": 0}, "epochs = 0: must be at least 1"),
+        ({"unfreeze_every": -1}, "`unfreeze_every=-1`: must be at least 0"),
+        ({"epochs": 0}, "`epochs=0`: must be at least 1"),
         ({"unfreeze_every": 1}, r"leaves the first \d of \d+ stages frozen to the end of 2 epochs"),
         ({"unfreeze_every": 1, "freeze": "2"}, r"though `freeze='2'` lets \d+ train"),
     ],

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from striate.data.checking.options import CheckOptions
 from striate.support.options import takes
 from striate.support.progress import counting
 from striate.training.options import TrainOptions
@@ -15,23 +15,9 @@ if TYPE_CHECKING:
     from striate.training.result import TrainResult
 
 
-def check(
-    data: str | Path,
-    *,
-    seed: int = 0,
-    val_fraction: float = 0.2,
-    workers: int | None = None,
-    progress: bool = False,
-) -> Report:
+@takes(CheckOptions)
+def check(options: CheckOptions) -> Report:
     """What is wrong with a set of images, and what they are like.
-
-    Args:
-        data: as for `train`.
-        seed: decides, with `val_fraction`, the split of a folder that has none, for the duplicates
-            across it.
-        val_fraction: share of the images that this split holds out.
-        workers: threads; None for one a processor, at most four.
-        progress: count on standard error.
 
     Returns:
         Files that cannot be used and files named as another format, exact and near duplicates
@@ -41,12 +27,12 @@ def check(
     from striate.data.checking.check import check as look
     from striate.data.scan import threads
 
-    with counting("checking images", wanted=progress) as count:
+    with counting("checking images", wanted=options.progress) as count:
         return look(
-            data,
-            seed=seed,
-            val_fraction=val_fraction,
-            workers=max(threads(workers), 1),
+            options.data,
+            seed=options.seed,
+            val_fraction=options.val_fraction,
+            workers=max(threads(options.workers), 1),
             progress=count,
         )
 

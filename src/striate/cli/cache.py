@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from striate.cli.options import AsJson, Given, command
+from striate.transfer_learning.cache.options import CacheOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,20 +21,13 @@ if TYPE_CHECKING:
 _DAYS = 30.0
 
 
+@command(CacheOptions, folder=("--cache",), everything=("--all",))
 def cache(
+    given: Given,
     prune: Annotated[
         bool, typer.Option("--prune", help=f"Remove what was not used for {_DAYS:g} days.")
     ] = False,
-    older_than: Annotated[
-        float | None,
-        typer.Option(min=0, metavar="DAYS", help="Remove what was not used for so many days."),
-    ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Remove everything.")] = False,
-    folder: Annotated[
-        Path | None,
-        typer.Option("--cache", metavar="DIR", help="The folder, if not the usual one."),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show what transfers keep on disk, or remove what is old.
 
@@ -44,8 +39,9 @@ def cache(
 
     from striate import api
 
-    days = _DAYS if prune and older_than is None else older_than
-    found = api.cache(folder, older_than=days, everything=everything)
+    if prune and given["older_than"] is None:
+        given["older_than"] = _DAYS
+    found = api.cache(**given)
     if as_json:
         print(json.dumps(found.to_json(), indent=1))
         return

@@ -3,35 +3,22 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
 
 import typer
 
+from striate.cli.options import AsJson, Given, command
+from striate.data.checking.options import CheckOptions
 
-def check(
-    data: Annotated[
-        str,
-        typer.Argument(
-            help="A folder of class folders, one with train/ and val/, MNIST's IDX files, or a "
-            "name (digits, mnist, fashion_mnist, cifar10, cifar100, flowers102)."
-        ),
-    ],
-    seed: Annotated[int, typer.Option(min=0, help="Decides the split, as in training.")] = 0,
-    val_fraction: Annotated[
-        float, typer.Option(help="Share held out where DATA has no such part, as in training.")
-    ] = 0.2,
-    workers: Annotated[
-        int | None, typer.Option(min=0, help="Threads; any number gives the same result.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
-) -> None:
+
+@command(CheckOptions)
+def check(given: Given, as_json: AsJson = False) -> None:
     """Look for what is wrong with images.
 
     Bad files, duplicates, imbalance; exits with 2 if training would refuse.
     """
     from striate import api
 
-    found = api.check(data, seed=seed, val_fraction=val_fraction, workers=workers, progress=True)
+    found = api.check(**given, progress=True)
     if as_json:
         print(json.dumps(found.to_json(), indent=1, allow_nan=False))
     else:

@@ -46,7 +46,7 @@ def refuse_meaningless(options: TransferOptions) -> None:
         "unfreeze_every": options.unfreeze_every or None,
     }
     for name, value in trained.items():
-        if value is not None and options.freeze == "all":
+        if value is not None and options.frozen == "all":
             raise StriateError(
                 parameter(name, value),
                 "has no meaning where the backbone is frozen: its head is fitted, not trained",
@@ -54,10 +54,10 @@ def refuse_meaningless(options: TransferOptions) -> None:
             )
         if value is not None and value < 1:
             raise StriateError(parameter(name, value), "must be at least 1")
-    if options.freeze != "all" and options.head in ("svm", "svm-rbf"):
+    if options.frozen != "all" and options.head in ("svm", "svm-rbf"):
         raise StriateError(
             parameter("head", options.head),
-            f"does not go with {parameter('freeze', options.freeze)}: an SVM consists of training "
+            f"does not go with {parameter('freeze', options.frozen)}: an SVM consists of training "
             "images' embeddings, which training the backbone would change",
             f"take {parameter('head', 'softmax')}, or {parameter('freeze', 'all')}",
         )
@@ -71,10 +71,10 @@ def check_stages(backbone: Backbone, options: TransferOptions) -> tuple[str, ...
     """
     shape = backbone.preprocessing.input_size
     found = stages_of(Transferred(backbone.network, nn.Identity()), shape)
-    check_freeze(options.freeze, found)
+    check_freeze(options.frozen, found)
     if options.unfreeze_every:
         epochs = options.epochs or fine_tuning(backbone.spec, max(shape[1:]), grey=False).epochs
-        check_thawing(options.freeze, options.unfreeze_every, len(found), epochs)
+        check_thawing(options.frozen, options.unfreeze_every, len(found), epochs)
     return tuple(stage.name for stage in found)
 
 

@@ -14,7 +14,7 @@ from striate.transfer_learning.classifier import classifier_of
 from striate.transfer_learning.result import TransferResult
 
 if TYPE_CHECKING:
-    from striate.transfer_learning.options import Transfer
+    from striate.transfer_learning.result import Transfer
 
 
 def finish_transfer(

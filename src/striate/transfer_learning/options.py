@@ -1,74 +1,94 @@
-"""What goes into a transfer and what comes out of it."""
+"""What a person may decide about a transfer."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
+from typing import Annotated, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from striate.data.sources import Data
-from striate.runs.claim import Held
-from striate.runs.run import Run
-from striate.transfer_learning.heads.fit import FittedHead, Penalty
+from striate.support.limits import MOST
+from striate.support.options import Doc, Options
+from striate.support.shared_options import Images, Seed, ShowProgress, SkipBad, ValFraction, Workers
+from striate.support.tables import Bounds
 
 
-@dataclass(frozen=True, kw_only=True)
-class TransferOptions:
+@dataclass(frozen=True)
+class TransferOptions(Options):
     """What a person may decide about a transfer."""
 
-    data: str
-    backbone: str | Path
-    weights: str | Path | None = None
-    head: str = "softmax"
-    penalty: Penalty = "l2"
-    freeze: str = "all"
-    """``all``, ``none``, or how many of the first stages stay as they are."""
-    views: int = 1
-    epochs: int | None = None
-    batch_size: int | None = None
-    unfreeze_every: int = 0
-    """Epochs between thawing one stage and the next below; 0 thaws all at once."""
-    out: Path | None = None
-    seed: int = 0
-    engine: str = "auto"
-    cache: Path | None = None
-    workers: int | None = None
-    val_fraction: float = 0.2
-    skip_bad: bool = False
-    curve: bool = False
-    export: bool = True
-    """Whether the run will be exported, which needs packages of its own."""
-    progress: bool = False
+    data: Images
+    _: KW_ONLY
+    backbone: Annotated[
+        str | Path,
+        Doc(
+            "The trained network: a run's folder, a name of `list_networks`, ``torchvision:NAME`` "
+            "or ``timm:NAME``."
+        ),
+    ]
+    weights: Annotated[
+        str | Path | None,
+        Doc("``torchvision``, ``timm`` or a file (.safetensors, .pth); a run has its own."),
+    ] = None
+    head: Annotated[str, Doc("``softmax``, ``svm`` (linear) or ``svm-rbf`` (Gaussian kernel).")] = (
+        "softmax"
+    )
+    penalty: Annotated[
+        Literal["l2", "l1"],
+        Doc("Of softmax regression: ``l2``, or ``l1`` to leave features out."),
+    ] = "l2"
+    freeze: Annotated[
+        str | int,
+        Doc(
+            "``all`` (the head is fitted, nothing trained), ``none``, or how many of the first "
+            "stages stay as they are."
+        ),
+    ] = "all"
+    views: Annotated[
+        int, Bounds(1, MOST), Doc("Views of each training image, the first as it is.")
+    ] = 1
+    epochs: Annotated[
+        int | None, Bounds(1, MOST), Doc("Of training what is not frozen; 10 by default.")
+    ] = None
+    batch_size: Annotated[
+        int | None, Bounds(1, MOST), Doc("Of training what is not frozen; 32 or less by default.")
+    ] = None
+    unfreeze_every: Annotated[
+        int,
+        Bounds(0, MOST),
+        Doc("Unfreeze a stage every so many epochs, from above; 0 unfreezes all at once."),
+    ] = 0
+    out: Annotated[
+        str | Path | None,
+        Doc("Folder of the run; ``runs/NETWORK-DATA`` by default. It must not hold a run."),
+    ] = None
+    curve: Annotated[
+        bool,
+        Doc("Report accuracy by training images and by frozen stages, which takes minutes."),
+    ] = False
+    export: Annotated[bool, Doc("Write the verified ONNX file into the run as well.")] = True
+    seed: Annotated[Seed, Doc("Decides split, folds and views.")] = 0
+    engine: Annotated[
+        str,
+        Doc(
+            "What computes features: ``auto``, ``openvino`` or ``torch``; with ``bfloat16`` or "
+            "``float32`` behind it if wanted."
+        ),
+    ] = "auto"
+    cache: Annotated[
+        str | Path | None,
+        Doc("Folder where features are kept, if not the usual one."),
+    ] = None
+    workers: Workers = None
+    val_fraction: ValFraction = 0.2
+    skip_bad: SkipBad = False
+    progress: ShowProgress = False
 
+    @property
+    def frozen(self) -> str:
+        """`freeze` as text: ``all``, ``none``, or a number."""
+        return str(self.freeze)
 
-@dataclass(frozen=True, kw_only=True)
-class Timing:
-    """Where the time of a transfer went."""
-
-    engine: str
-    computed: int
-    """Features of the training images that were computed; the others were on disk."""
-    found: int
-    seconds: float
-    """That computing took."""
-    start_seconds: float
-    """That the engine took to start."""
-    head_seconds: float
-    held_seconds: float
-    """That the features of the held-out images took, the start included."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Transfer:
-    """A run that is written down, but for its evaluation and report."""
-
-    run: Run
-    data: Data
-    head: FittedHead
-    timing: Timing
-    probabilities: NDArray[np.float32] | None
-    """Of the held-out images, as `evaluate` computes them; None where the backbone was trained."""
-    held: Held | None = None
-    """The run's folder, to be let go of when all is written."""
+    @property
+    def cache_folder(self) -> Path | None:
+        """`cache` as a path."""
+        return None if self.cache is None else Path(self.cache)

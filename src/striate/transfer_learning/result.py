@@ -1,4 +1,4 @@
-"""What a transfer ended with."""
+"""What a transfer has made on its way, and what it ended with."""
 
 from __future__ import annotations
 
@@ -6,10 +6,47 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from striate.data.sources import Data
 from striate.evaluation.metrics import Evaluation
+from striate.runs.claim import Held
+from striate.runs.run import Run
 from striate.support.shown import Readable
 from striate.training.result import top5_of
-from striate.transfer_learning.options import Transfer
+from striate.transfer_learning.heads.fit import FittedHead
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """Where the time of a transfer went."""
+
+    engine: str
+    computed: int
+    """Features of the training images that were computed; the others were on disk."""
+    found: int
+    seconds: float
+    """That computing took."""
+    start_seconds: float
+    """That the engine took to start."""
+    head_seconds: float
+    held_seconds: float
+    """That the features of the held-out images took, the start included."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transfer:
+    """A run that is written down, but for its evaluation and report."""
+
+    run: Run
+    data: Data
+    head: FittedHead
+    timing: Timing
+    probabilities: NDArray[np.float32] | None
+    """Of the held-out images, as `evaluate` computes them; None where the backbone was trained."""
+    held: Held | None = None
+    """The run's folder, to be let go of when all is written."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from striate.data.images import ImageSet
 from striate.data.known import known_images, remember_images
 from striate.data.scan import threads
-from striate.data.sources import Data
+from striate.data.sources import Data, named_data
 from striate.engines.precision import choose_device, choose_precision, processor_threads
 from striate.errors import StriateError, parameter
 from striate.hub.heads import sizes_of
@@ -59,7 +59,8 @@ from striate.transfer_learning.heads.comparison import compare
 from striate.transfer_learning.heads.cross_validation import pictures
 from striate.transfer_learning.heads.fit import FittedHead, check_head, fit_head
 from striate.transfer_learning.learning_curves import by_images, by_stages
-from striate.transfer_learning.options import Timing, Transfer, TransferOptions
+from striate.transfer_learning.options import TransferOptions
+from striate.transfer_learning.result import Timing, Transfer
 
 Floats = NDArray[np.float32]
 
@@ -87,6 +88,7 @@ class _Work:
 
     def __init__(self, options: TransferOptions, watcher: Watcher) -> None:
         self.options, self.watcher = options, watcher
+        self.source = named_data(options.data)
         self.looked_at = False
         """Whether the images have been looked at, and were in order then."""
         self.training_options = TrainOptions(
@@ -105,9 +107,9 @@ class _Work:
     def _refuse(self) -> None:
         """Say at once what no image and no network could make good."""
         options = self.options
-        if options.freeze not in ("all", "none") and not is_number(options.freeze):
+        if options.frozen not in ("all", "none") and not is_number(options.frozen):
             raise StriateError(
-                parameter("freeze", options.freeze), "must be all, none, or a number of stages"
+                parameter("freeze", options.frozen), "must be all, none, or a number of stages"
             )
         for package in ("onnx", "onnxruntime", "openvino") if options.export else ():
             if importlib.util.find_spec(package) is None:
@@ -129,7 +131,7 @@ class _Work:
             return ""
         if run is None:
             return "run the same command again, which finds the features that were computed"
-        if self.options.freeze == "all":
+        if self.options.frozen == "all":
             return f"measure it: striate evaluate {shlex.quote(str(run))}"
         return f"go on with: {self.place.group.resume_command(run)}"
 
@@ -137,16 +139,16 @@ class _Work:
         options = self.options
         label = re.sub(r"[^\w.-]+", "-", Path(str(options.backbone)).name.rpartition(":")[2])
         out = self.holding.take(
-            lambda: claim_out(options.data, options.out, label, otherwise="choose another folder")
+            lambda: claim_out(self.source, options.out, label, otherwise="choose another folder")
         )
         backbone = open_backbone(options.backbone, options.weights)
         if backbone.note:
             self.watcher.note(backbone.note)
         stages = check_stages(backbone, options)
         cache = cache_at(options.cache)
-        known = known_images(cache, options.data)
+        known = known_images(cache, self.source)
         data = open_images_of(
-            options.data,
+            self.source,
             seed=options.seed,
             options=self.training_options,
             place=self.place,
@@ -155,14 +157,14 @@ class _Work:
         self.looked_at = True
         check_head(options.head, options.penalty, images=len(data.train), views=options.views)
         self._note_images(data)
-        remember_images(cache, options.data, data, known)
+        remember_images(cache, self.source, data, known)
         held = data.val if data.test is None else data.test
         timing, of_train = self._features(backbone, data.train)
         given = of_train, data.train.labels, data.classes
         fitted = fit_head(options.head, *given, penalty=options.penalty, seed=options.seed)
         self._note_fit(fitted, of_train, data)
         began = time.perf_counter()
-        wanted = options.freeze == "all" or options.curve
+        wanted = options.frozen == "all" or options.curve
         of_held = self._features_held(backbone, held, timing.engine) if wanted else None
         held_seconds = time.perf_counter() - began
         timing = replace(timing, head_seconds=fitted.seconds, held_seconds=held_seconds)
@@ -173,7 +175,7 @@ class _Work:
             "note": backbone.note,
             "engine": timing.engine,
             "views": options.views,
-            "freeze": options.freeze,
+            "freeze": options.frozen,
             "unfreeze_every": options.unfreeze_every,
             "stages": list(stages),
             "head": fitted.to_json(),
@@ -185,7 +187,7 @@ class _Work:
         write_atomically(out / names.TRANSFER, json.dumps(record, indent=1).encode())
         keep_images(out, data)
         probabilities: Floats | None = None
-        if options.freeze == "all" and of_held is not None:
+        if options.frozen == "all" and of_held is not None:
             probabilities = head_probabilities(fitted.head, of_held)
             identity = run.config.identity
             write_weights(out / names.WEIGHTS, network.state_dict(), identity=identity, epoch=0)
@@ -270,7 +272,7 @@ class _Work:
                 views=options.views,
                 seed=options.seed,
                 engine=options.engine,
-                cache_dir=options.cache,
+                cache_dir=options.cache_folder,
                 workers=max(threads(options.workers), 1),
                 progress=count,
             )
@@ -294,7 +296,7 @@ class _Work:
                 backbone,
                 held,
                 fitted_by=engine,
-                cache=self.options.cache,
+                cache=self.options.cache_folder,
                 workers=max(threads(self.options.workers), 1),
                 progress=count,
             )
@@ -305,7 +307,7 @@ class _Work:
         self, backbone: Backbone, fitted: FittedHead, data: Data, timing: Timing
     ) -> RunConfig:
         options = self.options
-        frozen = options.freeze == "all"
+        frozen = options.frozen == "all"
         network = Transferred(backbone.network, fitted.head)
         trained = None if frozen else recipe_of(backbone, data, options)
         shape = backbone.preprocessing.input_size
@@ -328,7 +330,7 @@ class _Work:
                 classifier=backbone.network.classifier,
                 weights=backbone.weights_digest,
                 origin=backbone.origin,
-                freeze=options.freeze,
+                freeze=options.frozen,
                 unfreeze_every=options.unfreeze_every,
                 views=options.views,
                 head=sizes_of(fitted.head),
