@@ -18,6 +18,7 @@ import pytest
 from striate.recipes.recipe import Recipe
 from striate.report.build import render
 from striate.report.inputs import ReportInputs
+from striate.runs.origins import Provenance
 
 Make = Callable[..., ReportInputs]
 
@@ -109,7 +110,7 @@ def test_names_are_text_wherever_they_stand(make_inputs: Make, hostile: tuple[st
     inputs = make_inputs(
         hostile,
         data_origin="/photos/<img src=x onerror=alert(1)>",
-        command="striate train '<script>alert(2)</script>'",
+        provenance=Provenance(command="striate train '<script>alert(2)</script>'"),
         skipped=[("<i>bad</i>.jpg", "is <b>cut</b> short")],
         metrics=[{"epoch": 0, "health": {"</svg><b>": {"gradient": 0.1, "activation": 1.0}}}],
     )
@@ -136,10 +137,12 @@ def test_times_stand_in_the_last_section_alone(make_inputs: Make) -> None:
     later = replace(
         inputs,
         timing=[{"epoch": 1, "seconds": 61.0, "images_per_second": 48.5}],
-        started="2031-01-01",
-        command="striate train elsewhere",
-        workers=7,
-        versions={"torch": "9.9"},
+        provenance=Provenance(
+            started="2031-01-01",
+            command="striate train elsewhere",
+            workers=7,
+            versions={"torch": "9.9"},
+        ),
     )
     section = re.compile(r'<section id="environment">.*?</section>', re.DOTALL)
     one, other = render(inputs), render(later)
@@ -197,7 +200,8 @@ def test_a_run_writes_its_report(tmp_path: Path) -> None:
     from striate.data.sources import Data
     from striate.evaluation.metrics import measure
     from striate.report.build import write_report
-    from striate.runs.config import DataOrigin, RunConfig
+    from striate.runs.config import RunConfig
+    from striate.runs.origins import DataOrigin
     from striate.runs.run import CONFIG, METRICS, WEIGHTS, Run
     from striate.runs.weights import write_weights
 

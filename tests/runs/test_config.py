@@ -16,6 +16,7 @@ from striate.errors import RunError
 from striate.recipes.frozen import REFERENCE, FrozenRecipe, HeadFit
 from striate.recipes.recipe import Optimiser, Recipe, Schedule
 from striate.runs.config import RunConfig
+from striate.runs.origins import Provenance
 from striate.runs.run import CONFIG, Run
 
 STORED = Path(__file__).parent / "stored" / "format0"
@@ -158,3 +159,28 @@ def test_a_recipe_that_is_no_table(value: Any, tmp_path: Path) -> None:
     del before["recipe"]
     with pytest.raises(RunError, match=r"is damaged \(it: recipe: is missing"):
         read(tmp_path, before)
+
+
+def test_how_a_run_was_made_stands_among_its_decisions(tmp_path: Path) -> None:
+    before = table("trained")
+    config = read(tmp_path, before)
+    assert config.provenance == Provenance(
+        workers=0,
+        command="make.py",
+        started="2026-11-27T00:18:02+00:00",
+        versions=before["versions"],
+    )
+    assert replace(config, provenance=Provenance()).identity == config.identity
+    for key in ("workers", "command", "started", "versions"):
+        del before[key]
+    assert read(tmp_path, before).provenance == Provenance()
+    for change, said in (
+        ({"workers": -1}, r"it: workers = -1: must be at least 0"),
+        ({"versions": {"torch": 3}}, r"it: versions: torch = 3: must be a string"),
+    ):
+        with pytest.raises(RunError, match=said):
+            read(tmp_path, before | change)
+    with pytest.raises(RunError, match=r"run\.toml: has an unknown key 'provenance'"):
+        read(tmp_path, before | {"provenance": {}})
+    with pytest.raises(RunError, match=r"unknown key 'comand'; did you mean 'command'"):
+        read(tmp_path, before | {"comand": "x"})

@@ -11,8 +11,9 @@ from torch import nn
 import striate
 from striate.data.preprocessing import Preprocessing
 from striate.errors import NetworkError, RunError
-from striate.runs.config import DataOrigin, RunConfig
+from striate.runs.config import RunConfig
 from striate.runs.open_network import open_network
+from striate.runs.origins import DataOrigin
 from striate.runs.run import Run
 
 

@@ -14,7 +14,8 @@ from striate.data.preprocessing import Preprocessing
 from striate.errors import RunError
 from striate.recipes.recipe import Optimiser, Recipe
 from striate.runs.claim import claim
-from striate.runs.config import FORMAT, DataOrigin, RunConfig, escaped, unescaped
+from striate.runs.config import FORMAT, RunConfig, escaped, unescaped
+from striate.runs.origins import DataOrigin, Provenance
 from striate.runs.run import CONFIG, EVALUATION, METRICS, TIMING, WEIGHTS, Run, is_run_folder
 from striate.runs.weights import digest, read_weights, write_weights
 from striate.zoo.create import create
@@ -70,7 +71,8 @@ def test_round_trip(run: Run) -> None:
 
 
 def test_identity_ignores_what_cannot_change_the_result() -> None:
-    same = replace(config(), command="striate train", workers=4, started="now")
+    made = Provenance(command="striate train", workers=4, started="now", versions={"torch": "3"})
+    same = replace(config(), provenance=made)
     moved = replace(same, data=replace(same.data, origin="/elsewhere"))
     assert moved.identity == config().identity
     assert replace(config(), seed=4).identity != config().identity
@@ -185,12 +187,16 @@ def test_any_path_can_be_written_and_read_back(path: str) -> None:
 
 def test_names_that_are_not_utf8(tmp_path: Path) -> None:
     origin = os.fsdecode(b"/photos/caf\xe9/\xffd800")
-    odd = replace(config(), data=replace(config().data, origin=origin), command=f"train {origin}")
+    odd = replace(
+        config(),
+        data=replace(config().data, origin=origin),
+        provenance=Provenance(command=f"train {origin}"),
+    )
     odd.write(tmp_path / CONFIG)
     read = RunConfig.read(tmp_path / CONFIG)
     assert read.data.origin == origin
     assert read.identity == odd.identity
-    assert read.command.isprintable()
+    assert read.provenance.command.isprintable()
 
 
 LINE = (

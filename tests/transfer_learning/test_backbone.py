@@ -15,7 +15,8 @@ from striate.data.preprocessing import Preprocessing
 from striate.errors import NetworkError, RunError, StriateError, WeightsError
 from striate.hub.resolve import resolve
 from striate.hub.surgery import Headless
-from striate.runs.config import DataOrigin, RunConfig
+from striate.runs.config import RunConfig
+from striate.runs.origins import DataOrigin
 from striate.runs.run import Run
 from striate.runs.weights import digest, write_weights
 from striate.transfer_learning import backbone as module

@@ -22,7 +22,8 @@ from striate.hub.surgery import Transferred
 from striate.inference.classifier import Classifier
 from striate.recipes.recipe import Recipe
 from striate.report.build import write_report
-from striate.runs.config import DataOrigin, RunConfig
+from striate.runs.config import RunConfig
+from striate.runs.origins import DataOrigin
 from striate.runs.run import CONFIG, WEIGHTS, Run
 from striate.runs.samples import read_samples
 from striate.runs.weights import write_weights

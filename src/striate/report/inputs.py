@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from striate.data.preprocessing import Preprocessing
 from striate.evaluation.metrics import Evaluation
+from striate.runs.origins import Provenance
 from striate.runs.transfer_record import read_transfer_record
 
 if TYPE_CHECKING:
@@ -44,8 +45,8 @@ class Pictures(Protocol):
 class ReportInputs:
     """Everything that the page shows, and nothing that depends on where or when it is made.
 
-    What differs between two runs that must give the same page stands in `timing`, `command`,
-    `versions`, `started` and `workers`; the page shows those in its last section alone.
+    What differs between two runs that must give the same page stands in `timing` and `provenance`;
+    the page shows those in its last section alone.
     """
 
     network: str
@@ -79,10 +80,7 @@ class ReportInputs:
     threads: int = 1
     world: int = 1
     timing: Sequence[Mapping[str, Any]] = ()
-    command: str = ""
-    started: str = ""
-    workers: int = 0
-    versions: Mapping[str, str] = field(default_factory=dict)
+    provenance: Provenance = field(default_factory=Provenance)
     transfer: Mapping[str, Any] | None = None
     """What a transfer wrote down of itself; None for networks trained from scratch."""
     train: Pictures | None = None
@@ -148,10 +146,7 @@ class ReportInputs:
             threads=config.threads,
             world=config.world,
             timing=run.timing,
-            command=config.command,
-            started=config.started,
-            workers=config.workers,
-            versions=config.versions,
+            provenance=config.provenance,
             transfer=read_transfer_record(run) if config.transfer else None,
             train=data.train,
         )

@@ -238,17 +238,18 @@ def environment_section(inputs: ReportInputs) -> dict[str, Any]:
     rates = [
         float(line["images_per_second"]) for line in inputs.timing if "images_per_second" in line
     ]
+    made = inputs.provenance
     times: Rows = []
-    if inputs.started:
-        times.append(("started", inputs.started))
+    if made.started:
+        times.append(("started", made.started))
     if seconds:
         times.append(("epochs timed", count(len(seconds))))
         times.append(("time in epochs", duration(sum(seconds))))
         times.append(("median epoch", duration(float(np.median(seconds)))))
     if rates:
         times.append(("median rate", f"{figure(float(np.median(rates)))} images/s"))
-    times.append(("data workers", str(inputs.workers)))
+    times.append(("data workers", str(made.workers)))
     tables.append(("Times", times))
-    if inputs.versions:
-        tables.append(("Versions", [(str(k), str(v)) for k, v in inputs.versions.items()]))
-    return {"command": inputs.command, "tables": tables}
+    if made.versions:
+        tables.append(("Versions", [(str(k), str(v)) for k, v in made.versions.items()]))
+    return {"command": made.command, "tables": tables}

@@ -5,14 +5,13 @@ the classes here have as their default, which is what was done before there was 
 a newer format is refused by that number, not by the first key that is not known.
 
 Whoever adds a key gives it that default, marks its field as `ADDED` and adds one to `FORMAT`; see
-`RunConfig.identity` for what the mark is for. A key is never removed, and never changes its
-meaning or its default.
+`RunConfig.identity` for what the mark is for. That holds for the keys of a recipe too. A key is
+never removed, and never changes its meaning or its default.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -25,6 +24,7 @@ from striate.data.preprocessing import Preprocessing
 from striate.errors import RecipeError, RunError, nearest
 from striate.recipes.frozen import FrozenRecipe
 from striate.recipes.recipe import Recipe
+from striate.runs.origins import DataOrigin, Provenance, TransferOrigin, WeightsOrigin
 from striate.support.files import sha256, write_atomically
 from striate.support.limits import MOST_THREADS
 from striate.support.paths import shown
@@ -41,85 +41,14 @@ from striate.support.tables import (
 #: The format that this version writes. 0 is that of runs from before there was a number.
 FORMAT = 1
 
-#: What may differ between two runs that must give the same weights: it is left out of the identity.
-INCIDENTAL = ("command", "versions", "started", "workers")
-
 PRECISIONS = ("float32", "bfloat16")
 
-#: Classes, features, support vectors: any of them within reason.
-MOST_UNITS = 10_000_000
-#: Numbers of a head's largest matrix: eight gigabytes of them.
-MOST_NUMBERS = 2**31
-_IMAGES = Bounds(0, 10**12)
-
-
-@dataclass(frozen=True, kw_only=True)
-class DataOrigin:
-    """Which images the run was trained and validated on."""
-
-    origin: str
-    """Resolved path or name, as ``striate.data.sources.open_data`` takes it."""
-    fingerprint: str
-    """SHA-256 over split, class and content of each image, and name if it lacks ``content:``."""
-    val_fraction: Annotated[float, Bounds(0, 1)]
-    train_images: Annotated[int, _IMAGES]
-    val_images: Annotated[int, _IMAGES]
-    test_images: Annotated[int, _IMAGES]
-    held_out: str
-    """Where the validation images come from: ``val``, ``test`` or ``split``."""
-    skipped: Annotated[int, _IMAGES] = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class WeightsOrigin:
-    """The published weights that a network started from."""
-
-    source: str
-    """A library's name, or the resolved path of a file."""
-    name: str
-    """For people."""
-    digest: str
-    """SHA-256 of their file."""
-    note: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TransferOrigin:
-    """What a transferred network is made of, and what of it was trained."""
-
-    spec: str
-    """With `options`, what `striate.hub.resolve.resolve` makes the backbone from."""
-    options: Mapping[str, Any]
-    classifier: str
-    """The path of the layer that was taken out of it."""
-    weights: str
-    """SHA-256 over the names, types, shapes and values of the backbone's weights."""
-    origin: str
-    """Where these came from, for people."""
-    freeze: str
-    """``all``, ``none``, or how many of the first stages were not trained."""
-    unfreeze_every: Annotated[int, Bounds(0, 1_000_000)]
-    views: Annotated[int, Bounds(1, 1_000_000)]
-    head: Mapping[str, Any]
-    """``kind`` and sizes, as `striate.hub.heads.make_head` takes them."""
-    decay: Annotated[float | None, Bounds(0, math.inf)] = None
-    """Weight decay of the head's linear weights; None for the recipe's."""
-
-    def __post_init__(self) -> None:
-        if self.freeze not in ("all", "none") and not re.fullmatch("[0-9]{1,9}", self.freeze):
-            raise ValueError(f"transfer: freeze = {self.freeze[:60]!r} is no number of stages")
-        sizes = {key: value for key, value in self.head.items() if key != "kind"}
-        for key, value in sizes.items():
-            if type(value) is not int or not 1 <= value <= MOST_UNITS:
-                raise ValueError(f"transfer: head: {key} is not between 1 and {MOST_UNITS:,}")
-        largest = sorted(sizes.values())[-2:]
-        if math.prod(largest) > MOST_NUMBERS:
-            raise ValueError(f"transfer: a head of {' x '.join(map(str, largest))} is too large")
+_PROVENANCE = {each.name for each in fields(Provenance)}
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunConfig:
-    """The decisions of one run, as they stand after the command's flags."""
+    """The decisions of one run, as they stand after the command's options."""
 
     network: str
     classes: tuple[str, ...]
@@ -145,10 +74,7 @@ class RunConfig:
     """None for a network that was not transferred."""
     weights: WeightsOrigin | None = None
     """None for a network that started from random weights."""
-    workers: Annotated[int, Bounds(0, 1_000_000)] = 0
-    command: str = ""
-    started: str = ""
-    versions: Mapping[str, str] = field(default_factory=dict)
+    provenance: Provenance = field(default_factory=Provenance)
 
     def __post_init__(self) -> None:
         # What could not be read back must not be written.
@@ -163,8 +89,7 @@ class RunConfig:
         the same identity in every later version, which the weights beside it are compared with.
         """
         found = decided(self)
-        for key in INCIDENTAL:
-            del found[key]
+        del found["provenance"]
         found.setdefault("recipe", {})
         # Only what the images and the weights are counts, not where this machine keeps them.
         del found["data"]["origin"]
@@ -187,11 +112,14 @@ class RunConfig:
     def to_dict(self) -> dict[str, Any]:
         """Plain values for TOML, the format first."""
         # For people only, so nothing has to be undone.
-        command = self.command.encode("utf-8", "backslashreplace").decode()
-        safe = replace(
-            self, command=command, data=replace(self.data, origin=escaped(self.data.origin))
-        )
-        return {"format": FORMAT, **plain({**vars(safe), "recipe": self.recipe or {}})}
+        command = self.provenance.command.encode("utf-8", "backslashreplace").decode()
+        found = vars(self) | {
+            "recipe": self.recipe or {},
+            "data": replace(self.data, origin=escaped(self.data.origin)),
+        }
+        # Its values stand among those of the run itself.
+        found |= vars(replace(found.pop("provenance"), command=command))
+        return {"format": FORMAT, **plain(found)}
 
     def write(self, path: Path) -> None:
         """Write `path` (TOML), whole or not at all."""
@@ -216,7 +144,7 @@ class RunConfig:
                 f"was made by a newer Striate (format {made_in}; this one reads up to {FORMAT})",
                 "update Striate",
             )
-        known = {each.name for each in fields(cls)}
+        known = {each.name for each in fields(cls)} - {"provenance"} | _PROVENANCE
         for key in content:
             if key not in known:
                 raise RunError(where, f"has an unknown key '{key}'", nearest(key, known))
@@ -246,9 +174,12 @@ def unescaped(path: str) -> str:
 
 def _parsed(content: dict[str, Any]) -> RunConfig:
     """The run's decisions in `content`; ValueError, RunError or RecipeError for damage."""
-    if content.get("recipe") == {}:
-        content = {**content, "recipe": None}
-    config = from_table(RunConfig, content, "it", kind=RunError)
+    found = {key: each for key, each in content.items() if key not in _PROVENANCE}
+    provenance = {key: each for key, each in content.items() if key in _PROVENANCE}
+    found["provenance"] = from_table(Provenance, provenance, "it", kind=RunError)
+    if found.get("recipe") == {}:
+        found["recipe"] = None
+    config = from_table(RunConfig, found, "it", kind=RunError)
     if len(config.classes) < 2:
         raise ValueError("it names fewer than two classes")
     if config.precision not in PRECISIONS:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,9 @@ from striate.errors import RunError
 from striate.hub.weights import Published, create_from, preprocessing_from
 from striate.runs import run as names
 from striate.runs.claim import claim
-from striate.runs.config import DataOrigin, RunConfig
-from striate.runs.provenance import command, versions, weights_origin
+from striate.runs.config import RunConfig
+from striate.runs.origins import DataOrigin
+from striate.runs.provenance import provenance, weights_origin
 from striate.runs.run import Run
 from striate.runs.samples import keep_samples
 from striate.runs.starting_weights import find_weights
@@ -114,9 +114,7 @@ def _config(
         precision="float32",
         device="cpu",
         threads=1,
-        command=command(),
-        started=datetime.now(UTC).isoformat(timespec="seconds"),
-        versions=versions(),
+        provenance=provenance(workers=0),
     )
 
 

@@ -1,10 +1,11 @@
-"""Where a run comes from: its images, the weights it started from, the command, the versions."""
+"""What a new run writes down about its images, its weights and its circumstances."""
 
 from __future__ import annotations
 
 import platform
 import shlex
 import sys
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from striate.data.sources import Data
 from striate.errors import WeightsError
 from striate.hub.libraries import LIBRARIES
 from striate.hub.weights import Published
-from striate.runs.config import DataOrigin, WeightsOrigin
+from striate.runs.origins import DataOrigin, Provenance, WeightsOrigin
 from striate.support.paths import resolved
 
 
@@ -27,6 +28,20 @@ def data_origin(data: Data, val_fraction: float) -> DataOrigin:
         test_images=0 if data.test is None else len(data.test),
         held_out=data.held_out_name,
         skipped=len(data.skipped),
+    )
+
+
+def provenance(*, workers: int) -> Provenance:
+    """What a run that is begun now, by this command, is made with.
+
+    Args:
+        workers: threads that read its images.
+    """
+    return Provenance(
+        workers=workers,
+        command=command(),
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        versions=versions(),
     )
 
 

@@ -16,7 +16,7 @@ from striate.anatomy.graph.record import record
 from striate.anatomy.stages import Stage, stages
 from striate.errors import StriateError, parameter
 from striate.hub.surgery import Transferred
-from striate.runs.config import TransferOrigin
+from striate.runs.origins import TransferOrigin
 
 #: How much slower a stage trains than the one above it; the head's own rate is the recipe's. Our
 #: choice: Howard and Ruder's 1 / 2.6 is for the few layers of their network.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 from torch import nn
 
@@ -25,7 +24,7 @@ from striate.runs.claim import Held
 from striate.runs.config import RunConfig
 from striate.runs.folder import claim_out
 from striate.runs.images import keep_images
-from striate.runs.provenance import command, data_origin, versions, weights_origin
+from striate.runs.provenance import data_origin, provenance, weights_origin
 from striate.runs.run import Run
 from striate.support import settings
 from striate.training.assemble import (
@@ -139,10 +138,7 @@ def _plan_new(
         device=device.type,
         threads=processor_threads(group.world),
         world=group.world,
-        workers=threads(options.workers),
-        command=command(),
-        started=datetime.now(UTC).isoformat(timespec="seconds"),
-        versions=versions(),
+        provenance=provenance(workers=threads(options.workers)),
     )
     run = Run(out, config)
     training = make_training(run, network, data, recipe, options=options, place=place)

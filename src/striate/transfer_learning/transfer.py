@@ -8,7 +8,6 @@ import re
 import shlex
 import time
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +24,11 @@ from striate.errors import StriateError, parameter
 from striate.hub.heads import sizes_of
 from striate.hub.surgery import Transferred
 from striate.runs import run as names
-from striate.runs.config import RunConfig, TransferOrigin
+from striate.runs.config import RunConfig
 from striate.runs.folder import claim_out
 from striate.runs.images import keep_images
-from striate.runs.provenance import command, data_origin, versions
+from striate.runs.origins import TransferOrigin
+from striate.runs.provenance import data_origin, provenance
 from striate.runs.run import Run
 from striate.runs.weights import write_weights
 from striate.support import settings
@@ -341,8 +341,5 @@ class _Work:
             validation_precision="float32",
             device=device.type,
             threads=torch.get_num_threads(),
-            workers=threads(options.workers),
-            command=command(),
-            started=datetime.now(UTC).isoformat(timespec="seconds"),
-            versions=versions(),
+            provenance=provenance(workers=threads(options.workers)),
         )
