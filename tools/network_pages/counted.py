@@ -10,6 +10,8 @@ from striate.anatomy.graph.record import Graph
 from striate.anatomy.receptive_field.fields import receptive_fields
 from striate.anatomy.table import Row, Table, Totals, shown, table
 from striate.runs.open_network import open_network
+from striate.zoo.create import create
+from striate.zoo.weightless import weightless
 
 #: Containers without a meaning of their own: a page shows what is in them.
 CONTAINERS = ("Sequential", "ModuleList", "Stage")
@@ -88,6 +90,7 @@ class Counted:
     grids: tuple[Grid, ...]
     kinds: tuple[tuple[str, float], ...]  # sorts of layers with their shares of the MACs
     totals: Totals
+    maps: tuple[tuple[int, int], ...]  # channels and stride of each of its `stages`
 
 
 def count(name: str) -> Counted:
@@ -99,7 +102,14 @@ def count(name: str) -> Counted:
         grids=_grids(found.rows),
         kinds=_kinds(found.rows),
         totals=found.totals,
+        maps=_maps(name),
     )
+
+
+def _maps(name: str) -> tuple[tuple[int, int], ...]:
+    with weightless():
+        network = create(name)
+    return tuple(zip(network.channels, network.strides, strict=True))
 
 
 def _locally(found: Table, graph: Graph) -> Table:

@@ -134,12 +134,19 @@ def _numbers(counted: Counted) -> str:
         (f"convolution and dense layers on the longest path{gates}", f"{found.depth}"),
         ("activations of one forward", human_bytes(found.memory)),
         ("memory of one training step, batch of one", human_bytes(found.training_memory.total)),
+        ("feature maps, `stages(x)`", _maps(counted.maps)),
     ]
     seen = found.convolutional_receptive_field
     if seen is not None and found.jump is not None:
         rows.append((f"receptive field of the {_last(counted)}", f"{by(seen)} pixels"))
         rows.append(("its jump", f"{found.jump[0]} pixels"))
     return "\n".join(["| | |", "|:--|--:|", *(f"| {name} | {value} |" for name, value in rows)])
+
+
+def _maps(maps: Sequence[tuple[int, int]]) -> str:
+    (channels, stride), *others = maps
+    coarser = "".join(f", {channels} at {stride}" for channels, stride in others)
+    return f"{channels} channels at stride {stride}{coarser}"
 
 
 def _last(counted: Counted) -> str:
