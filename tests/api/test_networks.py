@@ -15,9 +15,9 @@ from torch import nn
 
 import striate
 from striate.anatomy.show.terminal import (
-    show_chains,
     show_comparison,
     show_explanation,
+    show_what_if,
 )
 from striate.anatomy.show.terminal import show_table as show
 from striate.anatomy.show.text import to_csv, to_markdown
@@ -117,16 +117,16 @@ def test_strange_names_are_escaped(strange: Strange) -> None:
 
 
 @pytest.mark.parametrize("width", [80, 120])
-def test_explanations_and_chains_fit(width: int) -> None:
+def test_explanations_and_what_if_fit(width: int) -> None:
     for network, layer in (("googlenet", "inception_3a"), ("resnet50", "conv5_x.2.conv3")):
         found = striate.explain(network, layer)
         text = printed(lambda screen, f=found: show_explanation(f, screen), width=width)
         assert "backward: from 1 at the output" in text
         assert re.search(r"224 to 337 lie\s+outside", text) or layer == "inception_3a"
-    chains = striate.what_if("5x5 128->256 @100", "1x1 128->32, 5x5 32->256 d2")
-    text = printed(lambda screen: show_chains(chains, screen), width=width)
+    layers = striate.what_if("5x5 128->256 @100", "1x1 128->32, 5x5 32->256 d2")
+    text = printed(lambda screen: show_what_if(layers, screen), width=width)
     assert "3.92 times fewer (25.5% of the first)" in text
-    assert "they do not see alike: 9×9 against 5×5" in text
+    assert "receptive fields differ: 9×9 against 5×5" in text
 
 
 def test_a_comparison() -> None:

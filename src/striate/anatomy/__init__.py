@@ -1,17 +1,20 @@
 """What any `nn.Module` is made of, costs and sees; no network is known here by name.
 
-Read `record.py` first: one forward of a copy (`shadow.py`) on meta tensors gives a `Graph` of
-`Node`s. `shapes.py` runs operators on shapes alone, `shortcuts.py` makes that quick, `tape.py`
-listens, `operators.py` and `attributes.py` name what it hears; `backward.py` asks autograd what it
-keeps. `examples.py` says what goes in, `failures.py` what went wrong. `rules.py` says what a node
-costs, `memory.py` what it takes, `receptive_field.py` what it sees: `geometry.py` holds the
-arithmetic of one axis, `spatial.py` where a tensor lies over the image, `moves.py` how each
-operator moves it, `follow.py` walks through the graph. `table.py` puts all that into rows and
-totals; `embedding.py` finds what the classifier sees, `stages.py` what is frozen and unfrozen as
-one.
+==================  ===============================================================================
+`graph/`            one forward of a copy on meta tensors gives a `Graph` of `Node`s: read
+                    `record.py` first, then `recorder.py`, `operators.py` and `arguments.py`;
+                    `shapes.py` runs operators on shapes alone, `fast_shapes.py` the commonest
+                    quickly
+`costs/`            `counting.py` counts multiply-accumulates, `memory.py` and `backward.py` bytes;
+                    `formulas.py`, `arithmetic.py` and `definitions.py` write it out as formulas
+`receptive_field/`  `axis.py` has the arithmetic of one axis, `links.py` where a tensor lies over
+                    the image, `operators.py` a rule for each operator, `positions.py` the walk
+                    through the graph, `fields.py` and `growth.py` what comes of it
+`show/`             results on a terminal, as text and as a chart
+`view/`             a page to explore a network
+==================  ===============================================================================
 
-For people: `formulas.py`, `arithmetic.py` and `growth.py` fill numbers into formulas,
-`definitions.py` gives those of operators, `explain.py`, `chains.py` and `compare.py` answer
-questions, `text.py`, `terminal.py` and `draw.py` show the answers, and `view/` makes a page to
-explore.
+On these stand `table.py` (rows and totals), `explain.py` (one layer), `what_if.py` (layers of no
+network), `compare.py` (networks side by side), `stages.py` (what is frozen and unfrozen as one) and
+`embedding.py` (what the classifier reads).
 """

@@ -1,6 +1,6 @@
-"""What-if questions without a network: what short chains of layers cost, and what they see.
+"""What-if questions without a network: what a few layers in a row cost, and their receptive field.
 
-A chain is written as one would say it, layers separated by commas::
+They are written in a short form, separated by commas::
 
     5x5 128->256 @100x100
     1x1 128->32, 5x5 32->256 @100x100
@@ -11,7 +11,7 @@ A layer is its kernel and ``in->out`` channels, or begins with ``max``, ``avg`` 
 (global average pooling), ``flatten`` or ``linear``. ``s2`` is the stride (pooling's own kernel if
 absent), ``p1`` the padding (half of a convolution's kernel, none in pooling), ``d2`` the dilation,
 ``g4`` the groups; ``s2x1`` and so on give height and width apart. ``nobias`` leaves the biases out,
-``ceil`` rounds a pooling's size up. ``@HEIGHTxWIDTH``, anywhere in the chain, is the input's grid.
+``ceil`` rounds a pooling's size up. ``@HEIGHTxWIDTH``, anywhere among them, is the input's grid.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 Pair = tuple[int, int]
 
-#: The input's grid where no chain says one.
+#: The input's grid where none is given.
 GRID = (32, 32)
 
 KINDS = {
@@ -64,7 +64,7 @@ _OPTION = re.compile(rf"([spdg]){_NUMBER}(?:x{_NUMBER})?")
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One layer of a chain; sizes are (channels, height, width), pairs (height, width)."""
+    """One layer; sizes are (channels, height, width), pairs (height, width)."""
 
     text: str
     operator: str
@@ -83,8 +83,8 @@ class Step:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Chain(Shown):
-    """A chain of layers and what it comes to."""
+class WhatIf(Shown):
+    """A few layers in a row and what they come to."""
 
     text: str
     input: tuple[int, int, int]
@@ -92,9 +92,9 @@ class Chain(Shown):
 
     def show(self, console: Console) -> None:
         """Print it on `console`."""
-        from striate.anatomy.show.terminal import show_chains
+        from striate.anatomy.show.terminal import show_what_if
 
-        show_chains((self,), console)
+        show_what_if((self,), console)
 
     @property
     def output(self) -> tuple[int, int, int]:
@@ -122,9 +122,9 @@ class Chain(Shown):
         return self.steps[-1].receptive_field
 
     def to_json(self) -> dict[str, Any]:
-        """The chain as a JSON object."""
+        """All of it as a JSON object."""
         return {
-            "chain": self.text,
+            "text": self.text,
             "input": list(self.input),
             "output": list(self.output),
             "parameters": self.parameters,
@@ -153,30 +153,30 @@ class _Layer:
         return NetworkError(f"layer '{self.text}'", why, remedy)
 
 
-def chains(texts: Sequence[str]) -> tuple[Chain, ...]:
-    """Read and reckon several chains; one that says no grid takes that of the first that does.
+def what_if(texts: Sequence[str]) -> tuple[WhatIf, ...]:
+    """Read and count several rows of layers; one without a grid takes that of the first with one.
 
     Raises:
-        NetworkError: a chain that cannot be read, with what was expected; channels that do not
+        NetworkError: layers that cannot be read, with what was expected; channels that do not
             follow from layer to layer; a kernel larger than its grid.
 
     Examples:
-        >>> [each.macs for each in chains(["5x5 64->64 @28x28", "3x3 64->64, 3x3 64->64"])]
+        >>> [each.macs for each in what_if(["5x5 64->64 @28x28", "3x3 64->64, 3x3 64->64"])]
         [80281600, 57802752]
     """
-    read = [_read_chain(text) for text in texts]
+    read = [_read_layers(text) for text in texts]
     stated = next((grid for _, grid in read if grid is not None), GRID)
     return tuple(
-        _reckon(" ".join(text.split()), layers, grid or stated)
+        _count(" ".join(text.split()), layers, grid or stated)
         for text, (layers, grid) in zip(texts, read, strict=True)
     )
 
 
-def _read_chain(text: str) -> tuple[list[_Layer], Pair | None]:
+def _read_layers(text: str) -> tuple[list[_Layer], Pair | None]:
     layers = [_read_layer(" ".join(part.split())) for part in text.split(",")]
     grids = {layer.grid for layer in layers if layer.grid is not None}
     if len(grids) > 1:
-        raise NetworkError(f"chain '{text}'", "says the input's grid twice", "write one @")
+        raise NetworkError(f"layers '{text}'", "the input's grid is given twice", "write one @")
     return layers, next(iter(grids), None)
 
 
@@ -187,7 +187,7 @@ def _read_layer(text: str) -> _Layer:
     for word in _words(text):
         _read_word(layer, word)
     if layer.kind in {"conv", "max", "avg"} and layer.kernel is None:
-        raise layer.fault("says no kernel")
+        raise layer.fault("has no kernel")
     return layer
 
 
@@ -230,10 +230,10 @@ def _pair(first: str, second: str | None) -> Pair:
     return int(first), int(second or first)
 
 
-def _reckon(text: str, layers: list[_Layer], grid: Pair) -> Chain:
+def _count(text: str, layers: list[_Layer], grid: Pair) -> WhatIf:
     channels = next((layer.inputs for layer in layers if layer.inputs), None)
     if channels is None:
-        raise layers[0].fault("says no channels", "write IN->OUT in the first layer")
+        raise layers[0].fault("has no channels", "write IN->OUT in the first layer")
     if layers[0].kind == "linear" and layers[0].grid is None:
         grid = (1, 1)
     shape, field_, jump = (channels, *grid), (1, 1), (1, 1)
@@ -242,7 +242,7 @@ def _reckon(text: str, layers: list[_Layer], grid: Pair) -> Chain:
         for step in _step(layer, shape, field_, jump):
             steps.append(step)
             shape, field_, jump = step.output, step.receptive_field, step.jump
-    return Chain(text=text, input=(channels, *grid), steps=tuple(steps))
+    return WhatIf(text=text, input=(channels, *grid), steps=tuple(steps))
 
 
 def _step(layer: _Layer, shape: tuple[int, int, int], field_: Pair, jump: Pair) -> list[Step]:
@@ -262,7 +262,7 @@ def _windowed(layer: _Layer, shape: tuple[int, int, int], field_: Pair, jump: Pa
     kernel = layer.kernel
     assert kernel is not None
     if convolves and layer.outputs is None:
-        raise layer.fault("says no output channels", "write IN->OUT")
+        raise layer.fault("has no output channels", "write IN->OUT")
     if not convolves and (layer.outputs is not None or "g" in layer.options):
         raise layer.fault("pooling leaves the channels as they are", "write no IN->OUT and no g")
     stride = layer.options.get("s", (1, 1) if convolves else kernel)
@@ -350,7 +350,7 @@ def _dense(layer: _Layer, shape: tuple[int, int, int], field_: Pair, jump: Pair)
         )
     if layer.outputs is None:
         if layer.kind == "linear":
-            raise layer.fault("says no outputs", "write linear IN->OUT")
+            raise layer.fault("has no outputs", "write linear IN->OUT")
         return steps
     counted = linear_parameters(features, layer.outputs, bias=layer.bias)
     worked = Line(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from striate.anatomy.explain import Explanation
     from striate.anatomy.graph.record import Graph
     from striate.anatomy.table import Table
-    from striate.anatomy.what_if import Chain
+    from striate.anatomy.what_if import WhatIf
     from striate.runs.run import Run
     from striate.zoo.catalogue import Entry
     from striate.zoo.layers import Network
@@ -183,7 +183,7 @@ def explain(
     return explaining.explain(graph, layer, at=at)
 
 
-def what_if(*chains: str) -> tuple[Chain, ...]:
+def what_if(*layers: str) -> tuple[WhatIf, ...]:
     """The arithmetic of layers that belong to no network, side by side.
 
     Examples:
@@ -192,9 +192,9 @@ def what_if(*chains: str) -> tuple[Chain, ...]:
         >>> wide.macs, narrow.macs
         (8192000000, 2088960000)
     """
-    from striate.anatomy.what_if import chains as reckon
+    from striate.anatomy.what_if import what_if as count
 
-    return reckon(chains)
+    return count(layers)
 
 
 def compare(

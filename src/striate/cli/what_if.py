@@ -30,6 +30,6 @@ def what_if(
     if as_json:
         print(json.dumps([each.to_json() for each in found], indent=1))
         return
-    from striate.anatomy.show.terminal import console, show_chains
+    from striate.anatomy.show.terminal import console, show_what_if
 
-    show_chains(found, console())
+    show_what_if(found, console())

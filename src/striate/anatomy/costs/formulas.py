@@ -1,6 +1,6 @@
 """The arithmetic of convolutional networks, each formula with its numbers filled in.
 
-Both `explain.py` (a layer of a network) and `chains.py` (a question without a network) are written
+Both `explain.py` (a layer of a network) and `what_if.py` (a question without a network) are written
 with these. Letters: n input size, k kernel, p padding, s stride, d dilation, g groups, h and w the
 output's height and width, r receptive field, j jump.
 """

@@ -1,7 +1,7 @@
 """Output shapes of the commonest operators, fifty times as fast as PyTorch's own meta kernels.
 
 They also keep PyTorch from loading its compiler, which its meta kernels are wrapped in: seconds of
-work, once a process. Each shortcut answers only where it is certain that the operator would
+work, once a process. Each rule answers only where it is certain that the operator would
 succeed; anything else goes to PyTorch, which computes the shape or raises its error.
 """
 
@@ -39,8 +39,8 @@ def shape_of_output(traits: Traits, args: Any) -> Any:
         if traits.in_place:
             return value if traits.overload == "default" else None
         return _like(value) if traits.overload == "default" else None
-    shortcut = SHORTCUTS.get(traits.name)
-    return None if shortcut is None else shortcut(*args)
+    rule = RULES.get(traits.name)
+    return None if rule is None else rule(*args)
 
 
 def _convolution(  # noqa: PLR0917 - the operator's own arguments
@@ -165,7 +165,7 @@ def _add_in_place(left: Any, right: Any) -> Tensor | None:
     return left if left.shape == right.shape and left.dtype == right.dtype else None
 
 
-SHORTCUTS: dict[str, Callable[..., Any]] = {
+RULES: dict[str, Callable[..., Any]] = {
     "aten.convolution.default": _convolution,
     "aten.native_batch_norm.default": _batch_norm,
     "aten.addmm.default": _addmm,

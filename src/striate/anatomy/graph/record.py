@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from striate.anatomy.costs.backward import saved_bytes
 from striate.anatomy.graph.failures import explain_failure, failed_at
 from striate.anatomy.graph.operators import PLUMBING
-from striate.anatomy.graph.recorder import Entry, Tape, tensors_in
+from striate.anatomy.graph.recorder import Entry, Recorder, tensors_in
 from striate.anatomy.graph.shadow import shadow, to_meta
 from striate.anatomy.graph.shapes import Functions
 from striate.errors import StriateError
@@ -113,40 +113,40 @@ def record(
     title = name or type(network).__name__
     copied = shadow(network, to_meta, training=training, title=title)
     title = name or type(copied).__name__
-    tape = Tape(copied)
+    recorder = Recorder(copied)
     given = tensors_in([inputs, named or {}])
-    args = _on_meta(inputs, tape)
-    kwargs = _on_meta(dict(named or {}), tape)
+    args = _on_meta(inputs, recorder)
+    kwargs = _on_meta(dict(named or {}), recorder)
     try:
-        with torch.no_grad(), Functions(), tape:
+        with torch.no_grad(), Functions(), recorder:
             output = copied(*args, **kwargs)
-        outputs = tape.find(output)
+        outputs = recorder.find(output)
     except StriateError:
         raise
     except Exception as error:
-        path = failed_at(error, tape.paths)
+        path = failed_at(error, recorder.paths)
         kind = type(copied.get_submodule(path)).__name__
         raise explain_failure(error, title, path, kind, given) from error
     # Another copy: the first may have kept tensors, counters or caches of its own.
     again = shadow(network, to_meta, training=training, title=title)
     saved = saved_bytes(again, _on_meta(inputs), _on_meta(dict(named or {})))
-    return _finish(tape, copied, title, given, outputs, saved)
+    return _finish(recorder, copied, title, given, outputs, saved)
 
 
-def _on_meta(value: Any, tape: Tape | None = None) -> Any:
-    """Replace every tensor by a meta tensor, which is made an input of the tape."""
+def _on_meta(value: Any, recorder: Recorder | None = None) -> Any:
+    """Replace every tensor by a meta tensor, which is made an input of the recorder."""
     if isinstance(value, Tensor):
         moved = torch.empty_like(value, device="meta", requires_grad=False)
-        return moved if tape is None else tape.add_input(moved)
+        return moved if recorder is None else recorder.add_input(moved)
     if isinstance(value, Mapping):
-        return {key: _on_meta(each, tape) for key, each in value.items()}
+        return {key: _on_meta(each, recorder) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return type(value)(_on_meta(each, tape) for each in value)
+        return type(value)(_on_meta(each, recorder) for each in value)
     return value
 
 
 def _finish(  # noqa: PLR0917 - all that the forward left
-    tape: Tape,
+    recorder: Recorder,
     network: nn.Module,
     title: str,
     inputs: list[Tensor],
@@ -155,7 +155,9 @@ def _finish(  # noqa: PLR0917 - all that the forward left
 ) -> Graph:
     modules = dict(network.named_modules())
     kinds = {path: type(module).__name__ for path, module in modules.items()}
-    names = _name(tape.entries, {path for path, module in modules.items() if not module._modules})
+    names = _name(
+        recorder.entries, {path for path, module in modules.items() if not module._modules}
+    )
     nodes = tuple(
         Node(
             index=index,
@@ -172,10 +174,10 @@ def _finish(  # noqa: PLR0917 - all that the forward left
             attributes=_with_absent(entry, modules[entry.module]),
             parameters=entry.parameters,
         )
-        for index, entry in enumerate(tape.entries)
+        for index, entry in enumerate(recorder.entries)
     )
     returned: dict[str, list[tuple[int, ...]]] = {}
-    for (path, _), found in sorted(tape.returned.items()):
+    for (path, _), found in sorted(recorder.returned.items()):
         returned.setdefault(path, []).append(found)
     return Graph(
         network=title,
@@ -185,7 +187,7 @@ def _finish(  # noqa: PLR0917 - all that the forward left
         outputs=outputs,
         modules=kinds,
         parameters={key: value.numel() for key, value in network.named_parameters()},
-        used=frozenset(tape.used),
+        used=frozenset(recorder.used),
         saved=saved,
         training=network.training,
         returned={path: tuple(calls) for path, calls in returned.items()},

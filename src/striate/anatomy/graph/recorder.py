@@ -50,11 +50,11 @@ class Memory:
 UNKNOWN = Origin(-1)
 
 
-class Tape(Shapes):  # type: ignore[no-untyped-call]
+class Recorder(Shapes):  # type: ignore[no-untyped-call]
     """Keeps an `Entry` for each operator that reads something of the network's inputs.
 
-    Tensors are known by identity; all that were seen stay alive until the tape is thrown away, so
-    that no identity is used twice. Meta tensors weigh nothing.
+    Tensors are known by identity; all that were seen stay alive until the recorder is thrown away,
+    so that no identity is used twice. Meta tensors weigh nothing.
 
     `network` is a shadow: listeners are hung on its modules and stay there.
     """

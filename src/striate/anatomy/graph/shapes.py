@@ -71,9 +71,9 @@ class Shapes(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 return args[0]
             args, kwargs = _on_meta(args), {key: _on_meta(value) for key, value in kwargs.items()}
         elif not kwargs or traits.attention:
-            shortcut = shape_of_output(traits, args)
-            if shortcut is not None:
-                return shortcut
+            quick = shape_of_output(traits, args)
+            if quick is not None:
+                return quick
         return func(*args, **kwargs)
 
 

@@ -161,7 +161,7 @@ def recursion(graph: Graph, index: int, axis: int = 0) -> tuple[Step, ...]:
         if place is None:
             break
         link = max(place.links[axis], key=lambda one: _width(one, fields, axis))
-        scale, first, last = _chain(link.reaches)
+        scale, first, last = _composed(link.reaches)
         size = (size - 1) * magnitude(scale) + (last - first + 1)
         steps.append(Step(index, last - first + 1, magnitude(scale), size))
         index = link.source
@@ -172,11 +172,11 @@ def _width(link: Link, fields: tuple[Field | None, ...], axis: int) -> Number:
     field = None if link.source == IMAGE else fields[link.source]
     if field is None:
         return 0
-    _, first, last = _chain(link.reaches)
+    _, first, last = _composed(link.reaches)
     return field[axis].size + (last - first) * magnitude(field[axis].jump)
 
 
-def _chain(reaches: tuple[Reach, ...]) -> tuple[Number, Number, Number]:
+def _composed(reaches: tuple[Reach, ...]) -> tuple[Number, Number, Number]:
     """Put the reaches of one operator into one (scale, first, last)."""
     scale: Number = 1
     first: Number = 0
@@ -206,7 +206,7 @@ def _meet(place: Place, axis: int, found: list[Field | None], extent: int) -> Ax
 
 
 def _pass(link: Link, axis: int, found: list[Field | None], extent: int) -> Axis:
-    """Go along one chain from its source's field."""
+    """Go along one link from its source's field."""
     start = None if link.source == IMAGE else found[link.source]
     field = Axis(1, 0, 0) if start is None else start[axis]
     for reach in link.reaches:

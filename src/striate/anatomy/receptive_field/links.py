@@ -1,7 +1,7 @@
 """Where each operator leaves height and width, and from which positions it takes them.
 
 A `Place` says of a node which axes of its tensor run over the image's height (0) and width (1), and
-which positions of its inputs it reads, as chains of `Reach`es. An axis of a tensor is written as
+which positions of its inputs it reads, as sequences of `Reach`es. An axis of a tensor is written as
 factors, slowest first: a grid that was flattened to tokens is ``((0, 14), (1, 14))``, and a view
 that takes it apart again finds both. What is stretched along an axis is `EVEN` there: every
 position gets the same. Where an axis can no longer be followed (an unknown operator,
@@ -21,7 +21,7 @@ Factor = tuple[int, int]  # (0 = height, 1 = width, PLAIN or EVEN = neither; siz
 Dim = tuple[Factor, ...]
 PLAIN = -1
 EVEN = -2
-IMAGE = -1  # the source of a chain that starts at the image
+IMAGE = -1  # the source of a link that starts at the image
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class Sketch:
         self.dims[dim] = ((axis, reach.made),)
 
     def link(self, axis: int) -> Link:
-        """Give the finished chain of one axis."""
+        """Give the finished link of one axis."""
         return Link(self.source, tuple(self.reaches[axis]), self.counts[axis])
 
     def reshape(self, shape: Sequence[int]) -> None:

@@ -1,6 +1,6 @@
-"""How each kind of operator carries height and width on: one function a kind, see `spatial.py`.
+"""Height and width through each kind of operator: one function a kind, see `links.py`.
 
-Rules are looked up by ATen names, which mean one thing each, and say which attributes they take; an
+Rules are looked up by ATen names, which mean one thing each, and name the attributes they take; an
 operator without a rule, or without its attributes, is not followed.
 """
 

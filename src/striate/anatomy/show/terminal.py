@@ -17,7 +17,7 @@ from striate.anatomy.costs.formulas import Line, by, human_bytes, human_count
 from striate.anatomy.explain import Explanation, Sight
 from striate.anatomy.show.text import HEADINGS, cells, geometry, number, pair, ratio, totals
 from striate.anatomy.table import Table
-from striate.anatomy.what_if import Chain
+from striate.anatomy.what_if import WhatIf
 from striate.support.text import printable
 
 EIGHTHS = " ▏▎▍▌▋▊▉"
@@ -270,46 +270,44 @@ def _ends(lines: list[Line]) -> list[Line]:
     return [*lines[:ENDS], between, *lines[-ENDS:]]
 
 
-def show_chains(chains: Sequence[Chain], console: Console) -> None:
-    """Each chain layer by layer with its arithmetic, then all against the first."""
-    for chain in chains:
-        console.print(Text(printable(chain.text), style="bold"))
-        for step in chain.steps:
-            if len(chain.steps) > 1:
+def show_what_if(found: Sequence[WhatIf], console: Console) -> None:
+    """Layer by layer with the arithmetic, then all against the first."""
+    for each in found:
+        console.print(Text(printable(each.text), style="bold"))
+        for step in each.steps:
+            if len(each.steps) > 1:
                 console.print(
                     Text(f"  {step.text}: {step.operator} to {by(step.output)}", style="dim")
                 )
             _lines(step.lines, console)
         console.print()
     grid = Grid(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
-    for head in ("Chain", "Output", "Parameters", "MACs", "Memory", "Field"):
-        grid.add_column(head, justify="left" if head == "Chain" else "right")
-    for chain in chains:
+    for head in ("Layers", "Output", "Parameters", "MACs", "Memory", "Field"):
+        grid.add_column(head, justify="left" if head == "Layers" else "right")
+    for each in found:
         grid.add_row(
-            Text(printable(chain.text)),
-            by(chain.output),
-            f"{chain.parameters:,}",
-            f"{chain.macs:,}",
-            human_bytes(chain.memory),
-            by(chain.receptive_field),
+            Text(printable(each.text)),
+            by(each.output),
+            f"{each.parameters:,}",
+            f"{each.macs:,}",
+            human_bytes(each.memory),
+            by(each.receptive_field),
         )
     console.print(grid)
-    first = chains[0]
-    for chain in chains[1:]:
-        if len(chains) > 2:
-            console.print(Text(printable(chain.text), style="dim"))
+    first = found[0]
+    for each in found[1:]:
+        if len(found) > 2:
+            console.print(Text(printable(each.text), style="dim"))
         for what in ("parameters", "macs"):
-            before, after = getattr(first, what), getattr(chain, what)
+            before, after = getattr(first, what), getattr(each, what)
             name = "MACs" if what == "macs" else what
             share = f" ({after / before:.1%} of the first)" if before else ""
             console.print(f"{name}: {ratio(before, after)}{share}")
-        if chain.receptive_field != first.receptive_field:
-            fields = f"{by(chain.receptive_field)} against {by(first.receptive_field)}"
-            console.print(f"they do not see alike: {fields}")
-        if chain.output != first.output:
-            console.print(
-                f"they do not give the same: {by(chain.output)} against {by(first.output)}"
-            )
+        if each.receptive_field != first.receptive_field:
+            fields = f"{by(each.receptive_field)} against {by(first.receptive_field)}"
+            console.print(f"receptive fields differ: {fields}")
+        if each.output != first.output:
+            console.print(f"outputs differ: {by(each.output)} against {by(first.output)}")
 
 
 def show_comparison(found: Comparison, console: Console) -> None:

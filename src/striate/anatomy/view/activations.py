@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from striate.anatomy.graph.operators import PLUMBING
 from striate.anatomy.graph.record import Graph
-from striate.anatomy.graph.recorder import Entry, Tape
+from striate.anatomy.graph.recorder import Entry, Recorder
 from striate.anatomy.graph.shadow import shadow, shared
 from striate.anatomy.graph.shapes import Functions
 from striate.anatomy.view.picture import as_address
@@ -30,7 +30,7 @@ _LEAST_TILE = 16
 _BARE = PLUMBING | {"input"}
 
 
-class _Watch(Tape):  # type: ignore[no-untyped-call]
+class _Watch(Recorder):  # type: ignore[no-untyped-call]
     """Keeps a sheet of every feature map in the moment that it is made, before it changes."""
 
     def __init__(self, network: nn.Module, tile: int) -> None:
