@@ -106,7 +106,7 @@ def test_json_holds_the_arithmetic() -> None:
         ("linear 5->4, linear", "has no outputs"),
         ("0x3 1->1", "at least 1"),
         ("3x3 1->2 s0", "at least 1"),
-        ("3x3 1->2 @3, 1x1 2->2 @4", "says the input's grid twice"),
+        ("3x3 1->2 @3, 1x1 2->2 @4", "grid is given twice"),
     ],
 )
 def test_what_cannot_be_counted_is_named(text: str, message: str) -> None:

@@ -62,7 +62,7 @@ def test_the_page_names_its_figures(make_inputs: Make) -> None:
     assert f"{100 * right / 60:.1f} %" in text
     assert f"{right} of 60 images were classified correctly" in text
     assert "majority baseline" in text
-    assert "always answering" in text
+    assert "always predicting" in text
     assert "those of epoch 3, chosen because they did best on these very images" in text
     assert "resnet20 on animals" in text
     for heading in (
@@ -76,10 +76,10 @@ def test_the_page_names_its_figures(make_inputs: Make) -> None:
         assert heading in text
 
 
-def test_images_that_had_no_say_are_called_so(make_inputs: Make) -> None:
+def test_images_that_chose_nothing_are_called_so(make_inputs: Make) -> None:
     inputs = make_inputs(part="test", held_out="val")
     text = Page(render(inputs)).text
-    assert "These images took no part in training or in that choice" in text
+    assert "These images were used neither for training nor for that choice" in text
     assert "these very images" not in text
     assert "on 60 test images" in text
 

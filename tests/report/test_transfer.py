@@ -94,15 +94,15 @@ def test_the_page_of_a_frozen_backbone(make_inputs: Make) -> None:
     page = render(inputs)
     assert '<a href="#transfer">Transfer</a>' in page
     assert "weights of &lt;b&gt;somebody&lt;/b&gt;" in page
-    assert "seen in 3 views" in page
-    assert "All 3 stages stayed as they came" in page
+    assert "fitted to 3 views of each image" in page
+    assert "All 3 stages are frozen" in page
     assert "A frozen backbone, timm:some_network, with a Gaussian SVM" in page
     assert "these images were not used" in page
     assert "fitted to features in bfloat16" in page
     assert "11 training images of 40" in page
     assert "−0.50" in page
     assert page.count('class="margin ') == 4
-    assert "What more would give" in page
+    assert "More images, fewer frozen stages" in page
     assert "Trained from scratch" not in page
     assert page == render(inputs)
 
@@ -118,7 +118,7 @@ def test_class_names_are_escaped(make_inputs: Make, hostile: tuple[str, ...]) ->
 def test_a_backbone_that_was_trained_further(make_inputs: Make) -> None:
     inputs = make_inputs(transfer=record(freeze="2", head=fitted("softmax"), views=1))
     page = render(inputs)
-    assert "The first 2 of 3 stages stayed as they came" in page
+    assert "The first 2 of 3 stages are frozen" in page
     assert "trained further for 3 epochs" in page
     assert "those of epoch 3" in page
     assert "Support vectors" not in page
@@ -128,23 +128,23 @@ def test_a_backbone_that_was_trained_further(make_inputs: Make) -> None:
     assert "chosen on the validation images" in tested
 
 
-def test_training_that_thawed_stages_says_how_far_it_came(make_inputs: Make) -> None:
+def test_training_that_unfroze_stages_shows_how_far_it_came(make_inputs: Make) -> None:
     given = record(freeze="none", unfreeze_every=2, head=fitted("softmax"))
     cut = transfer_section(make_inputs(transfer=given))
     assert cut is not None
-    # Three epochs, of which the third thawed the highest stage.
-    assert "The first 2 of 3 stages stayed as they came, one every 2 epochs thawed" in cut.sentence
+    # Three epochs, of which the third unfroze the highest stage.
+    assert "The first 2 of 3 stages are frozen; one every 2 epochs was unfrozen" in cut.sentence
     given["unfreeze_every"] = 3
     none = transfer_section(make_inputs(transfer=given))
     assert none is not None
-    assert "training had not thawed one yet" in none.sentence
+    assert "none was unfrozen yet" in none.sentence
     given["unfreeze_every"] = 0
     whole = transfer_section(make_inputs(transfer=given))
     assert whole is not None
     assert "All 3 stages were trained further." in whole.sentence
 
 
-def test_the_start_is_told_and_drawn(
+def test_the_start_is_reported_and_drawn(
     make_inputs: Make, make_epoch: Callable[..., dict[str, Any]]
 ) -> None:
     start = make_epoch(0) | {"validation": {"loss": 0.5, "top1": 0.912, "top5": 1.0}}
@@ -161,7 +161,7 @@ def test_the_start_is_told_and_drawn(
     assert losses(inputs).hover["x"] == chart.hover["x"]
     assert rates(inputs).hover["x"] == chart.hover["x"]
     assert "before the first epoch of 2" in lesson(inputs)
-    assert "The fitted head alone named 91.2" in render(inputs)
+    assert "The fitted head alone classified 91.2" in render(inputs)
 
 
 def test_nothing_held_out(make_inputs: Make) -> None:

@@ -68,7 +68,7 @@ def test_curves(photographs: Path, source: Path, tmp_path: Path) -> None:
         image = 1 / stages["judged"]
         assert min(line["accuracy"]) >= line["accuracy"][-1] - 1.01 * image
     page = result.report.read_text(encoding="utf-8")
-    assert "What more would give" in page
+    assert "More images, fewer frozen stages" in page
 
 
 def make_data(classes: int, each: int) -> Data:

@@ -34,7 +34,7 @@ def _axes(inputs: ReportInputs, **more: Any) -> Axes:
         x_names=[f"epoch {epoch}" if epoch else "before training" for epoch in epochs],
         x_title="epoch",
         mark=inputs.weights_epoch,
-        mark_name="kept weights",
+        mark_name="chosen weights",
         **more,
     )
 
@@ -74,7 +74,7 @@ def losses(inputs: ReportInputs) -> Chart:
 
 
 def accuracies(inputs: ReportInputs) -> Chart:
-    """Top-1 on training and validation images, and top-5 where it says anything."""
+    """Top-1 on training and validation images, and top-5 where it means anything."""
     lines = inputs.judged
     series = [
         Series(name="training top-1", style="train", values=_column(lines, "train", "top1")),
@@ -174,12 +174,11 @@ def reliability(evaluation: Evaluation) -> Markup:
 
 
 def trust(evaluation: Evaluation) -> str:
-    """Whether the network knows what it does not know, in a sentence."""
+    """How well confidence agrees with accuracy, in a sentence."""
     confidence = sum(b.images * b.confidence for b in evaluation.calibration) / evaluation.images
     gap = confidence - evaluation.top1
     figures = (
-        f"It is {percent(confidence)} sure on average and right {percent(evaluation.top1)} "
-        "of the time"
+        f"Its mean confidence is {percent(confidence)}, its accuracy {percent(evaluation.top1)}"
     )
     if abs(gap) < 0.02:
         return f"{figures}: it is well calibrated."
@@ -188,7 +187,7 @@ def trust(evaluation: Evaluation) -> str:
 
 
 def lesson(inputs: ReportInputs) -> str:
-    """What the curves say, in a sentence or two computed from them."""
+    """The outcome of training, in a sentence or two computed from the curves."""
     lines = inputs.judged
     held = [
         (int(line["epoch"]), line["validation"]["loss"])

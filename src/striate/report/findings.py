@@ -84,10 +84,10 @@ def _duplicates(check: Mapping[str, Any]) -> list[Finding]:
             across,
             "notice",
             "on both sides of the split,",
-            "so the network is measured on what it has seen, and the figures are too good.",
+            "so the network is measured on training images, and the figures are too good.",
         ),
         (labels, "notice", "under more than one label,", "of which one at most is right."),
-        (rest, "fact", "held more than once", "within one class and part."),
+        (rest, "fact", "present more than once", "within one class and part."),
     )
     return [
         Finding(
@@ -115,7 +115,7 @@ def _oddities(check: Mapping[str, Any]) -> list[Finding]:
             Finding(
                 kind="notice",
                 title=f"{plural(len(misnamed), 'file has', 'files have')} another format",
-                text="than their names say; they were used as what they are.",
+                text="than their extension; they were read by their content.",
                 files=[f"{each['name']}: {each['reason']}" for each in misnamed[:_MOST_FILES]],
             )
         )
@@ -125,7 +125,7 @@ def _oddities(check: Mapping[str, Any]) -> list[Finding]:
             Finding(
                 kind="fact",
                 title=f"{plural(len(ignored), 'file is', 'files are')} no image",
-                text="and played no part.",
+                text="and was ignored.",
                 files=list(ignored[:_MOST_FILES]),
             )
         )

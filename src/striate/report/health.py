@@ -79,7 +79,9 @@ def troubles(
     silent = [layers[int(i)] for i in np.flatnonzero((gradients == 0).any(axis=1))]
     if silent:
         shown = listing(silent[:3]) + (f" and {len(silent) - 3} more" if len(silent) > 3 else "")
-        said.append(f"No gradient at all reached {shown} at times: nothing was learnt there then.")
+        said.append(
+            f"No gradient at all reached {shown} at times: these layers did not train then."
+        )
     for column, when in ((0, _when(epochs[0])), (-1, f"after epoch {epochs[-1]}")):
         ratio = _ends(gradients[:, column])
         if ratio is not None and ratio < 1 / STEEP:
@@ -130,7 +132,7 @@ def _ends(sizes: NDArray[np.float64]) -> float | None:
 def _praise(gradients: NDArray[np.float64]) -> str:
     ratio = _ends(gradients[:, -1])
     if ratio is None:
-        return "Nothing vanished, exploded or fell silent."
+        return "No gradient vanished, exploded or was zero."
     side = "larger" if ratio >= 1 else "smaller"
     times = max(ratio, 1 / ratio)
     said = "Gradients reach every layer. "

@@ -63,7 +63,7 @@ class ReportInputs:
     part: str
     """``val`` or ``test``: which part of the data `images` is."""
     held_out: str
-    """Where the validation images come from: ``val``, ``test`` or ``split``."""
+    """Source of the validation images: ``val``, ``test`` or ``split``."""
     data_origin: str
     counts: Mapping[str, NDArray[np.int64]]
     """For each part of the data, the images of each class."""

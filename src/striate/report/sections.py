@@ -1,4 +1,4 @@
-"""What each section of the page says, in words computed from the run."""
+"""The sentences of each section of the page, computed from the run."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def sentence(inputs: ReportInputs) -> str:
     return (
         f"{count(right)} of {plural(found.images, 'image')} were classified correctly. On images "
         f"like these the accuracy lies between {percent(low)} and {percent(high)} with 95 % "
-        f"confidence. The majority baseline, always answering “{common}”, reaches "
+        f"confidence. The majority baseline, always predicting “{common}”, reaches "
         f"{percent(found.baseline)}."
     )
 
@@ -41,13 +41,13 @@ def caveat(inputs: ReportInputs) -> str:
         return transfer.caveat(inputs, inputs.transfer)
     if inputs.chosen_here:
         return (
-            f"The weights kept are those of epoch {inputs.weights_epoch}, chosen because they did "
+            f"The run’s weights are those of epoch {inputs.weights_epoch}, chosen because they did "
             "best on these very images, so the figure is slightly optimistic; images that were not "
             "used for that choice would give a slightly lower one."
         )
     return (
-        f"The weights kept are those of epoch {inputs.weights_epoch}, chosen on the validation "
-        "images. These images took no part in training or in that choice."
+        f"The run’s weights are those of epoch {inputs.weights_epoch}, chosen on the validation "
+        "images. These images were used neither for training nor for that choice."
     )
 
 
@@ -181,7 +181,7 @@ def data_section(inputs: ReportInputs) -> dict[str, Any]:
 
 
 def recipe_section(inputs: ReportInputs) -> dict[str, Any]:
-    """The recipe, key by key, and what the paper says to it."""
+    """The recipe, key by key, and its departures from the paper."""
     size = inputs.preprocessing
     recipe = inputs.recipe
     used = in_use(recipe, small=max(size.height, size.width) <= 64)

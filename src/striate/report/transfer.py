@@ -150,17 +150,17 @@ def caveat(inputs: ReportInputs, record: Mapping[str, Any]) -> str:
     )
     if inputs.chosen_here:
         return (
-            f"The weights kept are {kept}, chosen because they did best on these very images, so "
-            "the figure flatters a little."
+            f"The run’s weights are {kept}, chosen because they did best on these very images, so "
+            "the figure is slightly optimistic."
         )
-    return f"The weights kept are {kept}, chosen on the validation images."
+    return f"The run’s weights are {kept}, chosen on the validation images."
 
 
 def _sentence(inputs: ReportInputs, record: Mapping[str, Any]) -> str:
     views = record["views"]
-    seen = f" Each image was seen in {views} views." if views > 1 else ""
+    seen = f" The head was fitted to {views} views of each image." if views > 1 else ""
     return (
-        f"The backbone’s weights come from {record['origin']}. {_stages_sentence(inputs, record)}"
+        f"Source of the backbone’s weights: {record['origin']}. {_stages_sentence(inputs, record)}"
         f"{_start_sentence(inputs)}{seen}"
     )
 
@@ -169,21 +169,21 @@ def _stages_sentence(inputs: ReportInputs, record: Mapping[str, Any]) -> str:
     """Which stages trained, as far as training came."""
     every, stages = record.get("unfreeze_every", 0), len(record["stages"])
     if record["freeze"] == "all":
-        return f"All {count(stages)} stages stayed as they came."
+        return f"All {count(stages)} stages are frozen."
     asked = 0 if record["freeze"] == "none" else int(record["freeze"])
     done = int(inputs.epochs[-1]["epoch"]) if inputs.epochs else 0
     frozen = max(asked, stages - max(done - 1, 0) // every) if every else asked
     if frozen == stages:
-        return f"All {count(stages)} stages stayed as they came: training had not thawed one yet."
+        return f"All {count(stages)} stages are frozen: none was unfrozen yet."
     held = (
-        f"The first {frozen} of {count(stages)} stages stayed as they came"
+        f"The first {frozen} of {count(stages)} stages are frozen"
         if frozen
         else f"All {count(stages)} stages were trained further"
     )
     if not every:
         return f"{held}."
     pace = "an epoch" if every == 1 else f"every {count(every)} epochs"
-    return f"{held}, one {pace} thawed from above."
+    return f"{held}; one {pace} was unfrozen, from above."
 
 
 def _start_sentence(inputs: ReportInputs) -> str:
@@ -192,7 +192,9 @@ def _start_sentence(inputs: ReportInputs) -> str:
     if not start or "train" in start:
         return ""
     before = start["validation"]["top1"]
-    return f" The fitted head alone named {percent(before)} of the validation images rightly."
+    return (
+        f" The fitted head alone classified {percent(before)} of the validation images correctly."
+    )
 
 
 # --- heads ------------------------------------------------------------------------------------
@@ -240,8 +242,8 @@ def _heads_sentence(inputs: ReportInputs, record: Mapping[str, Any]) -> str:
         )
     said = (
         f"In cross-validation over {plural(head['folds'], 'fold')} of the training images, each "
-        f"judged by heads fitted to the other folds alone, the {title} named "
-        f"{percent(head['chosen']['accuracy'])} rightly with {_fit(head['chosen'])}.{note}"
+        f"predicted by heads fitted to the other folds alone, the {title} classified "
+        f"{percent(head['chosen']['accuracy'])} correctly with {_fit(head['chosen'])}.{note}"
     )
     if record["compared"]:
         views = f", in {record['views']} views" if record["views"] > 1 else ""
@@ -264,7 +266,7 @@ def _c_values(record: Mapping[str, Any]) -> Chart | None:
         if trial.get("scaling") != head["chosen"].get("scaling"):
             continue
         at = round(4 * math.log10(trial["C"]))
-        lines.setdefault(trial["gamma"], {})[at] = trial["accuracy"]
+        lines.setdefault(trial.get("gamma"), {})[at] = trial["accuracy"]
     xs = sorted({at for line in lines.values() for at in line})
     if len(xs) < 2:
         return None

@@ -51,8 +51,8 @@ def by_images_sentence(points: Sequence[Mapping[str, Any]], kind: str) -> str:
     ]
     first, last = held[0], held[-1]
     said = (
-        f"With {plural(first[0], 'image')} a class the {TITLES[kind]} names {percent(first[1])} "
-        f"rightly, with all there are {percent(last[1])}."
+        f"With {plural(first[0], 'image')} a class the {TITLES[kind]} classifies "
+        f"{percent(first[1])} correctly, with all there are {percent(last[1])}."
     )
     if len(held) > 1:
         gain = last[1] - held[-2][1]
