@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from striate.data.decoding.decode import ImageError, decode, decode_picture, decode_with_format
+from striate.data.decoding.decode import ImageError, decode, decoded
+from striate.data.decoding.in_memory import pixels_of
+from striate.errors import DataError
 
 
 def smooth(height: int = 40, width: int = 60) -> np.ndarray:
@@ -228,7 +230,8 @@ def test_a_missing_file_is_named_in_full(tmp_path, monkeypatch):
 def test_the_format_is_told_apart_from_the_name(tmp_path):
     file = tmp_path / "flower.png"
     file.write_bytes(encoded(smooth(), "JPEG"))
-    assert decode_with_format(file.read_bytes(), "flower.png")[1] == "JPEG"
+    with decoded(file.read_bytes(), "flower.png") as (_, form):
+        assert form == "JPEG"
     assert decode(file).shape == (40, 60, 3)
 
 
@@ -252,8 +255,8 @@ def test_pillows_limit_of_pixels_is_neither_a_warning_nor_an_error_here(monkeypa
 
 def test_an_image_of_pillows_is_refused_by_the_same_limit(monkeypatch):
     monkeypatch.setenv("STRIATE_IMAGE_MEMORY", "1M")
-    with pytest.raises(ImageError, match="1,000 x 1,000 pixels"):
-        decode_picture(Image.new("L", (1000, 1000)))
+    with pytest.raises(DataError, match="image: has 1,000 x 1,000 pixels"):
+        pixels_of(Image.new("L", (1000, 1000)), 1, "image")
 
 
 @pytest.mark.parametrize(

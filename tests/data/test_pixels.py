@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from striate.data.decoding import pixels
-from striate.data.decoding.decode import decode, decode_picture
+from striate.data.decoding.decode import decode
+from striate.data.decoding.in_memory import pixels_of
 
 RNG = np.random.default_rng(0)
 SIZE = (6, 9)
@@ -109,7 +110,7 @@ def test_every_mode_of_a_tiff_is_what_pillow_makes_of_it(mode: str) -> None:
         expected = source.convert("L") if mode[0] == "L" else image.convert("RGB")
     else:
         expected = image
-    found = decode_picture(image)
+    found = pixels_of(image, 3, "image")
     assert np.abs(found - np.asarray(expected.convert("RGB")).astype(int)).max() <= 1
 
 

@@ -20,12 +20,11 @@ import numpy as np
 import PIL
 import simplejpeg  # type: ignore[import-untyped]
 from numpy.typing import NDArray
-from PIL import Image
 
 from striate.data.decoding import memory, pixels
 from striate.data.decoding.flaws import Flaw, Kind, broken, foreign, unidentified
 from striate.data.decoding.formats import FOREIGN, kind_of_content
-from striate.data.decoding.readers import READERS, Picture, Reader
+from striate.data.decoding.readers import READERS, Reader
 from striate.errors import DataError
 from striate.support import paths
 
@@ -120,27 +119,6 @@ def content_of(path: Path, known: bool = False) -> Iterator[bytes]:
         yield _read(path, most, known)
 
 
-def decode_picture(
-    image: Image.Image, channels: int | None = 3, name: str = "image"
-) -> NDArray[np.uint8]:
-    """As `decode`, of an image of Pillow's: what its file would give, if it comes from one.
-
-    An image that was made from others is taken to stand upright.
-    """
-    reader = Picture(image)
-    with _explained(name), memory.room_for(_cost(reader)):
-        return pixels.in_channels(reader.pixels(), channels)
-
-
-def read_file(path: Path) -> bytes:
-    """The bytes of a file.
-
-    Raises:
-        ImageError: the file cannot be read, or is larger than any that is read.
-    """
-    return _read(path, memory.limit(), known=False)
-
-
 def _read(path: Path, most: int, known: bool) -> bytes:
     try:
         return paths.read_file(path, most=most, kind=DataError)
@@ -157,27 +135,21 @@ def _changed(path: Path, why: str) -> ImageError:
     return ImageError(paths.shown(path), why, "put it back as it was", kind="changed")
 
 
-def decode_with_format(
-    data: bytes, name: str, channels: int | None = 3
-) -> tuple[NDArray[np.uint8], str]:
-    """As `decode`, with the format that the file really has (``"JPEG"``, ``"PNG"`` …)."""
-    with decoded(data, name, channels) as found:
-        return found
-
-
 @contextmanager
 def decoded(
     data: bytes, name: str | Path, channels: int | None = None, *, sound: bool = False
 ) -> Iterator[tuple[NDArray[np.uint8], str]]:
     """Pixels and format of the content of a file, for the time of a block; see `decoding`.
 
-    With `sound` the very same content was found whole before, and what costs time is not asked
+    With `sound` the very same content was found whole before, and what costs time is not checked
     again.
     """
     with ExitStack() as stack:
         with _explained(name):
             reader = _reader(data, name)
-            stack.enter_context(memory.room_for(_cost(reader)))
+            stack.enter_context(
+                memory.room_for(memory.cost_of(reader.size, reader.each, len(reader.data)))
+            )
             found = pixels.in_channels(reader.pixels(), channels)
             if not sound:
                 reader.refuse_damaged()
@@ -195,24 +167,6 @@ def _reader(data: bytes, name: str | Path) -> Reader:
     if kind == "TIFF" and (promised := FOREIGN.get(Path(name).suffix.lower())) == "camera raw":
         raise foreign(promised)  # its first picture is a thumbnail
     return READERS[kind](data)
-
-
-def _cost(reader: Reader) -> int:
-    """The bytes of memory that decoding and resizing take.
-
-    Raises:
-        Flaw: they are too many.
-    """
-    width, height = reader.size
-    cost, most = width * height * reader.each + len(reader.data), memory.limit()
-    if cost > most:
-        raise Flaw(
-            "too large",
-            f"has {width:,} x {height:,} pixels and would take {memory.shown(cost)} of memory, "
-            f"where images may take {memory.shown(most)}",
-            f"make it smaller, or set {memory.VARIABLE} to {-(-cost >> 30)}G",
-        )
-    return cost
 
 
 @contextmanager

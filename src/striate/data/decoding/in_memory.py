@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from striate.data.decoding import pixels
+from striate.data.decoding import memory, pixels
 from striate.data.decoding.flaws import Flaw, broken
+from striate.data.decoding.readers import EACH
 from striate.errors import DataError
+from striate.support.settings import without_pillow_limit
 
 
 def pixels_of(picture: Any, channels: int, name: str) -> NDArray[np.uint8]:
@@ -25,19 +27,22 @@ def pixels_of(picture: Any, channels: int, name: str) -> NDArray[np.uint8]:
         name: how errors call it.
 
     Raises:
-        DataError: it is neither, or cannot be decoded.
+        DataError: it is neither, cannot be decoded, or takes more memory than images may.
     """
     image = picture if isinstance(picture, Image.Image) else _image_of(picture, name)
     try:
-        image.load()
-        # Of a PNG's header, what tells grey from colour; its depth is that of the mode by now.
-        colour = 0 if image.mode in ("1", "L", "LA", "I", "I;16") else 2
-        found = pixels.flatten(image, bytes(24) + bytes([8, colour]))
+        with memory.room_for(memory.cost_of(image.size, EACH)), without_pillow_limit(*image.size):
+            image.load()
+            # Of a PNG's header, what tells grey from colour; its depth is that of the mode by now.
+            colour = 0 if image.mode in ("1", "L", "LA", "I", "I;16") else 2
+            found = pixels.flatten(image, bytes(24) + bytes([8, colour]))
+            turn = pixels.orientation(image) if image.format is not None else 1
+            return pixels.in_channels(pixels.upright(found, turn), channels)
+    except DataError:
+        raise
     except Exception as error:  # a damaged file makes Pillow raise nearly anything
         flaw = error if isinstance(error, Flaw) else broken(error)
         raise DataError(name, flaw.why, flaw.remedy) from error
-    turn = pixels.orientation(image) if image.format is not None else 1
-    return pixels.in_channels(pixels.upright(found, turn), channels)
 
 
 def _image_of(array: Any, name: str) -> Image.Image:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from striate.data.decoding.flaws import Flaw
 from striate.errors import DataError
 
 VARIABLE = "STRIATE_IMAGE_MEMORY"
@@ -112,3 +113,26 @@ def _trimmer() -> Callable[[int], int] | None:
 
 
 _trim = _trimmer()
+
+
+def cost_of(size: tuple[int, int], each: int, held: int = 0) -> int:
+    """The bytes of memory that decoding and resizing an image take.
+
+    Args:
+        size: its width and height.
+        each: bytes that a pixel takes.
+        held: bytes of its file.
+
+    Raises:
+        Flaw: they are more than images may take.
+    """
+    width, height = size
+    cost, most = width * height * each + held, limit()
+    if cost > most:
+        raise Flaw(
+            "too large",
+            f"has {width:,} x {height:,} pixels and would take {shown(cost)} of memory, "
+            f"where images may take {shown(most)}",
+            f"make it smaller, or set {VARIABLE} to {-(-cost >> 30)}G",
+        )
+    return cost

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from PIL import (
     BmpImagePlugin,
     GifImagePlugin,
-    Image,
     JpegImagePlugin,
     PngImagePlugin,
     TiffImagePlugin,
@@ -203,26 +202,6 @@ class Ppm(Reader):
     def pixels(self) -> NDArray[np.uint8]:
         """See `Reader`."""
         return ppm.decode(self.data, self.header)
-
-
-class Picture(_ByPillow):
-    """An image of Pillow's: what its file would give, if it comes from one.
-
-    Without the file, what Pillow does not say of a PNG is not known: that grey with alpha was
-    stored in 16 bits, and how deep a clear level is.
-    """
-
-    def __init__(self, image: Image.Image) -> None:
-        Reader.__init__(self, b"")
-        self.image = image
-
-    def pixels(self) -> NDArray[np.uint8]:
-        """See `Reader`."""
-        with without_pillow_limit(*self.size):
-            self.image.load()
-        # An image that was made from others is taken to stand upright.
-        turn = 1 if self.image.format is None else pixels.orientation(self.image)
-        return pixels.upright(pixels.flatten(self.image, b""), turn)
 
 
 READERS: dict[str, type[Reader]] = {
