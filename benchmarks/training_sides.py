@@ -189,7 +189,7 @@ name = "constant"
 
 [augmentation]
 crop = "{case.crop}"
-mirror = {mirror}
+horizontal_flip = {flip}
 
 [preprocessing]
 statistics = "given"
@@ -209,7 +209,7 @@ def striate_side(case: Case, folder: Path, epochs: int) -> None:
         RECIPE.format(
             case=case,
             epochs=epochs,
-            mirror="true" if case.rival == "tutorial" else "false",
+            flip="true" if case.rival == "tutorial" else "false",
             mean=list(MEAN[: case.channels]),
             std=list(STD[: case.channels]),
         )

@@ -89,7 +89,7 @@ def test_compare(tmp_path: Path) -> None:
         (("explain", "lenet", "--at", "0,0"), "--at: is a position of one layer"),
         (("explain", "lenet", "conv9"), "did you mean 'conv"),
         (("explain", "lenet", "conv1", "--at", "99,0"), "has 28 rows"),
-        (("what-if", "3x3"), "says no channels"),
+        (("what-if", "3x3"), "has no channels"),
         (("compare", "lenet", "-o", "x.png"), "pictures are SVG files"),
     ],
 )

@@ -19,6 +19,7 @@ from striate.data.augmentation.settings import NOTHING, Augmentation
 from striate.data.preprocessing import Preprocessing, resize
 from striate.data.random import Key, uniforms
 from striate.errors import RecipeError
+from striate.support.tables import from_table
 
 MANY = Key(5, 6, np.arange(4000))
 
@@ -41,16 +42,18 @@ def picture(height: int = 40, width: int = 50, channels: int = 3, seed: int = 0)
 
 def test_a_recipes_table_becomes_an_augmentation() -> None:
     table = {"crop": "corner", "sizes": [256, 480], "scale": [0.5, 1], "pca": 0.1}
-    augmentation = Augmentation.from_dict(table)
+    augmentation = from_table(Augmentation, table, "augmentation")
     assert augmentation == Augmentation(crop="corner", sizes=(256, 480), scale=(0.5, 1), pca=0.1)
-    assert Augmentation.from_dict({}) == Augmentation()
+    assert from_table(Augmentation, {}, "augmentation") == Augmentation()
+    # What runs and the first recipes call it.
+    assert not from_table(Augmentation, {"mirror": False}, "augmentation").horizontal_flip
 
 
 @pytest.mark.parametrize(
     "values",
     [
         {"crop": "centre"},
-        {"mirror": 1},
+        {"horizontal_flip": 1},
         {"padding": -1},
         {"border": "mirror"},
         {"padding": 2.5},
@@ -71,15 +74,18 @@ def test_a_recipes_table_becomes_an_augmentation() -> None:
     ],
 )
 def test_values_outside_their_range_are_refused_by_name(values: dict[str, Any]) -> None:
+    given = {key: tuple(each) if isinstance(each, list) else each for key, each in values.items()}
     with pytest.raises(RecipeError) as caught:
-        Augmentation.from_dict(values)
+        Augmentation(**given)
     assert caught.value.what.startswith(f"[augmentation] {next(iter(values))} = ")
     assert "\n" not in str(caught.value)
 
 
 def test_an_unknown_key_is_answered_with_the_nearest() -> None:
-    with pytest.raises(RecipeError, match=r"\[augmentation\] mirorr: unknown key; .*'mirror'"):
-        Augmentation.from_dict({"mirorr": True})
+    with pytest.raises(
+        RecipeError, match=r"augmentation: horizontl_flip: is not a key.*'horizontal_flip'"
+    ):
+        from_table(Augmentation, {"horizontl_flip": True}, "augmentation")
     with pytest.raises(RecipeError, match="did you mean 'padded'"):
         Augmentation(crop="paded")
 
@@ -96,8 +102,8 @@ def test_describe_names_what_is_on_and_nothing_else() -> None:
         crop="corner", sizes=(256, 480), brightness=0.4, pca=0.1, erasing=0.25, mixup=0.2
     ).describe(224, 224)
     assert text == (
-        "short side to 256 to 480 pixels, random crop of 224 × 224, mirror, brightness ± 0.4, "
-        "PCA colour shift 0.1, erasing in 25%, mixup α = 0.2"
+        "short side to 256 to 480 pixels, random crop of 224 × 224, horizontal flip, "
+        "brightness ± 0.4, PCA colour shift 0.1, erasing in 25%, mixup α = 0.2"
     )
     assert "cutmix α = 1" in Augmentation(cutmix=1).describe(32, 32)
 
@@ -202,13 +208,13 @@ def test_padded_crops_are_slices_of_the_padded_images(channels: int) -> None:
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_mirror_turns_the_chosen_images_round(channels: int) -> None:
+def test_flip_exchanges_left_and_right_of_the_chosen_images(channels: int) -> None:
     images = np.random.default_rng(0).integers(0, 256, (6, 5, 4, channels), dtype=np.uint8)
     which = np.array([True, False, True, True, False, False])
-    turned = images.copy()
-    geometry.mirror(turned, which)
-    assert (turned[which] == images[which][:, :, ::-1]).all()
-    assert (turned[~which] == images[~which]).all()
+    flipped = images.copy()
+    geometry.flip(flipped, which)
+    assert (flipped[which] == images[which][:, :, ::-1]).all()
+    assert (flipped[~which] == images[~which]).all()
 
 
 # --- colour --------------------------------------------------------------------------------------

@@ -361,7 +361,7 @@ def test_every_image_is_turned_round_in_every_second_epoch(crop: str) -> None:
     ramp = np.linspace(255, 0, 16).astype(np.uint8)
     pixels = np.broadcast_to(ramp[None, None, :, None], (200, 16, 16, 3)).copy()
     images = image_set(200, (16, 16), pixels=pixels)
-    augmentation = Augmentation(crop=crop, mirror=True)
+    augmentation = Augmentation(crop=crop, horizontal_flip=True)
     turned = []
     for epoch in range(4):
         ways = np.zeros(200, bool)

@@ -33,7 +33,7 @@ def test_every_recipe_reads_and_names_its_paper() -> None:
 
 def test_modern_adapts_to_networks_without_batch_norm_and_to_grey_images() -> None:
     assert load_recipe("modern", **WHO).optimiser.name == "sgd"
-    assert load_recipe("modern", **WHO).augmentation.mirror
+    assert load_recipe("modern", **WHO).augmentation.horizontal_flip
     assert load_recipe("modern", **WHO).loss.label_smoothing == 0.1
     small = load_recipe("modern", **{**WHO, "small": True})
     assert (small.augmentation.border, small.augmentation.erasing) == ("reflect", 0.25)
@@ -45,7 +45,7 @@ def test_modern_adapts_to_networks_without_batch_norm_and_to_grey_images() -> No
     lenet = load_recipe("modern", **{**WHO, "normalised": False, "family": "lenet"})
     assert lenet.optimiser.rate == 10 * plain.optimiser.rate
     assert lenet.loss.label_smoothing == lenet.augmentation.brightness == 0.0
-    assert not plain.augmentation.mirror
+    assert not plain.augmentation.horizontal_flip
 
 
 def test_vgg_with_batch_norm_takes_a_tenth_of_the_rate_and_without_it_the_others_recipe() -> None:
@@ -70,7 +70,7 @@ def test_vgg_with_batch_norm_takes_a_tenth_of_the_rate_and_without_it_the_others
         ("[optimiser]\nrate = nan", "must be a finite number"),
         ("[loss]\nlabel_smoothing = 1.5", r"must be in \[0, 1\)"),
         ("[schedule]\nmilestones = [1, 2]\nrates = [0.1]", "holds 1 values for 2 milestones"),
-        ("[augmentation]\nmirrror = true", "did you mean 'mirror'"),
+        ("[augmentation]\nhorizontal_flips = true", "did you mean 'horizontal_flip'"),
         ("optimiser = 3", "must be a table"),
         ("epochs = ", "cannot be read as TOML"),
         ("epochs = " + "9" * 5000, "cannot be read as TOML"),
@@ -116,8 +116,14 @@ def test_vgg_with_batch_norm_takes_a_tenth_of_the_rate_and_without_it_the_others
         ("[augmentation]\npadding = 513", "padding.*must be a whole number of pixels, 0 to 512"),
         ("[augmentation]\nsizes = [256, 4097]", "sizes.*must be at most 4,096"),
         ("[family.lenett]\nepochs = 3", r"lenett\]: there is no such family; did you mean 'lenet'"),
-        ("[gery.augmentation]\nmirror = false", "gery: is not a key here; did you mean 'grey'"),
-        ("[grey.augmentation]\nmirorr = false", r"\[grey\]: augmentation: mirorr.*'mirror'"),
+        (
+            "[gery.augmentation]\nhorizontal_flip = false",
+            "gery: is not a key here; did you mean 'grey'",
+        ),
+        (
+            "[grey.augmentation]\nhorizontl_flip = false",
+            r"\[grey\]: augmentation: horizontl_flip.*'horizontal_flip'",
+        ),
         ("[small]\nepohcs = 3", r"\[small\]: epohcs: is not a key here; did you mean 'epochs'"),
         ("[family.vgg.optimiser]\nrate = -1", r"\[family.vgg\]: optimiser: rate = -1.0: must be"),
         ("[without_normalisation.grey]\nepochs = 3", r"normalisation\]: grey: is not a key"),
@@ -141,15 +147,19 @@ def test_unknown_recipes() -> None:
 def test_tables_are_laid_over_one_another_in_order(tmp_path: Path) -> None:
     text = (
         "epochs = 1\n[small]\nepochs = 2\n[grey]\nepochs = 3\n[family.resnet]\nepochs = 4\n"
-        "[family.vgg]\nepochs = 5\n[grey.augmentation]\nmirror = false\n[small.augmentation]\n"
-        "mirror = true\npca = 0.1"
+        "[family.vgg]\nepochs = 5\n[grey.augmentation]\nhorizontal_flip = false\n"
+        "[small.augmentation]\nhorizontal_flip = true\npca = 0.1"
     )
     path = write(tmp_path, text)
     who = {**WHO, "family": "googlenet"}
     assert load_recipe(path, **who).epochs == 1
     assert load_recipe(path, **{**who, "small": True}).epochs == 2
     both = load_recipe(path, **{**who, "small": True, "grey": True})
-    assert (both.epochs, both.augmentation.mirror, both.augmentation.pca) == (3, False, 0.1)
+    assert (both.epochs, both.augmentation.horizontal_flip, both.augmentation.pca) == (
+        3,
+        False,
+        0.1,
+    )
     assert load_recipe(path, **{**WHO, "grey": True}).epochs == 4
 
 

@@ -313,7 +313,7 @@ def _choices(build: Callable[..., Any]) -> list[str]:
         example = next((word for word in _words(one.annotation) if word != one.default), "0.3")
     return [
         "",
-        f"Choices, with what they are unless told: {', '.join(listed)}.".replace("'", '"'),
+        f"Options, with their defaults: {', '.join(listed)}.".replace("'", '"'),
         f"`striate train` and `striate create-run` take them as `--variant {key}={example}`, "
         "`striate.create` as keywords.",
     ]

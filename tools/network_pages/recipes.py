@@ -111,8 +111,8 @@ def _augmentation(found: Augmentation) -> str:
     parts = []
     if found.crop in _CROPS:
         parts.append(_CROPS[found.crop].format(padding=found.padding, sizes=sizes))
-    if found.mirror:
-        parts.append("mirrored at random")
+    if found.horizontal_flip:
+        parts.append("flipped horizontally at random")
     if found.brightness or found.contrast or found.saturation:
         parts.append("brightness and colours changed")
     if found.pca:

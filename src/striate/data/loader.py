@@ -21,7 +21,7 @@ from striate.data.augmentation.mixing import Boxes, Mixing, draw_erasing, draw_m
 from striate.data.augmentation.settings import NOTHING, Augmentation
 from striate.data.images import SMALL, ImageSet
 from striate.data.preprocessing import Preprocessing
-from striate.data.random import CROP, MIRROR, Key, permutation, uniforms
+from striate.data.random import CROP, FLIP, Key, permutation, uniforms
 from striate.errors import DataError, RecipeError, StriateError
 from striate.support import paths
 from striate.support.prefetch import prefetch
@@ -55,7 +55,7 @@ class Targets(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Batch:
-    """Images of one step, cut and mirrored, with what is left to do to them on the device."""
+    """Images of one step, cut and flipped, with what is left to do to them on the device."""
 
     images: torch.Tensor  # uint8 (N, H, W, C)
     labels: torch.Tensor  # int64 (N,)
@@ -253,7 +253,7 @@ class Loader:
         )
 
     def _pixels(self, epoch: int, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """The images at `indices`, cut and mirrored: uint8 (n, height, width, channels).
+        """The images at `indices`, cut and flipped: uint8 (n, height, width, channels).
 
         Runs on the workers: NumPy and Pillow only.
         """
@@ -264,8 +264,8 @@ class Loader:
             draws = uniforms(self.seed, epoch, indices, 2, CROP)
             fill = None if self.augmentation.border == "reflect" else self.preprocessing.fill
             pixels = geometry.padded_crops(pixels, draws, self.augmentation.padding, fill)
-        if self.augmentation.mirror:
-            geometry.mirror(pixels, self._mirrored(epoch, indices))
+        if self.augmentation.horizontal_flip:
+            geometry.flip(pixels, self._flipped(epoch, indices))
         return pixels
 
     def _cut(self, epoch: int, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
@@ -275,7 +275,7 @@ class Loader:
         how = self.preprocessing.interpolation
         count = geometry.RESIZED_DRAWS if resized else geometry.CORNER_DRAWS
         draws = uniforms(self.seed, epoch, indices, count, CROP).tolist()
-        turned = self._mirrored(epoch, indices)
+        flipped = self._flipped(epoch, indices)
         pixels = np.empty((len(indices), height, width, channels), np.uint8)
         for position, index in enumerate(indices.tolist()):
             with self._image(index) as image:
@@ -286,16 +286,16 @@ class Loader:
                     )
                 else:
                     crop = geometry.corner_crop(*given, settings.sizes, interpolation=how)
-            crop = geometry.mirrored(crop) if turned[position] else crop
+            crop = geometry.flipped(crop) if flipped[position] else crop
             pixels[position] = np.asarray(crop).reshape(height, width, channels)
         return pixels
 
-    def _mirrored(self, epoch: int, indices: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def _flipped(self, epoch: int, indices: NDArray[np.int64]) -> NDArray[np.bool_]:
         # Every image turns round in every second epoch, and chance decides which of the two: seeing
         # it both ways in turn teaches more than coins that repeat (Jordan 2024, arXiv 2404.00498,
         # Sec. 3.6).
-        first = uniforms(self.seed, 0, indices, 1, MIRROR)[:, 0] < 0.5
-        return (first ^ bool(epoch % 2)) & self.augmentation.mirror
+        first = uniforms(self.seed, 0, indices, 1, FLIP)[:, 0] < 0.5
+        return (first ^ bool(epoch % 2)) & self.augmentation.horizontal_flip
 
     def _fitted(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """New copies of the images as evaluation sees them: uint8 (n, height, width, channels)."""

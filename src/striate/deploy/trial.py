@@ -96,7 +96,7 @@ class Trial:
             smallest = min(range(len(given)), key=lambda index: given[index].size)
             image = given[smallest]
             self.batches.append(np.stack([image, image[:, ::-1], image[::-1]]))
-            self.names.append(f"a batch of {self.names[smallest]} and its mirror images")
+            self.names.append(f"a batch of {self.names[smallest]} and its flipped copies")
         #: What evaluation makes of them, uint8 (N, height, width, C).
         self.fitted = [
             np.stack([preprocessing.fit_image(image) for image in batch]) for batch in self.batches

@@ -1,8 +1,9 @@
 """The embedding of every image, computed once and kept on disk.
 
 View 0 is the image as evaluation sees it; each further view is a random part of it, half of the
-time turned round. What a view shows is a function of (seed, view, content of the image) alone: not
-of workers, nor of where the image stands among others, so that it may be looked up by its content.
+time flipped horizontally. What a view shows is a function of (seed, view, content of the image)
+alone: not of workers, nor of where the image stands among others, so that it may be looked up by
+its content.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from striate.data.augmentation.settings import Augmentation
 from striate.data.decoding.decode import decoders
 from striate.data.images import ImageSet
 from striate.data.preprocessing import Preprocessing
-from striate.data.random import CROP, MIRROR, uniforms
+from striate.data.random import CROP, FLIP, uniforms
 from striate.engines.choosing import choose_engine, open_session, parse_engine
 from striate.engines.session import Session
 from striate.errors import DataError, ExportError, StriateError, parameter
@@ -294,12 +295,13 @@ def draw_view(
     """A view after the first, uint8 (height, width, channels), of an image with that `digest`.
 
     A random part of the image (`VIEWS`), or, where networks take at most 64 pixels a side, the
-    image as evaluated, shifted by a few pixels. Every other view is turned round, which of the two
+    image as evaluated, shifted by a few pixels. Every other view is flipped horizontally, which of
+    the two
     being drawn: with an even number of views each image is seen both ways.
     """
     index = np.array([int(digest[:15], 16)], np.int64)
     channels, height, width = preprocessing.input_size
-    turned = bool(uniforms(seed, 0, index, 1, MIRROR)[0, 0] < 1 / 2) ^ bool(view % 2)
+    flipped = bool(uniforms(seed, 0, index, 1, FLIP)[0, 0] < 1 / 2) ^ bool(view % 2)
     if preprocessing.fit == "pad" or VIEWS.crop_for(height, width) == "padded":
         pixels = preprocessing.fit_image(image)[None]
         draws = uniforms(seed, view, index, 2, CROP)
@@ -311,4 +313,4 @@ def draw_view(
             image, (height, width), draws[0].tolist(), VIEWS.scale, VIEWS.ratio, interpolation=how
         )
         pixels = np.asarray(crop).reshape(height, width, channels)
-    return np.ascontiguousarray(pixels[:, ::-1] if turned else pixels)
+    return np.ascontiguousarray(pixels[:, ::-1] if flipped else pixels)

@@ -1,4 +1,4 @@
-"""Crops and mirror images of uint8 pictures, in NumPy and Pillow alone.
+"""Crops and horizontal flips of uint8 pictures, in NumPy and Pillow alone.
 
 They run on the loader's threads: Pillow and the larger copies of NumPy let go of the interpreter's
 lock, whereas an operation of PyTorch would start a pool of processor threads for every caller.
@@ -124,12 +124,12 @@ def padded_crops(
     return np.asarray(rows[starts].view(np.uint8).reshape(images.shape))
 
 
-def mirror(images: NDArray[np.uint8], which: NDArray[np.bool_]) -> None:
+def flip(images: NDArray[np.uint8], which: NDArray[np.bool_]) -> None:
     """Turn left and right round, in place, in those of contiguous `images` (N, H, W, C)."""
     pixels = images.view(np.dtype((np.void, images.shape[3])))[..., 0]
     pixels[which] = pixels[which][:, :, ::-1]
 
 
-def mirrored(picture: Image.Image) -> Image.Image:
-    """`picture` with left and right turned round."""
+def flipped(picture: Image.Image) -> Image.Image:
+    """`picture` with left and right exchanged."""
     return picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)

@@ -1,6 +1,6 @@
 """What may be done at random to a training image: the ``[augmentation]`` table of a recipe.
 
-`geometry` cuts and mirrors the uint8 image on the loader's threads; `colour` and `mixing` change
+`crops` cuts and flips the uint8 image on the loader's threads; `colour` and `mixing` change
 the batch on the device, around its normalisation. Each draw is a function of (seed, epoch, index
 of the image) alone.
 """
@@ -8,12 +8,12 @@ of the image) alone.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Literal
 
 from striate.errors import RecipeError, nearest
 from striate.support.limits import LARGEST_SIDE
+from striate.support.tables import stored
 
 Crop = Literal["resized", "padded", "corner", "none"]
 _CROPS = ("auto", "resized", "padded", "corner", "none")
@@ -41,7 +41,8 @@ class Augmentation:
             naturally.
         sizes: the short side before a corner crop is drawn from this range of pixels, ends
             included.
-        mirror: turn left and right round in half of the images.
+        horizontal_flip: exchange left and right in half of the images. Runs store it as
+            ``mirror``, and recipes may call it so.
         brightness: a factor is drawn from 1 - value to 1 + value, as torchvision's ColorJitter;
             applied with `contrast` and `saturation` as one affine map and clipped once. 0 turns
             this off.
@@ -63,7 +64,7 @@ class Augmentation:
     padding: int = 4
     border: str = "fill"
     sizes: tuple[int, int] = (256, 256)
-    mirror: bool = True
+    horizontal_flip: bool = field(default=True, metadata=stored("mirror"))
     brightness: float = 0.0
     contrast: float = 0.0
     saturation: float = 0.0
@@ -77,8 +78,8 @@ class Augmentation:
             raise _wrong("crop", self.crop, "unknown", nearest(str(self.crop), _CROPS))
         if self.border not in _BORDERS:
             raise _wrong("border", self.border, "unknown", nearest(str(self.border), _BORDERS))
-        if not isinstance(self.mirror, bool):
-            raise _wrong("mirror", self.mirror, "must be true or false")
+        if not isinstance(self.horizontal_flip, bool):
+            raise _wrong("horizontal_flip", self.horizontal_flip, "must be true or false")
         if not _whole(self.padding) or not 0 <= self.padding <= _MOST_PADDING:
             why = f"must be a whole number of pixels, 0 to {_MOST_PADDING}"
             raise _wrong("padding", self.padding, why)
@@ -96,22 +97,6 @@ class Augmentation:
                 raise _wrong(name, value, "must be a number, 0 (off) or more")
         if self.erasing > 1:
             raise _wrong("erasing", self.erasing, "is a probability, at most 1")
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Augmentation:
-        """From a recipe's table.
-
-        Raises:
-            RecipeError: a key is unknown, or a value is of another type or outside its range.
-        """
-        known = [field.name for field in fields(cls)]
-        for key in values:
-            if key not in known:
-                raise RecipeError(f"[augmentation] {key}", "unknown key", nearest(key, known))
-        given: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list) else v for k, v in values.items()
-        }
-        return cls(**given)
 
     def crop_for(self, height: int, width: int) -> Crop:
         """Which crop is meant for a network that takes `height` x `width` pixels."""
@@ -133,7 +118,7 @@ class Augmentation:
             "none": f"centre crop of {height} × {width}",
         }
         parts = [crops[self.crop_for(height, width)]]
-        parts += ["mirror"] if self.mirror else []
+        parts += ["horizontal flip"] if self.horizontal_flip else []
         for name in ("brightness", "contrast", "saturation"):
             value = getattr(self, name)
             parts += [f"{name} ± {value:g}"] if value else []
@@ -166,5 +151,5 @@ def _range(values: object) -> bool:
     )
 
 
-NOTHING = Augmentation(crop="none", mirror=False)
+NOTHING = Augmentation(crop="none", horizontal_flip=False)
 """Images as in evaluation."""

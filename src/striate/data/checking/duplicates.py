@@ -69,7 +69,7 @@ def near_duplicates(
 ) -> Found:
     """Groups of images that look alike but are not equal byte for byte.
 
-    Mirrored and rotated copies are not looked for.
+    Flipped and rotated copies are not looked for.
 
     Args:
         thumbnails: uint8 (n, 32, 32), grey.
