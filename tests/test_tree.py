@@ -28,6 +28,24 @@ PROCESS_WIDE = re.compile(
     r"|\brandom\.seed\(|\bos\.chdir\(|\bos\.environ\[.*\] *=[^=]|\bputenv\(|\bos\.umask\("
     r"|\bMAX_IMAGE_PIXELS *=[^=]|\bLOAD_TRUNCATED_IMAGES *=[^=]"
 )
+#: Words of an old dialect, and the term of the field for each.
+OLD_WORDS = {
+    r"\bthaw": "unfreeze",
+    r"\bcarr(?:y|ied|ies|ying)\b[^.\n]{0,24}\bover\b": "transfer",
+    r"\bby heart\b": "overfit, memorised",
+    r"\bturned round\b(?! in)|\bmirror images?\b|\bmirror = ": "horizontal flip",
+    r"\bshel(?:f|ves)\b": "cache entry",
+    r"\bsurveys?\b": "contents",
+    r"\b(?:linear|Gaussian|each|its) machines?\b|\bmachine's (?:score|margin|coefficient)": "SVM",
+    r"\b(?:kernel's|Gaussian) width\b|\bwidth of (?:the|a) (?:kernel|Gaussian)": "gamma",
+    r"\bregularisation strength\b|\bstrength of (?:the )?regularisation\b": "C",
+    r"\bmean(?:,| and) deviations?\b": "mean and std",
+    r"\bdigest of (?:all that|a configuration|the configuration)\b": "configuration digest",
+    r"\bhad no say\b|\bheld up by\b|\bnetwork said\b|\bheads? says?\b": "no personification",
+    r"\bstriate\.(?:adopting|inspecting|transferring|viewing)\b": "the module's new name",
+}
+#: Prose of published recipes is part of a run's configuration digest, and pages repeat it.
+WITH_OLD_WORDS = ("src/striate/recipes/", "docs/networks/", "src/striate/zoo/published")
 LINK = re.compile(r"(?:\]\(|src=\"|srcset=\")([^)#\"\s]+)")
 
 
@@ -80,6 +98,20 @@ def test_settings_of_the_process_are_changed_in_one_place() -> None:
         if path.parent.name != "support"  # whose contexts put back what they change
         for number, line in enumerate(text_of(path).splitlines(), start=1)
         if PROCESS_WIDE.search(line.partition("#")[0])
+    ]
+    assert found == []
+
+
+def test_words_of_the_field_are_used() -> None:
+    found = [
+        f"{name}:{number}: say {term!r}: {line.strip()[:100]}"
+        for path in tracked()
+        for name in [str(path.relative_to(ROOT))]
+        if name.startswith(("src/", "docs/", "README", "CHANGELOG"))
+        and not name.startswith(WITH_OLD_WORDS)
+        for number, line in enumerate(text_of(path).splitlines(), start=1)
+        for pattern, term in OLD_WORDS.items()
+        if re.search(pattern, line, re.IGNORECASE)
     ]
     assert found == []
 

@@ -239,6 +239,6 @@ def test_real_weights() -> None:
     found: Backbone = module.open_backbone("timm:efficientnet_lite0", file)
     with torch.inference_mode():
         assert found.network(torch.zeros(1, 3, 64, 64)).shape == (1, 1280)
-    # The library declares ImageNet's mean and deviation; the weights know better.
+    # The library declares ImageNet's mean and std; the weights know better.
     assert found.preprocessing.mean == found.preprocessing.std == (0.5, 0.5, 0.5)
-    assert "fit mean 0.5, deviation 0.5, which are used" in found.note
+    assert "fit mean 0.5, std 0.5, which are used" in found.note

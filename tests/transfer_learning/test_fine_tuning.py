@@ -22,7 +22,7 @@ from striate.report.build import write_report
 from striate.runs.run import STATE, WEIGHTS, Run
 from striate.support.files import FULL, WriteError
 from striate.training import loop
-from striate.training.freezing import SLOWER, Freezing, check_thawing, stages_of
+from striate.training.freezing import SLOWER, Freezing, check_unfreezing, stages_of
 from striate.training.optimisers import make_optimiser
 from striate.training.progress import Silent
 from striate.transfer_learning import transfer as module
@@ -162,7 +162,7 @@ def test_the_head_rests_where_it_was_fitted(classes: int) -> None:
     assert decay_of(replace(fitted, penalty="l1"), 90, rate=0.1) is None
 
 
-def test_stages_thaw_from_above_at_smaller_rates() -> None:
+def test_stages_unfreeze_from_above_at_smaller_rates() -> None:
     network = small()
     stages = stages_of(network, SHAPE)
     freezing = Freezing(stages=stages, frozen=1, every=2)
@@ -334,11 +334,11 @@ def test_what_training_on_cannot_mean(
     assert not (tmp_path / "run").exists()
 
 
-def test_the_remedy_against_slow_thawing_is_enough() -> None:
+def test_the_remedy_against_slow_unfreezing_is_enough() -> None:
     with pytest.raises(StriateError, match="`epochs=7` or more, or `freeze=1`"):
-        check_thawing("none", 2, stages=3, epochs=5)
-    check_thawing("none", 2, stages=3, epochs=7)
-    check_thawing("1", 2, stages=3, epochs=5)
+        check_unfreezing("none", 2, stages=3, epochs=5)
+    check_unfreezing("none", 2, stages=3, epochs=7)
+    check_unfreezing("1", 2, stages=3, epochs=5)
 
 
 def test_several_processes_are_refused(

@@ -1,4 +1,4 @@
-"""The stages of any network: what is frozen and thawed as one.
+"""The stages of any network: what is frozen and unfrozen as one.
 
 A stage is a module at the top of the network that holds layers with weights, in the order in which
 they run. A module that holds more than three quarters of these layers (``features`` of VGG,

@@ -103,7 +103,7 @@ class Manifest:
         Raises:
             RunError: it is damaged, or that of other images.
         """
-        remedy = "restore it from a copy of the run, or delete it: the images are asked instead"
+        remedy = "restore it from a copy of the run, or delete it: the images are read instead"
         try:
             arrays = load(content)
             size = int.from_bytes(content[:8], "little")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from striate.data.finding.inputs import Source
 
-#: Mean and deviation of ImageNet's channels (red, green, blue), of values from 0 to 1.
+#: Mean and std of ImageNet's channels (red, green, blue), of values from 0 to 1.
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 #: Of an image that is resized for it, before it is cropped.

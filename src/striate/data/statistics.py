@@ -1,4 +1,4 @@
-"""Mean, deviation and principal colours of a set of images."""
+"""Mean, std and principal colours of a set of images."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def export_run(
     nothing is resized in it. Without ``batch``, it takes one.
 
     The file's metadata hold ``classes`` (JSON list in the order of the outputs), ``network``,
-    ``variant``, ``run`` (the digest of all that determines it), ``preprocessing`` (JSON),
+    ``variant``, ``run`` (its configuration digest), ``preprocessing`` (JSON),
     ``epochs`` (JSON: how many were ``done`` of how many ``planned``), ``input`` (what goes in, in
     words), ``pixels`` (the tensor between fitting and the network, where images are fitted in the
     graph) and ``producer``.

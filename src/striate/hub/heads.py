@@ -16,10 +16,11 @@ from striate.errors import NetworkError, nearest
 
 
 class Standardise(nn.Module):
-    """Each feature with its mean and deviation over the training images: (x - mean) / deviation."""
+    """Each feature standardised over the training images: (x - mean) / std."""
 
     mean: Tensor
     deviation: Tensor
+    """std, under the name that it has in files of weights."""
 
     def __init__(self, features: int) -> None:
         super().__init__()

@@ -284,7 +284,7 @@ def harmonised(
 ) -> tuple[dict[str, Tensor], tuple[str, ...]]:
     """`state` without what is no weight, its classifier called as the network's `own`; and notes.
 
-    Only what changes nothing is left out: counters, and the mean and deviation by which some
+    Only what changes nothing is left out: counters, and the mean and std by which some
     networks normalise their images. A classifier is renamed where it is all that differs and has
     the same inputs.
     """

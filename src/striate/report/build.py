@@ -173,7 +173,7 @@ def _page(
         ),
         "mistakes_sentence": (
             "Where the network was wrong and most confident, as the network saw the images. "
-            "Above, what it said and how sure it was; below, what the label says and the "
+            "Above, the prediction and its probability; below, the label and the "
             "probability that this was given. Wrong labels often show themselves here."
         ),
         "classes_sentence": sections.classes_sentence(inputs),

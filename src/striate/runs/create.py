@@ -126,7 +126,7 @@ def _numbered(network: nn.Module, size: tuple[int, int, int]) -> tuple[str, ...]
 
 
 def _usual(size: tuple[int, int, int]) -> Preprocessing:
-    """Centre crop, ImageNet's mean and deviation: what most weights that do not say it expect."""
+    """Centre crop, ImageNet's mean and std: what most weights that do not say it expect."""
     channels, height, width = size
     side = max(height, width)
     return Preprocessing(

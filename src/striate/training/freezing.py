@@ -2,7 +2,7 @@
 
 The lower a stage, the more general what it has learned, and the less it should be moved: the first
 stages stay as they are, those above them train at rates that fall from the head downwards, and may
-be thawed one after the other from above (Howard and Ruder 2018, arXiv 1801.06146, Sec. 3.2, 3.3).
+be unfrozen one after the other from above (Howard and Ruder 2018, arXiv 1801.06146, Sec. 3.2, 3.3).
 """
 
 from __future__ import annotations
@@ -139,11 +139,11 @@ def check_freeze(freeze: str, found: tuple[Stage, ...]) -> None:
     )
 
 
-def check_thawing(freeze: str, every: int, stages: int, epochs: int) -> None:
-    """Refuse to thaw so slowly that stages which shall train never do.
+def check_unfreezing(freeze: str, every: int, stages: int, epochs: int) -> None:
+    """Refuse to unfreeze so slowly that stages which shall train never do.
 
     Raises:
-        StriateError: the last of the `stages` would be thawed after the last of the `epochs`.
+        StriateError: the last of the `stages` would be unfrozen after the last of the `epochs`.
     """
     frozen = 0 if freeze == "none" else int(freeze)
     needed = every * (stages - frozen) + 1

@@ -48,7 +48,7 @@ class Backbone:
         preprocessing: what it was trained with.
         classes: what it told apart; None where nobody knows.
         weights_digest: SHA-256 over the names, types, shapes and values of its weights.
-        origin: where the weights come from, for people.
+        origin: source of the weights, for people.
         note: what a person should know, or an empty string.
     """
 
@@ -172,7 +172,7 @@ def _checked(
         return declared, ""
     return fitting, (
         f"{label}: its batch norm statistics contradict the normalisation that is declared for "
-        f"{name} and fit mean {_few(fitting.mean)}, deviation {_few(fitting.std)}, which are used"
+        f"{name} and fit mean {_few(fitting.mean)}, std {_few(fitting.std)}, which are used"
     )
 
 

@@ -1,4 +1,4 @@
-"""Training on from a fitted head: what may be asked for, the recipe, and where the head rests."""
+"""Training on from a fitted head: which options go together, the recipe, the head's decay."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from striate.recipes.recipe import Recipe
 from striate.runs.config import RunConfig
 from striate.runs.run import Run
 from striate.training.assemble import make_training
-from striate.training.freezing import check_freeze, check_thawing, stages_of
+from striate.training.freezing import check_freeze, check_unfreezing, stages_of
 from striate.training.options import TrainOptions
 from striate.training.place import Place
 from striate.transfer_learning.backbone import Backbone
@@ -64,17 +64,17 @@ def refuse_meaningless(options: TransferOptions) -> None:
 
 
 def check_stages(backbone: Backbone, options: TransferOptions) -> tuple[str, ...]:
-    """The names of the stages of `backbone`, of which `options` must be able to freeze and thaw.
+    """The names of the stages of `backbone`, which `options` must be able to freeze and unfreeze.
 
     Raises:
-        StriateError: see `check_freeze` and `check_thawing`.
+        StriateError: see `check_freeze` and `check_unfreezing`.
     """
     shape = backbone.preprocessing.input_size
     found = stages_of(Transferred(backbone.network, nn.Identity()), shape)
     check_freeze(options.frozen, found)
     if options.unfreeze_every:
         epochs = options.epochs or fine_tuning(backbone.spec, max(shape[1:]), grey=False).epochs
-        check_thawing(options.frozen, options.unfreeze_every, len(found), epochs)
+        check_unfreezing(options.frozen, options.unfreeze_every, len(found), epochs)
     return tuple(stage.name for stage in found)
 
 

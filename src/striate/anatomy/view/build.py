@@ -52,8 +52,8 @@ _SHOWN_SIDE = 1024
 _ANSWERS = 5
 
 _UNTRAINED = (
-    "There are no activations here, because no trained weights were given: what an untrained "
-    "network answers is noise. The view of a run's folder shows what its network answers."
+    "There are no activations here, because no trained weights were given: the output of an "
+    "untrained network is noise. The page of a run's folder shows its predictions."
 )
 _NO_IMAGE = "There are no activations here, because this network takes no single picture."
 

@@ -32,7 +32,7 @@ MOST_COLOUR = 24
 """Levels, of 255, by which the mean of any channel may differ between near duplicates."""
 
 _COARSE_MARGIN = 0.02  # in 8 x 8 near duplicates correlate by no less, give or take this
-_LEAST_CONTRAST = 6  # deviation in levels; below, a thumbnail shows too little to compare
+_LEAST_CONTRAST = 6  # std in levels; below, a thumbnail shows too little to compare
 _BANDS = 16
 _AXES = 32
 _CELL = 2  # images of a band that one hash value should hold, on average, at most

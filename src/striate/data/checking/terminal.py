@@ -98,7 +98,7 @@ def _show_colour(found: Report, console: Console) -> None:
     seen = found.statistics
     names = ("red", "green", "blue") if len(seen.mean) == 3 else ("grey",)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("0 to 1", "mean", "deviation", "main variance", "along (R, G, B)"):
+    for title in ("0 to 1", "mean", "std", "main variance", "along (R, G, B)"):
         table.add_column(
             title, justify="left" if title in ("0 to 1", "along (R, G, B)") else "right"
         )
