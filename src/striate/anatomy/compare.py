@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
 from striate.anatomy.costs.formulas import by
 from striate.anatomy.graph.record import Graph, Node
@@ -12,9 +12,6 @@ from striate.anatomy.table import Table, table
 from striate.errors import NetworkError
 from striate.support.shown import Shown
 from striate.zoo.published import Figure, comparable
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,15 +75,11 @@ class Member:
 class Comparison(Shown):
     """Several networks, with the data set and measure that their published errors share."""
 
+    shown_by: ClassVar[str] = "striate.anatomy.show.terminal:show_comparison"
+
     members: tuple[Member, ...]
     data: str
     measure: str
-
-    def show(self, console: Console) -> None:
-        """Print it on `console`."""
-        from striate.anatomy.show.terminal import show_comparison
-
-        show_comparison(self, console)
 
     def to_json(self) -> dict[str, Any]:
         """The comparison as a JSON object."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil, floor
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
 from striate.anatomy.costs.arithmetic import arithmetic
 from striate.anatomy.costs.counting import macs, operations
@@ -21,9 +21,6 @@ from striate.anatomy.receptive_field.links import Place
 from striate.anatomy.receptive_field.positions import extent, places
 from striate.errors import NetworkError, nearest
 from striate.support.shown import Shown
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +72,8 @@ class Explanation(Shown):
         definition: its formula, of operators that the lines do not explain; None otherwise.
     """
 
+    shown_by: ClassVar[str] = "striate.anatomy.show.terminal:show_explanation"
+
     network: str
     layer: str
     operator: str
@@ -91,12 +90,6 @@ class Explanation(Shown):
     sights: tuple[Sight, ...]
     parts: tuple[tuple[str, str], ...] = ()
     definition: Definition | None = None
-
-    def show(self, console: Console) -> None:
-        """Print it on `console`."""
-        from striate.anatomy.show.terminal import show_explanation
-
-        show_explanation(self, console)
 
     def to_json(self) -> dict[str, Any]:
         """The explanation as a JSON object."""

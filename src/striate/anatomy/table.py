@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
 from striate.anatomy.costs.counting import macs, operations, products, uncounted
 from striate.anatomy.costs.memory import TrainingMemory, forward_memory, training_memory
@@ -23,9 +23,6 @@ from striate.anatomy.receptive_field.fields import (
 from striate.anatomy.receptive_field.positions import places
 from striate.errors import NetworkError, parameter
 from striate.support.shown import Shown
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 WEIGHT_LAYERS = frozenset(
     [
@@ -100,16 +97,12 @@ class Branch:
 class Table(Shown):
     """Rows in order of execution, and totals."""
 
+    shown_by: ClassVar[str] = "striate.anatomy.show.terminal:show_table"
+
     network: str
     input: tuple[int, ...]
     rows: tuple[Row, ...]
     totals: Totals
-
-    def show(self, console: Console) -> None:
-        """Print it on `console`."""
-        from striate.anatomy.show.terminal import show_table
-
-        show_table(self, console)
 
     def to_json(self) -> dict[str, Any]:
         """Give plain numbers, strings, lists and dictionaries; sizes are (channels, h, w)."""

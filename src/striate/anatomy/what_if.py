@@ -20,7 +20,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
 from striate.anatomy.costs.formulas import (
     Line,
@@ -35,9 +35,6 @@ from striate.anatomy.costs.formulas import (
 )
 from striate.errors import NetworkError
 from striate.support.shown import Shown
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 Pair = tuple[int, int]
 
@@ -86,15 +83,11 @@ class Step:
 class WhatIf(Shown):
     """A few layers in a row and what they come to."""
 
+    shown_by: ClassVar[str] = "striate.anatomy.show.terminal:show_one_what_if"
+
     text: str
     input: tuple[int, int, int]
     steps: tuple[Step, ...]
-
-    def show(self, console: Console) -> None:
-        """Print it on `console`."""
-        from striate.anatomy.show.terminal import show_what_if
-
-        show_what_if((self,), console)
 
     @property
     def output(self) -> tuple[int, int, int]:

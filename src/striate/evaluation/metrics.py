@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,6 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from striate.errors import TrainingError
 from striate.support.shown import Shown
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 #: Two-sided 95 % quantile of the normal distribution.
 Z95 = 1.959963984540054
@@ -74,6 +71,8 @@ class CalibrationBin:
 class Evaluation(Shown):
     """What `measure` found. Shares are fractions from 0 to 1."""
 
+    shown_by: ClassVar[str] = "striate.evaluation.terminal:show"
+
     images: int
     classes: tuple[str, ...]
     top1: float
@@ -97,12 +96,6 @@ class Evaluation(Shown):
     """Files that could not be used, and why."""
     notes: tuple[str, ...] = ()
     """What a person should know and need not mend."""
-
-    def show(self, console: Console) -> None:
-        """Print it on `console`."""
-        from striate.evaluation.terminal import show
-
-        show(self, console)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for ``json.dumps``."""

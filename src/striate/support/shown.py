@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import html
+import importlib
 import io
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,11 +31,19 @@ class Readable:
 
 
 class Shown(Readable):
-    """A result that is printed on a console as tables; `summary` is the same as text."""
+    """A result that is printed on a console as tables; `summary` is the same as text.
+
+    Attributes:
+        shown_by: the function that prints it, as ``module:function``. It is named and not imported:
+            a result does not depend on how it is shown, which needs rich.
+    """
+
+    shown_by: ClassVar[str]
 
     def show(self, console: Console) -> None:
         """Print it on `console`."""
-        raise NotImplementedError
+        module, _, function = self.shown_by.partition(":")
+        getattr(importlib.import_module(module), function)(self, console)
 
     def summary(self) -> str:
         """What `show` prints, as text without colours."""

@@ -270,6 +270,11 @@ def _ends(lines: list[Line]) -> list[Line]:
     return [*lines[:ENDS], between, *lines[-ENDS:]]
 
 
+def show_one_what_if(found: WhatIf, console: Console) -> None:
+    """One row of layers by itself."""
+    show_what_if((found,), console)
+
+
 def show_what_if(found: Sequence[WhatIf], console: Console) -> None:
     """Layer by layer with the arithmetic, then all against the first."""
     for each in found:

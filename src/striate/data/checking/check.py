@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -19,9 +19,6 @@ from striate.data.statistics import Statistics, channel_statistics
 from striate.errors import DataError
 from striate.support.progress import Progress
 from striate.support.shown import Shown
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 
 @dataclass(frozen=True)
@@ -92,6 +89,8 @@ class Report(Shown):
         statistics: of the same images in RGB, or in grey where no image has colour.
     """
 
+    shown_by: ClassVar[str] = "striate.data.checking.terminal:show"
+
     origin: str
     classes: tuple[str, ...]
     counts: dict[str, list[int]]
@@ -108,12 +107,6 @@ class Report(Shown):
     sizes: dict[str, Any]
     grey: int
     statistics: Statistics | None
-
-    def show(self, console: Console) -> None:
-        """Print it on `console`."""
-        from striate.data.checking.terminal import show
-
-        show(self, console)
 
     @property
     def usable(self) -> bool:
