@@ -21,7 +21,7 @@ def test_a_picture_names_what_nobody_published(tmp_path: Path) -> None:
         check_picture(tmp_path / "costs.png")
     with pytest.raises(NetworkError, match="cannot be written"):
         check_picture(tmp_path / "no" / "costs.svg")
-    with pytest.raises(NetworkError, match="nobody published"):
+    with pytest.raises(NetworkError, match="no error is published"):
         draw(striate.compare([nn.Conv2d(3, 4, 3)], size=8))
 
 

@@ -206,7 +206,7 @@ def test_a_run_without_images_is_not_measured_on_whatever_lies_here(
 
 @pytest.mark.parametrize("data", [Path("a" * 300), Path("a\0b")])
 def test_impossible_paths_are_one_line(data: Path) -> None:
-    with pytest.raises(DataError, match="cannot be looked at"):
+    with pytest.raises(DataError, match="cannot be accessed"):
         striate.train(data, net="lenet")
-    with pytest.raises(DataError, match="cannot be looked at"):
+    with pytest.raises(DataError, match="cannot be accessed"):
         striate.transfer(data, backbone="lenet")

@@ -323,11 +323,11 @@ def test_what_holds_a_run(run: Run) -> None:
 
 @pytest.mark.parametrize("name", ["x" * 300, "a\0b"])
 def test_impossible_names(tmp_path: Path, name: str) -> None:
-    with pytest.raises(RunError, match="cannot be looked at"):
+    with pytest.raises(RunError, match="cannot be accessed"):
         is_run_folder(tmp_path / name)
-    with pytest.raises(RunError, match="cannot be looked at"):
+    with pytest.raises(RunError, match="cannot be accessed"):
         Run.open(tmp_path / name)
-    with pytest.raises(RunError, match="cannot be looked at"):
+    with pytest.raises(RunError, match="cannot be accessed"):
         claim(tmp_path / name)
 
 

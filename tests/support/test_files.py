@@ -92,7 +92,7 @@ def test_what_is_no_file_is_not_removed(tmp_path: Path) -> None:
         ("folder", "is a folder; name a file in it"),
         ("folder.onnx", "is a folder; name a file in it"),
         ("pipe.onnx", "is no regular file; choose another file"),
-        ("loop.onnx", "cannot be looked at .its links form a loop."),
+        ("loop.onnx", "cannot be accessed .its links form a loop."),
         ("n\0ll.onnx", "null character"),
         ("a" * 300 + ".onnx", "File name too long"),
         ("~nobody-here/net.onnx", "names the home folder of nobody"),

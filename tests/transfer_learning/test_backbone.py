@@ -119,7 +119,9 @@ def test_a_file_for_ours_is_checked_as_well(
 
 def test_weights_that_nobody_declared_anything_about(tmp_path: Path) -> None:
     file = weights_of(create("resnet20"), tmp_path / "w")
-    with pytest.raises(WeightsError, match=r"nobody says what images .* folder of the run"):
+    with pytest.raises(
+        WeightsError, match=r"the images .* are unknown; name the folder of the run"
+    ):
         open_backbone("resnet20", file)
 
 
@@ -170,7 +172,7 @@ def run(tmp_path: Path) -> Run:
         ("resnet19", None, NetworkError, "not in the catalogue; did you mean"),
         ("efficientnet_lite0", None, NetworkError, "timm:efficientnet_lite0 is timm's"),
         ("torchvision:resnet19", "torchvision", NetworkError, "did you mean 'resnet18'"),
-        ("torch.nn:Identity", "timm", NetworkError, "says nothing of its weights"),
+        ("torch.nn:Identity", "timm", NetworkError, "has neither weights nor"),
         ("no/such/run", None, RunError, "there is no such run"),
         (
             "torchvision:alexnet",

@@ -146,7 +146,7 @@ def test_a_file_that_changed_meanwhile_is_no_features_of_what_it_was(
     )
     assert compute(backbone, images).computed == 1
     images = replace(images, digests=["ab" * 16])
-    with pytest.raises(DataError, match=r"one\.png: has changed since it was looked at"):
+    with pytest.raises(DataError, match=r"one\.png: has changed since it was read"):
         compute(backbone, images)
 
 

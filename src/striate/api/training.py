@@ -11,12 +11,12 @@ from striate.support.progress import counting
 from striate.training.options import TrainOptions
 
 if TYPE_CHECKING:
-    from striate.data.checking.check import Report
+    from striate.data.checking.check import CheckReport
     from striate.training.result import TrainResult
 
 
 @takes(CheckOptions)
-def check(options: CheckOptions) -> Report:
+def check(options: CheckOptions) -> CheckReport:
     """What is wrong with a set of images, and what they are like.
 
     Returns:

@@ -248,7 +248,7 @@ def _entries(path: Path) -> list[str]:
     try:
         return os.listdir(path)  # noqa: PTH208 - names are all that is asked
     except OSError as error:
-        why = f"cannot be looked into ({reason(error)})"
+        why = f"cannot be accessed ({reason(error)})"
         raise RunError(shown(path), why, "choose another folder") from error
 
 

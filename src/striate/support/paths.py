@@ -37,7 +37,7 @@ def expanded(path: str | Path, *, kind: type[StriateError] = StriateError) -> Pa
         ) from error
     if "\0" in str(found):
         raise kind(
-            printable(str(given)), "cannot be looked at (it holds a null character)", "check it"
+            printable(str(given)), "cannot be accessed (it holds a null character)", "check it"
         )
     return found
 
@@ -53,7 +53,7 @@ def resolved(path: str | Path, *, kind: type[StriateError] = StriateError) -> Pa
         full = found.resolve()
         mode_of(full, kind=kind)  # what cannot be asked for cannot be used either
     except (OSError, RuntimeError, ValueError) as error:
-        raise kind(shown(found), f"cannot be looked at ({reason(error)})", "check it") from error
+        raise kind(shown(found), f"cannot be accessed ({reason(error)})", "check it") from error
     return full
 
 
@@ -69,7 +69,7 @@ def mode_of(path: Path, *, kind: type[StriateError] = StriateError) -> int | Non
         return None
     except (OSError, ValueError) as error:  # ValueError: a null character
         raise kind(
-            shown(path), f"cannot be looked at ({reason(error)})", "choose another path"
+            shown(path), f"cannot be accessed ({reason(error)})", "choose another path"
         ) from error
 
 

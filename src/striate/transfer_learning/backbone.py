@@ -82,7 +82,7 @@ def open_backbone(spec: str | Path, weights: str | Path | None = None) -> Backbo
     if parse(text).is_code:
         raise NetworkError(
             f"backbone '{text}'",
-            "says nothing of its weights and pre-processing",
+            "has neither weights nor a pre-processing",
             "train it, and name the run's folder",
         )
     return _open_named(text, weights)
@@ -198,7 +198,7 @@ def _preprocessing(label: str, declared: Mapping[str, Any] | None) -> Preprocess
     if declared is None:
         raise WeightsError(
             label,
-            "nobody says what images they were trained on",
+            "the images that they were trained on are unknown",
             "name the folder of the run that made them",
         )
     try:
@@ -224,6 +224,6 @@ def behead(name: str, network: nn.Module, input_size: tuple[int, int, int]) -> H
             f"backbone '{name}', layer '{layer}'",
             f"is the last with weights and gives {headless.outputs:,} values, not the network's "
             f"{outputs:,} outputs",
-            "its classifier cannot be told apart; choose another backbone",
+            "its classifier cannot be recognised; choose another backbone",
         )
     return headless

@@ -136,7 +136,7 @@ def draw(found: Comparison, families: Sequence[str] | None = None) -> str:
     ]
     if not known:
         names = ", ".join(member.name for member in found.members)
-        raise NetworkError(names, "nobody published an error for them", "leave -o out")
+        raise NetworkError(names, "no error is published for them", "leave -o out")
     macs = [member.table.totals.macs for member, _ in known]
     rates = [100 * (1 - (member.error or 0)) for member, _ in known]
     low, high = _log_range(macs)

@@ -65,7 +65,7 @@ class Duplicates:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Report(Shown):
+class CheckReport(Shown):
     """All that a check finds.
 
     Args:
@@ -148,7 +148,7 @@ def check(
     val_fraction: float = 0.2,
     workers: int = 0,
     progress: Progress | None = None,
-) -> Report:
+) -> CheckReport:
     """Look at every image that `data` names, as `striate.data.sources.open_data` would.
 
     `seed` and `val_fraction` decide the split where there is none, for the duplicates across it.
@@ -165,7 +165,7 @@ def check(
     except DataError as error:
         refusal = f"{error.why}; {error.remedy}".rstrip("; ")
     groups, uncompared = _duplicates(found, splits)
-    return Report(
+    return CheckReport(
         origin=found.origin,
         problems=tuple(found.problems),
         refusal=refusal,
@@ -180,13 +180,13 @@ def check(
 
 
 def summary(data: Data, *, statistics: bool = True) -> dict[str, Any]:
-    """What a report of a run says of its images: `Report.to_json` without near duplicates.
+    """What a report of a run says of its images: `CheckReport.to_json` without near duplicates.
 
     Costs no second look at the images but for the channel statistics, which may be left out.
     """
     members = _members(data.splits)
     digests = [digest for images in data.splits.values() for digest in images.digests]
-    return Report(
+    return CheckReport(
         origin=data.origin,
         problems=data.skipped,
         refusal="",

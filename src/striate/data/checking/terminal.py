@@ -12,12 +12,12 @@ from striate.support.text import printable
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from striate.data.checking.check import Duplicates, Report
+    from striate.data.checking.check import CheckReport, Duplicates
 
-_SHOWN = 12  # of a long list; `Report.to_json` has all of it
+_SHOWN = 12  # of a long list; `CheckReport.to_json` has all of it
 
 
-def show(found: Report, console: Console) -> None:
+def show(found: CheckReport, console: Console) -> None:
     """Print a report for a person to read."""
     console.print(f"\n[bold]{escape(printable(found.origin))}[/]", soft_wrap=True)
     _show_counts(found, console)
@@ -48,7 +48,7 @@ def _lines(problems: Any) -> list[str]:
     return [f"{escape(problem.name)}: {escape(problem.reason)}" for problem in problems]
 
 
-def _show_counts(found: Report, console: Console) -> None:
+def _show_counts(found: CheckReport, console: Console) -> None:
     """A row a class: a count a split, and a bar for its share of the largest."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("class", overflow="fold")
@@ -76,7 +76,7 @@ def _show_counts(found: Report, console: Console) -> None:
         console.print(f"largest class / smallest: {found.imbalance:.1f}")
 
 
-def _show_sizes(found: Report, console: Console) -> None:
+def _show_sizes(found: CheckReport, console: Console) -> None:
     if not found.sizes:
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -92,7 +92,7 @@ def _show_sizes(found: Report, console: Console) -> None:
     console.print(f"smallest: {escape(least['name'])} ({least['width']} × {least['height']})")
 
 
-def _show_colour(found: Report, console: Console) -> None:
+def _show_colour(found: CheckReport, console: Console) -> None:
     if found.statistics is None:
         return
     seen = found.statistics

@@ -89,7 +89,7 @@ def decoding(
         return
     with content_of(source, known=bool(digest)) as content:
         if digest and digest_of(content) != digest:
-            raise _changed(source, "has changed since it was looked at")
+            raise _changed(source, "has changed since it was read")
         with decoded(content, source, channels, sound=bool(digest)) as (image, _):
             yield image
 

@@ -84,7 +84,7 @@ class Sight {
       bar.style.width = `${100 * part}%`;
       return make("li", "", make("b", "", name), make("span", "", share(part, 1)), make("i", "bar", bar));
     });
-    this.answers.replaceChildren(make("h3", "", "The network’s answer"), make("ol", "", ...rows));
+    this.answers.replaceChildren(make("h3", "", "Prediction"), make("ol", "", ...rows));
   }
 
   // The cells: one channel's activations, or, without any, the picture at this grid's fineness.
@@ -161,7 +161,7 @@ class Sight {
     this.ways.replaceChildren();
     this.legend.replaceChildren();
     const none = this.network.data.space === "none";
-    this.readout.replaceChildren(none ? "What goes in has no rows and columns, so that nothing can be said of what is seen." : "This operator reads nothing of what goes in first.");
+    this.readout.replaceChildren(none ? "The input has no rows and columns: there is no receptive field to show." : "This operator does not depend on the first input.");
   }
 
   // The ways that meet in this operator, or in the last one before it that changed nothing in sight.
