@@ -13,9 +13,7 @@ from sklearn.svm import SVC, LinearSVC
 
 from striate.errors import NetworkError, StriateError
 from striate.hub.heads import HEADS, Head, LinearSVMHead, RBFSVMHead, make_head, sizes_of
-from striate.transfer_learning.heads import fit as heads
-from striate.transfer_learning.heads import softmax as regression
-from striate.transfer_learning.heads import svm
+from striate.transfer_learning.heads import softmax, solver, svm
 from striate.transfer_learning.heads.cross_validation import Samples
 from striate.transfer_learning.heads.fit import fit_head
 
@@ -158,7 +156,7 @@ def test_one_picture_a_class(kind: str, copies: int) -> None:
     chosen = fitted.to_json()["chosen"]
     assert "accuracy" not in chosen
     if kind == "softmax":
-        assert chosen["C"] == heads.C_VALUES[heads.BEGIN]
+        assert chosen["C"] == softmax.C_VALUES[softmax.BEGIN]
         assert fitted.calibrated is None
     else:
         assert fitted.calibrated == 0
@@ -308,7 +306,7 @@ def test_a_fit_that_did_not_converge_says_so(penalty: str, monkeypatch: pytest.M
     rows, labels = embeddings(3)
     given = (rows, labels, names(3))
     assert fit_head("softmax", *given, penalty=penalty).note == ""  # type: ignore[arg-type]
-    monkeypatch.setattr(regression, "PASSES", 1)
+    monkeypatch.setattr(solver, "PASSES", 1)
     said = fit_head("softmax", *given, penalty=penalty).note  # type: ignore[arg-type]
     assert "did not converge" in said
 
@@ -325,14 +323,14 @@ def test_a_fit_that_did_not_converge_says_so(penalty: str, monkeypatch: pytest.M
 def test_where_float32_resolves_no_descent_a_fit_has_converged(
     penalty: str, status: int, slope: float, converged: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    minimize = regression.minimize
+    minimize = solver.minimize
 
     def abnormal(*given: object, **more: object) -> OptimizeResult:
         found = minimize(*given, **more)
         found.update(success=False, status=status, jac=np.full_like(found.jac, slope))
         return found
 
-    monkeypatch.setattr(regression, "minimize", abnormal)
+    monkeypatch.setattr(solver, "minimize", abnormal)
     rows, labels = embeddings(3, each=1)
     note = fit_head("softmax", rows, labels, names(3), penalty=penalty).note  # type: ignore[arg-type]
     assert ("did not converge" not in note) == converged

@@ -30,7 +30,8 @@ from striate.training.options import TrainOptions
 from striate.training.place import Place
 from striate.training.progress import Silent
 from striate.transfer_learning.fine_tuning import decay_of, fine_tuning
-from striate.transfer_learning.heads.fit import FittedHead, Penalty, fit_head
+from striate.transfer_learning.heads.fit import FittedHead, fit_head
+from striate.transfer_learning.heads.softmax import Penalty
 
 Features = NDArray[np.float32]
 

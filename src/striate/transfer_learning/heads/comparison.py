@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from striate.hub.heads import HEADS
 from striate.transfer_learning.cache.comparisons import compared
-from striate.transfer_learning.heads.fit import METHOD, FittedHead, Penalty, fit_head
+from striate.transfer_learning.heads.fit import METHOD, FittedHead, fit_head
+from striate.transfer_learning.heads.softmax import Penalty
 from striate.transfer_learning.heads.svm import MOST_KERNEL_ROWS
 
 #: Rows that heads are compared on at most: that shows their differences, and costs seconds.

@@ -1,7 +1,7 @@
 """Fitting a head to embeddings: softmax regression and support vector machines (SVMs).
 
-The SVMs are scikit-learn's (`svm.py`); the regression is its loss by SciPy's optimiser
-(`softmax.py`), which the tests hold against scikit-learn's own results.
+The SVMs are scikit-learn's (`svm.py`); the regression (`softmax.py`) is its loss by SciPy's
+optimiser (`solver.py`), which the tests hold against scikit-learn's own results.
 
 Everything is decided on the training images alone. Features are scaled (`scaling.py`). C is chosen
 by stratified cross-validation (`cross_validation.py`); an SVM's probabilities are calibrated on the
@@ -14,48 +14,26 @@ import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache, partial
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.svm import l1_min_c
 
 from striate.errors import StriateError, nearest, parameter
-from striate.hub.heads import HEADS, Head, SoftmaxHead
+from striate.hub.heads import HEADS, Head
 from striate.recipes.frozen import HeadKind
 from striate.transfer_learning.heads import svm
 from striate.transfer_learning.heads.cross_validation import (
     Labels,
-    Map,
     Samples,
-    Searched,
     Trial,
-    best_scaling,
-    search,
-    threads,
-    untried,
 )
-from striate.transfer_learning.heads.modules import copy_into, fill_standardise
-from striate.transfer_learning.heads.scaling import Floats, Kind
-from striate.transfer_learning.heads.softmax import Problem
+from striate.transfer_learning.heads.scaling import Floats
+from striate.transfer_learning.heads.softmax import Penalty, fit_softmax
 from striate.transfer_learning.heads.svm import Margins, fit_gaussian, fit_linear
-
-Penalty = Literal["l2", "l1"]
 
 #: Raised whenever the same features give another head, or another description of one: cache entries
 #: of heads are of those before.
 METHOD = 3
-
-#: scikit-learn's C. A wide embedding separates almost any images, so that the best is far below
-#: scikit-learn's default of 1.
-C_VALUES = 10.0 ** np.arange(-4.0, 2.1, 0.5)
-#: Likewise, in units of the C at which the first feature is let in.
-L1_C_VALUES = 10.0 ** np.arange(0.5, 3.1, 0.5)
-#: Where the search begins in either, and what serves where nothing can be held out.
-BEGIN, BEGIN_L1 = 5, 2
-#: How far away neighbours are at first, and then.
-STRIDES = (2, 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +110,16 @@ def fit_head(
         # Fits on the way to a fold's figure may end early; the final one is checked by itself.
         warnings.simplefilter("ignore", ConvergenceWarning)
         if kind == "softmax":
-            fitted = _fit_softmax(samples, penalty)
+            regression = fit_softmax(samples, penalty)
+            fitted = FittedHead(
+                kind="softmax",
+                penalty=penalty,
+                head=regression.head,
+                folds=len(samples.folds),
+                trials=regression.trials,
+                chosen=regression.chosen,
+                note=regression.note,
+            )
         else:
             linear = kind == "svm"
             found = fit_linear(samples, seed) if linear else fit_gaussian(samples)
@@ -171,91 +158,3 @@ def check_head(kind: str, penalty: str, *, images: int, views: int) -> None:
             f"memory (at most {svm.MOST_KERNEL_ROWS:,} together)",
             f"take {parameter('head', 'svm')} or {parameter('head', 'softmax')}",
         )
-
-
-# --- softmax regression -----------------------------------------------------------------------
-
-
-def _fit_softmax(samples: Samples, penalty: Penalty) -> FittedHead:
-    sparse = penalty == "l1"
-    begin = BEGIN_L1 if sparse else BEGIN
-    starts: dict[Kind, Floats] = {}
-    with threads() as run:
-        judge = lru_cache(1)(partial(_Judge, run, sparse))  # a better one is gone on with
-
-        def climb(scaled: Samples, first: int, strides: Sequence[int]) -> Searched:
-            judged = judge(scaled)
-            given = scaled, _c_values(scaled, sparse), judged
-            found = search(*given, start=first, strides=strides)
-            starts[scaled.scaled] = judged.near(found.best.C)
-            return found
-
-        if samples.folds:
-            samples, found = best_scaling(samples, climb, begin, STRIDES)
-        whole = Problem(samples.rows, samples.labels, samples.classes)
-        if not samples.folds:
-            found = untried(
-                samples,
-                _c_values(samples, sparse)[begin:],
-                lambda c: whole.fit(c, tolerance=1e-3, sparse=sparse).shares(samples.rows),
-            )
-        start = starts.get(samples.scaled)
-        solution = whole.fit(found.best.C, start, tolerance=1e-4, sparse=sparse)
-    head = SoftmaxHead(samples.rows.shape[1], samples.classes)
-    fill_standardise(head, samples.scaling)
-    copy_into(head.linear.weight, solution.coefficients[:-1].T)
-    copy_into(head.linear.bias, solution.coefficients[-1])
-    note = f"softmax regression ({penalty}) did not converge: its weights are near the best ones"
-    return FittedHead(
-        kind="softmax",
-        penalty=penalty,
-        head=head,
-        folds=len(samples.folds),
-        trials=found.trials,
-        chosen=found.best,
-        note="" if solution.converged else note,
-    )
-
-
-def _c_values(samples: Samples, sparse: bool) -> list[float]:
-    if not sparse:
-        return [float(each) for each in C_VALUES]
-    least = l1_min_c(samples.rows, samples.labels, loss="log")
-    return [float(each * least) for each in L1_C_VALUES]
-
-
-class _Judge:
-    """Probabilities of the images that each fold holds out, by regressions fitted to the others.
-
-    See `search`. Each fit begins with the coefficients of the nearest C.
-    """
-
-    def __init__(self, run: Map[Any, Any], sparse: bool, samples: Samples) -> None:
-        self.run, self.sparse = run, sparse
-        self.problems: list[Problem] = []
-        self.held: list[Floats] = []
-        for number, fold in enumerate(samples.folds):
-            rows, held = samples.split(number)
-            self.problems.append(Problem(rows, samples.labels[fold.fitted], samples.classes))
-            self.held.append(held)
-        self.solved: list[dict[float, Floats]] = [{} for _ in self.problems]
-
-    def __call__(self, c: float) -> list[Floats]:
-        def shares(number: int) -> Floats:
-            known = self.solved[number]
-            near = min(known, key=lambda other: abs(np.log(other / c)), default=None)
-            solution = self.problems[number].fit(
-                c,
-                None if near is None else known[near],
-                tolerance=1e-3,
-                sparse=self.sparse,
-            )
-            known[c] = solution.coefficients
-            return solution.shares(self.held[number])
-
-        return self.run(shares, range(len(self.problems)))
-
-    def near(self, c: float) -> Floats:
-        """Coefficients near those that all images give."""
-        mean: Floats = np.mean([known[c] for known in self.solved], axis=0)
-        return mean

@@ -1,138 +1,135 @@
-"""Softmax regression: scikit-learn's, in fewer passes over the embeddings.
-
-scikit-learn's own fit takes float64 coefficients to float32 rows, so that every pass copies them
-all. This is the same loss by the same optimiser, SciPy's L-BFGS-B, with passes in float32 alone.
-With bounds that optimiser also finds coefficients under an L1 penalty, most of them exactly 0, for
-which scikit-learn goes through the images one by one.
-"""
+"""A head of softmax regression: its C and the scaling of features by cross-validation."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache, partial
+from typing import Any, Literal
 
 import numpy as np
-from scipy.optimize import Bounds, minimize  # type: ignore[import-untyped]
+from sklearn.svm import l1_min_c
 
-from striate.transfer_learning.heads.cross_validation import Labels
-from striate.transfer_learning.heads.scaling import Floats
+from striate.hub.heads import SoftmaxHead
+from striate.transfer_learning.heads.cross_validation import (
+    Map,
+    Samples,
+    Searched,
+    Trial,
+    best_scaling,
+    search,
+    threads,
+    untried,
+)
+from striate.transfer_learning.heads.modules import copy_into, fill_standardise
+from striate.transfer_learning.heads.scaling import Floats, Kind
+from striate.transfer_learning.heads.solver import Problem
 
-#: Most steps of a fit.
-PASSES = 500
+#: ``l1`` leaves many features out.
+Penalty = Literal["l2", "l1"]
+
+#: scikit-learn's C. A wide embedding separates almost any images, so that the best is far below
+#: scikit-learn's default of 1.
+C_VALUES = 10.0 ** np.arange(-4.0, 2.1, 0.5)
+#: Likewise, in units of the C at which the first feature is let in.
+L1_C_VALUES = 10.0 ** np.arange(0.5, 3.1, 0.5)
+#: Where the search begins in either, and what serves where nothing can be held out.
+BEGIN, BEGIN_L1 = 5, 2
+#: How far away neighbours are at first, and then.
+STRIDES = (2, 1)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Solution:
-    """Coefficients (D + 1, classes) float32, the last row the intercepts."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FittedSoftmax:
+    """A head of softmax regression and how it was found."""
 
-    coefficients: Floats
-    converged: bool
+    head: SoftmaxHead
+    trials: tuple[Trial, ...]
+    chosen: Trial
+    note: str
+    """What a person should know, or empty."""
 
-    def shares(self, rows: Floats) -> Floats:
-        """Probabilities (n, classes) of `rows` (n, D)."""
-        return _softmax(rows @ self.coefficients[:-1] + self.coefficients[-1])
+
+def fit_softmax(samples: Samples, penalty: Penalty) -> FittedSoftmax:
+    """Softmax regression with the C and the scaling that cross-validation favours."""
+    sparse = penalty == "l1"
+    begin = BEGIN_L1 if sparse else BEGIN
+    starts: dict[Kind, Floats] = {}
+    with threads() as run:
+        judge = lru_cache(1)(
+            partial(_FoldProbabilities, run, sparse)
+        )  # a better one is gone on with
+
+        def climb(scaled: Samples, first: int, strides: Sequence[int]) -> Searched:
+            judged = judge(scaled)
+            given = scaled, _c_values(scaled, sparse), judged
+            found = search(*given, start=first, strides=strides)
+            starts[scaled.scaled] = judged.near(found.best.C)
+            return found
+
+        if samples.folds:
+            samples, found = best_scaling(samples, climb, begin, STRIDES)
+        whole = Problem(samples.rows, samples.labels, samples.classes)
+        if not samples.folds:
+            found = untried(
+                samples,
+                _c_values(samples, sparse)[begin:],
+                lambda c: whole.fit(c, tolerance=1e-3, sparse=sparse).shares(samples.rows),
+            )
+        start = starts.get(samples.scaled)
+        solution = whole.fit(found.best.C, start, tolerance=1e-4, sparse=sparse)
+    head = SoftmaxHead(samples.rows.shape[1], samples.classes)
+    fill_standardise(head, samples.scaling)
+    copy_into(head.linear.weight, solution.coefficients[:-1].T)
+    copy_into(head.linear.bias, solution.coefficients[-1])
+    note = f"softmax regression ({penalty}) did not converge: its weights are near the best ones"
+    return FittedSoftmax(
+        head=head,
+        trials=found.trials,
+        chosen=found.best,
+        note="" if solution.converged else note,
+    )
 
 
-class Problem:
-    """Rows that coefficients are fitted to, with one C or several.
+def _c_values(samples: Samples, sparse: bool) -> list[float]:
+    if not sparse:
+        return [float(each) for each in C_VALUES]
+    least = l1_min_c(samples.rows, samples.labels, loss="log")
+    return [float(each * least) for each in L1_C_VALUES]
 
-    Args:
-        rows: (n, D) float32.
-        labels: (n,) indices of classes.
-        classes: how many there are, whether or not each has a row.
+
+class _FoldProbabilities:
+    """Probabilities of the images that each fold holds out, by regressions fitted to the others.
+
+    See `search`. Each fit begins with the coefficients of the nearest C.
     """
 
-    def __init__(self, rows: Floats, labels: Labels, classes: int) -> None:
-        self.rows, self.labels, self.classes = rows, labels, classes
-        # Products go along the rows of what they read; the gradient's would go across them.
-        self._columns = np.ascontiguousarray(rows.T)
-        self._wanted = np.eye(classes, dtype=np.float32)[labels]
-        self._picked = np.arange(len(rows))
+    def __init__(self, run: Map[Any, Any], sparse: bool, samples: Samples) -> None:
+        self.run, self.sparse = run, sparse
+        self.problems: list[Problem] = []
+        self.held: list[Floats] = []
+        for number, fold in enumerate(samples.folds):
+            rows, held = samples.split(number)
+            self.problems.append(Problem(rows, samples.labels[fold.fitted], samples.classes))
+            self.held.append(held)
+        self.solved: list[dict[float, Floats]] = [{} for _ in self.problems]
 
-    def fit(
-        self, c: float, start: Floats | None = None, *, tolerance: float, sparse: bool
-    ) -> Solution:
-        """Fit with an L2 penalty, or with L1 if `sparse`, from `start` (nothing if None)."""
-        shape = (self.rows.shape[1] + 1, self.classes)
-        begin = np.zeros(shape) if start is None else np.asarray(start, np.float64)
-        # Of two classes scikit-learn has the difference alone, whose square is twice the sum of
-        # theirs: half of C is as strong a penalty. Sums of magnitudes are the same.
-        c = c / 2 if self.classes == 2 and not sparse else c
-        penalty = 1 / (c * len(self.rows))
-        solve = self._sparse if sparse else self._dense
-        found, weights = solve(begin, penalty, {"maxiter": PASSES, "gtol": tolerance, "ftol": 1e-9})
-        converged = bool(found.success) or _rests(found, 10 * tolerance)
-        return Solution(coefficients=weights.astype(np.float32), converged=converged)
+    def __call__(self, c: float) -> list[Floats]:
+        def shares(number: int) -> Floats:
+            known = self.solved[number]
+            near = min(known, key=lambda other: abs(np.log(other / c)), default=None)
+            solution = self.problems[number].fit(
+                c,
+                None if near is None else known[near],
+                tolerance=1e-3,
+                sparse=self.sparse,
+            )
+            known[c] = solution.coefficients
+            return solution.shares(self.held[number])
 
-    def _dense(
-        self, begin: Floats, penalty: float, options: dict[str, float]
-    ) -> tuple[Any, Floats]:
-        def loss(flat: Floats) -> tuple[float, Floats]:
-            weights = flat.reshape(begin.shape)
-            value, slope = self._loss(weights)
-            slope[:-1] += penalty * weights[:-1]
-            return value + penalty / 2 * float(np.square(weights[:-1]).sum()), slope.ravel()
+        return self.run(shares, range(len(self.problems)))
 
-        found = minimize(loss, begin.ravel(), jac=True, method="L-BFGS-B", options=options)
-        return found, found.x.reshape(begin.shape)
-
-    def _sparse(
-        self, begin: Floats, penalty: float, options: dict[str, float]
-    ) -> tuple[Any, Floats]:
-        """The penalty is smooth in what a coefficient has above and below 0, each at least 0."""
-        below = begin.copy()
-        below[-1] = 0  # intercepts are free, and not penalised
-        above = np.where(np.arange(len(begin))[:, None] < len(begin) - 1, begin.clip(0), begin)
-        price = np.full_like(begin, penalty)
-        price[-1] = 0
-
-        def loss(flat: Floats) -> tuple[float, Floats]:
-            up, down = flat.reshape(2, *begin.shape)
-            value, slope = self._loss(up - down)
-            value += float((price * (up + down)).sum())
-            opposite = price - slope
-            opposite[-1] = 0
-            return value, np.stack([price + slope, opposite]).ravel()
-
-        least = np.zeros((2, *begin.shape))
-        least[0, -1] = -np.inf
-        found = minimize(
-            loss,
-            np.stack([above, (-below).clip(0)]).ravel(),
-            jac=True,
-            method="L-BFGS-B",
-            bounds=Bounds(least.ravel(), np.inf),
-            options=options,
-        )
-        found.jac[(found.x <= least.ravel()) & (found.jac > 0)] = 0  # out of bounds is no way down
-        up, down = found.x.reshape(2, *begin.shape)
-        return found, up - down
-
-    def _loss(self, weights: Floats) -> tuple[float, Floats]:
-        """The mean negative log likelihood and its slope, float64."""
-        weights = weights.astype(np.float32)
-        logits = self.rows @ weights[:-1] + weights[-1]
-        logits -= logits.max(1, keepdims=True)
-        own = logits[self._picked, self.labels]
-        np.exp(logits, out=logits)
-        sums = logits.sum(1, keepdims=True)
-        away = (logits / sums - self._wanted) / len(self.rows)
-        slope = np.empty(weights.shape)
-        slope[:-1] = self._columns @ away
-        slope[-1] = away.sum(0)
-        return float((np.log(sums[:, 0]) - own).mean(dtype=np.float64)), slope
-
-
-def _rests(found: Any, tolerance: float) -> bool:
-    """Whether the optimiser ended where float32 resolves no descent, at next to no slope.
-
-    It then reports that its line search failed, even where the slope is barely above what it was to
-    come down to.
-    """
-    return bool(found.status == 2 and np.abs(found.jac).max() <= tolerance)
-
-
-def _softmax(logits: Floats) -> Floats:
-    shares: Floats = np.exp(logits - logits.max(1, keepdims=True))
-    shares /= shares.sum(1, keepdims=True)
-    return shares
+    def near(self, c: float) -> Floats:
+        """Coefficients near those that all images give."""
+        mean: Floats = np.mean([known[c] for known in self.solved], axis=0)
+        return mean
