@@ -15,7 +15,7 @@ from striate.anatomy.explain import explain as explain_layer
 from striate.anatomy.graph.record import Graph
 from striate.anatomy.show.text import ratio
 from striate.anatomy.table import table
-from striate.anatomy.what_if import chains
+from striate.anatomy.what_if import what_if
 from striate.runs.open_network import open_network
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "arithmetic.md"
@@ -57,7 +57,7 @@ def rows(*lines: tuple[str, Line]) -> str:
 
 def asked(*texts: str) -> str:
     """A question for ``striate what-if``, and its answer as a table."""
-    found = chains(texts)
+    found = what_if(texts)
     command = " ".join(f'"{text}"' for text in texts)
     out = ["```sh", f"striate what-if {command}", "```", ""]
     out += ["| layers | parameters | MACs | sees |", "|:--|--:|--:|--:|"]
@@ -182,15 +182,15 @@ def page() -> str:
     """The whole document."""
     known = Networks()
     reduced = ("5x5 128->256 @100x100", "1x1 128->32, 5x5 32->256 @100x100")
-    first, second = chains(reduced)
+    first, second = what_if(reduced)
     threes = ("5x5 64->64 nobias", "3x3 64->64 nobias, 3x3 64->64 nobias")
     sevens = ("7x7 64->64 nobias", "3x3 64->64 nobias, 3x3 64->64 nobias, 3x3 64->64 nobias")
     thin = ("3x3 64->64 nobias", "1x3 64->64 nobias, 3x1 64->64 nobias")
     ends = ("flatten 7x7x1024 -> 1000", "gap 7x7x1024 -> 1000")
-    flat, pooled = chains(ends)
-    five, two = chains(threes)
-    seven, three = chains(sevens)
-    square, pair = chains(thin)
+    flat, pooled = what_if(ends)
+    five, two = what_if(threes)
+    seven, three = what_if(sevens)
+    square, pair = what_if(thin)
     conv = known.explain("alexnet_half", "conv5")
     corner = known.explain("resnet50", "conv1", (0, 0)).sights[0]
     vgg = table(known["vgg16"]).totals
@@ -252,7 +252,7 @@ Where the two costs sit differs: the three dense layers of VGG-16 hold
 {vgg_dense_macs(known):.1%} of its {vgg.macs:,} MACs.
 
 A layer that the counter does not know and that reads parameters is not passed over in silence: the total
-then says how many operators it leaves out, and which.
+then lists how many operators it leaves out, and which.
 
 ## Normalisation and dropout
 
@@ -343,7 +343,7 @@ striate table googlenet --training
 
 One forward allocates the sum over all operators; a view or an operator that works in place allocates nothing. A
 step of training keeps weights, their gradients and the optimiser's momentum, and of the activations those that
-the backward pass reads: autograd itself is asked what it keeps, so that copies, masks and positions count as they
+the backward pass reads: what autograd keeps is measured, so that copies, masks and positions count as they
 are. Attention counts as graphics cards run it, fused; processors keep more where it has dropout, and less of an
 LSTM. Activations grow with the batch, the rest does not.
 
