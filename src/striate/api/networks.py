@@ -45,8 +45,8 @@ def create(
         name: one of `list_networks`.
         classes: outputs; None for the paper's own number, or as many as `weights` have.
         in_channels: 1 for grey images, 3 for colour; None for the paper's own.
-        weights: ``torchvision``, ``timm`` or a .safetensors or .pth file, instead of random ones;
-            with another number of classes all but the classifier is taken.
+        weights: ``torchvision``, ``timm``, a .safetensors or .pth file, or a run's folder; random
+            ones if None. With another number of classes all but the classifier is taken.
         **variant: the network's named variants, such as ``auxiliary=True`` for ``googlenet_bn``.
 
     Returns:
@@ -80,8 +80,8 @@ def create_run(
     Args:
         name: one of `list_networks`.
         out: the run's folder; it must not hold a run.
-        weights: ``torchvision``, ``timm`` or a file; random ones if None. Pre-processing and class
-            names come with them where anybody knows them.
+        weights: ``torchvision``, ``timm``, a file or a run's folder; random ones if None.
+            Pre-processing and class names come with them where anybody knows them.
         classes: as many as the weights have if None; with another number the classifier starts
             anew.
         seed: decides what starts anew.

@@ -16,7 +16,8 @@ def create_run(
     weights: Annotated[
         str | None,
         typer.Option(
-            help="torchvision, timm, or a file (.safetensors, .pth); random weights if absent."
+            help="torchvision, timm, a file (.safetensors, .pth) or a run's folder; random weights "
+            "if absent."
         ),
     ] = None,
     classes: Annotated[

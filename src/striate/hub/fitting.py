@@ -60,8 +60,8 @@ def classes_in(state: Mapping[str, Tensor], network: nn.Module) -> int | None:
 
     None where all shapes are equal, where names are missing, or where shapes differ otherwise.
     """
-    own = network.state_dict()
-    pairs = [(tuple(state[n].shape), tuple(v.shape)) for n, v in own.items() if n in state]
+    tensors = network.state_dict()
+    pairs = [(tuple(state[n].shape), tuple(v.shape)) for n, v in tensors.items() if n in state]
     different = [(theirs, ours) for theirs, ours in pairs if theirs != ours]
     rows = {(theirs[:1], ours[:1]) for theirs, ours in different}
     if len(rows) != 1 or any(theirs[1:] != ours[1:] for theirs, ours in different):
@@ -96,17 +96,17 @@ def fit(
         WeightsError: names are missing or unexpected, shapes differ, or numbers are of a type that
             the network cannot compute with; nothing has been changed.
     """
-    own = network.state_dict()
+    tensors = network.state_dict()
     auxiliary = re.compile(heads or r"(?!)")
-    absent = [name for name in own if name not in state]
+    absent = [name for name in tensors if name not in state]
     # Files from before PyTorch 0.4.1 do not count batches, and nothing here reads the count.
     counters = {name for name in absent if name.endswith("num_batches_tracked")}
     missing = [name for name in absent if name not in counters and not auxiliary.match(name)]
-    ignored = [name for name in state if name not in own]
+    ignored = [name for name in state if name not in tensors]
     unexpected = [name for name in ignored if not auxiliary.match(name)]
     shapes = {
         name: (tuple(state[name].shape), tuple(value.shape))
-        for name, value in own.items()
+        for name, value in tensors.items()
         if name in state and state[name].shape != value.shape
     }
     published = classes_in(state, network)
@@ -118,16 +118,16 @@ def fit(
         parts = (("missing", missing), ("unexpected", unexpected), ("of another shape", wrong))
         counted = [f"{len(names)} {kind} ({few(names)})" for kind, names in parts if names]
         raise WeightsError(what, f"are of another network: {', '.join(counted)}", remedy)
-    taken = [name for name in own if name in state and name not in classifier]
+    taken = [name for name in tensors if name in state and name not in classifier]
     for name in taken:
-        if why := misfit(state[name], own[name]):
+        if why := misfit(state[name], tensors[name]):
             raise WeightsError(what, f"'{few([name])}' {why}", "give plain float weights")
     with torch.no_grad():
         for name in taken:
-            own[name].copy_(state[name])
+            tensors[name].copy_(state[name])
     return Fitted(
         taken=len(taken),
-        left=tuple(n for n in own if n in classifier or (n in absent and n not in counters)),
+        left=tuple(n for n in tensors if n in classifier or (n in absent and n not in counters)),
         classifier=classifier,
         ignored=tuple(ignored),
         classes=published if classifier else classes,

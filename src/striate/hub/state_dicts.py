@@ -248,12 +248,12 @@ _INTEGERS = {torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torc
 _SPREAD = 64 << 20
 
 
-def misfit(value: Tensor, own: Tensor) -> str:
-    """Why `value` cannot stand for the network's `own` tensor of that name, shapes aside."""
+def misfit(value: Tensor, place: Tensor) -> str:
+    """Why `value` cannot stand for `place`, the network's tensor of that name, shapes aside."""
     if why := unusable(value):
         return why
     kind = str(value.dtype).removeprefix("torch.")
-    if own.is_floating_point() and not value.is_floating_point():
+    if place.is_floating_point() and not value.is_floating_point():
         return f"holds whole numbers ({kind}) in the place of fractions: a quantised network"
     return ""
 
@@ -280,16 +280,16 @@ def _refuse_unusable(file: Path, state: Mapping[str, Tensor]) -> None:
 
 
 def harmonised(
-    state: Mapping[str, Tensor], own: Mapping[str, Tensor], heads: str = ""
+    state: Mapping[str, Tensor], tensors: Mapping[str, Tensor], heads: str = ""
 ) -> tuple[dict[str, Tensor], tuple[str, ...]]:
-    """`state` without what is no weight, its classifier called as the network's `own`; and notes.
+    """`state` as a network with such `tensors` takes it, and notes of what was done to it.
 
-    Only what changes nothing is left out: counters, and the mean and std by which some
-    networks normalise their images. A classifier is renamed where it is all that differs and has
-    the same inputs.
+    Left out is only what is no weight: counters, and the mean and std by which some networks
+    normalise their images. A classifier is renamed where it is all that differs and has the same
+    inputs.
     """
     kept, notes = dict(state), []
-    extra = [name for name in state if name not in own]
+    extra = [name for name in state if name not in tensors]
     counters = [n for n in extra if _COUNTERS.search(n) or ("." not in n and not state[n].dim())]
     # Those of layers that the network does not have belong to another network, and are told so.
     strange = {n.rpartition(".")[0] for n in extra if n not in counters}
@@ -308,10 +308,10 @@ def harmonised(
             "pre-processing does the same"
         )
     auxiliary = re.compile(heads or r"(?!)")
-    theirs = [name for name in kept if name not in own and not auxiliary.match(name)]
-    missing = [name for name in own if name not in kept and not auxiliary.match(name)]
+    theirs = [name for name in kept if name not in tensors and not auxiliary.match(name)]
+    missing = [name for name in tensors if name not in kept and not auxiliary.match(name)]
     layers = {name.rpartition(".")[0] for name in theirs}, {n.rpartition(".")[0] for n in missing}
-    if all(len(names) == 1 for names in layers) and _same_inputs(kept, theirs, own, missing):
+    if all(len(names) == 1 for names in layers) and _same_inputs(kept, theirs, tensors, missing):
         (there,), (here,) = layers
         kept = {
             f"{here}.{name.rpartition('.')[2]}" if name in theirs else name: value
@@ -322,12 +322,12 @@ def harmonised(
 
 
 def _same_inputs(
-    state: Mapping[str, Tensor], theirs: list[str], own: Mapping[str, Tensor], ours: list[str]
+    state: Mapping[str, Tensor], theirs: list[str], tensors: Mapping[str, Tensor], ours: list[str]
 ) -> bool:
     """Whether two layers have the same tensors, but for the number of their outputs."""
     shapes = [
         {name.rpartition(".")[2]: tuple(values[name].shape[1:]) for name in names}
-        for values, names in ((state, theirs), (own, ours))
+        for values, names in ((state, theirs), (tensors, ours))
     ]
     return shapes[0] == shapes[1] and "weight" in shapes[0]
 

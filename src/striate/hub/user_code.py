@@ -77,20 +77,20 @@ def load_module(name: str, attribute: str) -> Callable[..., Any]:
 def _maker(module: ModuleType, attribute: str, where: str) -> Callable[..., Any]:
     """What gives the network: a class, a function, or a module that is there already."""
     public = {name: value for name, value in vars(module).items() if not name.startswith("_")}
-    own = {
+    defined = {
         name: value
         for name, value in public.items()
         if isinstance(value, nn.Module) or getattr(value, "__module__", None) == module.__name__
     }
-    networks = [name for name, value in own.items() if _is_network(value)]
-    here = networks or [name for name, value in own.items() if callable(value)]
+    networks = [name for name, value in defined.items() if _is_network(value)]
+    here = networks or [name for name, value in defined.items() if callable(value)]
     if not attribute:
         remedy = f"give {where}:NAME; it has {', '.join(here[-6:])}" if here else "it defines none"
         raise NetworkError(where, "which of its networks is not said", remedy)
     found: Any = module
     for part in attribute.split("."):
         if not hasattr(found, part):
-            remedy = nearest(part, own) if own else "it defines nothing"
+            remedy = nearest(part, defined) if defined else "it defines nothing"
             raise NetworkError(f"{where}:{attribute}", "there is no such name", remedy)
         found = getattr(found, part)
     if isinstance(found, nn.Module):
@@ -164,8 +164,8 @@ def _forgetting(folder: Path) -> Iterator[None]:
     finally:
         new = {name for name in set(sys.modules) - before if "@" not in name}
         tops = {name.partition(".")[0] for name in new}
-        own = {top for top in tops if top in sys.modules and _lies_in(sys.modules[top], folder)}
-        for name in [each for each in sys.modules if each.partition(".")[0] in own]:
+        defined = {top for top in tops if top in sys.modules and _lies_in(sys.modules[top], folder)}
+        for name in [each for each in sys.modules if each.partition(".")[0] in defined]:
             del sys.modules[name]
 
 

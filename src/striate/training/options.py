@@ -83,8 +83,8 @@ class TrainOptions(Options):
     weights: Annotated[
         str | Path | None,
         Doc(
-            "Start from published weights, with their pre-processing: ``torchvision``, ``timm``, "
-            "or a file (.safetensors, .pth)."
+            "Start from trained weights, with their pre-processing: ``torchvision``, ``timm``, "
+            "a file (.safetensors, .pth), or a run's folder."
         ),
     ] = None
     val_fraction: ValFraction = 0.2

@@ -99,12 +99,6 @@ NETWORKS: dict[str, Callable[..., Network]] = {
     "mnist_example": mnist_example.mnist_example,
 }
 
-#: Who makes the networks that are not ours, by how their names begin.
-_MADE_BY = {
-    "torchvision:": "torchvision.models.get_model(NAME) makes it",
-    "timm:": "timm.create_model(NAME) makes it",
-}
-
 
 def create(
     name: str, classes: int | None = None, in_channels: int | None = None, **variant: Any
@@ -168,8 +162,6 @@ def _constructor(name: str) -> Callable[..., Network]:
         return NETWORKS[name]
     what = f"network '{printable(name)}'"
     if ":" in name or name.endswith(".py"):
-        own = "file" if ".py" in name else "module"
-        makers = (maker for prefix, maker in _MADE_BY.items() if name.startswith(prefix))
-        remedy = next(makers, f"it is your own: import it from your {own}")
+        remedy = "make it with its library, or import it from your file"
         raise NetworkError(what, "is not of the catalogue", remedy)
     raise NetworkError(what, "not in the catalogue", nearest(name, NETWORKS))
