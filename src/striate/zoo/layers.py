@@ -67,6 +67,9 @@ class Network(nn.Module):
 
         Returns:
             The map that the classifier, or what leads to it, reads: (N, C', H', W').
+
+        Raises:
+            NetworkError: the network cannot take such images.
         """
         raise NotImplementedError
 
@@ -75,7 +78,8 @@ class Network(nn.Module):
 
         A map is what the last layer, block or module gives before the next one makes the grid
         coarser by its stride; the image itself is none of them. The last map is `features`, but
-        for HRNet, whose branches `features` joins.
+        for HRNet, whose branches `features` joins. The sums of pre-activation networks' units and
+        of Xception's modules come as they are, without the ReLU with which the next one begins.
 
         Args:
             x: images, (N, C, H, W).
@@ -83,6 +87,9 @@ class Network(nn.Module):
         Returns:
             As many maps as there are `strides`, map i of (N, channels[i], about H / strides[i],
             about W / strides[i]): convolutions without padding take from the borders.
+
+        Raises:
+            NetworkError: the network cannot take such images.
         """
         finer: list[Tensor] = []
         last = self.features(x, finer)

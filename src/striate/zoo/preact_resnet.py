@@ -177,7 +177,7 @@ class PreActResNet(Network):
     def features(self, x: Tensor, finer: list[Tensor] | None = None) -> Tensor:
         """Give the last feature map, activated, (N, 2048, H / 32, W / 32).
 
-        Those before it are sums that no ReLU has passed yet.
+        The sums before it come without the ReLU with which the next unit begins.
         """
         check_input(x, "PreActResNet", self.input_size[0])
         x = F.relu(self.bn1(self.conv1(x)), inplace=True)  # 64×112×112
@@ -234,7 +234,7 @@ class CifarPreActResNet(Network):
     def features(self, x: Tensor, finer: list[Tensor] | None = None) -> Tensor:
         """Give the last feature map, activated, (N, 64 or 256, H / 4, W / 4).
 
-        Those before it are sums that no ReLU has passed yet.
+        The sums before it come without the ReLU with which the next unit begins.
         """
         check_input(x, "CifarPreActResNet", self.input_size[0])
         x = F.relu(self.bn1(self.conv1(x)), inplace=True)  # 16×32×32
