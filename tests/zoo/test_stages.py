@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from striate.anatomy.graph.record import record
 from striate.anatomy.receptive_field.fields import receptive_fields
 from striate.errors import NetworkError
-from striate.hub.conversion import ORIGINS, renamed
+from striate.hub.conversion import renamed
+from striate.hub.libraries import LIBRARIES
 from striate.zoo.create import NETWORKS, choices, create
 from striate.zoo.googlenet import GoogLeNet
 from striate.zoo.hrnet import HRNet
@@ -96,12 +97,11 @@ DEEP = ("resnet1202", "preact_resnet1001")
 #: Convolutions and pools without padding, so that a shifted image gives shifted maps.
 UNPADDED = ("lenet", "lenet5", "mnist_example")
 
-#: timm's network for ours, by the names of both.
-TIMM = {
-    name: origin.name.partition(".")[0]
-    for (name, library), origin in ORIGINS.items()
-    if library == "timm"
-} | {name: name for name in NETWORKS if name.startswith("vgg") and timm.is_model(name)}
+#: Networks that equal one of timm's, which they name; then timm's name of all that it has.
+COUNTERPARTS = LIBRARIES["timm"].counterparts
+TIMM = {name: one.name.partition(".")[0] for name, one in COUNTERPARTS.items()} | {
+    name: name for name in NETWORKS if name.startswith("vgg") and timm.is_model(name)
+}
 
 
 class Staged(nn.Module):
@@ -301,11 +301,10 @@ def test_timm_says_the_same_of_strides_and_channels(name: str) -> None:
 @torch.inference_mode()
 def test_our_maps_are_timms(name: str) -> None:
     """Xception's of timm are those after the ReLU of the next module; the last is the same."""
-    origin = ORIGINS[name, "timm"]
     with torch.device("meta"):
         reference = timm.create_model(TIMM[name]).eval()
     network = on_meta(name, **({"auxiliary": False} if name == "inception_v3" else {}))
-    weights = renamed(filled(reference).state_dict(), origin.rules)
+    weights = renamed(filled(reference).state_dict(), COUNTERPARTS[name].rules)
     own = network.state_dict()
     weights = {key: value.view(own[key].shape) for key, value in weights.items()}
     network.load_state_dict(weights, assign=True)
