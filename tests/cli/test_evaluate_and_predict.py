@@ -43,15 +43,15 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     labels = np.arange(8) % 2
     shares = np.array([[0.9, 0.1], [0.3, 0.7]] * 3 + [[0.2, 0.8]] * 2, np.float32)
 
-    def evaluate_(*arguments: Any, **options: Any) -> Any:
-        calls["evaluate"] = (arguments, options)
+    def evaluate_(**options: Any) -> Any:
+        calls["evaluate"] = options
         found = measure(shares, labels, ["[red]", "玫\x1b[2J瑰"])
         return replace(
             found, left_out=3, skipped=(("a.jpg", "is empty"),), notes=("3 of 11 left\nout",)
         )
 
-    def predict_(*arguments: Any, **options: Any) -> Iterator[Prediction]:
-        calls["predict"] = (arguments, options)
+    def predict_(**options: Any) -> Iterator[Prediction]:
+        calls["predict"] = options
         yield from FOUND
 
     monkeypatch.setattr(api, "evaluate", evaluate_)
@@ -68,8 +68,8 @@ def test_evaluate_prints_one_json_document(asked: dict[str, Any]) -> None:
     assert document["left_out"] == 3
     assert document["skipped"] == [{"file": "a.jpg", "error": "is empty"}]
     assert document["notes"] == ["3 of 11 left\nout"]
-    arguments, options = asked["evaluate"]
-    assert [str(each) for each in arguments] == ["runs/x", "photos"]
+    options = asked["evaluate"]
+    assert (options["run"], options["data"]) == ("runs/x", "photos")
     assert (options["workers"], options["all_images"], options["skip_bad"]) == (3, True, False)
 
 
@@ -79,10 +79,10 @@ def test_evaluate_shows_a_table_with_names_as_they_are(asked: dict[str, Any]) ->
     assert "[red]" in shown
     assert "玫\\x1b[2J瑰" in shown
     assert shown.splitlines()[:2] == ["note: skipped a.jpg: is empty", "note: 3 of 11 left\\nout"]
-    assert asked["evaluate"][0][1] is None
+    assert asked["evaluate"]["data"] is None
     assert "left out: trained on" not in shown
-    assert asked["evaluate"][1]["skip_bad"] is True
-    assert asked["evaluate"][1]["device"] == "auto"
+    assert asked["evaluate"]["skip_bad"] is True
+    assert asked["evaluate"]["device"] == "auto"
 
 
 def test_evaluate_says_how_many_images_were_left_out(asked: dict[str, Any]) -> None:
@@ -101,8 +101,8 @@ def test_predict_prints_json_and_lines(asked: dict[str, Any]) -> None:
             ],
         }
     ]
-    arguments, options = asked["predict"]
-    assert list(arguments[1]) == ["a b.jpg", "c"]
+    options = asked["predict"]
+    assert options["images"] == ["a b.jpg", "c"]
     assert (options["top"], options["stream"]) == (2, True)
     assert run(predict, "runs/x", "a b.jpg")[0] == "a b.jpg: [red] 75.0%, 玫瑰 25.0%\n"
 

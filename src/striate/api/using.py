@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast, overload
+from typing import TYPE_CHECKING, Literal, overload
 
+from striate.deploy.options import ExportOptions
 from striate.errors import DataError, StriateError, parameter
+from striate.evaluation.options import EvaluateOptions
+from striate.inference.options import PredictOptions
+from striate.support.options import takes
 from striate.support.progress import counting
 from striate.support.text import printable
 
 if TYPE_CHECKING:
     from striate.data.finding.inputs import Item, Source
     from striate.deploy.export import ExportReport
-    from striate.engines.capture import Capture
     from striate.evaluation.metrics import Evaluation
     from striate.inference.classifier import Classifier
     from striate.inference.prediction import Prediction
@@ -84,37 +87,12 @@ def open_classifier(
     return Classifier.of_file(source, engine=engine, batch_size=batch_size)
 
 
-def evaluate(
-    run: str | Path,
-    data: str | Path | None = None,
-    *,
-    all_images: bool = False,
-    skip_bad: bool = False,
-    workers: int | None = None,
-    device: str = "cpu",
-    progress: bool = False,
-    allow_code: bool = False,
-) -> Evaluation:
+@takes(EvaluateOptions)
+def evaluate(options: EvaluateOptions) -> Evaluation:
     """Measure a run's network on images that it was not trained on.
 
     Whether it was trained on an image is asked by the image's content, one by one: an image that
     was renamed, moved or joined by others since is known all the same.
-
-    Args:
-        run: a run's folder; or an ONNX file that `export` wrote, with `data`.
-        data: other images with the run's classes, as for `train`: their ``test/``, else their
-            ``val/``, else, where a folder has no such parts, all of them; without those that the
-            network was trained on, whose number is in the result. None: the run's own held-out
-            images, in which case the run's report is made anew.
-        all_images: measure on every image of `data` (of the run, if None), those that the network
-            was trained on among them: this is no measure of how good it is.
-        skip_bad: leave unreadable files out instead of stopping at them; the result names them. A
-            run that was trained so leaves them out in any case.
-        workers: threads that prepare images; None for one a processor, at most four.
-        device: where to compute: ``cpu``, ``cuda`` … or ``auto``. The last digits differ between
-            devices.
-        progress: count on standard error.
-        allow_code: as for `open_run`.
 
     Returns:
         Top-1, top-5, loss, calibration error, interval, per-class figures, confusion matrix; how
@@ -130,53 +108,53 @@ def evaluate(
     from striate.runs.run import Run
     from striate.transfer_learning.classifier import classifier_of
 
-    given = {"workers": workers, "progress": progress}
-    if is_exported(run):
-        return _evaluate_file(run, data, device=device, skip_bad=skip_bad, **given)  # type: ignore[arg-type]
-    opened = Run.open(run, allow_code=allow_code)
-    if data is None and not all_images:
+    if is_exported(options.run):
+        return _evaluate_file(options)
+    opened = Run.open(options.run, allow_code=options.allow_code)
+    if options.data is None and not options.all_images:
         return evaluate_again(
             opened,
             write_report=write_report,
             open_classifier=classifier_of,
-            skip_bad=skip_bad,
-            device=device,
-            **given,  # type: ignore[arg-type]
+            skip_bad=options.skip_bad,
+            workers=options.workers,
+            device=options.device,
+            progress=options.progress,
         )
     found = evaluate_on(
-        classifier_of(opened, device=device),
-        origin_of(opened) if data is None else data,
+        classifier_of(opened, device=options.device),
+        origin_of(opened) if options.data is None else options.data,
         training=training_of(opened),
-        all_images=all_images,
+        all_images=options.all_images,
         # As it was trained: of a run without the files that cannot be used they are left out.
-        skip_bad=skip_bad or opened.config.data.skipped > 0,
-        **given,  # type: ignore[arg-type]
+        skip_bad=options.skip_bad or opened.config.data.skipped > 0,
+        workers=options.workers,
+        progress=options.progress,
     )
     return replace(found, notes=(*opened.notes, *found.notes))
 
 
-def _evaluate_file(
-    file: str | Path,
-    data: str | Path | None,
-    *,
-    device: str,
-    skip_bad: bool,
-    workers: int | None,
-    progress: bool,
-) -> Evaluation:
+def _evaluate_file(options: EvaluateOptions) -> Evaluation:
     """Measure an ONNX file, which does not know what it was trained on."""
     from striate.evaluation.evaluate import evaluate_on
 
-    if data is None:
+    if options.data is None:
         raise StriateError(
-            printable(str(file)), "has no images of its own", "give images to measure on"
+            printable(str(options.run)), "has no images of its own", "give images to measure on"
         )
-    with open_classifier(file, device=device) as classifier:
-        found = evaluate_on(classifier, data, skip_bad=skip_bad, workers=workers, progress=progress)
+    with open_classifier(options.run, device=options.device) as classifier:
+        found = evaluate_on(
+            classifier,
+            options.data,
+            skip_bad=options.skip_bad,
+            workers=options.workers,
+            progress=options.progress,
+        )
     note = "a file does not say which images it was trained on: none of these was left out for that"
     return replace(found, notes=(*found.notes, note))
 
 
+# What is returned depends on an option, which no dataclass can say.
 @overload
 def predict(
     run: str | Path,
@@ -205,30 +183,9 @@ def predict(
 ) -> Iterator[Prediction]: ...
 
 
-def predict(
-    run: str | Path,
-    images: Source | Iterable[Source],
-    *,
-    top: int = 5,
-    workers: int | None = None,
-    device: str = "cpu",
-    stream: bool = False,
-    progress: bool = False,
-    allow_code: bool = False,
-) -> list[Prediction] | Iterator[Prediction]:
+@takes(PredictOptions)
+def predict(options: PredictOptions) -> list[Prediction] | Iterator[Prediction]:
     """The likeliest classes of images: a `Prediction` for each, in order, as often as it is named.
-
-    Args:
-        run: a run's folder, or an ONNX file that `export` wrote.
-        images: a file, a folder (with all images below it, sorted), a glob, a Pillow image, a NumPy
-            array (uint8, (H, W) or (H, W, 1, 3 or 4), grey, RGB or RGBA), or several of them.
-        top: how many classes an image.
-        workers: threads that read images; None for one a processor, at most four.
-        device: where to compute, as for `evaluate`.
-        stream: give predictions one by one as they come. `images` may then be an iterator without
-            an end, such as the frames of a camera, of which a few are asked for at a time.
-        progress: count on standard error; how many there are is found out first.
-        allow_code: as for `open_run`.
 
     Returns:
         Predictions. One that cannot be read has its own, in its place, with `Prediction.error`
@@ -241,17 +198,20 @@ def predict(
     from striate.data.finding.inputs import is_single, items
     from striate.data.scan import threads
 
-    if top < 1:
-        raise StriateError(f"top = {top}", "must be at least 1", "")
-    classifier = open_classifier(run, device=device, batch_size=_TOGETHER, allow_code=allow_code)
-    single, wanted, total = is_single(images), items(images), 0
-    if progress:
+    classifier = open_classifier(
+        options.run,
+        device=options.device,
+        batch_size=_TOGETHER,
+        allow_code=options.allow_code,
+    )
+    single, wanted, total = is_single(options.images), items(options.images), 0
+    if options.progress:
         wanted = iter(listed := list(wanted))
         total = len(listed)
-    found = _predicted(classifier, wanted, top=top, workers=threads(workers))
-    if progress:
+    found = _predicted(classifier, wanted, top=options.top, workers=threads(options.workers))
+    if options.progress:
         found = _counted(found, total)
-    if stream:
+    if options.stream:
         return found
     predictions = list(found)
     if single and predictions[0].error:
@@ -276,34 +236,9 @@ def _counted(found: Iterator[Prediction], total: int) -> Iterator[Prediction]:
                 count(done, total)
 
 
-def export(
-    run: str | Path,
-    output: str | Path | None = None,
-    *,
-    opset: int | None = None,
-    input_name: str = "image",
-    output_name: str = "probabilities",
-    dynamic: Sequence[str] = ("batch", "height", "width"),
-    params: bool = True,
-    capture: str = "export",
-    preprocess: bool = True,
-    allow_code: bool = False,
-) -> ExportReport:
+@takes(ExportOptions)
+def export(options: ExportOptions) -> ExportReport:
     """Write a run's network as one ONNX file, verified before it is moved into place.
-
-    Args:
-        run: a run's folder.
-        output: the file; ``NETWORK.onnx`` in the run's folder if None.
-        opset: version of the ONNX operators; 18 if None.
-        input_name: of the graph's input.
-        output_name: of its output.
-        dynamic: which axes of the input may differ from call to call: batch, height, width. The
-            last two go together: without them the graph takes pictures of the network's own size,
-            resized and cropped already as the run's pre-processing says, and resizes nothing.
-        params: whether the weights are in the file; without, they are inputs of the graph.
-        capture: how the graph is found: ``export`` (torch.export), ``trace`` or ``script``.
-        preprocess: whether any uint8 image goes in; without, a float32 one, normalised.
-        allow_code: as for `open_run`.
 
     Raises:
         ExportError: an option cannot be met, an engine computes something else than PyTorch (it
@@ -313,18 +248,17 @@ def export(
     from striate.runs.run import Run
     from striate.runs.samples import read_samples, sample_names
 
-    opened = Run.open(run, allow_code=allow_code)
-    target = Path(output) if output is not None else opened.path / f"{opened.config.stem}.onnx"
+    opened = Run.open(options.run, allow_code=options.allow_code)
     return export_run(
         opened,
-        target,
+        Path(options.output or opened.path / f"{opened.config.stem}.onnx"),
         read_samples(opened),
         names=sample_names(opened),
-        opset=opset,
-        input_name=input_name,
-        output_name=output_name,
-        dynamic=tuple(dynamic),
-        params=params,
-        capture=cast("Capture", capture),
-        preprocess=preprocess,
+        opset=options.opset,
+        input_name=options.input_name,
+        output_name=options.output_name,
+        dynamic=tuple(options.dynamic),
+        params=options.params,
+        capture=options.capture,
+        preprocess=options.preprocess,
     )

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 
-def tell_of(run: Path, *, allow_code: bool) -> None:
+def tell_of(run: str | Path, *, allow_code: bool) -> None:
     """Say what whoever uses the network of `run` should know, if there is anything."""
     from striate import api
     from striate.errors import StriateError

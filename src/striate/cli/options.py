@@ -33,6 +33,8 @@ class _Way:
     kind: Any = str
     read: Callable[[Any], Any] | None = None
     metavar: str | None = None
+    note: str = ""
+    """What the help adds."""
 
 
 def command(
@@ -83,8 +85,7 @@ def _parameter(
 ) -> inspect.Parameter:
     """`option` as Typer reads it from a function's signature."""
     way, default = _way(option), option.default
-    again = " May be given again." if way.read is read_pairs else ""
-    told: dict[str, Any] = {"help": _plain(option.doc.text, names) + again}
+    told: dict[str, Any] = {"help": f"{_plain(option.doc.text, names)} {way.note}".rstrip()}
     bounds = option.bounds
     if bounds is not None and way.kind in (int, float) and not bounds.above:
         told["min"] = bounds.least  # the most is a guard that nobody meets, and says so itself
@@ -114,13 +115,13 @@ def _way(option: Option) -> _Way:
             return _Way(plain)
     origins = {get_origin(each) for each in members}
     if Mapping in origins:
-        return _Way(list[str], read_pairs, "<name=value>")
+        return _Way(list[str], read_pairs, "<name=value>", "May be given again.")
     if option.positional and origins & {Sequence, Iterable}:
         return _Way(list[str])
     if members == {Sequence[float]}:
-        return _Way(read=read_numbers, metavar="<number,…>")
+        return _Way(str, read_numbers, "<number,…>")
     if members == {Sequence[str]}:
-        return _Way(read=read_names, metavar="<name,…>")
+        return _Way(str, read_names, "<name,…>", "Or none.")
     return _Way(metavar="<path>" if Path in members else None)
 
 

@@ -4,31 +4,27 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from striate.cli.table import AllowCode
+from striate.cli.options import AsJson, Given, command
+from striate.inference.options import PredictOptions
 
 if TYPE_CHECKING:
     from striate.inference.prediction import Prediction
 
 
+@command(PredictOptions)
 def predict(
-    run: Annotated[Path, typer.Argument(help="Folder of a run, or an ONNX file.")],
-    images: Annotated[list[str], typer.Argument(help="Files, folders or globs.")],
-    top: Annotated[int, typer.Option(min=1, help="How many classes an image.")] = 5,
+    given: Given,
     skip_bad: Annotated[
         bool,
         typer.Option(
             "--skip-bad", help="Exit with 0 even if files cannot be read; they are named."
         ),
     ] = False,
-    workers: Annotated[int | None, typer.Option(min=0, help="Threads that read images.")] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda … or auto.")] = "cpu",
-    allow_code: AllowCode = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Say what images show, with probabilities.
 
@@ -38,18 +34,9 @@ def predict(
     from striate import api
     from striate.cli.notes import tell_of
 
-    tell_of(run, allow_code=allow_code)
-    found = api.predict(
-        run,
-        images,
-        top=top,
-        workers=workers,
-        device=device,
-        stream=True,
-        # Where the results themselves appear, a count between them would only disturb.
-        progress=not sys.stdout.isatty(),
-        allow_code=allow_code,
-    )
+    tell_of(given["run"], allow_code=given["allow_code"])
+    # Where the results themselves appear, a count between them would only disturb.
+    found = api.predict(**given, stream=True, progress=not sys.stdout.isatty())
     bad = number = 0
     try:
         for number, each in enumerate(found, start=1):

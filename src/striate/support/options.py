@@ -32,10 +32,12 @@ class Doc:
         text: with other options and functions in single backticks, which the command line turns
             into its own names, and values in double ones. It says what an absent value means.
         python_only: whether the command line has nothing of the kind.
+        in_python: what else there is in Python alone.
     """
 
     text: str
     python_only: bool = False
+    in_python: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +175,7 @@ def _documented(text: str, options: Sequence[Option]) -> str:
     """`text`, a docstring, with a section about its arguments before that about its result."""
     lines = [
         textwrap.fill(
-            f"{each.name}: {each.doc.text}",
+            f"{each.name}: {each.doc.text} {each.doc.in_python}".rstrip(),
             _WIDTH,
             initial_indent=" " * 4,
             subsequent_indent=" " * 8,

@@ -1,0 +1,53 @@
+"""What a person may decide about an evaluation."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from pathlib import Path
+from typing import Annotated
+
+from striate.support.options import Doc, Options
+from striate.support.shared_options import AllowCode, Device, ShowProgress, SkipBad, Workers
+
+
+@dataclass(frozen=True)
+class EvaluateOptions(Options):
+    """What a person may decide about an evaluation."""
+
+    run: Annotated[
+        str | Path, Doc("A run's folder; or an ONNX file that `export` wrote, with `data`.")
+    ]
+    data: Annotated[
+        str | Path | None,
+        Doc(
+            "Other images with the run's classes, as for `train`: their ``test/``, else their "
+            "``val/``, else, where a folder has no such parts, all of them; without those that the "
+            "network was trained on, whose number is in the result. By default the run's own "
+            "held-out images, in which case the run's report is made anew."
+        ),
+    ] = None
+    _: KW_ONLY
+    all_images: Annotated[
+        bool,
+        Doc(
+            "Measure on every image of `data` (of the run, without), those that the network was "
+            "trained on among them: this is no measure of how good it is."
+        ),
+    ] = False
+    skip_bad: Annotated[
+        SkipBad,
+        Doc(
+            "Leave out files that cannot be read, instead of stopping at them; the result names "
+            "them. A run that was trained so leaves them out in any case."
+        ),
+    ] = False
+    workers: Workers = None
+    device: Annotated[
+        Device,
+        Doc(
+            "Where to compute: ``cpu``, ``cuda`` … or ``auto``. The last digits differ between "
+            "devices."
+        ),
+    ] = "cpu"
+    progress: ShowProgress = False
+    allow_code: AllowCode = False
