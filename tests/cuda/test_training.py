@@ -17,7 +17,7 @@ import torch
 
 import striate
 from striate.errors import Interrupted, RunError, TrainingError
-from striate.runs import run as names
+from striate.runs import layout as names
 from striate.training import loop
 from striate.training.progress import Silent
 

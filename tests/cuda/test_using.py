@@ -12,7 +12,7 @@ import striate
 from striate.data.loader import Loader
 from striate.data.sources import open_data
 from striate.inference.classifier import Classifier
-from striate.runs import run as names
+from striate.runs import layout as names
 from striate.training.distributed import Group
 from striate.training.validate import validate
 

@@ -17,7 +17,7 @@ from striate.errors import Interrupted, RunError
 from striate.evaluation import evaluate as module
 from striate.recipes.recipe import EarlyStopping, Recipe
 from striate.runs import claim
-from striate.runs import run as names
+from striate.runs import layout as names
 from striate.runs.run import Run
 from striate.support import files
 

@@ -201,8 +201,9 @@ def test_a_run_writes_its_report(tmp_path: Path) -> None:
     from striate.evaluation.metrics import measure
     from striate.report.build import write_report
     from striate.runs.config import RunConfig
+    from striate.runs.layout import CONFIG, METRICS, WEIGHTS
     from striate.runs.origins import DataOrigin
-    from striate.runs.run import CONFIG, METRICS, WEIGHTS, Run
+    from striate.runs.run import Run
     from striate.runs.weights import write_weights
 
     labels = np.array([0, 1, 1, 0])

@@ -16,9 +16,10 @@ import filelock
 import pytest
 
 from striate.errors import RunError
-from striate.runs import claim as module
-from striate.runs import run as names
-from striate.runs.claim import ABOUT, LOCK, SOFT_LOCK, claim, claim_first, hold, is_ours
+from striate.runs import layout as names
+from striate.runs import lock as module
+from striate.runs.claim import claim, claim_first, hold, is_ours
+from striate.runs.lock import ABOUT, LOCK, SOFT_LOCK
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tarfile
 import tomllib
 from collections.abc import Callable
@@ -11,13 +12,16 @@ from typing import Any
 
 import pytest
 import tomli_w
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from striate.errors import RunError
 from striate.recipes.frozen import REFERENCE, FrozenRecipe, HeadFit
 from striate.recipes.recipe import Optimiser, Recipe, Schedule
-from striate.runs.config import RunConfig
+from striate.runs.config import FORMAT, RunConfig, escaped, unescaped
+from striate.runs.layout import CONFIG
 from striate.runs.origins import Provenance
-from striate.runs.run import CONFIG, Run
+from striate.runs.run import Run
 
 STORED = Path(__file__).parent / "stored" / "format0"
 
@@ -184,3 +188,145 @@ def test_how_a_run_was_made_stands_among_its_decisions(tmp_path: Path) -> None:
         read(tmp_path, before | {"provenance": {}})
     with pytest.raises(RunError, match=r"unknown key 'comand'; did you mean 'command'"):
         read(tmp_path, before | {"comand": "x"})
+
+
+def test_identity_ignores_what_cannot_change_the_result(config: RunConfig) -> None:
+    made = Provenance(command="striate train", workers=4, started="now", versions={"torch": "3"})
+    same = replace(config, provenance=made)
+    moved = replace(same, data=replace(same.data, origin="/elsewhere"))
+    assert moved.identity == config.identity
+    assert replace(config, seed=4).identity != config.identity
+    assert replace(config, threads=2).identity != config.identity
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ("seed = ", "cannot be read as TOML"),
+        ("sead = 3", "unknown key 'sead'; did you mean 'seed'"),
+        ("seed = 3", "is damaged"),
+        ("seed = " + "9" * 5000, "cannot be read as TOML"),
+    ],
+)
+def test_damaged_configuration(run: Run, content: str, why: str) -> None:
+    (run.path / CONFIG).write_text(content)
+    with pytest.raises(RunError, match=why):
+        Run.open(run.path)
+
+
+@pytest.mark.parametrize(
+    ("whole", "damaged"),
+    [
+        ("threads = 1", 'threads = "two"'),
+        ("threads = 1", "threads = 0"),
+        ("threads = 1", "threads = true"),
+        ("threads = 1", "threads = 1000000000"),
+        ("threads = 1", "threads = 9223372036854775808"),
+        ("world = 1", "world = 0"),
+        ("world = 1", "world = 1000001"),
+        ("workers = 0", "workers = -1"),
+        ("workers = 0", "workers = 1000001"),
+        ("seed = 3", "seed = -1"),
+        ("seed = 3", "seed = 9223372036854775808"),
+        ("in_channels = 1", "in_channels = 3"),
+        ("in_channels = 1", "in_channels = 1000000000"),
+        ("height = 32", "height = 60000"),
+        ("width = 32", "width = 1000000000"),
+        ("resize = 32", "resize = 8193"),
+        ("train_images = 10", "train_images = -1"),
+        ("train_images = 10", "train_images = 10000000000000"),
+        ('precision = "float32"', 'precision = "float8"'),
+        ("val_fraction = 0.2", "val_fraction = 1.0"),
+        ("val_fraction = 0.2", 'val_fraction = "x"'),
+        ("val_fraction = 0.2", "val_fraction = nan"),
+        ('origin = "digits"', "origin = 3"),
+        ('origin = "digits"', "origins = 3"),
+        ("train_images = 10", "train_images = 1.5"),
+        ('device = "cpu"', 'device = ["cpu"]'),
+        ("resize = 32", 'resize = "wide"'),
+        ("resize = 32", "resize = 16"),
+        ('network = "lenet"', "network = 5"),
+    ],
+)
+def test_values_of_the_wrong_kind(run: Run, whole: str, damaged: str) -> None:
+    path = run.path / CONFIG
+    text = path.read_text(encoding="utf-8")
+    assert whole in text
+    path.write_text(text.replace(whole, damaged, 1), encoding="utf-8")
+    with pytest.raises(RunError, match=r"run\.toml: is damaged"):
+        Run.open(run.path)
+
+
+@settings(deadline=None)  # a busy machine is no defect
+@given(st.text(st.characters(exclude_characters="\0"), max_size=12))
+def test_any_path_can_be_written_and_read_back(path: str) -> None:
+    safe = escaped(path)
+    safe.encode("utf-8")
+    assert unescaped(safe) == path
+    assert safe == path or "\0" in safe
+
+
+def test_names_that_are_not_utf8(tmp_path: Path, config: RunConfig) -> None:
+    origin = os.fsdecode(b"/photos/caf\xe9/\xffd800")
+    odd = replace(
+        config,
+        data=replace(config.data, origin=origin),
+        provenance=Provenance(command=f"train {origin}"),
+    )
+    odd.write(tmp_path / CONFIG)
+    read = RunConfig.read(tmp_path / CONFIG)
+    assert read.data.origin == origin
+    assert read.identity == odd.identity
+    assert read.provenance.command.isprintable()
+
+
+def test_a_newer_format_is_refused_by_its_number(run: Run, config: RunConfig) -> None:
+    path = run.path / CONFIG
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith(f"format = {FORMAT}\n")
+    newer = text.replace(f"format = {FORMAT}", f"format = {FORMAT + 1}") + "\n[later]\nkey = 1\n"
+    path.write_text(newer, encoding="utf-8")
+    said = rf"newer Striate \(format {FORMAT + 1}; this one reads up to {FORMAT}\); update Striate"
+    with pytest.raises(RunError, match=said):
+        Run.open(run.path)
+    for wrong in ("-1", "true", '"1"', "1.0"):
+        path.write_text(text.replace(f"format = {FORMAT}", f"format = {wrong}"), encoding="utf-8")
+        with pytest.raises(RunError, match="its format is no number"):
+            Run.open(run.path)
+    # What has no format was made before there was one.
+    path.write_text("\ufeff" + text.replace(f"format = {FORMAT}\n", ""), encoding="utf-8")
+    assert Run.open(run.path).config == config
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"head": {"kind": "softmax", "features": 10**9, "classes": 3}}, "features is not between"),
+        ({"head": {"kind": "softmax", "features": "9", "classes": 3}}, "features is not between"),
+        ({"head": {"kind": "softmax", "features": 10**6, "classes": 10**6}}, "is too large"),
+        ({"freeze": "２"}, "is no number of stages"),
+        ({"views": 0}, "views = 0: must be at least 1"),
+        ({"unfreeze_every": -1}, "unfreeze_every = -1: must be at least 0"),
+        ({"decay": -1.0}, "decay = -1.0: must be at least 0"),
+        ({"spec": 3}, "spec = 3: must be a string"),
+    ],
+)
+def test_what_no_transfer_can_be(run: Run, changes: dict[str, object], why: str) -> None:
+    table: dict[str, object] = {
+        "spec": "lenet",
+        "options": {},
+        "classifier": "fc3",
+        "weights": "0",
+        "origin": "here",
+        "freeze": "all",
+        "unfreeze_every": 0,
+        "views": 1,
+        "head": {"kind": "softmax", "features": 84, "classes": 3},
+    }
+    plain = {**run.config.to_dict(), "transfer": table}
+    (run.path / CONFIG).write_bytes(tomli_w.dumps(plain).encode())
+    assert Run.open(run.path).config.transfer is not None
+    plain["transfer"] = {**table, **changes}
+    (run.path / CONFIG).write_bytes(tomli_w.dumps(plain).encode())
+    with pytest.raises(RunError, match=rf"run\.toml: is damaged \(.*{why}"):
+        Run.open(run.path)

@@ -11,7 +11,7 @@ from PIL import Image
 from safetensors.numpy import save
 
 from striate.errors import RunError
-from striate.runs.run import SAMPLES
+from striate.runs.layout import SAMPLES
 from striate.runs.samples import LARGEST_SAMPLE, keep_samples, read_samples, sample_names
 
 

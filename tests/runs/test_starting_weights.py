@@ -11,7 +11,8 @@ import torch
 import striate
 from striate.errors import WeightsError
 from striate.runs.config import RunConfig
-from striate.runs.run import CONFIG, Run
+from striate.runs.layout import CONFIG
+from striate.runs.run import Run
 from striate.runs.starting_weights import find_weights, is_run
 from striate.runs.weights import read_weights, write_weights
 from striate.transfer_learning.backbone import open_backbone

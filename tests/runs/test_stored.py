@@ -18,7 +18,8 @@ import pytest
 
 import striate
 from striate.runs.config import FORMAT, RunConfig
-from striate.runs.run import CONFIG, Run
+from striate.runs.layout import CONFIG
+from striate.runs.run import Run
 
 STORED = Path(__file__).parent / "stored"
 #: What the weights, checkpoints and caches of these runs are held against; never to be changed.

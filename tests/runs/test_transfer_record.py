@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from striate.errors import RunError
-from striate.runs.run import TRANSFER
+from striate.runs.layout import TRANSFER
 from striate.runs.transfer_record import read_transfer_record
 
 STORED = Path(__file__).parent / "stored"

@@ -16,7 +16,7 @@ from striate.errors import Interrupted
 from striate.evaluation import evaluate
 from striate.report import build
 from striate.runs import claim
-from striate.runs import run as names
+from striate.runs import layout as names
 from striate.runs.claim import Held
 from striate.support.signals import HEARD, StopSignal, heard, uninterrupted
 from striate.training import assemble, loop, plan

@@ -15,7 +15,7 @@ from torch import nn
 
 import striate
 from striate.errors import TrainingError
-from striate.runs import run as names
+from striate.runs import layout as names
 from striate.training.loop import Training
 
 RECIPE = """

@@ -12,7 +12,7 @@ import torch
 
 import striate
 from striate.errors import RunError
-from striate.runs import run as names
+from striate.runs import layout as names
 from striate.training import checkpoint
 
 

@@ -18,7 +18,7 @@ import torch
 
 import striate
 from striate.errors import Interrupted, RunError, StriateError, TrainingError
-from striate.runs import run as names
+from striate.runs import layout as names
 from striate.support.files import write_atomically
 from striate.training import checkpoint, loop
 from striate.training.progress import Silent

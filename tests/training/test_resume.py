@@ -10,7 +10,7 @@ import pytest
 
 import striate
 from striate.errors import DataError, RunError
-from striate.runs import run as names
+from striate.runs import layout as names
 from striate.training import loop
 
 

@@ -15,7 +15,7 @@ from torch import nn
 import striate
 from striate.errors import Interrupted, RecipeError, TrainingError
 from striate.recipes.recipe import Loss
-from striate.runs import run as names
+from striate.runs import layout as names
 from striate.runs import weights
 from striate.support.files import write_atomically
 from striate.training import checkpoint, loop

@@ -19,7 +19,8 @@ from striate.hub.heads import make_head
 from striate.hub.surgery import Headless, Transferred
 from striate.recipes.recipe import Optimiser, Recipe
 from striate.report.build import write_report
-from striate.runs.run import STATE, WEIGHTS, Run
+from striate.runs.layout import STATE, WEIGHTS
+from striate.runs.run import Run
 from striate.support.files import FULL, WriteError
 from striate.training import loop
 from striate.training.freezing import SLOWER, Freezing, check_unfreezing, stages_of

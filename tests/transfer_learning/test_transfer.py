@@ -23,8 +23,9 @@ from striate.inference.classifier import Classifier
 from striate.recipes.recipe import Recipe
 from striate.report.build import write_report
 from striate.runs.config import RunConfig
+from striate.runs.layout import CONFIG, WEIGHTS
 from striate.runs.origins import DataOrigin
-from striate.runs.run import CONFIG, WEIGHTS, Run
+from striate.runs.run import Run
 from striate.runs.samples import read_samples
 from striate.runs.weights import write_weights
 from striate.training.progress import Silent

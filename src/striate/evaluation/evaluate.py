@@ -21,7 +21,7 @@ from striate.data.scan import threads
 from striate.errors import DataError
 from striate.evaluation.metrics import Evaluation, measure
 from striate.inference.classifier import Classifier, GivesProbabilities
-from striate.runs import run as names
+from striate.runs import layout as names
 from striate.runs.claim import hold
 from striate.runs.data import own_data
 from striate.runs.images import keep_images

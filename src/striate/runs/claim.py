@@ -1,51 +1,43 @@
 """A run's folder: claimed by making it, locked while it is written, never made over other files.
 
-Two small files of ours lie in it. `LOCK` is what is locked, as the operating system does it
-(``flock``, on Windows ``LockFileEx``): such a lock ends with its process, also by ``kill -9``. A
-file system that knows no locks gets a file in their place, which names its process and is set
-aside once that has ended. `ABOUT` says which process is writing, and whether the folder has ever
-held a ``run.toml``: as long as it has not, all in it that bears a name of ours is ours, left by a
-process that was killed before the run began, and may be written over.
+All in a folder that bears a name of ours is ours, left by a process that was killed before the run
+began, as long as the folder has never held a ``run.toml``: it may be written over. `lock` knows
+whether it has.
 
 Of several processes that train together, the leader holds the folder for all.
 """
 
 from __future__ import annotations
 
-import errno
-import json
 import os
 import re
-import shlex
-import socket
 import stat
-import sys
 from collections.abc import Iterable
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
-from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
+from filelock import BaseFileLock
 
 from striate.errors import RunError
-from striate.runs import run as names
-from striate.support.files import WriteError, remove, write_atomically
-from striate.support.paths import is_folder, mode_of, read_file, reason, shown
+from striate.runs import layout as names
+from striate.runs.lock import (
+    ABOUT,
+    LOCK,
+    SOFT_LOCK,
+    TakenError,
+    acquire,
+    read_about,
+    write_about,
+)
+from striate.support.files import WriteError, remove
+from striate.support.paths import is_folder, mode_of, reason, shown
 from striate.support.systems import is_left_by_system
 from striate.support.text import printable
-
-LOCK = ".striate.lock"
-#: What stands for `LOCK` where the file system knows no locks.
-SOFT_LOCK = ".striate.held"
-ABOUT = ".striate.json"
 
 _OURS = frozenset((*names.FILES, LOCK, SOFT_LOCK, ABOUT))
 #: What `write_atomically` leaves when it is killed, now and in earlier versions (by process).
 _PART = re.compile(r"\.(?P<name>.+)\.([0-9a-f]{16}|[0-9]+)\.part")
-#: How file systems say that they know no locks.
-_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 
 
 class Held:
@@ -66,7 +58,7 @@ class Held:
     def begun(self) -> None:
         """Say that the folder holds a run from now on: its ``run.toml`` has been written."""
         self._begun = True
-        _write_about(self.path, begun=True)
+        write_about(self.path, begun=True)
 
     def release(self) -> None:
         """Let others write; a folder in which no run was begun is left as it was found."""
@@ -75,7 +67,7 @@ class Held:
         # What fails here must not hide why the folder is let go of.
         with suppress(RunError, OSError):
             if self._begun or (self.path / names.CONFIG).exists():
-                _write_about(self.path, begun=True, writing=False)
+                write_about(self.path, begun=True, writing=False)
             else:
                 _clear(self.path, fresh=True)
                 for name in (ABOUT, LOCK):
@@ -111,7 +103,7 @@ def claim(path: Path, *, otherwise: str = "choose another folder") -> Held:
     made = _make(path)
     try:
         _refuse_occupied(path, otherwise)
-        lock = _locked(path, "wait until it has ended, or choose another folder")
+        lock = acquire(path, "wait until it has ended, or choose another folder")
         try:
             # Again, now that nobody else of ours can come between.
             _refuse_occupied(path, otherwise)
@@ -120,7 +112,7 @@ def claim(path: Path, *, otherwise: str = "choose another folder") -> Held:
             raise
         held = Held(path, lock, made=made, begun=False)
         try:
-            _write_about(path, begun=False)
+            write_about(path, begun=False)
             _clear(path, fresh=True)
         except BaseException:
             held.release()
@@ -142,7 +134,7 @@ def claim_first(paths: Iterable[Path]) -> Held:
     for path in paths:
         try:
             return claim(path)
-        except _TakenError:
+        except TakenError:
             continue
     raise AssertionError("there is always another name")
 
@@ -159,10 +151,10 @@ def hold(path: Path, *, otherwise: str = "wait until it has ended") -> Held:
         RunError: another process is writing into it, or something that is no file lies where the
             run keeps one.
     """
-    lock = _locked(path, otherwise)
+    lock = acquire(path, otherwise)
     try:
         _refuse_misplaced(path)
-        _write_about(path, begun=True)
+        write_about(path, begun=True)
         _clear(path, fresh=False)
     except BaseException:
         lock.release()
@@ -170,15 +162,11 @@ def hold(path: Path, *, otherwise: str = "wait until it has ended") -> Held:
     return Held(path, lock, made=[], begun=True)
 
 
-class _TakenError(RunError):
-    """A folder that is somebody's already."""
-
-
 def _make(path: Path) -> list[Path]:
     """Make `path` and its parents; those that were made, outermost first."""
     mode = mode_of(path, kind=RunError)
     if mode is not None and not stat.S_ISDIR(mode):
-        raise _TakenError(shown(path), "is a file, not a folder", "choose another name")
+        raise TakenError(shown(path), "is a file, not a folder", "choose another name")
     missing = []
     for folder in (path, *path.parents):
         if mode_of(folder, kind=RunError) is not None:
@@ -207,11 +195,11 @@ def _refuse_occupied(path: Path, otherwise: str) -> None:
         # Whether somebody writes cannot be told of a run that may only be read: it holds a run.
         with suppress(WriteError):
             if LOCK in found or SOFT_LOCK in found:
-                _locked(path, "wait until it has ended, or choose another folder").release()
-        raise _TakenError(shown(path), "holds a run already", otherwise)
-    about = _about(path)
+                acquire(path, "wait until it has ended, or choose another folder").release()
+        raise TakenError(shown(path), "holds a run already", otherwise)
+    about = read_about(path)
     if about is not None and about.get("begun"):
-        raise _TakenError(
+        raise TakenError(
             shown(path),
             f"held a run that has lost its {names.CONFIG}",
             "restore that from a copy, or choose another folder",
@@ -225,7 +213,7 @@ def _refuse_occupied(path: Path, otherwise: str) -> None:
     # Something of another's that is called like ours.
     foreign += [ABOUT] if about is None and ABOUT in found else []
     if foreign:
-        raise _TakenError(
+        raise TakenError(
             shown(path),
             f"is not empty, and what is in it is not a run's ({printable(foreign[0])}, …)",
             "choose a new or an empty folder",
@@ -272,53 +260,3 @@ def _clear(path: Path, *, fresh: bool) -> None:
         left = part is not None and part["name"] in _OURS
         if left or (fresh and name in names.FILES):
             remove(path / name)
-
-
-def _locked(path: Path, otherwise: str) -> BaseFileLock:
-    for kind, name in ((FileLock, LOCK), (SoftFileLock, SOFT_LOCK)):
-        lock = kind(path / name, blocking=False, thread_local=False)
-        try:
-            lock.acquire()
-        except Timeout as error:
-            raise _TakenError(shown(path), f"is being written {_by(path)}", otherwise) from error
-        except OSError as error:
-            if error.errno in _NO_LOCKS and kind is not SoftFileLock:
-                continue
-            why = f"cannot be written ({reason(error)})"
-            raise WriteError(shown(path), why, "make it writable") from error
-        return lock
-    raise AssertionError("the second kind needs no locks")
-
-
-def _by(path: Path) -> str:
-    """Who is writing into `path`, as far as that is known."""
-    about = _about(path) or {}
-    if "process" not in about:
-        return "by another process"
-    said = {key: printable(str(about.get(key, "?"))) for key in ("process", "host", "since")}
-    command = printable(str(about.get("command", "")))[:200]
-    return (
-        f"by process {said['process']} on {said['host']}, since {said['since']}"
-        f"{f' ({command})' if command else ''}"
-    )
-
-
-def _about(path: Path) -> dict[str, Any] | None:
-    """What `ABOUT` says; None where there is none or it is not ours."""
-    try:
-        found = json.loads(read_file(path / ABOUT, most=1 << 16))
-    except (OSError, ValueError, RecursionError, RunError):
-        return None
-    return found if isinstance(found, dict) and found.get("striate") == "run" else None
-
-
-def _write_about(path: Path, *, begun: bool, writing: bool = True) -> None:
-    about: dict[str, Any] = {"striate": "run", "begun": begun}
-    if writing:
-        about |= {
-            "process": os.getpid(),
-            "host": socket.gethostname(),
-            "since": datetime.now().astimezone().isoformat(timespec="seconds"),
-            "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-        }
-    write_atomically(path / ABOUT, json.dumps(about, indent=1).encode())

@@ -15,7 +15,7 @@ from torch import nn
 from striate.data.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from striate.errors import RunError
 from striate.hub.weights import Published, create_from, preprocessing_from
-from striate.runs import run as names
+from striate.runs import layout as names
 from striate.runs.claim import claim
 from striate.runs.config import RunConfig
 from striate.runs.origins import DataOrigin

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from striate.data.manifest import Manifest
 from striate.errors import RunError
-from striate.runs.run import IMAGES
+from striate.runs.layout import IMAGES
 from striate.support import paths
 from striate.support.files import write_atomically
 

@@ -2,93 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import stat
-from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 from striate.data.preprocessing import Preprocessing
 from striate.errors import RunError
 from striate.hub.names import refuse_code
 from striate.recipes.recipe import Recipe
 from striate.runs.config import RunConfig
-from striate.support.paths import mode_of, read_file, resolved, shown
-from striate.support.tables import LARGEST_TABLE, Bounds, from_table
+from striate.runs.layout import CONFIG, EVALUATION, METRICS, TIMING, WEIGHTS, is_run_folder
+from striate.runs.records import Epoch, EpochTiming, read_json, read_jsonl
+from striate.support.paths import mode_of, resolved
 
 if TYPE_CHECKING:
     from torch import nn
-
-CONFIG = "run.toml"
-WEIGHTS = "model.safetensors"
-STATE = "last.pt"
-METRICS = "metrics.jsonl"
-TIMING = "timing.jsonl"
-EVALUATION = "evaluation.json"
-REPORT = "report.html"
-TRANSFER = "transfer.json"
-#: A few held-out images, so that an export can be proved wherever the run is.
-SAMPLES = "samples.safetensors"
-#: Which images it was made with, by their content.
-IMAGES = "images.safetensors"
-#: Every file that a run may hold, but for exports, which bear names of their own.
-FILES = (
-    CONFIG,
-    WEIGHTS,
-    STATE,
-    METRICS,
-    TIMING,
-    EVALUATION,
-    REPORT,
-    TRANSFER,
-    SAMPLES,
-    IMAGES,
-)
-#: The folder of TensorBoard's files, where they were asked for.
-BOARD = "tensorboard"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Epoch:
-    """A line of ``metrics.jsonl``, as `Run.metrics` holds it against what a training writes."""
-
-    epoch: Annotated[int, Bounds(0, 10**9)]
-    step: Annotated[int, Bounds(0, 10**15)]
-    health: Mapping[str, Mapping[str, float]]
-    learning_rate: float | None = None
-    train: TrainFigures | None = None
-    validation: ValidationFigures | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainFigures:
-    """What the batches of an epoch came to."""
-
-    loss: float
-    main: float
-    auxiliary: tuple[float, ...]
-    top1: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class ValidationFigures:
-    """What the validation images came to."""
-
-    loss: float
-    top1: float
-    top5: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class EpochTiming:
-    """A line of ``timing.jsonl``."""
-
-    epoch: int
-    seconds: float
-    images_per_second: float
 
 
 class Run:
@@ -220,61 +150,6 @@ class Run:
     def evaluation(self) -> dict[str, Any] | None:
         """What the last evaluation on the run's own held-out images found, if there was one."""
         return read_json(self.path / EVALUATION)
-
-
-def is_run_folder(path: Path) -> bool:
-    """Whether `path` holds a run; False for what is not there.
-
-    Raises:
-        RunError: no file can have that name, or nobody may look there.
-    """
-    mode = mode_of(path / CONFIG, kind=RunError)
-    return mode is not None and stat.S_ISREG(mode)
-
-
-def read_json(path: Path) -> dict[str, Any] | None:
-    """The JSON object at `path`; None where there is no such file.
-
-    Raises:
-        RunError: it cannot be read, or is no JSON object.
-    """
-    text = _read(path)
-    return None if text is None else _object(text, str(path), "delete it to have it made anew")
-
-
-def read_jsonl(path: Path, kind: type[Any]) -> list[dict[str, Any]]:
-    """The JSON objects at `path`, one a line; none where there is no such file.
-
-    Raises:
-        RunError: it cannot be read, or a line is no JSON object with the fields of `kind`.
-    """
-    found = []
-    for number, line in enumerate((_read(path) or b"").splitlines(), start=1):
-        where, remedy = f"{shown(path)}, line {number}", "restore it from a copy"
-        entry = _object(line, where, remedy)
-        try:
-            from_table(kind, entry, "it", kind=RunError)
-        except RunError as error:
-            raise RunError(where, f"is damaged ({error})", remedy) from error
-        found.append(entry)
-    return found
-
-
-def _read(path: Path) -> bytes | None:
-    try:
-        return read_file(path, most=LARGEST_TABLE, kind=RunError)
-    except FileNotFoundError:
-        return None
-
-
-def _object(text: bytes, where: str, remedy: str) -> dict[str, Any]:
-    try:
-        content = json.loads(text.decode("utf-8"))
-    except (ValueError, RecursionError) as error:  # bytes that are not UTF-8 among them
-        raise RunError(where, f"is damaged ({error})", remedy) from error
-    if not isinstance(content, dict):
-        raise RunError(where, "is damaged (not a JSON object)", remedy)
-    return content
 
 
 def _nearby(path: Path) -> str:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from striate.data.preprocessing import with_channels
 from striate.errors import RunError
-from striate.runs.run import SAMPLES
+from striate.runs.layout import SAMPLES
 from striate.support.files import write_atomically
 from striate.support.paths import read_file, shown
 from striate.support.text import printable

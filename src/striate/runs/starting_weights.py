@@ -10,7 +10,8 @@ from striate.errors import RunError
 from striate.hub.found import Found
 from striate.hub.libraries import LIBRARIES
 from striate.hub.weights import find
-from striate.runs.run import WEIGHTS, Run, is_run_folder
+from striate.runs.layout import WEIGHTS, is_run_folder
+from striate.runs.run import Run
 
 
 def find_weights(name: str, source: str | Path, **variant: Any) -> Found:

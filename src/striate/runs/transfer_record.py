@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from striate.errors import RunError
 from striate.recipes.frozen import HeadKind
-from striate.runs.run import TRANSFER, read_json
+from striate.runs.layout import TRANSFER
+from striate.runs.records import read_json
 from striate.support.paths import shown
 from striate.support.tables import Bounds, from_table
 

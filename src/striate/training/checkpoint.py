@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from striate.errors import RunError
-from striate.runs.run import Epoch, EpochTiming
+from striate.runs.records import Epoch, EpochTiming
 from striate.support.files import write_atomically
 from striate.support.paths import refuse_special, shown
 from striate.support.tables import from_table

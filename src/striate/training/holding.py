@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
-from striate.runs import run as names
+from striate.runs import layout as names
 from striate.runs.claim import Held
 from striate.runs.config import RunConfig
 from striate.support.signals import uninterrupted

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from striate.data.loader import Batch
 from striate.data.random import DROPOUT, uniforms
 from striate.errors import Interrupted, RunError, TrainingError
-from striate.runs import run as names
+from striate.runs import layout as names
 from striate.runs.weights import digest, read_stamp, write_weights
 from striate.support import settings
 from striate.support.files import write_atomically

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from striate.runs import run as names
+from striate.runs import layout as names
 from striate.support.shown import Readable
 from striate.support.text import printable
 

@@ -17,13 +17,14 @@ from striate.engines.precision import choose_device
 from striate.errors import DataError, RunError, StriateError, parameter
 from striate.recipes.load import load_recipe
 from striate.recipes.recipe import Recipe
-from striate.runs import run as names
+from striate.runs import layout as names
 from striate.runs.claim import hold
 from striate.runs.config import RunConfig
 from striate.runs.images import images_of, keep_images
+from striate.runs.layout import is_run_folder
 from striate.runs.networks import make_network
 from striate.runs.provenance import resolved_source
-from striate.runs.run import Run, is_run_folder
+from striate.runs.run import Run
 from striate.support import settings
 from striate.support.paths import exists, resolved, shown
 from striate.support.text import printable

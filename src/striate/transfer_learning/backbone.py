@@ -29,7 +29,8 @@ from striate.hub.names import parse
 from striate.hub.resolve import resolve
 from striate.hub.surgery import Headless, Transferred
 from striate.hub.weights import classes_of, give
-from striate.runs.run import Run, is_run_folder
+from striate.runs.layout import is_run_folder
+from striate.runs.run import Run
 from striate.runs.starting_weights import find_weights, is_run
 from striate.runs.weights import digest
 from striate.transfer_learning.normalisation import contradicted

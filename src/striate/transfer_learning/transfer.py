@@ -23,7 +23,7 @@ from striate.engines.precision import choose_device, choose_precision, processor
 from striate.errors import StriateError, parameter
 from striate.hub.heads import sizes_of
 from striate.hub.surgery import Transferred
-from striate.runs import run as names
+from striate.runs import layout as names
 from striate.runs.config import RunConfig
 from striate.runs.folder import claim_out
 from striate.runs.images import keep_images

@@ -1,0 +1,47 @@
+"""The files that a run's folder holds, by their names."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+from striate.errors import RunError
+from striate.support.paths import mode_of
+
+CONFIG = "run.toml"
+WEIGHTS = "model.safetensors"
+STATE = "last.pt"
+METRICS = "metrics.jsonl"
+TIMING = "timing.jsonl"
+EVALUATION = "evaluation.json"
+REPORT = "report.html"
+TRANSFER = "transfer.json"
+#: A few held-out images, so that an export can be proved wherever the run is.
+SAMPLES = "samples.safetensors"
+#: Which images it was made with, by their content.
+IMAGES = "images.safetensors"
+#: Every file that a run may hold, but for exports, which bear names of their own.
+FILES = (
+    CONFIG,
+    WEIGHTS,
+    STATE,
+    METRICS,
+    TIMING,
+    EVALUATION,
+    REPORT,
+    TRANSFER,
+    SAMPLES,
+    IMAGES,
+)
+#: The folder of TensorBoard's files, where they were asked for.
+BOARD = "tensorboard"
+
+
+def is_run_folder(path: Path) -> bool:
+    """Whether `path` holds a run; False for what is not there.
+
+    Raises:
+        RunError: no file can have that name, or nobody may look there.
+    """
+    mode = mode_of(path / CONFIG, kind=RunError)
+    return mode is not None and stat.S_ISREG(mode)
