@@ -14,10 +14,11 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision.ops import DeformConv2d
 
-from striate.anatomy.costs.counting import macs, operations, products
+from striate.anatomy.costs.counting import count_macs, macs, operations, products
 from striate.anatomy.graph.record import record
 from striate.anatomy.show.text import totals
 from striate.anatomy.table import table
+from striate.errors import NetworkError
 
 
 def load_cases() -> ModuleType:
@@ -195,3 +196,14 @@ def test_products_with_weights_of_every_shape(function, wanted: int) -> None:
             return function(x, self.weight)
 
     assert table(record(Product(), torch.empty(1, 4, 6))).totals.macs == wanted
+
+
+def test_a_whole_network_is_counted_and_left_as_it_is() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(144, 2))
+    before = {name: value.clone() for name, value in network.train().state_dict().items()}
+    assert count_macs(network, (3, 8, 8)) == 36 * 4 * 27 + 144 * 2
+    assert network.training
+    after = network.state_dict()
+    assert all(torch.equal(after[name], value) for name, value in before.items())
+    with pytest.raises(NetworkError, match="3"):
+        count_macs(network, (3, 9, 9))

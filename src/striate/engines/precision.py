@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 import os
 import re
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
+from striate.anatomy.costs.counting import count_macs
 from striate.errors import StriateError, nearest, parameter
 
 #: Below this many multiply-accumulates an image, casting costs more than bfloat16 saves.
@@ -75,14 +74,6 @@ def choose_precision(
     if not has_fast_bfloat16(device):
         return "float32"
     return "bfloat16" if count_macs(network, shape) >= WORTH_CASTING else "float32"
-
-
-def count_macs(network: nn.Module, shape: tuple[int, int, int]) -> int:
-    """Multiply-accumulates of convolution and linear layers for one image of `shape` (C, H, W)."""
-    shadow = copy.deepcopy(network).to("meta").eval()
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        shadow(torch.empty(1, *shape, device="meta"))
-    return int(counter.get_total_flops()) // 2
 
 
 def processor_threads(world: int) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from torch import nn
 
+from striate.anatomy.costs.counting import count_macs
 from striate.data.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from striate.data.scan import threads
 from striate.data.sources import Data, named_data
@@ -13,7 +14,6 @@ from striate.data.statistics import Statistics, channel_statistics
 from striate.engines.precision import (
     choose_device,
     choose_precision,
-    count_macs,
     processor_threads,
 )
 from striate.errors import Interrupted, StriateError, parameter

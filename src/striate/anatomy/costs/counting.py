@@ -14,8 +14,11 @@ from collections.abc import Mapping
 from math import prod
 from typing import Any
 
+import torch
+from torch import nn
+
 from striate.anatomy.graph.operators import PLUMBING, pointwise
-from striate.anatomy.graph.record import Graph, Node
+from striate.anatomy.graph.record import Graph, Node, record
 
 #: Element-wise operators are one operation a value; these take more, as usually written: how many,
 #: and which they are.
@@ -46,6 +49,22 @@ LIGHT = frozenset(
         *("constant_pad_nd", "clone", "_to_copy", "_softmax", "_safe_softmax", "_log_softmax"),
     ]
 )
+
+
+def count_macs(network: nn.Module, shape: tuple[int, int, int]) -> int:
+    """Multiply-accumulates of the convolutions and linear layers of `network`, for one image.
+
+    The network may live anywhere and is left as it is; nothing is computed.
+
+    Args:
+        network: takes images (N, C, H, W).
+        shape: (channels, height, width) of the image.
+
+    Raises:
+        NetworkError: its forward fails on such an image.
+    """
+    graph = record(network, torch.empty(1, *shape, device="meta"))
+    return sum(macs(node, graph) for node in graph.nodes)
 
 
 def macs(node: Node, graph: Graph) -> int:
