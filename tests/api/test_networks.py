@@ -148,14 +148,6 @@ def test_a_comparison() -> None:
         striate.compare([])
 
 
-def test_the_clock_runs_on_a_real_network() -> None:
-    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)).train()
-    (member,) = striate.compare([network], size=16, timed=True).members
-    assert (member.milliseconds or 0) > 0
-    assert network.training
-    assert network[1].num_batches_tracked == 0
-
-
 def test_a_wrong_size_is_told_as_the_network_tells_it() -> None:
     with pytest.raises(NetworkError, match="32"):
         striate.table("lenet", size=64)

@@ -125,6 +125,25 @@ def test_weights_that_nobody_declared_anything_about(tmp_path: Path) -> None:
         open_backbone("resnet20", file)
 
 
+def test_another_network_s_weights_are_called_that_before_anything_else(tmp_path: Path) -> None:
+    file = weights_of(create("resnet32"), tmp_path / "w")
+    with pytest.raises(WeightsError, match=r"another network: .* shapes are those of .*resnet32"):
+        open_backbone("resnet20", file)
+
+
+def test_what_is_not_in_the_weights_is_the_same_each_time(tmp_path: Path) -> None:
+    """An auxiliary head that a file lacks would give the features another digest every time."""
+    theirs = resolve("torchvision:inception_v3", device="cpu").network.state_dict()
+    state = {key: value for key, value in theirs.items() if not key.startswith("AuxLogits")}
+    save_file(state, tmp_path / "w.safetensors")
+    found = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        found.append(open_backbone("inception_v3", tmp_path / "w.safetensors"))
+    assert "not in the weights and starting anew: aux" in found[0].note
+    assert found[0].weights_digest == found[1].weights_digest
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     """A run whose weights are random."""

@@ -7,11 +7,13 @@ from striate.hub.striate import Catalogue
 from striate.hub.timm import Timm
 from striate.hub.torchvision import Torchvision
 
-#: By prefix, in the order in which they are asked. A further one is a further line.
-LIBRARIES: dict[str, Library] = {
-    "torchvision": Torchvision(),
-    "timm": Timm(),
-}
+_ALL: tuple[Library, ...] = (
+    Torchvision(),
+    Timm(),
+)
+
+#: By prefix, in the order in which they are asked.
+LIBRARIES: dict[str, Library] = {library.name: library for library in _ALL}
 
 #: The networks of this package, which have no prefix.
 CATALOGUE = Catalogue(LIBRARIES)

@@ -33,6 +33,7 @@ from striate.runs.layout import is_run_folder
 from striate.runs.run import Run
 from striate.runs.starting_weights import find_weights, is_run
 from striate.runs.weights import digest
+from striate.support import settings
 from striate.transfer_learning.normalisation import contradicted
 
 
@@ -135,10 +136,13 @@ def _open_named(text: str, weights: str | Path | None) -> Backbone:
     if weights is None:
         raise _weightless(text, list(sought.counterparts()))
     found = find_weights(text, weights)
-    declared = _preprocessing(found.name, found.preprocessing)
     # Of ours it is written down how many classes it was made with; a library's is as it comes.
     classes = classes_of(found, name) if library is CATALOGUE else None
-    network = resolve(text, device="cpu", classes=classes).network.eval()
+    with settings.seeded(0):  # what is not in the weights is the same each time, hence the digest
+        network = resolve(text, device="cpu", classes=classes).network.eval()
+    if found.preprocessing is None:
+        give(found, network, classes)  # that they are another network's is the worse fault
+    declared = _preprocessing(found.name, found.preprocessing)
     headless = behead(text, network, declared.input_size)
     published = give(found, headless.network, None, without=headless.classifier)
     preprocessing, doubt = declared, ""
