@@ -163,6 +163,8 @@ def test_a_field_may_have_another_name_in_files() -> None:
     assert decided(made) == plain(made) == {"width": 2.0, "folds": 5}
     with pytest.raises(RecipeError, match=r"it: width = 'x': must be a number"):
         from_table(Renamed, {"width": "x"}, "it")
+    with pytest.raises(RecipeError, match=r"it: width: is another name of 'gamma'; leave one"):
+        from_table(Renamed, {"width": 1.0, "gamma": 1.0}, "it")
     with pytest.raises(RecipeError, match=r"it: widht: is not a key here"):
         from_table(Renamed, {"widht": 1.0}, "it")
 

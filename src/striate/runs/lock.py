@@ -11,9 +11,7 @@ from __future__ import annotations
 import errno
 import json
 import os
-import shlex
 import socket
-import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +21,7 @@ from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 from striate.errors import RunError
 from striate.support.files import WriteError, write_atomically
 from striate.support.paths import read_file, reason, shown
+from striate.support.process import command_line
 from striate.support.text import printable
 
 LOCK = ".striate.lock"
@@ -102,6 +101,6 @@ def write_about(path: Path, *, begun: bool, writing: bool = True) -> None:
             "process": os.getpid(),
             "host": socket.gethostname(),
             "since": datetime.now().astimezone().isoformat(timespec="seconds"),
-            "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+            "command": command_line(),
         }
     write_atomically(path / ABOUT, json.dumps(about, indent=1).encode())

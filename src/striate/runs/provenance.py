@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import platform
-import shlex
-import sys
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
 
 from striate.data.sources import Data
 from striate.errors import WeightsError
@@ -15,6 +12,7 @@ from striate.hub.libraries import LIBRARIES
 from striate.hub.weights import Published
 from striate.runs.origins import DataOrigin, Provenance, WeightsOrigin
 from striate.support.paths import resolved
+from striate.support.process import command_line
 
 
 def data_origin(data: Data, val_fraction: float) -> DataOrigin:
@@ -39,7 +37,7 @@ def provenance(*, workers: int) -> Provenance:
     """
     return Provenance(
         workers=workers,
-        command=command(),
+        command=command_line(),
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         versions=versions(),
     )
@@ -50,11 +48,6 @@ def versions() -> dict[str, str]:
     packages = ("striate", "torch", "torchvision", "numpy", "pillow", "simplejpeg")
     found = {package: version(package) for package in packages}
     return {"python": platform.python_version(), **found, "machine": platform.platform()}
-
-
-def command() -> str:
-    """The command line that is being carried out, as a shell takes it."""
-    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
 
 
 def resolved_source(weights: str) -> str:

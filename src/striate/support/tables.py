@@ -131,7 +131,10 @@ def from_table(
             raise kind(f"{where}: {key}", "is not a key here", nearest(key, known))
     values: dict[str, Any] = {}
     for name, each in known.items():
-        key = name if name in table else _stored_name(each)
+        key, other = _stored_name(each), name
+        if key != other and key in table and other in table:
+            raise kind(f"{where}: {key}", f"is another name of '{other}'", "leave one of them out")
+        key = other if other in table else key
         if key in table:
             converter = _Converter(kind, f"{where}: {key}", more)
             values[name] = converter.convert(hints[name], table[key])
