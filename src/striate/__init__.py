@@ -36,11 +36,13 @@ if TYPE_CHECKING:
     )
     from striate.errors import StriateError
     from striate.inference.classifier import Classifier
+    from striate.training.callbacks.base import Callback
     from striate.zoo.layers import Network
 
     __version__: str
 
 __all__ = [
+    "Callback",
     "Classifier",
     "Network",
     "StriateError",
@@ -66,6 +68,7 @@ __all__ = [
 
 #: Where that is which is no function of `striate.api`.
 _ELSEWHERE = {
+    "Callback": "striate.training.callbacks.base",
     "Classifier": "striate.inference.classifier",
     "Network": "striate.zoo.layers",
     "StriateError": "striate.errors",

@@ -18,8 +18,7 @@ import torch
 import striate
 from striate.errors import Interrupted, RunError, TrainingError
 from striate.runs import layout as names
-from striate.training import loop
-from striate.training.progress import Silent
+from striate.training.callbacks.base import BatchEnd, Callback
 
 PRECISIONS = ("float32", "bfloat16")
 #: With batch norm and shortcuts; overlapping max pools, concatenation and auxiliary heads; dropout,
@@ -44,13 +43,13 @@ def same(one: Path, two: Path) -> bool:
     return all((one / name).read_bytes() == (two / name).read_bytes() for name in exact)
 
 
-class StopAt(Silent):
+class StopAt(Callback):
     """Sends Ctrl-C to the process at one step."""
 
     def __init__(self, after: int) -> None:
         self.left = after
 
-    def step(self, epoch: int, step: int, loss: float, rate: float) -> None:
+    def on_batch_end(self, batch: BatchEnd) -> None:
         self.left -= 1
         if self.left == 0:
             os.kill(os.getpid(), signal.SIGINT)
@@ -84,15 +83,11 @@ def test_a_run_that_was_cut_ends_in_the_same_bits(
     photographs: Path,
     device: str,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     options: dict[str, Any],
 ) -> None:
     train(photographs, tmp_path / "whole", device, **options)
-    monkeypatch.setattr(loop, "SHOWN_EVERY", 0.0)
-    monkeypatch.setattr("striate.training.progress.Terminal", lambda: StopAt(5))
     with pytest.raises(Interrupted):
-        train(photographs, tmp_path / "cut", device, progress=True, **options)
-    monkeypatch.undo()
+        train(photographs, tmp_path / "cut", device, callbacks=[StopAt(5)], **options)
     assert len(striate.open_run(tmp_path / "cut").metrics) < 3
     torch.rand(3, device=device)  # the device's generator stands elsewhere than in the first run
     striate.train(tmp_path / "cut", resume=True)

@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 import striate
 from striate.cli.main import app
 from striate.errors import DataError, Interrupted, RunError
-from striate.training.progress import Silent
+from striate.training.callbacks.base import BatchEnd, Callback
 
 
 @pytest.fixture(scope="module")
@@ -157,29 +157,26 @@ def test_the_command_line_loses_no_prediction(trained: Path, tmp_path: Path) -> 
     assert done.stderr.splitlines()[-1] == "striate: 2 of 15 images cannot be read"
 
 
-class Stop(Silent):
+class Stop(Callback):
     """Hears Ctrl-C at the third step."""
 
     def __init__(self) -> None:
         self.left = 3
 
-    def step(self, epoch: int, step: int, loss: float, rate: float) -> None:
+    def on_batch_end(self, batch: BatchEnd) -> None:
         self.left -= 1
         if self.left == 0:
             os.kill(os.getpid(), signal.SIGINT)
 
 
 def test_a_run_goes_on_exactly_with_images_of_other_names(
-    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    photographs: Path, tmp_path: Path
 ) -> None:
     photos = Path(shutil.copytree(photographs, tmp_path / "photos"))
     options: dict[str, Any] = {"net": "lenet", "epochs": 2, "batch_size": 6, "workers": 0}
     striate.train(photos, out=tmp_path / "whole", **options)
-    with monkeypatch.context() as patch:
-        patch.setattr("striate.training.loop.SHOWN_EVERY", 0.0)
-        patch.setattr("striate.training.progress.Terminal", Stop)
-        with pytest.raises(Interrupted):
-            striate.train(photos, out=tmp_path / "cut", progress=True, **options)
+    with pytest.raises(Interrupted):
+        striate.train(photos, out=tmp_path / "cut", callbacks=[Stop()], **options)
     # In the opposite order, under another folder, and joined by one more.
     for path in list(photos.rglob("*.jpg")):
         path.rename(path.with_name(f"{999 - int(path.stem)}.jpeg"))

@@ -91,7 +91,6 @@ STAGES = {
     "claim": (claim, "_refuse_occupied", "before the run was begun: nothing of it was kept", False),
     "run.toml": (Held, "begun", "before the next step; go on with: striate train", True),
     "network": (plan, "create", "before the run was begun: nothing of it was kept", False),
-    "board": (plan, "open_board", "before the next step; go on with: striate train", True),
     "evaluation": (evaluate, "_measured", "after training, in its evaluation and report", True),
     "report": (build, "write_report", "after training, in its evaluation and report", True),
 }

@@ -21,7 +21,7 @@ from striate.errors import Interrupted, RunError, StriateError, TrainingError
 from striate.runs import layout as names
 from striate.support.files import write_atomically
 from striate.training import checkpoint, loop
-from striate.training.progress import Silent
+from striate.training.callbacks.base import BatchEnd, Callback
 
 RECIPE = """
 epochs = 3
@@ -83,13 +83,13 @@ def test_same_seed_same_bits_whatever_the_workers(whole: Path, recipe: str, tmp_
     assert not same(whole, tmp_path / "seed")
 
 
-class StopAt(Silent):
+class StopAt(Callback):
     """Sends Ctrl-C to the process at one step."""
 
     def __init__(self, after: int) -> None:
         self.left = after
 
-    def step(self, epoch: int, step: int, loss: float, rate: float) -> None:
+    def on_batch_end(self, batch: BatchEnd) -> None:
         self.left -= 1
         if self.left == 0:
             os.kill(os.getpid(), signal.SIGINT)
@@ -97,14 +97,11 @@ class StopAt(Silent):
 
 @pytest.mark.parametrize("after", [5, 30])
 def test_interrupted_run_goes_on_to_the_same_bits(
-    whole: Path, recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
+    whole: Path, recipe: str, tmp_path: Path, after: int
 ) -> None:
-    monkeypatch.setattr(loop, "SHOWN_EVERY", 0.0)
-    monkeypatch.setattr("striate.training.progress.Terminal", lambda: StopAt(after))
     out = tmp_path / "cut"
     with pytest.raises(Interrupted, match="--resume"):
-        striate.train("digits", net="lenet", recipe=recipe, out=out, progress=True)
-    monkeypatch.undo()
+        striate.train("digits", net="lenet", recipe=recipe, out=out, callbacks=[StopAt(after)])
     result = striate.train(out, resume=True, workers=2)
     assert result is not None
     assert result.epochs == 3

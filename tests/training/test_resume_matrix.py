@@ -18,10 +18,12 @@ from striate.recipes.recipe import Loss
 from striate.runs import layout as names
 from striate.runs import weights
 from striate.support.files import write_atomically
-from striate.training import checkpoint, loop
+from striate.training import checkpoint, loop, results
+from striate.training.callbacks.base import BatchEnd, Callback
+from striate.training.checkpoint import State
 from striate.training.distributed import Group
 from striate.training.losses import Criterion
-from striate.training.progress import Silent
+from striate.training.results import write_results
 
 COMMON = """
 epochs = {epochs}
@@ -62,13 +64,13 @@ EXACT = (names.WEIGHTS, names.METRICS)
 Train = Callable[..., Any]
 
 
-class StopAt(Silent):
+class StopAt(Callback):
     """Hears Ctrl-C at one step."""
 
     def __init__(self, after: int) -> None:
         self.left = after
 
-    def step(self, epoch: int, step: int, loss: float, rate: float) -> None:
+    def on_batch_end(self, batch: BatchEnd) -> None:
         self.left -= 1
         if self.left == 0:
             os.kill(os.getpid(), signal.SIGINT)
@@ -87,26 +89,17 @@ def train(photographs: Path, tmp_path: Path) -> Train:
     return run
 
 
-def stop_at(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
-    monkeypatch.setattr(loop, "SHOWN_EVERY", 0.0)
-    monkeypatch.setattr("striate.training.progress.Terminal", lambda: StopAt(after))
-
-
 def content(run: Path) -> list[bytes]:
     return [(run / name).read_bytes() for name in EXACT]
 
 
 @pytest.mark.parametrize("text", RECIPES.values(), ids=RECIPES)
-def test_interrupted_run_ends_in_the_same_bytes(
-    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
-) -> None:
+def test_interrupted_run_ends_in_the_same_bytes(train: Train, tmp_path: Path, text: str) -> None:
     train(tmp_path / "whole", text)
     for after in (2, 9):
         cut = tmp_path / f"cut{after}"
-        with monkeypatch.context() as patch:
-            stop_at(patch, after)
-            with pytest.raises(Interrupted, match="--resume"):
-                train(cut, text, progress=True)
+        with pytest.raises(Interrupted, match="--resume"):
+            train(cut, text, callbacks=[StopAt(after)])
         striate.train(cut, resume=True, workers=2)
         assert content(cut) == content(tmp_path / "whole"), after
 
@@ -129,7 +122,7 @@ def test_killed_after_any_write_ends_in_the_same_bytes(
                 raise SystemExit(9)
 
         with monkeypatch.context() as patch:
-            for module in (checkpoint, loop, weights):
+            for module in (checkpoint, results, weights):
                 patch.setattr(module, "write_atomically", write)
             try:
                 train(cut, text, epochs=2, batch=12)
@@ -140,16 +133,12 @@ def test_killed_after_any_write_ends_in_the_same_bytes(
     assert killed == 5
 
 
-def test_stop_in_an_epoch_of_one_update(
-    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_stop_in_an_epoch_of_one_update(train: Train, tmp_path: Path) -> None:
     """No update is left in the epoch to stop after, so that its end is the place."""
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     train(whole, epochs=2, batch=99)
-    with monkeypatch.context() as patch:
-        stop_at(patch, 1)
-        with pytest.raises(Interrupted, match="after 1 epochs and 0"):
-            train(cut, epochs=2, batch=99, progress=True)
+    with pytest.raises(Interrupted, match="after 1 epochs and 0"):
+        train(cut, epochs=2, batch=99, callbacks=[StopAt(1)])
     striate.train(cut, resume=True)
     assert content(cut) == content(whole)
 
@@ -219,16 +208,15 @@ def test_resumed_board_has_every_epoch(
 ) -> None:
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     out = tmp_path / "run"
-    true_write = loop.Training._write_results
 
-    def write(self: loop.Training, *, better: bool) -> None:
+    def write(path: Path, state: State, best: nn.Module | None) -> None:
         """Be killed when the second epoch is in the checkpoint and not yet on the board."""
-        true_write(self, better=better)
-        if self.state.epoch == 2:
+        write_results(path, state, best)
+        if state.epoch == 2:
             raise SystemExit(9)
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop.Training, "_write_results", write)
+        patch.setattr(loop, "write_results", write)
         with pytest.raises(SystemExit):
             train(out, epochs=3, batch=99, tensorboard=True)
     striate.train(out, resume=True, tensorboard=True)

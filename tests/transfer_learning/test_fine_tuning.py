@@ -23,9 +23,9 @@ from striate.runs.layout import STATE, WEIGHTS
 from striate.runs.run import Run
 from striate.support.files import FULL, WriteError
 from striate.training import loop
+from striate.training.callbacks.base import Callback
 from striate.training.freezing import SLOWER, Freezing, check_unfreezing, stages_of
 from striate.training.optimisers import make_optimiser
-from striate.training.progress import Silent
 from striate.transfer_learning import transfer as module
 from striate.transfer_learning.fine_tuning import decay_of, recipe_of
 from striate.transfer_learning.finish import finish_transfer
@@ -243,8 +243,8 @@ def test_what_made_it_worse_is_not_kept(
     monkeypatch.setattr(loop.Training, "start_from_here", began)
     notes: list[str] = []
 
-    class Listening(Silent):
-        def note(self, text: str) -> None:
+    class Listening(Callback):
+        def on_note(self, text: str) -> None:
             notes.append(text)
 
     options = TransferOptions(
@@ -256,10 +256,9 @@ def test_what_made_it_worse_is_not_kept(
         cache=source.parent / "cache",
         epochs=1,
         freeze="3",
+        callbacks=[Listening()],
     )
-    result = finish_transfer(
-        transfer(options, Listening()), write_report=write_report, export=False, workers=1
-    )
+    result = finish_transfer(transfer(options), write_report=write_report, export=False, workers=1)
     run = Run.open(tmp_path / "run")
     assert (run.path / WEIGHTS).read_bytes() == begun[0]
     assert run.weights_epoch == 0

@@ -105,7 +105,7 @@ def test_training_with_stages_frozen_is_bounded(
         stages=4,
         data=data,
         of_train=np.zeros((len(data.train), 1, 64), np.float32),
-        place=Place(device=torch.device("cpu"), group=Group(), watcher=None),
+        place=Place(device=torch.device("cpu"), group=Group()),
         workers=0,
     )
     assert (found is None) == (rows is None)

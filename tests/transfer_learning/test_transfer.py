@@ -28,7 +28,7 @@ from striate.runs.origins import DataOrigin
 from striate.runs.run import Run
 from striate.runs.samples import read_samples
 from striate.runs.weights import write_weights
-from striate.training.progress import Silent
+from striate.training.callbacks.base import Callback
 from striate.transfer_learning import transfer as module
 from striate.transfer_learning.backbone import open_backbone
 from striate.transfer_learning.classifier import (
@@ -214,8 +214,8 @@ def test_one_picture_a_class_and_a_class_that_is_not_held_out(
                     shutil.copy(image, few / split / name / f"{copy} {image.name}")
     notes: list[str] = []
 
-    class Listening(Silent):
-        def note(self, text: str) -> None:
+    class Listening(Callback):
+        def on_note(self, text: str) -> None:
             notes.append(text)
 
     options = TransferOptions(
@@ -225,8 +225,9 @@ def test_one_picture_a_class_and_a_class_that_is_not_held_out(
         head=head,
         engine="torch float32",
         workers=1,
+        callbacks=[Listening()],
     )
-    made = transfer(options, Listening())
+    made = transfer(options)
     assert any("nothing can be held out" in note for note in notes)
     assert any("no image is held out of: blue" in note for note in notes)
     calibrated = any("no image could be held out to calibrate" in note for note in notes)

@@ -58,11 +58,10 @@ def train(options: TrainOptions) -> TrainResult:
     from striate.training.distributed import group
     from striate.training.ending import going_on
     from striate.training.plan import plan
-    from striate.training.progress import Terminal
     from striate.training.result import TrainResult
 
     with heard(), group() as processes:
-        planned = plan(options, group=processes, watcher=Terminal() if options.progress else None)
+        planned = plan(options, group=processes)
         way_on = processes.resume_command(planned.run.path)
         with (
             planned.held or nullcontext(),

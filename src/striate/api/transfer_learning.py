@@ -23,12 +23,11 @@ def transfer(options: TransferOptions) -> TransferResult:
     """
     from striate.report.build import write_report
     from striate.support.signals import heard
-    from striate.training.progress import Terminal
     from striate.transfer_learning.finish import finish_transfer
     from striate.transfer_learning.transfer import transfer as carry
 
     with heard():
-        made = carry(options, Terminal() if options.progress else None)
+        made = carry(options)
         return finish_transfer(
             made,
             write_report=write_report,

@@ -23,6 +23,8 @@ class Epoch:
     learning_rate: float | None = None
     train: TrainFigures | None = None
     validation: ValidationFigures | None = None
+    stopped: bool = False
+    """Whether a callback ended the training after this epoch."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -127,9 +127,9 @@ class Run:
 
     @property
     def is_finished(self) -> bool:
-        """Whether its training has come to its end, which early stopping may have brought on."""
+        """Whether its training has ended: after all epochs, by early stopping or by a callback."""
         done = self.epochs_done
-        if done >= self.config.epochs:
+        if done >= self.config.epochs or any(line.get("stopped") for line in self.metrics):
             return True
         recipe = self.config.recipe
         patience = recipe.early_stopping.patience if isinstance(recipe, Recipe) else 0

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from striate.data.manifest import Manifest
 from striate.data.scan import Record, threads
 from striate.data.sources import Data, open_data
 from striate.data.statistics import channel_statistics
-from striate.errors import StriateError, parameter
 from striate.hub.found import Found
 from striate.hub.surgery import Transferred
 from striate.hub.weights import Published, give
@@ -22,15 +20,38 @@ from striate.recipes.recipe import Recipe
 from striate.runs.run import Run
 from striate.runs.starting_weights import find_weights
 from striate.support.progress import counting
+from striate.training.callbacks.base import Callback
+from striate.training.callbacks.several import Callbacks, check_callbacks
 from striate.training.distributed import Group
 from striate.training.freezing import Freezing
 from striate.training.loop import Training
 from striate.training.losses import Criterion, balanced_weights
 from striate.training.options import TrainOptions
 from striate.training.place import Place
-from striate.training.progress import Silent
 from striate.training.setup import Setup
-from striate.training.tensorboard import Board
+
+
+def make_callbacks(
+    given: Sequence[Callback], *, group: Group, progress: bool, tensorboard: bool = False
+) -> Callbacks:
+    """The callbacks of a training: what was asked for by name, then those that were `given`.
+
+    They are the leader's alone; what is wrong with them is found out in every process.
+
+    Raises:
+        StriateError: one of them is no callback, or TensorBoard is not installed.
+    """
+    check_callbacks(given)
+    made: list[Callback] = []
+    if progress:
+        from striate.training.callbacks.terminal import Terminal
+
+        made.append(Terminal())
+    if tensorboard:
+        from striate.training.callbacks.tensorboard import TensorBoard
+
+        made.append(TensorBoard())
+    return Callbacks([*made, *given] if group.leads else ())
 
 
 def open_images_of(
@@ -45,28 +66,32 @@ def open_images_of(
     """The images that `data` names, as the options want them looked at.
 
     Those that are `known`, by content hash, are not decoded again; with the `manifest` of a run
-    they are those of the run. What was passed over, and what is otherwise worth knowing, is told to
-    the watcher.
+    they are those of the run. What was passed over, and what is otherwise worth knowing, is noted.
+
+    Raises:
+        DataError: see `striate.data.sources.open_data`.
+        StriateError: it was so for the leader.
     """
+
+    def look() -> Data:
+        wanted = options.progress and place.group.leads
+        with counting("checking images", wanted=wanted) as progress:
+            return open_data(
+                data,
+                seed=seed,
+                val_fraction=options.val_fraction,
+                skip_bad=options.skip_bad,
+                workers=max(threads(options.workers), 1),
+                known=known,
+                manifest=manifest,
+                progress=progress,
+            )
+
     # A data set that has to be downloaded is fetched by one process; the others find it there.
-    if not place.group.leads:
-        place.group.wait()
-    with counting("checking images", wanted=options.progress and place.group.leads) as progress:
-        found = open_data(
-            data,
-            seed=seed,
-            val_fraction=options.val_fraction,
-            skip_bad=options.skip_bad,
-            workers=max(threads(options.workers), 1),
-            known=known,
-            manifest=manifest,
-            progress=progress,
-        )
-    if place.group.leads:
-        place.group.wait()
-        skipped = [f"skipped {problem.name}: {problem.reason}" for problem in found.skipped]
-        for text in (*found.notes, *skipped):
-            (place.watcher or Silent()).note(text)
+    found = place.group.first(look)
+    skipped = [f"skipped {problem.name}: {problem.reason}" for problem in found.skipped]
+    for text in (*found.notes, *skipped):
+        place.callbacks.on_note(text)
     return found
 
 
@@ -79,10 +104,8 @@ def find_starting_weights(
         StriateError: see `striate.runs.starting_weights.find_weights`; in every process, where one
             fails.
     """
-    read: list[Found] = []
     # What has to be downloaded is fetched by one process; the others find it there.
-    place.group.lead(lambda: read.append(find_weights(name, source, **variant)))
-    return read[0] if read else find_weights(name, source, **variant)
+    return place.group.first(lambda: find_weights(name, source, **variant))
 
 
 def start_from(found: Found, network: nn.Module, *, classes: int, place: Place) -> Published:
@@ -92,16 +115,9 @@ def start_from(found: Found, network: nn.Module, *, classes: int, place: Place) 
         WeightsError: they are those of another network.
     """
     published = give(found, network, classes)
-    if place.group.leads:
-        told = ": ".join(part for part in (published.name, published.note) if part)
-        (place.watcher or Silent()).note(told)
+    said = (published.name, published.note)
+    place.callbacks.on_note(": ".join(part for part in said if part))
     return published
-
-
-def describe(data: Data, place: Place) -> None:
-    """Tell the watcher how many classes and images there are, once nothing is refused any more."""
-    if place.group.leads:
-        (place.watcher or Silent()).note(data.described)
 
 
 def make_training(
@@ -114,12 +130,6 @@ def make_training(
     place: Place,
 ) -> Training:
     """The training of `network` in `run`, before its first step. Nothing is written."""
-    if options.tensorboard and importlib.util.find_spec("tensorboard") is None:
-        raise StriateError(
-            parameter("tensorboard"),
-            "TensorBoard is not installed",
-            "pip install 'striate[tensorboard]'",
-        )
     train, validation = _loaders(run, data, recipe, threads(options.workers), place.group)
     weights = None
     if recipe.loss.class_weights == "balanced":
@@ -139,7 +149,7 @@ def make_training(
         precision=run.config.precision,
         validation_precision=run.config.validation_precision or run.config.precision,
         group=place.group,
-        watcher=(place.watcher if place.group.leads else None) or Silent(),
+        callbacks=place.callbacks,
         checkpoint_seconds=60 * options.checkpoint_minutes,
         freezing=(
             Freezing.of(network, run.preprocessing.input_size, run.config.transfer)
@@ -148,12 +158,6 @@ def make_training(
         ),
     )
     return Training(setup)
-
-
-def open_board(training: Training, run: Run, options: TrainOptions) -> None:
-    """Have `training` write TensorBoard's files too, where that was asked for."""
-    if options.tensorboard and training.setup.group.leads:
-        training.setup.board = Board(run.path, done=len(run.metrics))
 
 
 def _loaders(

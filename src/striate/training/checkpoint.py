@@ -60,7 +60,7 @@ class State:
     """Spent so far on the epoch under way."""
     best: Best | None = None
     stopped: bool = False
-    """Whether early stopping ended the run before its last epoch."""
+    """Whether early stopping or a callback ended the run before its last epoch."""
     network: dict[str, Any] = field(default_factory=dict)
     optimiser: dict[str, Any] = field(default_factory=dict)
     schedule: dict[str, Any] = field(default_factory=dict)

@@ -85,6 +85,22 @@ class Group:
         Raises:
             StriateError: `work` failed in the leader.
         """
+        found = self._led(work)
+        return self.share(cast("T", found))
+
+    def first(self, work: Callable[[], T]) -> T:
+        """What `work` gives, which every process does, the leader before the others.
+
+        So what has to be downloaded is fetched once, and what is at fault is found out once.
+
+        Raises:
+            StriateError: `work` failed in the leader, or in this process.
+        """
+        found = self._led(work)
+        return cast("T", found) if self.leads else work()
+
+    def _led(self, work: Callable[[], T]) -> T | None:
+        """What `work` gives the leader, None in the others; an error of it is everybody's."""
         if self.world == 1:
             return work()
         found: T | None = None
@@ -98,7 +114,7 @@ class Group:
             raise failed
         if said is not None:
             raise StriateError(*said)
-        return self.share(cast("T", found))
+        return found
 
     def wait(self) -> None:
         """Until every process has come this far."""

@@ -8,7 +8,6 @@ checkpoint and ends in the same weights to the bit.
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from contextlib import nullcontext
@@ -21,22 +20,20 @@ from striate.data.loader import Batch
 from striate.data.random import DROPOUT, uniforms
 from striate.errors import Interrupted, RunError, TrainingError
 from striate.runs import layout as names
-from striate.runs.weights import digest, read_stamp, write_weights
+from striate.runs.weights import digest
 from striate.support import settings
-from striate.support.files import write_atomically
 from striate.support.paths import shown
 from striate.support.signals import StopSignal
-from striate.training import checkpoint
+from striate.training import checkpoint, events
 from striate.training.averaging import AveragedNetwork
 from striate.training.checkpoint import Best, State
 from striate.training.health import Health, first_not_finite
 from striate.training.optimisers import make_optimiser, set_rate
+from striate.training.results import restore_results, write_results
 from striate.training.schedules import RateSchedule
 from striate.training.setup import Setup
 from striate.training.validate import autocast, validate, zeros
 
-#: How often a person is shown new figures, in seconds.
-SHOWN_EVERY = 0.25
 #: What a process may wish after an update; several processes do what the highest wish says.
 NOTHING, CHECKPOINT, STOP = range(3)
 
@@ -45,7 +42,7 @@ class Training:
     """One run from its first step, or from its last checkpoint, to its end."""
 
     def __init__(self, setup: Setup) -> None:
-        self.setup, self.recipe = setup, setup.recipe
+        self.setup, self.recipe, self.callbacks = setup, setup.recipe, setup.callbacks
         self.steps = setup.train.steps
         # Images a step over all processes: a set smaller than a batch is one batch.
         self.batch = min(self.recipe.batch_size, len(setup.train.images))
@@ -88,29 +85,34 @@ class Training:
             Interrupted: Ctrl-C or a termination signal; a checkpoint was written first.
             RunError: a file of the run cannot be written; what it held before is kept.
         """
-        with settings.training(self.setup.threads, self.setup.seed):
-            return self._run()
+        error: BaseException | None = None
+        try:
+            with settings.training(self.setup.threads, self.setup.seed):
+                self._run()
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            self.callbacks.on_train_end(events.train_end(self.state, error))
+        return self.state
 
-    def _run(self) -> State:
-        state, watcher, group = self.state, self.setup.watcher, self.setup.group
-        if self.setup.board is not None:
-            self.setup.board.begin(state.history, state.timing)
-        done = state.epoch * self.steps + state.step
-        watcher.begin(self.recipe.epochs, self.steps, self.recipe.batch_size, done)
+    def _run(self) -> None:
+        state, group = self.state, self.setup.group
         try:
             with StopSignal() as stop:
+                sizes = {"epochs": self.recipe.epochs, "steps": self.steps}
+                begin = events.train_begin(self.setup.path, state, batch_size=self.batch, **sizes)
+                self.callbacks.on_train_begin(begin)
                 while not self.is_finished:
                     if group.highest(STOP if stop.received else NOTHING):
                         raise self._interrupted()
+                    self.callbacks.on_epoch_begin(state.epoch + 1)
                     self._train_epoch(stop)
                     self._finish_epoch()
                 if group.highest(STOP if stop.received else NOTHING):
                     raise self._interrupted()
         except KeyboardInterrupt as again:
             raise self._interrupted(at_once=True) from again
-        finally:
-            watcher.end()
-        return state
 
     def _interrupted(self, *, at_once: bool = False) -> Interrupted:
         """What to say of a run that was stopped after a checkpoint, or at once."""
@@ -137,7 +139,7 @@ class Training:
         if state.sums is None:
             heads = len(self.setup.criterion.auxiliary_weights)
             state.sums = zeros(3 + heads, self.setup.device)
-        began = shown = saved = time.monotonic()
+        began = saved = time.monotonic()
         earlier = state.seconds
         for step, batch in enumerate(
             self.setup.train.batches(state.epoch, start=state.step), start=state.step
@@ -146,11 +148,9 @@ class Training:
             state.step = step + 1
             now = time.monotonic()
             state.seconds = earlier + now - began
-            if now - shown >= SHOWN_EVERY:
-                shown = now
+            if self.callbacks.members:
                 rate = self.optimiser.param_groups[-1]["lr"]
-                loss = float(state.sums[0]) / state.step
-                self.setup.watcher.step(state.epoch, state.step, loss, rate)
+                self.callbacks.on_batch_end(events.batch_end(state, loss=self.loss, rate=rate))
             # A checkpoint holds no gradients, so it waits for the update that uses them up.
             if not updated or state.step == steps:
                 continue
@@ -158,6 +158,7 @@ class Training:
             wish = self.setup.group.highest(STOP if stop.received else due)
             if wish:
                 self._save_checkpoint()
+                self.callbacks.on_checkpoint(events.checkpoint_of(self.setup.path, state))
                 saved = now
             if wish == STOP:
                 raise self._interrupted()
@@ -198,6 +199,7 @@ class Training:
         parts = torch.stack((loss.total.detach(), loss.main, hits, *loss.auxiliary))
         assert state.sums is not None
         state.sums += parts * share
+        self.loss = parts[0]
         return updates
 
     def _update(self) -> None:
@@ -224,6 +226,7 @@ class Training:
         state, setup = self.state, self.setup
         entry = {**self._train_figures(), "validation": self.validate(), "health": self.measured}
         self._record(entry)
+        self.callbacks.on_validation_end(events.validation_end(entry))
         images = self.steps * self.batch
         timing = {
             "epoch": entry["epoch"],
@@ -236,11 +239,25 @@ class Training:
         better = self._judge(entry["validation"])
         self._save_checkpoint()
         if setup.group.leads:
-            self._write_results(better=better)
-            if setup.board is not None:
-                setup.board.write(entry, timing)
+            write_results(setup.path, state, self.judged if better else None)
         setup.group.wait()
-        setup.watcher.epoch(entry, timing, best=better)
+        self.callbacks.on_checkpoint(events.checkpoint_of(setup.path, state))
+        self.callbacks.on_epoch_end(events.epoch_end(entry, timing, best=better))
+        self._stop_if_told(entry)
+
+    def _stop_if_told(self, entry: dict[str, Any]) -> None:
+        """End the training where a callback wants it to, which its last line then says."""
+        stoppers = self.callbacks.stoppers
+        if self.is_finished or not self.setup.group.highest(bool(stoppers)):
+            return
+        self.state.stopped = entry["stopped"] = True
+        self._save_checkpoint()
+        if self.setup.group.leads:
+            write_results(self.setup.path, self.state, None)
+            self.callbacks.on_note(
+                f"the training ends after epoch {self.state.epoch}: {', '.join(stoppers)}.stop()"
+            )
+        self.setup.group.wait()
 
     def _record(self, entry: dict[str, Any]) -> None:
         """Add a line of ``metrics.jsonl``, whose format knows finite numbers only."""
@@ -326,19 +343,6 @@ class Training:
         self.setup.group.wait()
         self.kept = state.epoch, state.step
 
-    def _write_results(self, *, better: bool) -> None:
-        """The files that others read. All of them can be made again from the checkpoint."""
-        path, state = self.setup.path, self.state
-        if better and state.best is not None:
-            write_weights(
-                path / names.WEIGHTS,
-                self.judged.state_dict(),
-                identity=state.identity,
-                epoch=state.best.epoch,
-            )
-        write_atomically(path / names.METRICS, _lines(state.history))
-        write_atomically(path / names.TIMING, _lines(state.timing))
-
     def start_from_here(self) -> None:
         """Judge and keep the weights that the network has before its first step.
 
@@ -350,8 +354,8 @@ class Training:
         self.schedule.observe(found["top1"])
         self._judge(found)
         self._save_checkpoint()
-        self._write_results(better=True)
-        self.setup.watcher.note(
+        write_results(self.setup.path, self.state, self.judged)
+        self.callbacks.on_note(
             f"the fitted head alone: {100 * found['top1']:.2f} % of the validation images; where "
             "training does no better, that is kept"
         )
@@ -379,20 +383,5 @@ class Training:
             state.sums = state.sums.to(self.setup.device) * (1.0 if group.leads else 0.0)
         self.state, self.kept = state, (state.epoch, state.step)
         if group.leads and state.best is not None:
-            self._restore_results(state.best)
+            restore_results(path, state, self.judged)
         group.wait()
-
-    def _restore_results(self, best: Best) -> None:
-        """Make good what a kill between checkpoint and weights left undone."""
-        just_ended = self.state.step == 0 and best.epoch == self.state.epoch
-        if not just_ended:
-            weights = self.setup.path / names.WEIGHTS
-            if read_stamp(weights).digest != best.digest:
-                raise RunError(
-                    shown(weights), "is not the one that this run wrote", "restore it from a copy"
-                )
-        self._write_results(better=just_ended)
-
-
-def _lines(entries: list[dict[str, Any]]) -> bytes:
-    return "".join(json.dumps(entry, allow_nan=False) + "\n" for entry in entries).encode()

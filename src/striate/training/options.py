@@ -12,7 +12,17 @@ from striate.support.limits import LARGEST_SEED, LARGEST_SIDE, MOST
 from striate.support.options import Doc, Options
 from striate.support.shared_options import ShowProgress, SkipBad, ValFraction, Workers
 from striate.support.tables import Bounds
+from striate.training.callbacks.base import Callback
 from striate.zoo.variants import Value
+
+#: Of commands that train.
+GivenCallbacks = Annotated[
+    Sequence[Callback],
+    Doc(
+        "Called as the training goes on: instances of classes derived from `striate.Callback`.",
+        python_only=True,
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -101,4 +111,5 @@ class TrainOptions(Options):
         Bounds(0, math.inf),
         Doc("Between two checkpoints within an epoch; there is one after every epoch."),
     ] = 5.0
+    callbacks: GivenCallbacks = ()
     progress: ShowProgress = False

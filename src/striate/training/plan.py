@@ -28,19 +28,18 @@ from striate.runs.provenance import data_origin, provenance, weights_origin
 from striate.runs.run import Run
 from striate.support import settings
 from striate.training.assemble import (
-    describe,
     find_starting_weights,
+    make_callbacks,
     make_training,
-    open_board,
     open_images_of,
     start_from,
 )
+from striate.training.callbacks.several import Callbacks
 from striate.training.distributed import Group
 from striate.training.holding import Holding
 from striate.training.loop import Training
 from striate.training.options import TrainOptions
 from striate.training.place import Place
-from striate.training.progress import Watcher
 from striate.training.resume import plan_resumed, resumed_run
 from striate.zoo.catalogue import Entry, entry
 from striate.zoo.create import canonical, create
@@ -57,7 +56,7 @@ class Planned:
     """The run's folder, to be let go of when all is written; the leader alone has it."""
 
 
-def plan(options: TrainOptions, *, group: Group, watcher: Watcher | None = None) -> Planned:
+def plan(options: TrainOptions, *, group: Group) -> Planned:
     """Decide everything about the training that `options` ask for, and write ``run.toml``.
 
     The run's folder is claimed before the images are looked at, which takes minutes; where nothing
@@ -71,13 +70,19 @@ def plan(options: TrainOptions, *, group: Group, watcher: Watcher | None = None)
     if options.data is not None:
         options = replace(options, data=named_data(options.data))
     target = resumed_run(options)
+    callbacks = make_callbacks(
+        options.callbacks,
+        group=group,
+        progress=options.progress,
+        tensorboard=options.tensorboard,
+    )
     holding = Holding(group)
     try:
         with holding:
             if target is None:
-                run, training, data = _plan_new(options, group, watcher, holding)
+                run, training, data = _plan_new(options, group, callbacks, holding)
             else:
-                run, training, data = plan_resumed(target, options, group, watcher, holding)
+                run, training, data = plan_resumed(target, options, group, callbacks, holding)
             return Planned(run=run, training=training, data=data, held=holding.handed_on())
     except KeyboardInterrupt as stop:
         begun = target or holding.begun
@@ -88,10 +93,10 @@ def plan(options: TrainOptions, *, group: Group, watcher: Watcher | None = None)
 
 
 def _plan_new(
-    options: TrainOptions, group: Group, watcher: Watcher | None, holding: Holding
+    options: TrainOptions, group: Group, callbacks: Callbacks, holding: Holding
 ) -> tuple[Run, Training, Data]:
     device = choose_device(options.device or "auto")
-    place = Place(device=device, group=group, watcher=watcher)
+    place = Place(device=device, group=group, callbacks=callbacks)
     if options.data is None or options.net is None:
         raise StriateError("train", f"needs data and {parameter('net')}", "e.g. digits and lenet")
     known = entry(options.net)
@@ -142,11 +147,10 @@ def _plan_new(
     )
     run = Run(out, config)
     training = make_training(run, network, data, recipe, options=options, place=place)
-    describe(data, place)
+    callbacks.on_note(data.described)
     if group.leads:
         keep_images(out, data)
     holding.begin(config)
-    open_board(training, run, options)
     return run, training, data
 
 

@@ -29,19 +29,17 @@ from striate.support import settings
 from striate.support.paths import exists, resolved, shown
 from striate.support.text import printable
 from striate.training.assemble import (
-    describe,
     find_starting_weights,
     make_training,
-    open_board,
     open_images_of,
     start_from,
 )
+from striate.training.callbacks.several import Callbacks
 from striate.training.distributed import Group
 from striate.training.holding import Holding
 from striate.training.loop import Training
 from striate.training.options import TrainOptions
 from striate.training.place import Place
-from striate.training.progress import Watcher
 from striate.zoo.catalogue import entry
 from striate.zoo.create import canonical
 
@@ -64,7 +62,7 @@ def resumed_run(options: TrainOptions) -> Path | None:
 
 
 def plan_resumed(
-    path: Path, options: TrainOptions, group: Group, watcher: Watcher | None, holding: Holding
+    path: Path, options: TrainOptions, group: Group, callbacks: Callbacks, holding: Holding
 ) -> tuple[Run, Training, Data]:
     """The training of the run at `path`, at its last checkpoint.
 
@@ -74,7 +72,7 @@ def plan_resumed(
     """
     run = Run.open(path)
     config = run.config
-    place = Place(device=_device(run, options), group=group, watcher=watcher)
+    place = Place(device=_device(run, options), group=group, callbacks=callbacks)
     if config.transfer is not None and config.transfer.freeze == "all":
         raise RunError(
             str(run.path),
@@ -114,21 +112,22 @@ def plan_resumed(
     training = make_training(run, network, data, recipe, options=options, place=place)
     if begun:
         training.resume()
-        if training.is_finished and group.leads and watcher is not None:
-            done = training.state.epoch
+        if training.is_finished:
+            done, (*_, last) = training.state.epoch, training.state.history
             early = "" if done >= recipe.epochs else ", where early stopping ended it"
-            watcher.note(
+            if last.get("stopped"):
+                early = ", where a callback ended it"
+            callbacks.on_note(
                 f"the run is finished, after {done:,} of {recipe.epochs:,} epochs{early}: nothing "
                 "is left to train, and its figures are measured anew"
             )
-    describe(data, place)
+    callbacks.on_note(data.described)
     if moved and group.leads:
         # The images have moved: what comes after training must find them too.
         run = Run(run.path, replace(config, data=replace(config.data, origin=data.origin)))
         run.config.write(run.path / names.CONFIG)
     if manifest is None and group.leads:
         keep_images(run.path, replace(data, fingerprint=config.data.fingerprint))
-    open_board(training, run, options)
     return run, training, data
 
 

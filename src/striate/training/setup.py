@@ -10,11 +10,10 @@ from torch import nn
 
 from striate.data.loader import Loader
 from striate.recipes.recipe import Recipe
+from striate.training.callbacks.several import Callbacks
 from striate.training.distributed import Group
 from striate.training.freezing import Freezing
 from striate.training.losses import Criterion
-from striate.training.progress import Silent, Watcher
-from striate.training.tensorboard import Board
 
 
 @dataclass(kw_only=True)
@@ -36,8 +35,7 @@ class Setup:
     """Of the training steps."""
     validation_precision: str = "float32"
     group: Group = field(default_factory=Group)
-    watcher: Watcher = field(default_factory=Silent)
+    callbacks: Callbacks = field(default_factory=Callbacks)
     checkpoint_seconds: float = 300.0
-    board: Board | None = None
     freezing: Freezing | None = None
     """Which parts of a transferred network train; None for all of any other."""

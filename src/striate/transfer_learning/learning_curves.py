@@ -26,9 +26,10 @@ from striate.runs.config import RunConfig
 from striate.runs.run import Run
 from striate.support.progress import Progress
 from striate.training.assemble import make_training
+from striate.training.callbacks.base import BatchEnd, Callback, TrainBegin
+from striate.training.callbacks.several import Callbacks
 from striate.training.options import TrainOptions
 from striate.training.place import Place
-from striate.training.progress import Silent
 from striate.transfer_learning.fine_tuning import decay_of, fine_tuning
 from striate.transfer_learning.heads.fit import FittedHead, fit_head
 from striate.transfer_learning.heads.softmax import Penalty
@@ -178,7 +179,7 @@ def by_stages(
                 frozen=number,
                 fitted=fitted,
                 views=of_train.shape[1],
-                place=replace(place, watcher=count),
+                place=replace(place, callbacks=Callbacks([count])),
                 workers=workers,
             )
             for number in (*frozen, stages)
@@ -192,21 +193,21 @@ def by_stages(
     }
 
 
-class _Counted(Silent):
+class _Counted(Callback):
     """Counts the images of several trainings."""
 
     def __init__(self, progress: Progress | None, total: int) -> None:
         self.progress, self.total, self.before, self.images = progress, total, 0, 0
 
-    def begin(self, epochs: int, steps: int, batch_size: int, done: int) -> None:
+    def on_train_begin(self, training: TrainBegin) -> None:
         """Another training begins."""
-        self.steps, self.batch = steps, batch_size
+        self.steps, self.batch = training.steps, training.batch_size
         self.before += self.images
         self.images = 0
 
-    def step(self, epoch: int, step: int, loss: float, rate: float) -> None:
+    def on_batch_end(self, batch: BatchEnd) -> None:
         """Some images were trained on."""
-        self.images = (epoch * self.steps + step) * self.batch
+        self.images = ((batch.epoch - 1) * self.steps + batch.step) * self.batch
         if self.progress is not None:
             self.progress(min(self.before + self.images, self.total), self.total)
 

@@ -10,6 +10,7 @@ from striate.support.limits import MOST
 from striate.support.options import Doc, Options
 from striate.support.shared_options import Images, Seed, ShowProgress, SkipBad, ValFraction, Workers
 from striate.support.tables import Bounds
+from striate.training.options import GivenCallbacks
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ class TransferOptions(Options):
     workers: Workers = None
     val_fraction: ValFraction = 0.2
     skip_bad: SkipBad = False
+    callbacks: GivenCallbacks = ()
     progress: ShowProgress = False
 
     @property

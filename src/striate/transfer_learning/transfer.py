@@ -36,14 +36,13 @@ from striate.support.files import write_atomically
 from striate.support.folders import cache_at
 from striate.support.progress import counting
 from striate.support.text import printable
-from striate.training.assemble import open_images_of
+from striate.training.assemble import make_callbacks, open_images_of
 from striate.training.distributed import Group
 from striate.training.ending import going_on
 from striate.training.freezing import is_number
 from striate.training.holding import Holding
 from striate.training.options import TrainOptions
 from striate.training.place import Place
-from striate.training.progress import Silent, Watcher
 from striate.transfer_learning.backbone import Backbone, open_backbone
 from striate.transfer_learning.classifier import float32_features, head_probabilities
 from striate.transfer_learning.features import features
@@ -65,7 +64,7 @@ from striate.transfer_learning.result import Timing, Transfer
 Floats = NDArray[np.float32]
 
 
-def transfer(options: TransferOptions, watcher: Watcher | None = None) -> Transfer:
+def transfer(options: TransferOptions) -> Transfer:
     """Transfer `options.backbone` to other images, and write the run.
 
     Raises:
@@ -73,7 +72,7 @@ def transfer(options: TransferOptions, watcher: Watcher | None = None) -> Transf
             written; another process is writing into the run's folder; or the disk is full.
         Interrupted: Ctrl-C. The features computed so far are kept; what was trained on, too.
     """
-    work = _Work(options, watcher or Silent())
+    work = _Work(options)
     with (
         going_on(work.reached, work.way_on),
         work.holding,
@@ -86,8 +85,8 @@ def transfer(options: TransferOptions, watcher: Watcher | None = None) -> Transf
 class _Work:
     """One transfer, step by step."""
 
-    def __init__(self, options: TransferOptions, watcher: Watcher) -> None:
-        self.options, self.watcher = options, watcher
+    def __init__(self, options: TransferOptions) -> None:
+        self.options = options
         self.source = named_data(options.data)
         self.looked_at = False
         """Whether the images have been looked at, and were in order then."""
@@ -101,7 +100,9 @@ class _Work:
             progress=options.progress,
         )
         self._refuse()
-        self.place = Place(device=choose_device("auto"), group=Group(), watcher=watcher)
+        group = Group()
+        callbacks = make_callbacks(options.callbacks, group=group, progress=options.progress)
+        self.place = Place(device=choose_device("auto"), group=group, callbacks=callbacks)
         self.holding = Holding(self.place.group)
 
     def _refuse(self) -> None:
@@ -143,7 +144,7 @@ class _Work:
         )
         backbone = open_backbone(options.backbone, options.weights)
         if backbone.note:
-            self.watcher.note(backbone.note)
+            self.place.callbacks.on_note(backbone.note)
         stages = check_stages(backbone, options)
         cache = cache_at(options.cache)
         known = known_images(cache, self.source)
@@ -211,19 +212,19 @@ class _Work:
         )
 
     def _note_images(self, data: Data) -> None:
-        self.watcher.note(data.described)
+        self.place.callbacks.on_note(data.described)
 
     def _note_fit(self, fitted: FittedHead, of_train: Floats, data: Data) -> None:
         if not fitted.folds:
-            self.watcher.note(
+            self.place.callbacks.on_note(
                 "every class has one picture to train on: nothing can be held out, so that C is "
                 "not chosen by cross-validation but taken as it usually is"
             )
         elif single := np.flatnonzero(pictures(of_train[:, 0], data.train.labels) == 1).tolist():
             names = ", ".join(printable(data.classes[label]) for label in single)
-            self.watcher.note(f"one picture to train on, never held out: {names}")
+            self.place.callbacks.on_note(f"one picture to train on, never held out: {names}")
         if fitted.note:
-            self.watcher.note(fitted.note)
+            self.place.callbacks.on_note(fitted.note)
 
     def _curve(
         self,
@@ -277,7 +278,7 @@ class _Work:
                 progress=count,
             )
         for note in found.notes:
-            self.watcher.note(note)
+            self.place.callbacks.on_note(note)
         timing = Timing(
             engine=found.engine,
             computed=found.computed,

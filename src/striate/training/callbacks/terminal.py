@@ -1,0 +1,104 @@
+"""What a person sees while a network trains: rate, time left, current figures."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+
+from striate.support.progress import Pace
+from striate.support.text import printable
+from striate.training.callbacks.base import BatchEnd, Callback, EpochEnd, TrainBegin, TrainEnd
+
+#: How often the bar is drawn anew, in seconds.
+_SHOWN_EVERY = 0.25
+#: A line an epoch, within the 80 columns of most terminals; the star marks the kept weights.
+_ROW = "{:>9}  {:>10}  {:>8}  {:>15}  {:>8} {:1}  {:>8}  {:>8}"
+_HEADINGS = (
+    _ROW.format("epoch", "train loss", "top-1", "validation loss", "top-1", "*", "images/s", "left")
+    + "\n  * the best so far, whose weights are kept"
+)
+
+
+class Terminal(Callback):
+    """A bar with rate and time left on a terminal, and a line an epoch everywhere.
+
+    Args:
+        stream: where to; standard error if None.
+    """
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self.console = Console(file=stream or sys.stderr, highlight=False)
+        self.bar: Progress | None = None
+        self.task = TaskID(0)
+        self.shown = 0.0
+
+    def on_note(self, text: str) -> None:
+        """Print it on a line of its own."""
+        self.console.print(f"note: {printable(text)}", soft_wrap=True, markup=False)
+
+    def on_train_begin(self, training: TrainBegin) -> None:
+        """Print the headings, and show the bar where there is a terminal."""
+        self.epochs, self.steps, self.batch_size = (
+            training.epochs,
+            training.steps,
+            training.batch_size,
+        )
+        done = training.epoch * self.steps + training.step
+        self.pace = Pace(done)
+        self.console.print(_HEADINGS, soft_wrap=True)
+        if self.console.is_terminal:
+            self.bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[figures]}"),
+                console=self.console,
+                transient=True,
+            )
+            self.task = self.bar.add_task(
+                "training", total=self.epochs * self.steps, completed=done, figures=""
+            )
+            self.bar.start()
+
+    def on_batch_end(self, batch: BatchEnd) -> None:
+        """Move the bar on, a few times a second: reading a loss more often would cost time."""
+        now = time.monotonic()
+        if self.bar is None or now - self.shown < _SHOWN_EVERY:
+            return
+        self.shown = now
+        done = (batch.epoch - 1) * self.steps + batch.step
+        images = self.pace.rate(done) * self.batch_size
+        left = self.pace.left(done, self.epochs * self.steps)
+        self.bar.update(
+            self.task,
+            completed=done,
+            description=f"epoch {batch.epoch}/{self.epochs}",
+            figures=f"loss {batch.mean_loss:.3f}  rate {batch.learning_rate:.2g}  "
+            f"{images:,.0f} images/s  {left} left",
+        )
+
+    def on_epoch_end(self, epoch: EpochEnd) -> None:
+        """Print its line."""
+        self.console.print(
+            _ROW.format(
+                f"{epoch.epoch}/{self.epochs}",
+                f"{epoch.train.loss:.3f}",
+                f"{100 * epoch.train.top1:.2f} %",
+                f"{epoch.validation.loss:.3f}",
+                f"{100 * epoch.validation.top1:.2f} %",
+                "*" if epoch.best else "",
+                f"{epoch.images_per_second:,.0f}",
+                self.pace.left(epoch.epoch * self.steps, self.epochs * self.steps),
+            ),
+            soft_wrap=True,
+        )
+
+    def on_train_end(self, end: TrainEnd) -> None:
+        """Take the bar away."""
+        if self.bar is not None:
+            self.bar.stop()
+            self.bar = None

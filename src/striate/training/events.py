@@ -1,0 +1,98 @@
+"""What callbacks are given, made from where a training is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from striate.runs import layout as names
+from striate.runs.records import TrainFigures, ValidationFigures
+from striate.training.callbacks.base import (
+    BatchEnd,
+    Checkpoint,
+    EpochEnd,
+    TrainBegin,
+    TrainEnd,
+    ValidationEnd,
+)
+from striate.training.checkpoint import State
+
+
+def train_begin(run: Path, state: State, *, epochs: int, steps: int, batch_size: int) -> TrainBegin:
+    """The training in the folder `run`, about to go on from `state`."""
+    return TrainBegin(
+        run=run,
+        epochs=epochs,
+        steps=steps,
+        batch_size=batch_size,
+        epoch=state.epoch,
+        step=state.step,
+        history=epochs_done(state.history, state.timing),
+    )
+
+
+def batch_end(state: State, *, loss: Tensor, rate: float) -> BatchEnd:
+    """The batch that `state` counts last, and its own loss."""
+    assert state.sums is not None
+    return BatchEnd(
+        epoch=state.epoch + 1,
+        step=state.step,
+        learning_rate=rate,
+        _loss=loss,
+        _mean=state.sums[0] / state.step,
+    )
+
+
+def validation_end(entry: Mapping[str, Any]) -> ValidationEnd:
+    """What `entry`, a line of ``metrics.jsonl``, says of the validation images."""
+    return ValidationEnd(epoch=entry["epoch"], **entry["validation"])
+
+
+def checkpoint_of(run: Path, state: State) -> Checkpoint:
+    """The checkpoint that holds `state`."""
+    return Checkpoint(path=run / names.STATE, epoch=state.epoch, step=state.step)
+
+
+def train_end(state: State, error: BaseException | None) -> TrainEnd:
+    """The end of a training at `state`, which `error` has cut short if there is one."""
+    return TrainEnd(
+        epochs=state.epoch,
+        best_epoch=None if state.best is None else state.best.epoch,
+        stopped=state.stopped,
+        error=error,
+    )
+
+
+def epoch_end(entry: Mapping[str, Any], timing: Mapping[str, Any], *, best: bool) -> EpochEnd:
+    """One epoch of both files; `entry` is one that was trained, not what a network began with."""
+    train = entry["train"]
+    return EpochEnd(
+        epoch=entry["epoch"],
+        step=entry["step"],
+        learning_rate=entry["learning_rate"],
+        train=TrainFigures(**{**train, "auxiliary": tuple(train["auxiliary"])}),
+        validation=ValidationFigures(**entry["validation"]),
+        health=deepcopy(entry["health"]),
+        seconds=timing["seconds"],
+        images_per_second=timing["images_per_second"],
+        best=best,
+    )
+
+
+def epochs_done(
+    history: Sequence[Mapping[str, Any]], timing: Sequence[Mapping[str, Any]]
+) -> tuple[EpochEnd, ...]:
+    """The epochs that were trained, from all lines of both files."""
+    figures = [entry["validation"] for entry in history if "validation" in entry]
+    ranks = [(found["top1"], -found["loss"]) for found in figures]
+    trained = [entry for entry in history if "train" in entry]
+    # A network that began with something was judged before its first epoch, too.
+    before = len(ranks) - len(trained)
+    return tuple(
+        epoch_end(entry, spent, best=all(ranks[place] > rank for rank in ranks[:place]))
+        for place, (entry, spent) in enumerate(zip(trained, timing, strict=True), start=before)
+    )
