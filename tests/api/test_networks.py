@@ -22,7 +22,7 @@ from striate.anatomy.show.terminal import (
 from striate.anatomy.show.terminal import show_table as show
 from striate.anatomy.show.text import to_csv, to_markdown
 from striate.anatomy.table import ROWS, Table, readable_table
-from striate.errors import NetworkError
+from striate.errors import NetworkError, StriateError
 from striate.runs.open_network import open_network
 
 
@@ -79,7 +79,7 @@ def test_a_page_of_rows_is_enough_for_any_depth() -> None:
     ]  # fmt: skip
     assert len(striate.table("resnet152", depth=0).rows) == len(striate.table("resnet152").rows)
     assert len(striate.table("resnet152", depth=1).rows) < 12
-    with pytest.raises(NetworkError, match="`depth=-1`"):
+    with pytest.raises(StriateError, match="`depth=-1`"):
         striate.table("lenet", depth=-1)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import typer
 from torch import nn
 
 import striate
@@ -13,15 +14,21 @@ from striate.cli.view import view
 from striate.errors import StriateError
 
 
+def run(*typed: str) -> None:
+    app = typer.Typer()
+    app.command()(view)
+    app(typed, standalone_mode=False)
+
+
 def test_it_writes_a_page_named_after_the_network(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    view("lenet")
+    run("lenet")
     assert capsys.readouterr().out == f"{tmp_path / 'lenet.html'}\n"
     page = (tmp_path / "lenet.html").read_text("utf-8")
     assert "no trained weights were given" in page
-    view("torchvision:alexnet", tmp_path / "two.html", against="lenet", size=None)
+    run("torchvision:alexnet", "-o", str(tmp_path / "two.html"), "--against", "lenet")
     assert "torchvision:alexnet against lenet" in (tmp_path / "two.html").read_text("utf-8")
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
+from striate.anatomy.options import CompareOptions, ExplainOptions, TableOptions, ViewOptions
 from striate.errors import NetworkError, parameter
+from striate.runs.options import CreateRunOptions
+from striate.support.options import takes
 
 if TYPE_CHECKING:
     from torch import nn
@@ -66,58 +68,28 @@ def create(
     return make(name, classes=classes, in_channels=in_channels, **variant)
 
 
-def create_run(
-    name: str,
-    out: str | Path,
-    *,
-    weights: str | Path | None = None,
-    classes: int | None = None,
-    seed: int = 0,
-    variant: Mapping[str, Any] | None = None,
-) -> Run:
+@takes(CreateRunOptions)
+def create_run(options: CreateRunOptions) -> Run:
     """A run of a network as it is, without training, so that every command works on it.
-
-    Args:
-        name: one of `list_networks`.
-        out: the run's folder; it must not hold a run.
-        weights: ``torchvision``, ``timm``, a file or a run's folder; random ones if None.
-            Pre-processing and class names come with them where anybody knows them.
-        classes: as many as the weights have if None; with another number the classifier starts
-            anew.
-        seed: decides what starts anew.
-        variant: the network's named variants.
 
     Raises:
         StriateError: the weights cannot be had, are damaged or those of another network.
     """
     from striate.runs.create import create_run as create
 
-    return create(name, out, weights=weights, classes=classes, seed=seed, variant=variant)
+    return create(
+        options.network,
+        options.out,
+        weights=options.weights,
+        classes=options.classes,
+        seed=options.seed,
+        variant=options.variant,
+    )
 
 
-def table(
-    network: str | Path | nn.Module,
-    *,
-    size: int | tuple[int, int] | None = None,
-    depth: int | None = None,
-    inputs: Any = None,
-    training: bool = False,
-    allow_code: bool = False,
-) -> Table:
+@takes(TableOptions)
+def table(options: TableOptions) -> Table:
     """What a network is made of and costs: rows of layers, and totals.
-
-    Args:
-        network: a name of `list_networks`, ``torchvision:NAME``, ``timm:NAME``, ``FILE.py:CLASS``,
-            ``PACKAGE.MODULE:NAME``, a run's folder, or a module. No weight is allocated for it.
-        size: of the image, in pixels; the network's own if None.
-        depth: group operators by module, so many levels down; None for every operator.
-        inputs: examples of what its forward takes, instead of `size`: a tensor, a tuple of
-            arguments, or a dictionary of named ones. Shapes and types count, values do not; costs
-            are for their batch.
-        training: as the network is in training: with auxiliary heads, dropout, and the batch's own
-            statistics.
-        allow_code: a run's folder may name Python code as its network, and run it: only if you
-            trust whoever made it.
 
     Returns:
         ``rows`` and ``totals``: sizes (C, H, W), parameters, multiply-accumulates, bytes, receptive
@@ -125,10 +97,10 @@ def table(
     """
     from striate.anatomy.table import table as tabulate
 
-    graph = _graph(network, size=size, inputs=inputs, training=training, allow_code=allow_code)
-    return tabulate(graph, depth=depth)
+    return tabulate(_graph(options.network, options), depth=options.depth)
 
 
+# What is returned depends on an option, which no dataclass can say.
 @overload
 def explain(
     network: str | Path | nn.Module,
@@ -154,33 +126,15 @@ def explain(
 ) -> Explanation: ...
 
 
-def explain(
-    network: str | Path | nn.Module,
-    layer: str | None = None,
-    *,
-    at: tuple[int, int] | None = None,
-    size: int | tuple[int, int] | None = None,
-    inputs: Any = None,
-    training: bool = False,
-    allow_code: bool = False,
-) -> Explanation | tuple[Explanation, ...]:
-    """The arithmetic of one layer with its numbers filled in, or of all in turn.
-
-    Args:
-        network: as for `table`.
-        layer: a name of `table`; every operator in turn, in short, if None.
-        at: (row, column) of the output position whose pixels are shown; the centre if None.
-        size: as for `table`.
-        inputs: as for `table`.
-        training: as for `table`.
-        allow_code: as for `table`.
-    """
+@takes(ExplainOptions)
+def explain(options: ExplainOptions) -> Explanation | tuple[Explanation, ...]:
+    """The arithmetic of one layer with its numbers filled in, or of all in turn."""
     from striate.anatomy import explain as explaining
 
-    graph = _graph(network, size=size, inputs=inputs, training=training, allow_code=allow_code)
-    if layer is None:
+    graph = _graph(options.network, options)
+    if options.layer is None:
         return explaining.explain_all(graph)
-    return explaining.explain(graph, layer, at=at)
+    return explaining.explain(graph, options.layer, at=options.at)
 
 
 def what_if(*layers: str) -> tuple[WhatIf, ...]:
@@ -197,89 +151,54 @@ def what_if(*layers: str) -> tuple[WhatIf, ...]:
     return count(layers)
 
 
-def compare(
-    networks: Sequence[str | Path | nn.Module],
-    *,
-    size: int | tuple[int, int] | None = None,
-    inputs: Any = None,
-    timed: bool = False,
-    allow_code: bool = False,
-) -> Comparison:
-    """Networks side by side: parameters, MACs, memory, depth, receptive field, published error.
-
-    Args:
-        networks: as for `table`.
-        size: as for `table`.
-        inputs: as for `table`.
-        timed: run each on one image on this machine, and give the median milliseconds.
-        allow_code: as for `table`.
-    """
+@takes(CompareOptions)
+def compare(options: CompareOptions) -> Comparison:
+    """Networks side by side: parameters, MACs, memory, depth, receptive field, published error."""
     from striate.anatomy.compare import compare as beside
     from striate.anatomy.timing import forward_time
     from striate.hub.figures import figures
     from striate.runs.open_network import open_network
 
     graphs, times = [], []
-    for network in networks:
-        graph = _graph(network, size=size, inputs=inputs, allow_code=allow_code)
+    for network in options.networks:
+        graph = _graph(network, options)
         graphs.append(graph)
-        if timed:
-            found = open_network(network, device="cpu", size=size, allow_code=allow_code)
-            times.append(forward_time(found.network, graph, inputs=inputs))
+        if options.timed:
+            found = open_network(
+                network, device="cpu", size=options.size, allow_code=options.allow_code
+            )
+            times.append(forward_time(found.network, graph, inputs=options.inputs))
     published = {graph.network: figures(graph.network) for graph in graphs}
-    return beside(graphs, published, times if timed else None)
+    return beside(graphs, published, times if options.timed else None)
 
 
-def view(
-    network: str | Path | nn.Module,
-    output: str | Path | None = None,
-    *,
-    image: str | Path | None = None,
-    against: str | Path | nn.Module | None = None,
-    size: int | tuple[int, int] | None = None,
-    inputs: Any = None,
-    training: bool = False,
-    allow_code: bool = False,
-) -> Path:
-    """Write one HTML file in which a network can be explored; returns its path.
-
-    Args:
-        network: as for `table`. A run's answers to the image are shown too.
-        output: the file; the network's name with ``.html`` if None.
-        image: a photograph to look at; a picture of its own if None.
-        against: a second network, shown beside the first.
-        size: as for `table`.
-        inputs: as for `table`.
-        training: as for `table`.
-        allow_code: as for `table`.
-    """
+@takes(ViewOptions)
+def view(options: ViewOptions) -> Path:
+    """Write one HTML file in which a network can be explored; returns its path."""
     from striate.report.network_page import write_network_page
 
     return write_network_page(
-        network,
-        None if output is None else Path(output),
-        image=None if image is None else Path(image),
-        against=against,
-        size=size,
-        inputs=inputs,
-        training=training,
-        allow_code=allow_code,
+        options.network,
+        None if options.output is None else Path(options.output),
+        image=None if options.image is None else Path(options.image),
+        against=options.against,
+        size=options.size,
+        inputs=options.inputs,
+        training=options.training,
+        allow_code=options.allow_code,
     )
 
 
 def _graph(
     network: str | Path | nn.Module,
-    *,
-    size: int | tuple[int, int] | None,
-    inputs: Any,
-    training: bool = False,
-    allow_code: bool,
+    options: TableOptions | ExplainOptions | CompareOptions,
 ) -> Graph:
     """One forward of what `network` names, recorded."""
     from striate.runs.open_network import open_network
 
-    if inputs is not None and size is not None:
+    if options.inputs is not None and options.size is not None:
         both = f"{parameter('size')} and {parameter('inputs')}"
         raise NetworkError(both, "both say what goes in", "give one of them")
-    found = open_network(network, size=size, allow_code=allow_code)
-    return found.record(inputs=inputs, training=training)
+    found = open_network(network, size=options.size, allow_code=options.allow_code)
+    training = not isinstance(options, CompareOptions) and options.training
+    return found.record(inputs=options.inputs, training=training)

@@ -4,48 +4,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from pathlib import Path
-from typing import Annotated
 
-import typer
+from striate.cli.options import AsJson, Given, command
+from striate.runs.options import CreateRunOptions
 
 
-def create_run(
-    network: Annotated[str, typer.Argument(help="A network of `striate list-networks`.")],
-    out: Annotated[Path, typer.Option(help="Folder of the run.")],
-    weights: Annotated[
-        str | None,
-        typer.Option(
-            help="torchvision, timm, a file (.safetensors, .pth) or a run's folder; random weights "
-            "if absent."
-        ),
-    ] = None,
-    classes: Annotated[
-        int | None,
-        typer.Option(min=2, help="As many as the weights have if absent; else a new classifier."),
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Decides what starts anew.")] = 0,
-    variant: Annotated[
-        list[str] | None,
-        typer.Option(help="A choice that the network offers, such as auxiliary=true; repeatable."),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
-) -> None:
+@command(CreateRunOptions, out=("--out",))
+def create_run(given: Given, as_json: AsJson = False) -> None:
     """Make a run of published weights, without training.
 
     So that predict, evaluate and export work on them.
     """
     from striate import api
-    from striate.zoo.variants import read
 
-    run = api.create_run(
-        network,
-        out,
-        weights=weights,
-        classes=classes,
-        seed=seed,
-        variant=read(variant or []),
-    )
+    run = api.create_run(**given)
     config = run.config
     if as_json:
         found = {

@@ -3,34 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
 
-import typer
-
-from striate.cli.sizes import read_position, read_size
-from striate.cli.table import NETWORK_HELP, AllowCode, Training
+from striate.anatomy.options import ExplainOptions
+from striate.cli.options import AsJson, Given, command
 
 
-def explain(
-    network: Annotated[str, typer.Argument(help=NETWORK_HELP, show_default=False)],
-    layer: Annotated[
-        str | None,
-        typer.Argument(
-            help="A layer or module, as `striate table` calls it; all in turn if absent."
-        ),
-    ] = None,
-    at: Annotated[
-        str | None,
-        typer.Option(help="ROW,COLUMN of the output position whose pixels are shown; its centre."),
-    ] = None,
-    size: Annotated[
-        str | None,
-        typer.Option(help="Of the image: 224, or HEIGHTxWIDTH; the network's own if absent."),
-    ] = None,
-    training: Training = False,
-    allow_code: AllowCode = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
-) -> None:
+@command(ExplainOptions)
+def explain(given: Given, as_json: AsJson = False) -> None:
     """Show the arithmetic of a layer with its numbers.
 
     Its size, its costs, and what it sees of the image.
@@ -38,11 +17,11 @@ def explain(
     from striate import api
     from striate.errors import StriateError
 
-    pixels = read_size(size)
+    network, layer = given.pop("network"), given.pop("layer")
     if layer is None:
-        if at is not None:
+        if given.pop("at") is not None:
             raise StriateError("--at", "is a position of one layer", "name the layer too")
-        every = api.explain(network, size=pixels, training=training, allow_code=allow_code)
+        every = api.explain(network, **given)
         if as_json:
             print(json.dumps([each.to_json() for each in every], indent=1))
             return
@@ -50,14 +29,7 @@ def explain(
 
         show_layers(every, console())
         return
-    found = api.explain(
-        network,
-        layer,
-        at=read_position(at),
-        size=pixels,
-        training=training,
-        allow_code=allow_code,
-    )
+    found = api.explain(network, str(layer), **given)
     if as_json:
         print(json.dumps(found.to_json(), indent=1))
         return

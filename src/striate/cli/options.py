@@ -17,6 +17,7 @@ from typing import Annotated, Any, get_args, get_origin
 
 import typer
 
+from striate.cli.sizes import read_position, read_size
 from striate.cli.values import read_names, read_numbers, read_pairs
 from striate.support.options import Option, options_of
 
@@ -106,23 +107,30 @@ def _parameter(
     )
 
 
+#: By the types that a value may have besides None.
+_WAYS: dict[frozenset[Any], _Way] = {
+    frozenset({bool}): _Way(bool),
+    frozenset({int}): _Way(int),
+    frozenset({float}): _Way(float),
+    frozenset({int, tuple[int, int]}): _Way(
+        str, read_size, "<pixels>", "It is typed as 224, or as HEIGHTxWIDTH."
+    ),
+    frozenset({tuple[int, int]}): _Way(str, read_position, "<row,column>"),
+    frozenset({Sequence[float]}): _Way(str, read_numbers, "<number,…>"),
+    frozenset({Sequence[str]}): _Way(str, read_names, "<name,…>", "Or none."),
+}
+
+
 def _way(option: Option) -> _Way:
     """How the values of `option` are typed."""
     union = NoneType in get_args(option.kind) or isinstance(option.kind, type(int | str))
-    members = set(get_args(option.kind)) - {NoneType} if union else {option.kind}
-    for plain in (bool, int, float):
-        if members == {plain}:
-            return _Way(plain)
+    members = frozenset(get_args(option.kind)) - {NoneType} if union else {option.kind}
     origins = {get_origin(each) for each in members}
-    if Mapping in origins:
-        return _Way(list[str], read_pairs, "<name=value>", "May be given again.")
     if option.positional and origins & {Sequence, Iterable}:
         return _Way(list[str])
-    if members == {Sequence[float]}:
-        return _Way(str, read_numbers, "<number,…>")
-    if members == {Sequence[str]}:
-        return _Way(str, read_names, "<name,…>", "Or none.")
-    return _Way(metavar="<path>" if Path in members else None)
+    if Mapping in origins:
+        return _Way(list[str], read_pairs, "<name=value>", "May be given again.")
+    return _WAYS.get(frozenset(members), _Way(metavar="<path>" if Path in members else None))
 
 
 def _plain(text: str, names: Mapping[str, str]) -> str:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from striate.cli.options import AsJson
+
 
 def what_if(
     layers: Annotated[
@@ -18,7 +20,7 @@ def what_if(
             show_default=False,
         ),
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show what layers of no network would cost and see.
 
