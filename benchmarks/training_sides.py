@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from striate.training.callbacks.base import Callback, EpochEnd, TrainBegin
+
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 GO, READY = "go", "ready"
 
@@ -145,29 +147,20 @@ def bare(case: Case, folder: Path) -> None:
     rival_epochs(epoch)
 
 
-class Turns:
+class Turns(Callback):
     """Tells the time of each of Striate's epochs, and holds the next back until it is wanted."""
-
-    def note(self, text: str) -> None:
-        pass
 
     def __init__(self) -> None:
         self.turns = turns()
         self.began = 0.0
 
-    def begin(self, epochs: int, steps: int, batch_size: int, done: int) -> None:
+    def on_train_begin(self, training: TrainBegin) -> None:
         answer(READY)
         self.wait()
 
-    def step(self, epoch: int, step: int, loss: float, rate: float) -> None:
-        pass
-
-    def epoch(self, entry: dict[str, Any], timing: dict[str, Any], *, best: bool) -> None:
+    def on_epoch_end(self, epoch: EpochEnd) -> None:
         answer(str(time.perf_counter() - self.began))
         self.wait()
-
-    def end(self) -> None:
-        pass
 
     def wait(self) -> None:
         next(self.turns, None)
@@ -220,8 +213,9 @@ def striate_side(case: Case, folder: Path, epochs: int) -> None:
         recipe=str(recipe),
         size=case.size,
         out=folder.with_name(f"{folder.name}-run"),
+        callbacks=[Turns()],
     )
-    plan(options, group=Group(), watcher=Turns()).training.run()
+    plan(options, group=Group()).training.run()
 
 
 RIVALS = {"tutorial": tutorial, "bare": bare}

@@ -109,7 +109,7 @@ def find_starting_weights(
 
 
 def start_from(found: Found, network: nn.Module, *, classes: int, place: Place) -> Published:
-    """Give `network` the weights that were found, and tell what was kept.
+    """Give `network` the weights that were found, and note what was kept.
 
     Raises:
         WeightsError: they are those of another network.

@@ -69,7 +69,7 @@ class RateSchedule:
         return self.peak * self.schedule.factor**passed
 
     def observe(self, top1: float) -> None:
-        """Tell the schedule the validation top-1 after an epoch (only ``plateau`` listens)."""
+        """Take note of the validation top-1 after an epoch, which ``plateau`` goes by."""
         if top1 > self._best:
             self._best, self._waited = top1, 0
             return
