@@ -124,12 +124,16 @@ def make_training(
     run: Run,
     network: nn.Module,
     data: Data,
-    recipe: Recipe,
     *,
     options: TrainOptions,
     place: Place,
 ) -> Training:
-    """The training of `network` in `run`, before its first step. Nothing is written."""
+    """The training of `network` by the recipe of `run`, before its first step.
+
+    Nothing is written.
+    """
+    recipe = run.config.recipe
+    assert isinstance(recipe, Recipe), "no other run has anything left to train"
     train, validation = _loaders(run, data, recipe, threads(options.workers), place.group)
     weights = None
     if recipe.loss.class_weights == "balanced":

@@ -146,7 +146,7 @@ def _plan_new(
         provenance=provenance(workers=threads(options.workers)),
     )
     run = Run(out, config)
-    training = make_training(run, network, data, recipe, options=options, place=place)
+    training = make_training(run, network, data, options=options, place=place)
     callbacks.on_note(data.described)
     if group.leads:
         keep_images(out, data)

@@ -109,7 +109,7 @@ def plan_resumed(
         network = make_network(config, allow_code=run.allow_code)
         if not begun:
             _start_again(run, network, place)
-    training = make_training(run, network, data, recipe, options=options, place=place)
+    training = make_training(run, network, data, options=options, place=place)
     if begun:
         training.resume()
         if training.is_finished:

@@ -140,9 +140,7 @@ def train_on(
 
     `begin` writes its ``run.toml``, once there is something to go on from.
     """
-    recipe = run.config.recipe
-    assert isinstance(recipe, Recipe)
-    training = make_training(run, network, data, recipe, options=options, place=place)
+    training = make_training(run, network, data, options=options, place=place)
     # There is no run before there are weights to go on from: those of the head are nowhere else.
     training.start_from_here()
     begin(run.config)

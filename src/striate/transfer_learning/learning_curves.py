@@ -250,10 +250,9 @@ def _trained(
     )
     with TemporaryDirectory(prefix="striate-curve-") as folder:
         training = make_training(
-            Run(Path(folder), replace(trial, transfer=transfer)),
+            Run(Path(folder), replace(trial, recipe=recipe, transfer=transfer)),
             copy.deepcopy(start),
             data,
-            recipe,
             options=TrainOptions(workers=workers, checkpoint_minutes=1e9),
             place=place,
         )
