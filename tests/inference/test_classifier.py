@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from torch import Tensor, nn
 from striate.data.images import ImageSet
 from striate.data.preprocessing import Preprocessing
 from striate.data.scan import digest_of
-from striate.errors import TrainingError
+from striate.engines.pytorch import PyTorchSession
+from striate.errors import DataError, RunError, StriateError, TrainingError
 from striate.inference.classifier import Classifier
 from striate.inference.prediction import Prediction
 
@@ -185,3 +187,45 @@ def test_answers_that_are_no_numbers_are_refused(files: list[Path]) -> None:
     network.levels.data[1] = float("nan")
     with pytest.raises(TrainingError, match=r"0\.png: .*not finite"):
         predicted(network, files)
+
+
+def test_it_computes_on_the_device_that_it_is_told(files: list[Path]) -> None:
+    one = Classifier.of_network(Brightness(), PREPROCESSING, CLASSES, device="cpu:0")
+    assert isinstance(one.session, PyTorchSession)
+    assert one.session.device == torch.device("cpu:0")
+    assert one.probabilities(files).shape == (5, 3)
+    with pytest.raises(StriateError, match="`device='fpga:0'`: there is no such device here"):
+        Classifier.of_network(Brightness(), PREPROCESSING, CLASSES, device="fpga:0")
+
+
+def test_only_pytorch_is_on_another_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = torch.device("cuda:0")
+    monkeypatch.setattr("striate.inference.classifier.choose_device", lambda _: elsewhere)
+    said = "`device='cuda:0'`: is not where `engine='openvino'` computes, which is the processor"
+    with pytest.raises(StriateError, match=said):
+        Classifier.of_network(
+            Brightness(), PREPROCESSING, CLASSES, device="cuda:0", engine="openvino"
+        )
+
+
+def test_a_set_whose_image_cannot_be_read_names_it(files: list[Path]) -> None:
+    images = image_set(files)
+    files[3].write_bytes(b"changed")
+    with pytest.raises(DataError, match=r"3\.png: has changed since it was"):
+        classifier(Brightness(), 2).probabilities(images, workers=2)
+    with pytest.raises(DataError, match=r"3\.png: .*is in no image format"):
+        classifier(Brightness()).probabilities(files)
+
+
+def test_a_caller_who_stops_leaves_no_thread(files: list[Path]) -> None:
+    before = threading.active_count()
+    found = classifier(Brightness(), 2).predict(files * 50, workers=3)
+    assert next(found).file == str(files[0])
+    found.close()  # type: ignore[attr-defined]
+    assert threading.active_count() == before
+
+
+def test_a_network_with_other_outputs_is_refused(files: list[Path]) -> None:
+    odd = Classifier.of_network(Brightness(), PREPROCESSING, CLASSES[:2])
+    with pytest.raises(RunError, match=r"gives numbers of shape \(3,\) for an image, not 2"):
+        odd.probabilities(files)

@@ -18,7 +18,7 @@ import numpy as np
 
 from striate.data.finding.inputs import Item
 from striate.errors import DataError, RunError
-from striate.inference.reading import batches_of, evaluated, grouped
+from striate.inference.reading import CHUNK, batches_of, evaluated, grouped
 from striate.support.prefetch import prefetch
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class Predictor(ABC, Generic[Answer]):
             raise RunError(
                 "the network",
                 f"gives numbers of shape {part.shape[1:]} for an image, not {self.outputs:,}",
-                "it does not belong to these classes",
+                "it is not the network that belongs to this description",
             )
         return part
 
@@ -134,7 +134,8 @@ class Predictor(ABC, Generic[Answer]):
     ) -> Generator[Answer]:
         """An answer to each of `items`, in their order, as they come.
 
-        No more than a batch of items is asked for ahead of what is computed.
+        No more than a batch of items is asked for ahead of what is computed; of an engine that
+        computes several at a time, than these.
 
         Args:
             items: see `striate.data.finding.inputs.items`; may have no end.
@@ -142,15 +143,16 @@ class Predictor(ABC, Generic[Answer]):
             answer: what to make of an image's numbers instead of `Predictor.answer`.
         """
         meant = self.answer if answer is None else answer
-        for item, row in self._rows_of(items, workers):
-            if isinstance(row, DataError):
-                yield self.failed(item.name, row)
-            else:
-                yield meant(item.name, row)
+        with closing(self._rows_of(items, workers)) as rows:
+            for item, row in rows:
+                if isinstance(row, DataError):
+                    yield self.failed(item.name, row)
+                else:
+                    yield meant(item.name, row)
 
     def _rows_of(
         self, items: Iterable[Item], workers: int
-    ) -> Iterator[tuple[Item, Answers | DataError]]:
+    ) -> Generator[tuple[Item, Answers | DataError]]:
         """Each item with its numbers, or why there are none."""
         waiting: deque[tuple[Item, DataError | None]] = deque()
 
@@ -184,10 +186,12 @@ class Predictor(ABC, Generic[Answer]):
             except DataError as error:
                 return item, error
 
+        # Threads have something to share where a file takes one image at a time.
+        together = max(self.batch_size, CHUNK) if workers else self.batch_size
         source = iter(items)
-        while batch := list(islice(source, self.batch_size)):
+        while asked := list(islice(source, together)):
             sound = []
-            for item, found in prefetch(read, batch, workers=workers, ahead=len(batch)):
+            for item, found in prefetch(read, asked, workers=workers, ahead=together):
                 error = found if isinstance(found, DataError) else None
                 waiting.append((item, error))
                 if not isinstance(found, DataError):

@@ -21,7 +21,9 @@ Pixels: TypeAlias = NDArray[np.uint8]
 Read: TypeAlias = Callable[[int], Pixels]
 """From an image's number in its set to its pixels, uint8 (H, W, C)."""
 
-_CHUNK = 8  # images a task: a task for each would spend a third of a small one's time on hand-over
+CHUNK = 8
+"""Images a task of a thread: a task for each would spend a third of a small one's time on that."""
+
 _AHEAD = 4  # chunks read before they are asked for, beside those of the workers
 
 
@@ -75,7 +77,7 @@ def batches_of(
     def chunk(first: int) -> list[Pixels]:
         return [named(index) for index in wanted[first : first + size]]
 
-    size = min(_CHUNK, batch_size)
+    size = min(CHUNK, batch_size)
     ahead = workers + max(_AHEAD, batch_size // size)
     firsts = range(0, len(wanted), size)
     chunks = prefetch(chunk, firsts, workers=workers, ahead=ahead, name="striate-images")

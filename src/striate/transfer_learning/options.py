@@ -71,8 +71,8 @@ class TransferOptions(Options):
     engine: Annotated[
         str,
         Doc(
-            "What computes features: ``auto``, ``openvino`` or ``torch``; with ``bfloat16`` or "
-            "``float32`` behind it if wanted."
+            "What computes features: ``auto``, ``openvino``, ``onnxruntime`` or ``torch``; with "
+            "``bfloat16`` or ``float32`` behind it if wanted."
         ),
     ] = "auto"
     cache: Annotated[
