@@ -64,16 +64,16 @@ class Toys(Library):
     def fetch(self, name: str) -> tuple[Path, str]:
         return self.folder / f"{name}.safetensors", f"toys {name} first"
 
-    def preprocessing(self, _name: str) -> dict[str, Any]:
+    def preprocessing(self, name: str) -> dict[str, Any]:
         return {
             "fit": "crop", "resize": 28, "height": 24, "width": 24, "channels": 3, "fill": 0,
             "interpolation": "bilinear", "mean": [0.5] * 3, "std": [0.25] * 3,
         }  # fmt: skip
 
-    def classes(self, _name: str) -> tuple[str, ...]:
+    def classes(self, name: str) -> tuple[str, ...]:
         return tuple("abcdefghij")
 
-    def figures(self, _name: str) -> tuple[Figure, ...]:
+    def figures(self, name: str) -> tuple[Figure, ...]:
         return (
             Figure(
                 data="toys", top1=0.125, top5=None, crops="1 crop", source="x", confidence="read"

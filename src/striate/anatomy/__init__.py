@@ -15,6 +15,6 @@
 ==================  ===============================================================================
 
 On these stand `table.py` (rows and totals), `explain.py` (one layer), `what_if.py` (layers of no
-network), `compare.py` (networks side by side), `stages.py` (what is frozen and unfrozen as one) and
-`embedding.py` (what the classifier reads).
+network), `compare.py` (networks side by side), `timing.py` (how long a forward takes), `stages.py`
+(what is frozen and unfrozen as one) and `embedding.py` (what the classifier reads).
 """

@@ -109,7 +109,7 @@ class Library(ABC):
         if not self.has(name):
             raise NetworkError(what, f"{self.name} does not have it", nearest(name, self.names()))
 
-    def input_shape(self, _network: nn.Module) -> tuple[int, ...] | None:
+    def input_shape(self, network: nn.Module) -> tuple[int, ...] | None:
         """The (channels, height, width) that a network of its own notes; None where it does not."""
         return None
 
@@ -143,7 +143,7 @@ class Library(ABC):
             raise WeightsError(error.what, error.why, remedy) from None
         return Fetched(file=file, label=label, state=state)
 
-    def preprocessing(self, _name: str) -> dict[str, Any] | None:
+    def preprocessing(self, name: str) -> dict[str, Any] | None:
         """What its weights for a network were trained on; None where it does not say.
 
         As `striate.data.preprocessing.Preprocessing.to_dict` gives it, for a network that does
@@ -151,10 +151,10 @@ class Library(ABC):
         """
         return None
 
-    def classes(self, _name: str) -> tuple[str, ...] | None:
+    def classes(self, name: str) -> tuple[str, ...] | None:
         """Names of the classes of its weights, in order; None where it does not say."""
         return None
 
-    def figures(self, _name: str) -> tuple[Figure, ...]:
-        """Published errors of its network called `_name`, of whatever weights."""
+    def figures(self, name: str) -> tuple[Figure, ...]:
+        """Published errors of its network called `name`, of whatever weights."""
         return ()

@@ -111,7 +111,7 @@ class Timm(Library):
             std=config.std,
         )
 
-    def classes(self, _name: str) -> tuple[str, ...]:
+    def classes(self, name: str) -> tuple[str, ...]:
         """The thousand of ILSVRC, which nearly all its weights have."""
         return imagenet_classes()
 

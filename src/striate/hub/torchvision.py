@@ -105,7 +105,7 @@ class Torchvision(Library):
             std=(0.5, 0.5, 0.5) if rescaled else preset.std,
         )
 
-    def classes(self, _name: str) -> tuple[str, ...]:
+    def classes(self, name: str) -> tuple[str, ...]:
         """The thousand of ILSVRC, which all its weights for classifying images have."""
         return imagenet_classes()
 
