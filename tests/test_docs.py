@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import tomllib
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from typer.testing import CliRunner
@@ -56,3 +58,31 @@ def test_the_recipe_of_the_page_is_a_recipe() -> None:
     (toml,) = re.findall(r"^```toml\n(.*?)^```$", page, re.M | re.S)
     recipe = Recipe.from_dict(tomllib.loads(toml), "docs/recipes.md")
     assert recipe.schedule.name == "step"
+
+
+@pytest.fixture(scope="module")
+def pages() -> ModuleType:
+    where = ROOT / "tools" / "command_pages.py"
+    found = importlib.util.spec_from_file_location("command_pages", where)
+    assert found is not None
+    assert found.loader is not None
+    tool = importlib.util.module_from_spec(found)
+    found.loader.exec_module(tool)
+    return tool
+
+
+def test_the_page_of_commands_has_every_option(pages: ModuleType) -> None:
+    written = pages.ENGLISH.read_text("utf-8")
+    assert written == pages.english(), "run python tools/command_pages.py"
+    for command in pages.COMMANDS:
+        section = written.partition(f"## `striate {command}`")[2].partition("\n## ")[0]
+        shown = set(re.findall(r"(?<![\w-])--?[a-z][\w-]*", help_of(command))) - {"-h", "--help"}
+        assert shown <= set(re.findall(r"`(--?[\w-]+)`", section)) | {"-processing"}, command
+
+
+def test_the_chinese_page_of_commands_has_the_same_options(pages: ModuleType) -> None:
+    written = pages.CHINESE.read_text("utf-8")
+    assert written == pages.chinese(written), "run python tools/command_pages.py"
+    texts, cells = pages.read(written)
+    untranslated = [key for key, text in (texts | cells).items() if not re.search("[一-鿿]", text)]
+    assert untranslated == []

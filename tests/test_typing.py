@@ -33,8 +33,39 @@ version: str = striate.__version__
 print(striate.table("lenet").summary(), striate.explain("lenet", "conv1").lines)
 for explained in striate.explain("lenet"):
     print(explained.layer)
+result = striate.train("photos", net="lenet", epochs=3, variant={"auxiliary": True}, size=32)
+print(result.top1 + striate.transfer("photos", backbone=result.run).top1, result.run.name)
+print(striate.evaluate(result.run, "others", all_images=True).confusion)
+first = striate.predict(result.run, ["a.jpg"])[0]
+print(first.classes, next(striate.predict(result.run, "a.jpg", stream=True)).classes)
+exported = striate.export(result.run, "x.onnx", dynamic=["batch"], capture="trace")
+print(exported.file.name, striate.check("photos", val_fraction=0.3).usable)
+print(striate.compare(["lenet", network], size=(64, 32)).members, striate.cache(older_than=3).bytes)
+print(striate.view(network, against="lenet").name, striate.create_run("lenet", "run").classes)
 """
-REFUSED = 'import striate\nnetwork: int = striate.create("resnet18")\nstriate.create(5)\n'
+#: Each line a mistake, but for the first.
+REFUSED = """import striate
+network: int = striate.create("resnet18")
+striate.create(5)
+striate.train("photos", net="lenet", epoch=3)
+striate.train("photos", "lenet")
+striate.train("photos", net="lenet", epochs="3")
+number: int = striate.train("photos", net="lenet")
+striate.transfer("photos")
+striate.evaluate("run", device=0)
+striate.predict("run", "a.jpg", stream=True)[0]
+next(striate.predict("run", "a.jpg"))
+striate.export("run", capture="onnx")
+striate.table("lenet", depht=1)
+striate.table(5)
+striate.explain("lenet", "conv1")[0]
+striate.explain("lenet", at=(0, 0))
+striate.compare("lenet", timed="yes")
+striate.view("lenet", sizes=3)
+striate.check("photos", seed="0")
+striate.cache(older_than="30")
+striate.create_run("lenet")
+"""
 
 
 @pytest.mark.slow
@@ -54,8 +85,9 @@ def test_the_readme_s_block_and_what_is_promised_pass_a_strict_checker(tmp_path:
         check=False,
     )
     complaints = [line for line in done.stdout.splitlines() if ": error:" in line]
-    assert len(complaints) == 2, done.stdout + done.stderr
-    assert all("wrong.py" in line for line in complaints), done.stdout
+    assert all(Path(line.partition(":")[0]).name == "wrong.py" for line in complaints), done.stdout
+    found = {int(line.split(":")[1]) for line in complaints}
+    assert found == set(range(2, len(REFUSED.splitlines()) + 1)), done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("name", NETWORKS)

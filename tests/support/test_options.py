@@ -20,7 +20,7 @@ Side = Annotated[int | None, Bounds(1, 9), Doc("In pixels.")]
 class Frame(Options):
     """What goes around a photo."""
 
-    photo: Annotated[str, Doc("A file.")]
+    photo: Annotated[str, Doc("A file.", in_python="a picture")]
     _: KW_ONLY
     side: Side = None
     depth: Annotated[Side, Doc("Likewise, of the frame.")] = 3
@@ -89,8 +89,8 @@ def test_numbers_outside_their_bounds_are_refused(given: dict[str, Any], why: st
 def test_the_documentation_has_a_section_of_arguments_before_that_of_the_result() -> None:
     assert inspect.getdoc(frame) == (
         "Put a frame around a photo.\n\nIt is `side` pixels wide.\n\n"
-        "Args:\n    photo: A file.\n    side: In pixels.\n    depth: Likewise, of the frame.\n"
-        "    shares: Of light.\n\n"
+        "Args:\n    photo: A file. Or a picture.\n    side: In pixels.\n"
+        "    depth: Likewise, of the frame.\n    shares: Of light.\n\n"
         "Returns:\n    The frame.\n\nRaises:\n    StriateError: it is too large."
     )
 

@@ -26,7 +26,7 @@ NetworkLike = Annotated[
     Doc(
         "A name of `list_networks`, ``torchvision:NAME``, ``timm:NAME``, ``FILE.py:CLASS``, "
         "``PACKAGE.MODULE:NAME``, or a run's folder. No weight is allocated for it.",
-        in_python="Or a module.",
+        in_python="a module",
     ),
 ]
 Size = Annotated[
@@ -97,7 +97,7 @@ class CompareOptions(Options):
         Doc(
             "Each a name of `list_networks`, ``torchvision:NAME``, ``timm:NAME``, "
             "``FILE.py:CLASS``, ``PACKAGE.MODULE:NAME``, or a run's folder.",
-            in_python="Or a module.",
+            in_python="a module",
         ),
     ]
     _: KW_ONLY
@@ -123,7 +123,7 @@ class ViewOptions(Options):
         Doc(
             "A name of `list_networks`, ``torchvision:NAME``, ``timm:NAME``, ``FILE.py:CLASS``, "
             "``PACKAGE.MODULE:NAME``, or a run's folder, whose answers to the image are shown too.",
-            in_python="Or a module.",
+            in_python="a module",
         ),
     ]
     output: Annotated[

@@ -48,7 +48,7 @@ def command(
         **flags: of options that are called otherwise, or are an argument in Python alone.
     """
     options = [each for each in options_of(kind) if not each.doc.python_only]
-    names = {each.name: _name(each, flags.get(each.name)) for each in options}
+    names = {each.name: name_of(each, flags.get(each.name)) for each in options}
 
     def decorate(body: Callable[..., None]) -> Callable[..., None]:
         def run(**values: Any) -> None:
@@ -62,12 +62,13 @@ def command(
         del made.__wrapped__
         made.__signature__ = inspect.Signature(parameters)
         made.__annotations__ = {each.name: each.annotation for each in parameters}
+        made.options = kind
         return run
 
     return decorate
 
 
-def _name(option: Option, flags: Sequence[str] | None) -> str:
+def name_of(option: Option, flags: Sequence[str] | None) -> str:
     """What help and errors call `option`."""
     if option.positional and flags is None:
         return option.name.upper()

@@ -28,7 +28,7 @@ class PredictOptions(Options):
         Doc(
             "A file, a folder (with all images below it, sorted), a glob, or several of them.",
             in_python="Pillow images and NumPy arrays (uint8, (H, W) or (H, W, 1, 3 or 4), grey, "
-            "RGB or RGBA) are taken too.",
+            "RGB or RGBA)",
         ),
     ]
     _: KW_ONLY

@@ -32,7 +32,7 @@ class Doc:
         text: with other options and functions in single backticks, which the command line turns
             into its own names, and values in double ones. It says what an absent value means.
         python_only: whether the command line has nothing of the kind.
-        in_python: what else there is in Python alone.
+        in_python: what else Python takes, which nobody can type.
     """
 
     text: str
@@ -144,6 +144,7 @@ def takes(kind: Callable[P, O]) -> Callable[[Callable[[O], R]], Callable[P, R]]:
         made: Any = functools.update_wrapper(function, body)
         del made.__wrapped__
         made.__signature__ = signature
+        made.options = kind
         made.__annotations__ = {
             **{name: each.annotation for name, each in signature.parameters.items()},
             "return": signature.return_annotation,
@@ -175,7 +176,8 @@ def _documented(text: str, options: Sequence[Option]) -> str:
     """`text`, a docstring, with a section about its arguments before that about its result."""
     lines = [
         textwrap.fill(
-            f"{each.name}: {each.doc.text} {each.doc.in_python}".rstrip(),
+            f"{each.name}: {each.doc.text}"
+            + (f" Or {each.doc.in_python}." if each.doc.in_python else ""),
             _WIDTH,
             initial_indent=" " * 4,
             subsequent_indent=" " * 8,
