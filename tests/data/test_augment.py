@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from torchvision.transforms import functional as reference
 
-from striate.data.augmentation import crops as geometry
+from striate.data.augmentation import crops
 from striate.data.augmentation.colour import draw_colours
 from striate.data.augmentation.mixing import draw_erasing, draw_mixing, erase
 from striate.data.augmentation.settings import NOTHING, Augmentation
@@ -122,17 +122,17 @@ def test_crops_have_the_networks_size_whatever_the_image(
     height: int, width: int, index: int, channels: int
 ) -> None:
     image = picture(height, width, channels)
-    draws = uniforms(0, 0, [index], geometry.RESIZED_DRAWS)[0].tolist()
-    part = geometry.resized_crop(image, (24, 20), draws, (0.08, 1.0), (3 / 4, 4 / 3))
+    draws = uniforms(0, 0, [index], crops.RESIZED_DRAWS)[0].tolist()
+    part = crops.resized_crop(image, (24, 20), draws, (0.08, 1.0), (3 / 4, 4 / 3))
     assert part.size == (20, 24)
-    corner = geometry.corner_crop(image, (24, 20), draws[:3], (24, 30))
+    corner = crops.corner_crop(image, (24, 20), draws[:3], (24, 30))
     assert corner.size == (20, 24)
 
 
 def _boxes(height: int, width: int, n: int = 4000) -> np.ndarray:
-    draws = uniforms(0, 0, np.arange(n), geometry.RESIZED_DRAWS).tolist()
+    draws = uniforms(0, 0, np.arange(n), crops.RESIZED_DRAWS).tolist()
     scale, ratio = (0.08, 1.0), (3 / 4, 4 / 3)
-    return np.array([geometry._random_box(height, width, row, scale, ratio) for row in draws])
+    return np.array([crops._random_box(height, width, row, scale, ratio) for row in draws])
 
 
 def test_resized_crops_are_spread_as_torchvisions() -> None:
@@ -159,7 +159,7 @@ def test_resized_crops_of_narrow_images_fall_back_to_the_centre() -> None:
     middle = boxes[(boxes[:, 2] == 10) & (boxes[:, 3] == 13)]
     assert len(middle)
     assert (middle[:, 1] == (1000 - 13) // 2).any()
-    assert geometry._random_box(1000, 10, [0.5] * 22, (1.0, 1.0), (3 / 4, 4 / 3)) == (
+    assert crops._random_box(1000, 10, [0.5] * 22, (1.0, 1.0), (3 / 4, 4 / 3)) == (
         (1000 - 13) // 2,
         0,
         13,
@@ -169,9 +169,9 @@ def test_resized_crops_of_narrow_images_fall_back_to_the_centre() -> None:
 
 def test_a_resized_crop_is_torchvisions_of_the_same_box() -> None:
     image = picture(90, 120)
-    draws = uniforms(0, 0, [3], geometry.RESIZED_DRAWS)[0].tolist()
-    top, left, height, width = geometry._random_box(90, 120, draws, (0.2, 1), (3 / 4, 4 / 3))
-    ours = geometry.resized_crop(image, (32, 32), draws, (0.2, 1), (3 / 4, 4 / 3))
+    draws = uniforms(0, 0, [3], crops.RESIZED_DRAWS)[0].tolist()
+    top, left, height, width = crops._random_box(90, 120, draws, (0.2, 1), (3 / 4, 4 / 3))
+    ours = crops.resized_crop(image, (32, 32), draws, (0.2, 1), (3 / 4, 4 / 3))
     theirs = reference.resized_crop(
         Image.fromarray(image), top, left, height, width, [32, 32], antialias=True
     )
@@ -186,7 +186,7 @@ def test_a_corner_crop_is_resize_then_crop(draws: tuple[float, float, float]) ->
     top = int(draws[1] * (short - 32 + 1))
     left = int(draws[2] * (whole.shape[1] - 32 + 1))
     expected = whole[top : top + 32, left : left + 32].astype(int)
-    ours = np.asarray(geometry.corner_crop(image, (32, 32), draws, (40, 60))).astype(int)
+    ours = np.asarray(crops.corner_crop(image, (32, 32), draws, (40, 60))).astype(int)
     assert abs(ours - expected).max() <= 1
 
 
@@ -194,15 +194,15 @@ def test_a_corner_crop_is_resize_then_crop(draws: tuple[float, float, float]) ->
 def test_padded_crops_are_slices_of_the_padded_images(channels: int) -> None:
     images = np.random.default_rng(0).integers(0, 256, (50, 9, 7, channels), dtype=np.uint8)
     draws = uniforms(0, 0, np.arange(50), 2)
-    cut = geometry.padded_crops(images, draws, 3, 77)
+    cut = crops.padded_crops(images, draws, 3, 77)
     padded = np.pad(images, ((0, 0), (3, 3), (3, 3), (0, 0)), constant_values=77)
     tops, lefts = (draws * 7).astype(int).T
     for k, (top, left) in enumerate(zip(tops, lefts, strict=True)):
         assert (cut[k] == padded[k, top : top + 9, left : left + 7]).all()
     assert set(tops) == set(lefts) == set(range(7))
-    assert (geometry.padded_crops(images, draws, 0, 0) == images).all()
+    assert (crops.padded_crops(images, draws, 0, 0) == images).all()
     reflected = np.pad(images, ((0, 0), (3, 3), (3, 3), (0, 0)), mode="reflect")
-    cut = geometry.padded_crops(images, draws, 3, None)
+    cut = crops.padded_crops(images, draws, 3, None)
     for k, (top, left) in enumerate(zip(tops, lefts, strict=True)):
         assert (cut[k] == reflected[k, top : top + 9, left : left + 7]).all()
 
@@ -212,7 +212,7 @@ def test_flip_exchanges_left_and_right_of_the_chosen_images(channels: int) -> No
     images = np.random.default_rng(0).integers(0, 256, (6, 5, 4, channels), dtype=np.uint8)
     which = np.array([True, False, True, True, False, False])
     flipped = images.copy()
-    geometry.flip(flipped, which)
+    crops.flip(flipped, which)
     assert (flipped[which] == images[which][:, :, ::-1]).all()
     assert (flipped[~which] == images[~which]).all()
 
@@ -407,6 +407,6 @@ def test_padding_shares_the_grounds_level_with_evaluation() -> None:
         fit="pad", resize=6, height=8, width=8, channels=1, fill=255, mean=(0.5,), std=(0.5,)
     )
     fitted = preprocessing.fit_image(np.zeros((6, 6, 1), np.uint8))[None]
-    moved = geometry.padded_crops(fitted, np.array([[0.0, 0.0]]), 1, preprocessing.fill)
+    moved = crops.padded_crops(fitted, np.array([[0.0, 0.0]]), 1, preprocessing.fill)
     assert (moved[0, 0] == 255).all()
     assert moved.sum() == fitted.sum()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from striate.data.augmentation import crops as geometry
+from striate.data.augmentation import crops
 from striate.data.augmentation.colour import Colours, ColourStatistics, draw_colours
 from striate.data.augmentation.mixing import Boxes, Mixing, draw_erasing, draw_mixing, erase
 from striate.data.augmentation.settings import NOTHING, Augmentation
@@ -263,9 +263,9 @@ class Loader:
         if self._crop == "padded":
             draws = uniforms(self.seed, epoch, indices, 2, CROP)
             fill = None if self.augmentation.border == "reflect" else self.preprocessing.fill
-            pixels = geometry.padded_crops(pixels, draws, self.augmentation.padding, fill)
+            pixels = crops.padded_crops(pixels, draws, self.augmentation.padding, fill)
         if self.augmentation.horizontal_flip:
-            geometry.flip(pixels, self._flipped(epoch, indices))
+            crops.flip(pixels, self._flipped(epoch, indices))
         return pixels
 
     def _cut(self, epoch: int, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
@@ -273,7 +273,7 @@ class Loader:
         channels, height, width = self.preprocessing.input_size
         settings, resized = self.augmentation, self._crop == "resized"
         how = self.preprocessing.interpolation
-        count = geometry.RESIZED_DRAWS if resized else geometry.CORNER_DRAWS
+        count = crops.RESIZED_DRAWS if resized else crops.CORNER_DRAWS
         draws = uniforms(self.seed, epoch, indices, count, CROP).tolist()
         flipped = self._flipped(epoch, indices)
         pixels = np.empty((len(indices), height, width, channels), np.uint8)
@@ -281,12 +281,12 @@ class Loader:
             with self._image(index) as image:
                 given = (image, (height, width), draws[position])
                 if resized:
-                    crop = geometry.resized_crop(
+                    crop = crops.resized_crop(
                         *given, settings.scale, settings.ratio, interpolation=how
                     )
                 else:
-                    crop = geometry.corner_crop(*given, settings.sizes, interpolation=how)
-            crop = geometry.flipped(crop) if flipped[position] else crop
+                    crop = crops.corner_crop(*given, settings.sizes, interpolation=how)
+            crop = crops.flipped(crop) if flipped[position] else crop
             pixels[position] = np.asarray(crop).reshape(height, width, channels)
         return pixels
 

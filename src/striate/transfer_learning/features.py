@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from striate.data.augmentation import crops as geometry
+from striate.data.augmentation import crops
 from striate.data.augmentation.settings import Augmentation
 from striate.data.decoding.decode import decoders
 from striate.data.images import ImageSet
@@ -305,11 +305,11 @@ def draw_view(
     if preprocessing.fit == "pad" or VIEWS.crop_for(height, width) == "padded":
         pixels = preprocessing.fit_image(image)[None]
         draws = uniforms(seed, view, index, 2, CROP)
-        pixels = geometry.padded_crops(pixels, draws, VIEWS.padding, preprocessing.fill)[0]
+        pixels = crops.padded_crops(pixels, draws, VIEWS.padding, preprocessing.fill)[0]
     else:
-        draws = uniforms(seed, view, index, geometry.RESIZED_DRAWS, CROP)
+        draws = uniforms(seed, view, index, crops.RESIZED_DRAWS, CROP)
         how = preprocessing.interpolation
-        crop = geometry.resized_crop(
+        crop = crops.resized_crop(
             image, (height, width), draws[0].tolist(), VIEWS.scale, VIEWS.ratio, interpolation=how
         )
         pixels = np.asarray(crop).reshape(height, width, channels)

@@ -137,16 +137,60 @@ class _Work:
         return f"go on with: {self.place.group.resume_command(run)}"
 
     def run(self) -> Transfer:
+        """From the claim of the run's folder to its weights."""
         options = self.options
-        label = re.sub(r"[^\w.-]+", "-", Path(str(options.backbone)).name.rpartition(":")[2])
-        out = self.holding.take(
-            lambda: claim_out(self.source, options.out, label, otherwise="choose another folder")
+        out = self._claim()
+        backbone, stages = self._open_backbone()
+        cache = cache_at(options.cache)
+        data = self._open_images(cache)
+        timing, of_train = self._features(backbone, data.train)
+        given = of_train, data.train.labels, data.classes
+        fitted = fit_head(options.head, *given, penalty=options.penalty, seed=options.seed)
+        self._note_fit(fitted, of_train, data)
+        began = time.perf_counter()
+        of_held = self._features_held(backbone, data, timing.engine)
+        held_seconds = time.perf_counter() - began
+        timing = replace(timing, head_seconds=fitted.seconds, held_seconds=held_seconds)
+        network = Transferred(backbone.network, fitted.head).eval()
+        record = self._record(backbone, stages, fitted, timing)
+        record |= compare(fitted, *given, cache, seed=options.seed)
+        run = Run(out, self._config(backbone, fitted, data, timing))
+        if options.curve and of_held is not None:
+            record["curve"] = self._curve(run, network, len(stages), data, (of_train, of_held))
+        write_atomically(out / names.TRANSFER, json.dumps(record, indent=1).encode())
+        keep_images(out, data)
+        probabilities = self._write_or_train(run, network, data, of_held)
+        return Transfer(
+            run=run,
+            data=data,
+            head=fitted,
+            timing=timing,
+            probabilities=probabilities,
+            held=self.holding.handed_on(),
         )
-        backbone = open_backbone(options.backbone, options.weights)
+
+    # --- what it starts from -------------------------------------------------------------------
+
+    def _claim(self) -> Path:
+        """The run's folder, claimed for it."""
+        backbone = Path(str(self.options.backbone)).name
+        label = re.sub(r"[^\w.-]+", "-", backbone.rpartition(":")[2])
+        return self.holding.take(
+            lambda: claim_out(
+                self.source, self.options.out, label, otherwise="choose another folder"
+            )
+        )
+
+    def _open_backbone(self) -> tuple[Backbone, tuple[str, ...]]:
+        """The backbone and the names of its stages."""
+        backbone = open_backbone(self.options.backbone, self.options.weights)
         if backbone.note:
             self.place.callbacks.on_note(backbone.note)
-        stages = check_stages(backbone, options)
-        cache = cache_at(options.cache)
+        return backbone, check_stages(backbone, self.options)
+
+    def _open_images(self, cache: Path | None) -> Data:
+        """The images, of which those that the cache knows need not be decoded again."""
+        options = self.options
         known = known_images(cache, self.source)
         data = open_images_of(
             self.source,
@@ -157,62 +201,9 @@ class _Work:
         )
         self.looked_at = True
         check_head(options.head, options.penalty, images=len(data.train), views=options.views)
-        self._note_images(data)
-        remember_images(cache, self.source, data, known)
-        held = data.val if data.test is None else data.test
-        timing, of_train = self._features(backbone, data.train)
-        given = of_train, data.train.labels, data.classes
-        fitted = fit_head(options.head, *given, penalty=options.penalty, seed=options.seed)
-        self._note_fit(fitted, of_train, data)
-        began = time.perf_counter()
-        wanted = options.frozen == "all" or options.curve
-        of_held = self._features_held(backbone, held, timing.engine) if wanted else None
-        held_seconds = time.perf_counter() - began
-        timing = replace(timing, head_seconds=fitted.seconds, held_seconds=held_seconds)
-        network = Transferred(backbone.network, fitted.head).eval()
-        record: dict[str, Any] = {
-            "backbone": backbone.name,
-            "origin": backbone.origin,
-            "note": backbone.note,
-            "engine": timing.engine,
-            "views": options.views,
-            "freeze": options.frozen,
-            "unfreeze_every": options.unfreeze_every,
-            "stages": list(stages),
-            "head": fitted.to_json(),
-            **compare(fitted, *given, cache, seed=options.seed),
-        }
-        run = Run(out, self._config(backbone, fitted, data, timing))
-        if options.curve and of_held is not None:
-            record["curve"] = self._curve(run, network, len(stages), data, (of_train, of_held))
-        write_atomically(out / names.TRANSFER, json.dumps(record, indent=1).encode())
-        keep_images(out, data)
-        probabilities: Floats | None = None
-        if options.frozen == "all" and of_held is not None:
-            probabilities = head_probabilities(fitted.head, of_held)
-            identity = run.config.identity
-            write_weights(out / names.WEIGHTS, network.state_dict(), identity=identity, epoch=0)
-            self.holding.begin(run.config)
-        else:
-            train_on(
-                run,
-                network,
-                data,
-                options=self.training_options,
-                place=self.place,
-                begin=self.holding.begin,
-            )
-        return Transfer(
-            run=run,
-            data=data,
-            head=fitted,
-            timing=timing,
-            probabilities=probabilities,
-            held=self.holding.handed_on(),
-        )
-
-    def _note_images(self, data: Data) -> None:
         self.place.callbacks.on_note(data.described)
+        remember_images(cache, self.source, data, known)
+        return data
 
     def _note_fit(self, fitted: FittedHead, of_train: Floats, data: Data) -> None:
         if not fitted.folds:
@@ -290,8 +281,14 @@ class _Work:
         )
         return timing, found.values.transpose(1, 0, 2)
 
-    def _features_held(self, backbone: Backbone, held: ImageSet, engine: str) -> Floats:
-        """Features of the held-out images, (images, D), computed as `evaluate` computes them."""
+    def _features_held(self, backbone: Backbone, data: Data, engine: str) -> Floats | None:
+        """Features of the held-out images, (images, D), computed as `evaluate` computes them.
+
+        None where nothing needs them.
+        """
+        if self.options.frozen != "all" and not self.options.curve:
+            return None
+        held = data.val if data.test is None else data.test
         with counting("computing held-out features", wanted=self.options.progress) as count:
             return float32_features(
                 backbone,
@@ -303,6 +300,43 @@ class _Work:
             )
 
     # --- the run -------------------------------------------------------------------------------
+
+    def _record(
+        self, backbone: Backbone, stages: tuple[str, ...], fitted: FittedHead, timing: Timing
+    ) -> dict[str, Any]:
+        """How the run came about, for its ``transfer.json``."""
+        options = self.options
+        return {
+            "backbone": backbone.name,
+            "origin": backbone.origin,
+            "note": backbone.note,
+            "engine": timing.engine,
+            "views": options.views,
+            "freeze": options.frozen,
+            "unfreeze_every": options.unfreeze_every,
+            "stages": list(stages),
+            "head": fitted.to_json(),
+        }
+
+    def _write_or_train(
+        self, run: Run, network: Transferred, data: Data, of_held: Floats | None
+    ) -> Floats | None:
+        """Write the weights, and give held-out probabilities; or train what is not frozen."""
+        if self.options.frozen != "all" or of_held is None:
+            train_on(
+                run,
+                network,
+                data,
+                options=self.training_options,
+                place=self.place,
+                begin=self.holding.begin,
+            )
+            return None
+        probabilities = head_probabilities(network.head, of_held)
+        identity = run.config.identity
+        write_weights(run.path / names.WEIGHTS, network.state_dict(), identity=identity, epoch=0)
+        self.holding.begin(run.config)
+        return probabilities
 
     def _config(
         self, backbone: Backbone, fitted: FittedHead, data: Data, timing: Timing
