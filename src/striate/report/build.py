@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 from numpy.typing import NDArray
 
@@ -23,6 +21,7 @@ from striate.report.inputs import ReportInputs
 from striate.report.pictures import behind_cells, examples, surest_mistakes
 from striate.report.transfer import transfer_section
 from striate.support.files import write_atomically
+from striate.support.html import asset, frame, templates
 from striate.support.svg import Scale, element
 from striate.support.words import count, percent
 
@@ -68,20 +67,13 @@ def render(inputs: ReportInputs) -> str:
     found = health(inputs)
     drawn = _curves(inputs)
     moved = transfer_section(inputs)
-    style, script = _asset("report.css"), _asset("report.js")
     return (
         _templates()
         .get_template("report.html")
         .render(
             page=_page(inputs, shown, drawn, found),
             transfer=moved,
-            style=Markup(style),
-            style_hash=_hash(style),
-            script=Markup(script),
-            script_hash=_hash(script),
-            mark=_mark("currentColor"),
-            icon="data:image/svg+xml;base64,"
-            + base64.b64encode(_mark("#17698a").encode()).decode(),
+            **frame(asset(TEMPLATES / "report.css"), asset(TEMPLATES / "report.js")),
             matrix=shown,
             mistakes=surest_mistakes(inputs),
             examples=examples(inputs),
@@ -105,21 +97,7 @@ def render(inputs: ReportInputs) -> str:
 
 @cache
 def _templates() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    # Non-ASCII stays as it is; Jinja itself escapes <, >, & and ' inside the script blocks.
-    environment.policies["json.dumps_kwargs"] = {
-        "sort_keys": False,
-        "ensure_ascii": False,
-        "allow_nan": False,
-        "separators": (",", ":"),
-    }
+    environment = templates(TEMPLATES)
     environment.filters["percent"] = percent
     environment.filters["count"] = count
     return environment
@@ -225,23 +203,6 @@ def _standing(evaluation: Evaluation) -> Markup:
     )
 
 
-def _mark(colour: str) -> Markup:
-    """The mark: a grating within a circle, what the first cells of the visual cortex answer to."""
-    bars = [(4.6, 8.3, 15.7), (9.0, 3.5, 20.5), (13.4, 2.4, 21.6), (17.8, 4.9, 19.1)]
-    lines = [element("path", d=f"M{x} {top}L{x} {end}") for x, top, end in bars]
-    return element(
-        "svg",
-        element("g", *lines, transform="rotate(32 12 12)"),
-        xmlns="http://www.w3.org/2000/svg",
-        viewBox="0 0 24 24",
-        fill="none",
-        stroke=colour,
-        stroke_width="2.3",
-        stroke_linecap="round",
-        aria_hidden="true",
-    )
-
-
 def _ramp() -> list[tuple[int, ...]]:
     """The heat map's colours from low to high, for its key."""
     at = np.linspace(0, len(HEAT) - 1, 48)
@@ -253,12 +214,3 @@ def _ramp() -> list[tuple[int, ...]]:
 def _pixel_art(inputs: ReportInputs) -> bool:
     """Whether the images are so small that smoothing them would only blur."""
     return max(inputs.preprocessing.height, inputs.preprocessing.width) <= 64
-
-
-def _asset(name: str) -> str:
-    return "\n" + (TEMPLATES / name).read_text(encoding="utf-8")
-
-
-def _hash(text: str) -> str:
-    """What a content security policy calls `text` by."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import math
 from collections.abc import Callable, Sequence
@@ -15,6 +14,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 from PIL import Image
 
+from striate.support.html import data_address
 from striate.support.svg import Scale, element, path, powers, round_steps, whole_steps
 from striate.support.words import figure, power
 
@@ -268,4 +268,4 @@ def png(pixels: NDArray[np.uint8]) -> str:
     """`pixels` (H, W, 3 or 4) as a ``data:`` address."""
     held = io.BytesIO()
     Image.fromarray(pixels).save(held, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(held.getvalue()).decode()
+    return data_address("image/png", held.getvalue())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from PIL import Image
 
 from striate.data.scan import threads
 from striate.report.inputs import Pictures, ReportInputs
+from striate.support.html import data_address
 from striate.support.prefetch import prefetch
 
 #: Characters of embedded pictures in one page.
@@ -47,7 +47,7 @@ def picture(inputs: ReportInputs, index: int, side: int, images: Pictures | None
     else:
         image.save(held, "JPEG", quality=76, optimize=True)
     kind = "png" if small else "jpeg"
-    return f"data:image/{kind};base64," + base64.b64encode(held.getvalue()).decode()
+    return data_address(f"image/{kind}", held.getvalue())
 
 
 def pictures(

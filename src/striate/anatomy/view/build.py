@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from jinja2 import Environment
 from torch import Tensor, nn
 
 from striate.anatomy.graph.record import Graph
@@ -19,6 +16,7 @@ from striate.anatomy.view.activations import watch
 from striate.anatomy.view.payload import Space, payload
 from striate.anatomy.view.picture import Pixels, as_address, cut, landscape, with_channels
 from striate.anatomy.view.totals import totals
+from striate.support.html import asset, frame, templates
 
 ASSETS = Path(__file__).parent / "assets"
 
@@ -112,7 +110,6 @@ def render(
     if against is not None:
         networks.append(payload(against, picture=_shown(against, photo, photo_name)))
         graphs.append(against)
-    style, script = _asset("viewer.css"), _script()
     sums = [totals(each) for each in graphs]
     return (
         _templates()
@@ -125,13 +122,7 @@ def render(
             keys=KEYS,
             note=note,
             data={"networks": networks},
-            mark=Markup(_mark("currentColor")),
-            icon="data:image/svg+xml;base64,"
-            + base64.b64encode(_mark("#17698a").encode()).decode(),
-            style=Markup(style),
-            style_hash=_hash(style),
-            script=Markup(script),
-            script_hash=_hash(script),
+            **frame(asset(ASSETS / "viewer.css"), _script()),
         )
     )
 
@@ -218,22 +209,7 @@ def _cells(graphs: list[Graph], sums: list[Mapping[str, Any]]) -> list[dict[str,
 
 @cache
 def _templates() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(ASSETS),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    # Non-ASCII stays as it is; Jinja itself escapes <, >, & and ' inside the script block.
-    environment.policies["json.dumps_kwargs"] = {
-        "sort_keys": False,
-        "ensure_ascii": False,
-        "allow_nan": False,
-        "separators": (",", ":"),
-    }
-    return environment
+    return templates(ASSETS)
 
 
 def _script() -> str:
@@ -242,25 +218,5 @@ def _script() -> str:
     licence = (ASSETS / "vendor" / "dagre.LICENSE.txt").read_text(encoding="utf-8")
     # The last line names a map of the bundle's source, which a browser would ask for.
     bundle = bundle[: bundle.rindex("//# sourceMappingURL")]
-    ours = "\n".join(_asset(name) for name in SCRIPTS)
+    ours = "\n".join(asset(ASSETS / name) for name in SCRIPTS)
     return f'\n/*! dagre\n\n{licence}*/\n{bundle}\n(() => {{\n"use strict";\n{ours}\n}})();\n'
-
-
-def _asset(name: str) -> str:
-    return "\n" + (ASSETS / name).read_text(encoding="utf-8")
-
-
-def _hash(text: str) -> str:
-    """What a content security policy calls `text` by."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-def _mark(colour: str) -> str:
-    """The mark: a grating within a circle, what the first cells of the visual cortex answer to."""
-    bars = ((4.6, 8.3, 15.7), (9.0, 3.5, 20.5), (13.4, 2.4, 21.6), (17.8, 4.9, 19.1))
-    lines = "".join(f'<path d="M{x} {top}L{x} {end}"/>' for x, top, end in bars)
-    return (
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" fill="none" '
-        f'stroke="{colour}" stroke-width="2.3" stroke-linecap="round" aria-hidden="true">'
-        f'<g transform="rotate(32 12 12)">{lines}</g></svg>'
-    )

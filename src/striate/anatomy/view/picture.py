@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from striate.support.html import data_address
 
 Pixels = NDArray[np.uint8]
 
@@ -73,4 +74,4 @@ def as_address(picture: Pixels, **how: Any) -> str:
     held = io.BytesIO()
     flat = picture[:, :, 0] if picture.shape[2] == 1 else picture
     Image.fromarray(flat).save(held, "WEBP", method=4, **how)
-    return "data:image/webp;base64," + base64.b64encode(held.getvalue()).decode()
+    return data_address("image/webp", held.getvalue())
