@@ -151,7 +151,7 @@ def member(graph: Graph) -> Member:
 
 
 def _telling(found: Table) -> bool:
-    """Whether its rows say where the cost sits: one that holds nearly all says nothing."""
+    """Whether its rows show where the cost sits: one that holds nearly all shows nothing."""
     return all(row.share < 0.9 for row in found.rows)
 
 

@@ -155,7 +155,7 @@ def explain_all(graph: Graph) -> tuple[Explanation, ...]:
 def _short(
     part: list[Node], graph: Graph, layer: str, fields: tuple[Field | None, ...]
 ) -> Explanation:
-    """What can be told of a layer without walking down to the image."""
+    """The parts of an explanation that need no walk down to the image."""
     node = part[-1]
     field = fields[node.index]
     read = (graph.nodes[index] for index in _reads(part, graph, layer))

@@ -1,4 +1,4 @@
-"""``striate cache``: what is kept on disk so that it need not be computed again."""
+"""``striate cache``: what is cached on disk so that it need not be computed again."""
 
 from __future__ import annotations
 

@@ -1,6 +1,14 @@
 """Finding, checking, splitting, decoding, augmenting and batching images.
 
-To read in this order: `sources` (from a path or name to splits), `decode` (from a file to pixels;
-`readers` for one format each), `images` (the set of images that all else works on), `split`,
-`check`, `preprocessing`, `random`, `augment`, `loader`.
+==================  ===============================================================================
+`sources.py`        read it first: from a path or a name to splits, by way of `contents.py` (all
+                    that is there) and `split.py` (what is held out)
+`images.py`         the set of images that all else works on
+`finding/`          which folders are splits or classes, data sets by name, IDX files
+`decoding/`         from a file to pixels: `decode.py`, and a reader for each format
+`checking/`         duplicates, imbalance, sizes: `striate check`
+`augmentation/`     random crops, flips, colours, mixing
+`loader.py`         batches for training; `preprocessing.py` brings images to the network's input
+`manifest.py`       which images a run was made with; `known.py` what was found of them before
+==================  ===============================================================================
 """

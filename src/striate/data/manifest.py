@@ -1,4 +1,4 @@
-"""Which images a run was made with, told by what they hold: neither names nor places count.
+"""Which images a run was made with, recognised by their content: neither names nor places count.
 
 A run keeps the content hash and the class of each of its images (``images.safetensors``). So it can
 be asked of any image whether the network was trained on it, and images that were renamed, moved

@@ -120,7 +120,7 @@ def thumbnail(pixels: Array) -> tuple[Array, tuple[float, float, float]]:
 
 
 def threads(workers: int | None) -> int:
-    """Threads that prepare images: as told, else one a processor, at most four.
+    """Threads that prepare images: as given, else one a processor, at most four.
 
     Raises:
         StriateError: less than none.

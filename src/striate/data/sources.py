@@ -315,7 +315,7 @@ def with_classes(images: ImageSet, classes: tuple[str, ...], what: str, those: s
 
 
 def refusal(found: Contents) -> DataError:
-    """One line that says how many files are bad, and every one of them with its reason."""
+    """One line with how many files are bad, and every one of them with its reason."""
     listed = ", ".join(f"{problem.name} ({problem.reason})" for problem in found.problems)
     many = len(found.problems) > 1
     return DataError(

@@ -1,4 +1,4 @@
-"""What the page says of a transferred network: heads, their borders, and what more would give."""
+"""The section on transfer: heads, margins, and what more images would give."""
 
 from __future__ import annotations
 

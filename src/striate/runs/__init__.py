@@ -1,4 +1,4 @@
-"""The run directory: all that a training run knows about itself.
+"""The run directory: all that a training run consists of.
 
 Read in this order: ``layout`` (which files it holds), ``lock`` and ``claim`` (whose a folder is,
 and who may write into it), ``origins`` and ``config`` (``run.toml``), ``weights``

@@ -1,4 +1,4 @@
-"""The embedding of every image, computed once and kept on disk.
+"""The embedding of every image, computed once and cached on disk.
 
 View 0 is the image as evaluation sees it; each further view is a random part of it, half of the
 time flipped horizontally. What a view shows is a function of (seed, view, content of the image)

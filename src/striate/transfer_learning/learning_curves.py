@@ -40,7 +40,7 @@ Features = NDArray[np.float32]
 STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 #: Draws of so few images differ: their points are means over as many.
 FEW, DRAWS = 20, 3
-#: Rows above which only the head that was asked for is fitted.
+#: Rows above which only the head of the run is fitted.
 _ALL_HEADS = 600
 
 #: What training with stages frozen is tried on: images a class, and at most so many together.
@@ -64,7 +64,7 @@ def by_images(
     """Held-out accuracy of heads on frozen features, by the number of training images a class.
 
     Args:
-        kind: the head that was asked for; of many images no other is fitted.
+        kind: the head of the run; of many images no other is fitted.
         penalty: of that head.
         of_train: (images, views, D) of ``data.train``.
         data: the images.

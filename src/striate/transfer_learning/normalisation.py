@@ -1,7 +1,7 @@
-"""Whether weights were trained on images normalised as is said of them.
+"""Whether weights were trained on images normalised as their source declares.
 
-A file of weights does not say what its images went through; what its library declares is the best
-guess. The wrong guess costs accuracy without a word. The first batch norm knows better: it keeps
+A file of weights does not record what its images went through; what its library declares is the
+best guess. The wrong guess costs accuracy unnoticed. The first batch norm shows it: it keeps
 the variance that its inputs had in training, and a normalisation that stretches colours twice as
 far gives four times that. Photographs are not needed for the comparison, since what a first
 convolution makes of them depends, in the mean, on their spectrum alone: amplitudes fall with the

@@ -1,4 +1,4 @@
-"""From images and a backbone to a run: features, a head, and training on where it is asked for."""
+"""From images and a backbone to a run: features, a head, and training on where it is wanted."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def transfer(options: TransferOptions) -> Transfer:
     Raises:
         StriateError: options, images, backbone or weights are at fault, and nothing has been
             written; another process is writing into the run's folder; or the disk is full.
-        Interrupted: Ctrl-C. The features computed so far are kept; what was trained on, too.
+        Interrupted: Ctrl-C. Features computed so far stay in the cache, trained weights in the run.
     """
     work = _Work(options)
     with (

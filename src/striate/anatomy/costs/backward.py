@@ -1,4 +1,4 @@
-"""What one forward keeps for the backward pass, asked of autograd itself.
+"""What one forward keeps for the backward pass, measured in autograd itself.
 
 A second forward on meta tensors, with gradients on: what autograd saves is caught where it is
 saved, each piece of memory once. Nothing is assumed of any operator: copies that operators in

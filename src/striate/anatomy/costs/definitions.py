@@ -40,7 +40,7 @@ _DROPOUT = {"Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "F
 
 
 def definition(node: Node, graph: Graph) -> Definition | None:
-    """The formula of one operator; None where its name or its arithmetic says all."""
+    """The formula of one operator; None where its name or its arithmetic is enough."""
     if node.operator in _PLAIN:
         return Definition(formula=_PLAIN[node.operator])
     make = _MADE.get(node.operator)

@@ -1,4 +1,4 @@
-"""A forward that failed on shapes, as one line that says where, why, and what would help."""
+"""A forward that failed on shapes, as one line: where, why, and what would help."""
 
 from __future__ import annotations
 

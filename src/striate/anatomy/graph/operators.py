@@ -12,7 +12,7 @@ from torch import Tensor
 
 from striate.anatomy.graph.arguments import READERS, Arguments
 
-# Moves, renames or copies values and computes none: left out of tables unless asked for.
+# Moves, renames or copies values and computes none: left out of tables unless wanted.
 PLUMBING = frozenset(
     [
         "view",

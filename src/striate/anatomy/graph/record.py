@@ -68,7 +68,7 @@ class Graph:
     training: bool = False
     #: Path -> for each call of that module, the nodes that it returned (-1: not of the inputs).
     returned: Mapping[str, tuple[tuple[int, ...], ...]] = field(default_factory=dict)
-    #: Path -> what a module says of itself that no operator tells: dropout's rate, for one.
+    #: Path -> settings of a module that no operator shows: dropout's rate, for one.
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
@@ -200,7 +200,7 @@ def _finish(  # noqa: PLR0917 - all that the forward left
 
 
 def _with_absent(entry: Entry, module: nn.Module) -> Mapping[str, Any]:
-    """Add what a module says of itself: kernels that a dense convolution holds as zeros."""
+    """Add settings of a module: kernels that a dense convolution holds as zeros."""
     absent = getattr(module, "absent_kernels", 0)
     if entry.key != "convolution" or not absent:
         return entry.attributes

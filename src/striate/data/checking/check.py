@@ -180,7 +180,7 @@ def check(
 
 
 def summary(data: Data, *, statistics: bool = True) -> dict[str, Any]:
-    """What a report of a run says of its images: `CheckReport.to_json` without near duplicates.
+    """What a report of a run holds of its images: `CheckReport.to_json` without near duplicates.
 
     Costs no second look at the images but for the channel statistics, which may be left out.
     """

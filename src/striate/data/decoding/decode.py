@@ -33,7 +33,7 @@ _LARGE_FILE = 32  # a file of more than this part of the limit is read while no 
 
 
 class ImageError(DataError):
-    """A file that cannot be used as an image; `kind` says in what way."""
+    """A file that cannot be used as an image; `kind` is the way in which."""
 
     def __init__(self, what: str, why: str, remedy: str = "", *, kind: Kind = "unreadable") -> None:
         self.kind = kind

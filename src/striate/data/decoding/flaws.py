@@ -1,4 +1,4 @@
-"""What can be wrong with an image file, and how it is said."""
+"""What can be wrong with an image file, and the words for it."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def unidentified(data: bytes, kind: str) -> Flaw:
 
 
 def broken(error: Exception) -> Flaw:
-    """What a decoder says about a file that it began to read, in one line."""
+    """A decoder's message about a file that it began to read, in one line."""
     if isinstance(error, MemoryError):
         return Flaw("too large", "needs more memory than there is", "make it smaller")
     said = " ".join(str(error).split()) or type(error).__name__

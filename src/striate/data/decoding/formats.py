@@ -60,7 +60,8 @@ FOREIGN = {
 """Images that are not read here; passing over them as if they were notes would be a trap."""
 
 #: Of `FOREIGN`, those that other programs use as well (Garmin's tracks, ENVI's headers, captures of
-#: networks, fonts' measures, dumps of a sensor), and whose images can be told by their first bytes.
+#: networks, fonts' measures, dumps of a sensor), and whose images are recognised by their first
+#: bytes.
 _AMBIGUOUS = frozenset(
     (".fit", ".fts", ".hdr", ".pfm", ".cap", ".ori", ".raw", ".gpr", ".dcr", ".mos", ".srf")
 )

@@ -27,7 +27,7 @@ _PIECE = 1 << 20  # bytes of text at a time
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says in front of its values, which begin at `end`."""
+    """The header of a file, in front of its values, which begin at `end`."""
 
     kind: int  # 1 to 6, the number in its name
     width: int

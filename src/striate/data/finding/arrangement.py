@@ -138,7 +138,7 @@ def _named_as_splits(tops: Sequence[Top]) -> list[Top]:
 
 
 def _single(root: Path, tops: Sequence[Top]) -> dict[str, Top]:
-    """The only folder named as a split, where what lies in it and beside it says that it is one."""
+    """The only folder named as a split, where what lies in it and beside it confirms it."""
     sure = [top for top in tops if top.sure]
     if not sure:
         return _beside_companions(tops)

@@ -1,4 +1,4 @@
-"""Whether a folder's name says that it is a part of a data set: train, validation or test.
+"""Whether a folder's name means a part of a data set: train, validation or test.
 
 Data sets are published under every spelling of the three: ``Training``, ``training_set``,
 ``seg_train``, ``train2017``, ``testData``, ``validation images``, ``dev``, 训练集. A name is taken
@@ -58,7 +58,7 @@ _INSIDE = re.compile("|".join(w for words in _WITHOUT_SPACES.values() for w in w
 
 @dataclass(frozen=True)
 class Reading:
-    """What a folder's name says.
+    """What a folder's name means.
 
     `kind` is ``train``, ``val`` or ``test``; `sure` is false where other words stand beside, as in
     ``seg_train`` or ``test_tube``; `stem` is the name without the word for the split, which is the

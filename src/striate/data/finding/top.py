@@ -34,7 +34,7 @@ class Top:
 
     @property
     def sure(self) -> bool:
-        """Whether the name says nothing else."""
+        """Whether the name means nothing else."""
         return self.reading is not None and self.reading.sure
 
     @cached_property

@@ -1,1 +1,1 @@
-"""Features kept on disk by the content of the image, and the notes beside them."""
+"""Features cached on disk by the content of the image, with the comparisons of heads."""

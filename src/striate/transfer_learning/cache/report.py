@@ -21,7 +21,7 @@ from striate.transfer_learning.cache.entries import EntryInfo, Pruned, entries, 
 
 @dataclass(frozen=True, kw_only=True)
 class CacheReport(Readable):
-    """What the cache in `folder` holds, after something was removed where that was asked for."""
+    """What the cache in `folder` holds, after something was removed where that was wanted."""
 
     folder: Path
     entries: tuple[EntryInfo, ...]
