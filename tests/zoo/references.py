@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from striate.anatomy.costs.counting import count_macs
+
 
 def filled(reference: nn.Module) -> nn.Module:
     """Give a network made on meta weights and statistics that would show a wrong constant or order.
@@ -36,3 +38,13 @@ def assert_same(ours: Tensor, theirs: Tensor) -> None:
     theirs = theirs.detach()
     assert float(theirs.std()) > 1e-3
     torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5 * float(theirs.abs().max()))
+
+
+def count_parameters(network: nn.Module) -> int:
+    """Count what training changes."""
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def counts(network: nn.Module) -> tuple[int, int]:
+    """Parameters, and multiply-accumulates for one image of the network's own size."""
+    return count_parameters(network), count_macs(network, network.input_size)

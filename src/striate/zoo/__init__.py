@@ -10,7 +10,7 @@ memory.
 
 From names to networks: `create.py` knows every constructor, and `variants.py` what each takes;
 `weightless.py` makes a network without memory for weights. `catalogue.py` lists the names with
-their sizes without importing torch, from `catalogue.json`, which `generate.py` counts;
+their sizes without importing torch, from `catalogue.json`, which `tools/catalogue.py` counts;
 `published.py` gives the errors that papers report, from `published.json`. What other libraries
 have, and weights that others published, are in `striate.hub`.
 """

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from striate.errors import NetworkError, nearest
 
-# Written by striate.zoo.generate; a test counts the networks again.
+# Written by tools/catalogue.py; a test counts the networks again.
 FILE = Path(__file__).with_name("catalogue.json")
 
 

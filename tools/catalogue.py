@@ -1,4 +1,4 @@
-"""Count every network and write `catalogue.json`: run ``python -m striate.zoo.generate``.
+"""Count every network and write the zoo's `catalogue.json`: run ``python tools/catalogue.py``.
 
 Parameters are what training changes, auxiliary heads included; multiply-accumulates (MACs) are
 those of convolutions and linear layers for one image of the paper's size at prediction time,
@@ -11,14 +11,11 @@ import inspect
 import json
 from typing import Any
 
-import torch
 from torch import nn
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
 
+from striate.anatomy.costs.counting import count_macs
 from striate.zoo.catalogue import FILE
 from striate.zoo.create import NETWORKS, create
-from striate.zoo.lenet import TableConv2d
 from striate.zoo.weightless import weightless
 
 # The paper of each family and the year when it appeared.
@@ -155,44 +152,6 @@ def count_parameters(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-class MacCounter(TorchDispatchMode):
-    """Sums the multiply-accumulates of every convolution and matrix product that runs inside."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.macs: int = 0
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
-    ) -> Any:
-        output = func(*args, **(kwargs or {}))
-        count = flop_registry.get(func.overloadpacket)
-        if count is not None:
-            self.macs += count(*args, **(kwargs or {}), out_val=output) // 2
-        return output
-
-
-def count_macs(network: nn.Module, image: torch.Tensor) -> int:
-    """Count multiply-accumulates of convolution and linear layers for `image` (1, C, H, W)."""
-    absent = 0
-
-    def leave_out(layer: nn.Module, _: Any, output: torch.Tensor) -> None:
-        # C3 of LeNet-5 runs as a dense convolution; kernels that are not in its table do not count.
-        nonlocal absent
-        if isinstance(layer, TableConv2d):
-            absent += layer.absent_kernels * 25 * output.shape[2] * output.shape[3]
-
-    hooks = [layer.register_forward_hook(leave_out) for layer in network.modules()]
-    try:
-        with torch.no_grad(), MacCounter() as counter:
-            network.eval()(image)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    macs: int = counter.macs
-    return macs - absent
-
-
 def describe(name: str) -> dict[str, Any]:
     """Give the catalogue's entry of one network, freshly counted."""
     family, title = TITLES[name]
@@ -202,7 +161,6 @@ def describe(name: str) -> dict[str, Any]:
     paper, year = PAPERS[key]
     with weightless():
         network = create(name)
-    macs = count_macs(network, torch.empty(1, *network.input_size, device="meta"))
     return {
         "name": name,
         "family": family,
@@ -212,7 +170,7 @@ def describe(name: str) -> dict[str, Any]:
         "input": list(network.input_size),
         "classes": inspect.signature(NETWORKS[name]).parameters["classes"].default,
         "parameters": count_parameters(network),
-        "macs": macs,
+        "macs": count_macs(network, network.input_size),
     }
 
 
