@@ -134,7 +134,7 @@ def test_evaluate_takes_a_file_and_images(run: Path, export: Callable[[str], Pat
     found = striate.evaluate(export("fitted"), "digits", all_images=True)
     assert (found.images, found.top1) == (right.images, right.top1)
     assert found.loss == pytest.approx(right.loss, abs=1e-5)
-    assert "does not say which images it was trained on" in found.notes[-1]
+    assert "holds no list of what it was trained on" in found.notes[-1]
     with pytest.raises(StriateError, match="has no images of its own; give images"):
         striate.evaluate(export("fitted"))
 
@@ -201,8 +201,8 @@ def with_metadata(**values: str | None) -> Callable[[onnx.ModelProto], None]:
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"classes": None}, "says nothing of its classes and pre-processing; give a file"),
-        ({"preprocessing": None}, "says nothing of its classes and pre-processing"),
+        ({"classes": None}, "has no classes and pre-processing in its metadata; give a file"),
+        ({"preprocessing": None}, "has no classes and pre-processing in its metadata"),
         ({"classes": "{"}, "has damaged metadata"),
         ({"classes": "[]"}, "has damaged metadata"),
         ({"classes": "[1]"}, r"has damaged metadata \(its classes are no names\)"),

@@ -47,7 +47,7 @@ def open_classifier(
     batch_size: int | None = None,
     allow_code: bool = False,
 ) -> Classifier:
-    """The network of a run, or of an ONNX file, ready to be asked: images in, probabilities out.
+    """The network of a run, or of an ONNX file, ready to use: images in, probabilities out.
 
     Close it, or use it as a context, to free what its engine holds.
 
@@ -56,9 +56,10 @@ def open_classifier(
         device: where PyTorch computes: ``cpu``, ``cuda`` … or ``auto``; files are computed on the
             processor.
         engine: ``torch``, ``onnxruntime`` or ``openvino``, with ``float32`` or ``bfloat16``.
-            ``auto``: PyTorch for a run, ONNX Runtime for a file. In float32, unless it says
-            otherwise.
-        batch_size: the most images that are computed together; None for what the engine likes.
+            ``auto``: PyTorch for a run, ONNX Runtime for a file. float32 is
+            the default.
+        batch_size: the most images that are computed together; None for what suits the
+            engine.
         allow_code: as for `open_run`.
 
     Examples:
@@ -135,7 +136,7 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
 
 
 def _evaluate_file(options: EvaluateOptions) -> Evaluation:
-    """Measure an ONNX file, which does not know what it was trained on."""
+    """Measure an ONNX file, which holds no list of the images that it was trained on."""
     from striate.evaluation.evaluate import evaluate_on
 
     if options.data is None:
@@ -150,7 +151,7 @@ def _evaluate_file(options: EvaluateOptions) -> Evaluation:
             workers=options.workers,
             progress=options.progress,
         )
-    note = "a file does not say which images it was trained on: none of these was left out for that"
+    note = "an ONNX file holds no list of what it was trained on, so that nothing was left out"
     return replace(found, notes=(*found.notes, note))
 
 

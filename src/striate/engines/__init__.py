@@ -3,5 +3,5 @@
 Read ``session`` first (batches of pixels in, numbers out), then an engine (``pytorch``,
 ``onnx_runtime``, ``openvino``) and ``choosing``, which puts a network or a graph into one.
 ``capture`` turns a network into an ONNX graph, ``preprocessing`` writes the pre-processing into it,
-``precision`` says on what device and with how many threads is computed.
+``precision`` chooses device, precision and number of threads.
 """

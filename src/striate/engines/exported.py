@@ -1,4 +1,4 @@
-"""An ONNX file that `striate export` wrote, opened for use: its metadata say all that is needed.
+"""An ONNX file that `striate export` wrote, opened for use: all that is needed is in its metadata.
 
 Nothing of a file is run but its operators: it is read as bytes, and one whose weights lie in other
 files is refused.
@@ -33,7 +33,7 @@ these normalised as well, float32 (batch, channels, height, width)."""
 
 @dataclass(frozen=True, kw_only=True)
 class ExportedFile:
-    """What an exported file says of itself.
+    """An exported file and its metadata.
 
     Attributes:
         path: where it is.
@@ -147,15 +147,15 @@ def _is_scattered(model: onnx.ModelProto) -> bool:
 
 def _metadata(path: Path, model: onnx.ModelProto) -> tuple[tuple[str, ...], Preprocessing]:
     """The classes and the pre-processing that a file names."""
-    told = {entry.key: entry.value for entry in model.metadata_props}
-    if not {"classes", "preprocessing"} <= told.keys():
+    found = {entry.key: entry.value for entry in model.metadata_props}
+    if not {"classes", "preprocessing"} <= found.keys():
         raise ExportError(
             shown(path),
-            "says nothing of its classes and pre-processing",
+            "has no classes and pre-processing in its metadata",
             "give a file that `striate export` wrote",
         )
     try:
-        classes, values = json.loads(told["classes"]), json.loads(told["preprocessing"])
+        classes, values = json.loads(found["classes"]), json.loads(found["preprocessing"])
         if not isinstance(values, dict):
             raise RunError("[preprocessing]", "is no table")
         preprocessing = Preprocessing.from_dict(values)

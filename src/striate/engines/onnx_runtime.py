@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from striate.engines.packages import need
 from striate.engines.precision import processor_threads
-from striate.engines.session import NOTHING, Answers, Feed, Pixels, Session, as_it_is, told
+from striate.engines.session import NOTHING, Answers, Feed, Pixels, Session, as_it_is, in_one_line
 
 TITLE = "ONNX Runtime"
 
@@ -41,7 +41,7 @@ class OnnxRuntimeSession(Session):
         options = runtime.SessionOptions()
         options.log_severity_level = 3  # errors alone
         options.intra_op_num_threads = processor_threads(1)
-        with told(TITLE):
+        with in_one_line(TITLE):
             self._session = runtime.InferenceSession(
                 graph, options, providers=["CPUExecutionProvider"]
             )
@@ -55,7 +55,7 @@ class OnnxRuntimeSession(Session):
 
     def _answers(self, pixels: Pixels) -> Answers:
         inputs = {self._input: self._feed(pixels), **self._weights}
-        with told(TITLE):
+        with in_one_line(TITLE):
             return np.asarray(self._session.run(None, inputs)[0])
 
     def close(self) -> None:

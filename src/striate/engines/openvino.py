@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from striate.data.preprocessing import Preprocessing
 from striate.engines.packages import need
 from striate.engines.precision import processor_threads
-from striate.engines.session import NOTHING, Answers, Feed, Pixels, Session, as_it_is, told
+from striate.engines.session import NOTHING, Answers, Feed, Pixels, Session, as_it_is, in_one_line
 
 TITLE = "OpenVINO"
 _HINTS = {"bfloat16": "bf16", "float32": "f32"}
@@ -26,8 +26,8 @@ class OpenVinoSession(Session):
         graph: serialised.
         feed: makes of a batch of pixels what the graph takes.
         weights: what the graph takes beside it, by name, where its weights are inputs.
-        precision: ``float32`` or ``bfloat16``. It has to be said: on processors that multiply
-            bfloat16, OpenVINO takes that by itself, and differs by per cents.
+        precision: ``float32`` or ``bfloat16``. On processors that multiply bfloat16,
+            OpenVINO takes that unless it is given another, and differs by per cents.
         batch_size: the most images in a batch.
         fixed: the size of a batch, (height, width, channels), where all have the same: it is then
             compiled for full batches, several of which are computed at a time, and a smaller one is
@@ -55,7 +55,7 @@ class OpenVinoSession(Session):
         if fixed is not None:
             settings["PERFORMANCE_HINT"] = "THROUGHPUT"
             settings["INFERENCE_NUM_THREADS"] = processor_threads(1)
-        with told(TITLE):
+        with in_one_line(TITLE):
             core = openvino.Core()
             model = core.read_model(graph)
             if normalise is not None:
@@ -107,7 +107,7 @@ def in_parallel(
         request, size = running.popleft()
         if request is None:
             return NOTHING
-        with told(TITLE):
+        with in_one_line(TITLE):
             request.wait()
         free.append(request)
         answers: Answers = request.get_output_tensor(0).data[:size].copy()
@@ -120,14 +120,14 @@ def in_parallel(
                 done.append(oldest())
             request = free.popleft() if size else None
             if request is not None:
-                with told(TITLE):
+                with in_one_line(TITLE):
                     request.start_async(inputs)
             running.append((request, size))
             yield from done
         while running:
             yield oldest()
     finally:
-        for request, _ in running:  # of a caller who wants no more
+        for request, _ in running:  # of a caller who stops early
             if request is not None:
                 request.cancel()
                 with suppress(RuntimeError):  # which says that it was cancelled

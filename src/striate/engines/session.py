@@ -86,10 +86,10 @@ class Session(ABC):
 
 
 @contextmanager
-def told(title: str) -> Iterator[None]:
-    """Let what the engine called `title` raises in the block be an error in one line.
+def in_one_line(title: str) -> Iterator[None]:
+    """Make an error in one line of what the engine called `title` raises in the block.
 
-    Engines have no error family of their own, and say where in their source they noticed.
+    Engines have no error family of their own, and name places in their source.
 
     Raises:
         ExportError: of whatever was raised.

@@ -173,13 +173,13 @@ def evaluate_again(
                 _keep(run, data, evaluation, found, write_report)
             except (WriteError, DataError) as error:  # an image may have gone since
                 unkept = f"{error.what} {error.why}"
-    told = _told_of(data)
+    beside = _beside(data)
     notes = [f"the figures could not be kept in the run: {unkept}"] if unkept else []
-    return replace(evaluation, **{**told, "notes": (*run.notes, *told["notes"], *notes)})
+    return replace(evaluation, **{**beside, "notes": (*run.notes, *beside["notes"], *notes)})
 
 
-def _told_of(data: Data) -> dict[str, Any]:
-    """What an evaluation on a run's own images says besides its figures, as `evaluate_on` does."""
+def _beside(data: Data) -> dict[str, Any]:
+    """What an evaluation on a run's own images holds beside its figures, as `evaluate_on` does."""
     given = data.held_out_name != "split"
     split = "test" if data.test is not None else data.held_out_name
     return {

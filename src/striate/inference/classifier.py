@@ -97,7 +97,7 @@ class Classifier(Predictor[Prediction]):
             classes: names, in the order of the logits.
             device: where PyTorch computes: ``cpu``, ``cuda`` … or ``auto``.
             engine: ``torch``, ``onnxruntime`` or ``openvino``, with ``float32`` or ``bfloat16``;
-                ``auto``: PyTorch. In float32, unless it says otherwise.
+                ``auto``: PyTorch. float32 is the default.
             batch_size: the most images that are computed together; None for 64 in PyTorch, 8 in
                 other engines.
 
@@ -154,10 +154,10 @@ class Classifier(Predictor[Prediction]):
         """An ONNX file that `striate export` wrote; nothing but the file is needed.
 
         Args:
-            path: the file. It says itself what its classes and its pre-processing are.
+            path: the file, whose metadata hold its classes and its pre-processing.
             engine: ``onnxruntime`` or ``openvino``, with ``float32`` or ``bfloat16``; ``auto``:
-                ONNX Runtime, or OpenVINO where that alone is installed. In float32, unless it says
-                otherwise.
+                ONNX Runtime, or OpenVINO where that alone is installed. float32 is the
+                default.
             batch_size: the most images that are computed together, where the file leaves that
                 open; None for 8.
 
@@ -213,8 +213,8 @@ class Classifier(Predictor[Prediction]):
     ) -> Iterator[Prediction]:
         """The likeliest classes of images: a `Prediction` for each, in order, as they come.
 
-        An image that cannot be read has its own `Prediction`, in its place, which says why. No more
-        than a batch is asked for ahead, so that `images` may be without an end.
+        An image that cannot be read has its own `Prediction`, in its place, with the reason. No
+        more than a batch is taken ahead, so that `images` may be without an end.
 
         Args:
             images: as for `probabilities`, but a set.

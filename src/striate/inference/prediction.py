@@ -1,4 +1,4 @@
-"""What a classifier says about one image."""
+"""The likeliest classes of one image."""
 
 from __future__ import annotations
 
