@@ -16,7 +16,7 @@ import striate
 from striate.errors import Interrupted, RunError
 from striate.evaluation import evaluate as module
 from striate.recipes.recipe import EarlyStopping, Recipe
-from striate.runs import claim
+from striate.runs import claim, lock
 from striate.runs import layout as names
 from striate.runs.run import Run
 from striate.support import files
@@ -40,7 +40,7 @@ def full(_path: Path, _content: Any) -> None:
 @pytest.mark.parametrize(
     ("break_it", "said"),
     [
-        (lambda patch: patch.setattr(claim.FileLock, "acquire", refuse), "Read-only file system"),
+        (lambda patch: patch.setattr(lock.FileLock, "acquire", refuse), "Read-only file system"),
         (lambda patch: patch.setattr(module, "write_atomically", full), "the disk is full"),
     ],
 )

@@ -182,12 +182,12 @@ def test_two_processes_train_together(recipe: str, tmp_path: Path) -> None:
 LEADER = """
 import os, sys, time
 import striate
-import striate.api.training as api
-measure = api.evaluate_own
+import striate.evaluation.evaluate as evaluation
+measure = evaluation.evaluate_own
 def slowly(*given, **more):
     time.sleep(2)
     return measure(*given, **more)
-api.evaluate_own = slowly
+evaluation.evaluate_own = slowly
 result = striate.train("digits", net="lenet", recipe=sys.argv[1], out=sys.argv[2], epochs=1)
 if result is None:
     os.abort()  # what leaving a group sometimes ends in

@@ -119,9 +119,9 @@ def test_what_is_none_is_not_kept_in_a_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("timm:resnet18", "timm.create_model"),
-        ("torchvision:resnet18", "torchvision.models.get_model"),
-        ("mine.py:Net", "is your own"),
+        ("timm:resnet18", "import it from timm"),
+        ("torchvision:resnet18", "import it from torchvision"),
+        ("mine.py:Net", r"import it from mine\.py"),
     ],
 )
 def test_the_networks_of_others_are_made_by_others(spec: str, message: str) -> None:

@@ -162,6 +162,6 @@ def _constructor(name: str) -> Callable[..., Network]:
         return NETWORKS[name]
     what = f"network '{printable(name)}'"
     if ":" in name or name.endswith(".py"):
-        remedy = "make it with its library, or import it from your file"
-        raise NetworkError(what, "is not of the catalogue", remedy)
+        place = printable(name.rpartition(":")[0] or name)
+        raise NetworkError(what, "is not of the catalogue", f"import it from {place}")
     raise NetworkError(what, "not in the catalogue", nearest(name, NETWORKS))
