@@ -122,7 +122,8 @@ class ViewOptions(Options):
         NetworkLike,
         Doc(
             "A name of `list_networks`, ``torchvision:NAME``, ``timm:NAME``, ``FILE.py:CLASS``, "
-            "``PACKAGE.MODULE:NAME``, or a run's folder, whose answers to the image are shown too.",
+            "``PACKAGE.MODULE:NAME``, or a run's folder, whose predictions for the image are shown "
+            "too.",
             in_python="a module",
         ),
     ]

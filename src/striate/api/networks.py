@@ -198,7 +198,7 @@ def _graph(
 
     if options.inputs is not None and options.size is not None:
         both = f"{parameter('size')} and {parameter('inputs')}"
-        raise NetworkError(both, "both say what goes in", "give one of them")
+        raise NetworkError(both, "both give the inputs", "give one of them")
     found = open_network(network, size=options.size, allow_code=options.allow_code)
     training = not isinstance(options, CompareOptions) and options.training
     return found.record(inputs=options.inputs, training=training)

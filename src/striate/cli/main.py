@@ -32,7 +32,7 @@ COMMANDS = {
     "transfer": "Put a new head on a trained network, for other images.",
     "create-run": "Make a run of published weights, without training.",
     "evaluate": "Measure a run on held-out images.",
-    "predict": "Say what images show, with probabilities.",
+    "predict": "Classify images, with probabilities.",
     "export": "Write a run as one verified ONNX file.",
     "cache": "Show what transfers keep on disk, or remove what is old.",
 }

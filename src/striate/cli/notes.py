@@ -1,4 +1,4 @@
-"""What a command says about a run besides its result: on standard error."""
+"""Notes on a run besides a command's result: on standard error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``striate predict``: what a run says about images."""
+"""``striate predict``: classes and probabilities of images."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def predict(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say what images show, with probabilities.
+    """Classify images, with probabilities.
 
     Every image in order, as soon as it is known. A file that cannot be read is named in its place;
     then the exit status is 2.

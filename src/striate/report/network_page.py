@@ -55,9 +55,9 @@ def write_network_page(
 ) -> Path:
     """Write a page on which a network can be explored; returns its path.
 
-    A run's page shows what its network answers to the picture, and to one of the run's own images
-    where none is given; a module's whose weights are in memory shows its feature maps. Neither does
-    in training mode.
+    A run's page shows its predictions for the picture, or for one of the run's own images where
+    none is given; a module's whose weights are in memory shows its feature maps. Neither does in
+    training mode.
 
     Args:
         network: a name, a file, a run's folder or a module, as for

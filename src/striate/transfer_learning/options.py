@@ -77,7 +77,7 @@ class TransferOptions(Options):
     ] = "auto"
     cache: Annotated[
         str | Path | None,
-        Doc("Folder where features are kept, if not the usual one."),
+        Doc("Folder of cached features, if not the usual one."),
     ] = None
     workers: Workers = None
     val_fraction: ValFraction = 0.2
