@@ -43,7 +43,7 @@ def batch_end(state: State, *, loss: Tensor, rate: float) -> BatchEnd:
         step=state.step,
         learning_rate=rate,
         _loss=loss,
-        _mean=state.sums[0] / state.step,
+        _sums=state.sums,
     )
 
 

@@ -198,7 +198,7 @@ class Training:
         hits = (loss.logits.argmax(1) == batch.labels.to(self.setup.device)).float().mean()
         parts = torch.stack((loss.total.detach(), loss.main, hits, *loss.auxiliary))
         assert state.sums is not None
-        state.sums += parts * share
+        state.sums = state.sums + parts * share  # anew: callbacks may keep what they were given
         self.loss = parts[0]
         return updates
 
@@ -243,9 +243,9 @@ class Training:
         setup.group.wait()
         self.callbacks.on_checkpoint(events.checkpoint_of(setup.path, state))
         self.callbacks.on_epoch_end(events.epoch_end(entry, timing, best=better))
-        self._stop_if_told(entry)
+        self._stop_for_callbacks(entry)
 
-    def _stop_if_told(self, entry: dict[str, Any]) -> None:
+    def _stop_for_callbacks(self, entry: dict[str, Any]) -> None:
         """End the training where a callback wants it to, which its last line then says."""
         stoppers = self.callbacks.stoppers
         if self.is_finished or not self.setup.group.highest(bool(stoppers)):
@@ -280,7 +280,7 @@ class Training:
     def _train_figures(self) -> dict[str, Any]:
         assert self.state.sums is not None
         world = self.setup.group.world
-        means = (self.setup.group.total(self.state.sums) / (self.steps * world)).tolist()
+        means = (self.setup.group.total(self.state.sums.clone()) / (self.steps * world)).tolist()
         if not all(math.isfinite(mean) for mean in means):
             raise self._diverged(f"epoch {self.state.epoch + 1}", "the loss became not finite")
         total, main, top1, *auxiliary = means

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -13,7 +14,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
 import striate
 from striate.errors import Interrupted, StriateError
@@ -153,6 +156,25 @@ def test_batches_have_their_losses_and_rates(told: tuple[Path, Recorder]) -> Non
 def test_the_same_bits_with_and_without(plain: Path, told: tuple[Path, Recorder]) -> None:
     for name in EXACT:
         assert (plain / name).read_bytes() == (told[0] / name).read_bytes(), name
+
+
+def test_draws_of_a_callback_change_no_bit(tmp_path: Path) -> None:
+    """Also with dropout, which draws from the same generator as everybody."""
+
+    class Drawing(Callback):
+        def draw(self, *_: object) -> None:
+            torch.rand(7)
+            np.random.rand(7)
+            random.random()
+
+        on_train_begin = on_epoch_begin = on_batch_end = draw
+        on_validation_end = on_checkpoint = on_epoch_end = draw
+
+    options: dict[str, Any] = {"net": "mnist_example", "epochs": 2, "batch_size": 300}
+    striate.train("digits", out=tmp_path / "plain", **options)
+    striate.train("digits", out=tmp_path / "drawn", callbacks=[Drawing()], **options)
+    for name in EXACT:
+        assert (tmp_path / "plain" / name).read_bytes() == (tmp_path / "drawn" / name).read_bytes()
 
 
 def test_what_is_told_on_resume(plain: Path, photographs: Path, tmp_path: Path) -> None:
@@ -427,7 +449,7 @@ def test_a_file_gets_a_line_an_epoch(begin: TrainBegin, end: EpochEnd, now: list
     shown.on_note("a [b]c[/b] d\x1b[2J")
     shown.on_train_begin(begin)
     now[0] += 30
-    batch = BatchEnd(epoch=1, step=3, learning_rate=0.1, _loss=1.0, _mean=2.0)
+    batch = BatchEnd(epoch=1, step=3, learning_rate=0.1, _loss=1.0, _sums=[6.0])
     shown.on_batch_end(batch)
     shown.on_epoch_end(end)
     shown.on_train_end(TrainEnd(epochs=1, best_epoch=1, stopped=False, error=None))
@@ -453,7 +475,7 @@ def test_a_terminal_has_a_bar_that_goes_away(begin: TrainBegin, now: list[float]
     shown.on_train_begin(begin)
     assert shown.bar is not None
     now[0] += 2
-    batch = BatchEnd(epoch=1, step=5, learning_rate=0.1, _loss=1.0, _mean=2.5)
+    batch = BatchEnd(epoch=1, step=5, learning_rate=0.1, _loss=1.0, _sums=[12.5])
     shown.on_batch_end(batch)
     (task,) = shown.bar.tasks
     assert (task.completed, task.total) == (5, 20)
@@ -470,7 +492,7 @@ def test_a_resumed_run_counts_from_where_it_is(begin: TrainBegin, now: list[floa
     shown = Terminal(Screen())
     shown.on_train_begin(replace(begin, epoch=1, step=2))
     now[0] += 2
-    shown.on_batch_end(BatchEnd(epoch=2, step=6, learning_rate=0.1, _loss=1.0, _mean=1.0))
+    shown.on_batch_end(BatchEnd(epoch=2, step=6, learning_rate=0.1, _loss=1.0, _sums=[6.0]))
     assert shown.bar is not None
     (task,) = shown.bar.tasks
     assert task.completed == 16

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, SupportsFloat
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from striate.runs.records import TrainFigures, ValidationFigures
 
 
@@ -81,7 +83,7 @@ class BatchEnd:
     step: int
     learning_rate: float
     _loss: SupportsFloat
-    _mean: SupportsFloat
+    _sums: Sequence[SupportsFloat] | Tensor
 
     @property
     def loss(self) -> float:
@@ -91,7 +93,7 @@ class BatchEnd:
     @property
     def mean_loss(self) -> float:
         """The mean loss of the epoch so far; under ``torchrun``, of this process's parts."""
-        return float(self._mean)
+        return float(self._sums[0]) / self.step
 
 
 @dataclass(frozen=True, kw_only=True)
