@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -15,15 +16,22 @@ def test_a_parameter_becomes_the_flag_that_the_command_has() -> None:
     error = StriateError(
         parameter("device", "cuda:9"),
         "is not here",
-        f"leave it out, add {parameter('all_images', True)}, or take {parameter('epochs', 7)}",
+        f"leave it out, add {parameter('all_images', True)} or {parameter('export', False)}, or "
+        f"take {parameter('epochs', 7)}",
     )
-    flags = {"device": "--device", "all_images": "--all"}
+    flags = {"device": "--device", "all_images": "--all", "export": "--export"}
     assert error.on_the_command_line(flags) == (
-        "--device cuda:9: is not here; leave it out, add --all, or take `epochs=7`"
+        "--device cuda:9: is not here; leave it out, add --all or --no-export, or take `epochs=7`"
     )
     assert "`striate evaluate RUN`" in StriateError(
         "run", "x", "`striate evaluate RUN`"
     ).on_the_command_line(flags)
+
+
+def test_a_path_is_written_as_it_is_typed() -> None:
+    assert parameter("out", Path("runs/x")) == "`out='runs/x'`"
+    error = StriateError(parameter("out", Path("runs/x")), "is not here")
+    assert error.on_the_command_line({"out": "--out"}) == "--out runs/x: is not here"
 
 
 def test_python_is_told_of_parameters() -> None:

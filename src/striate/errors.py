@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import PurePath
 
 #: A parameter as errors write it: `device`, `device='cuda:9'`, `resume=True`.
 _PARAMETER = re.compile(r"`([a-z_]+)(?:=([^`]*))?`")
@@ -44,6 +45,8 @@ class StriateError(Exception):
                 return found[0]
             if value is None or value == "True":
                 return flags[name]
+            if value == "False":
+                return flags[name].replace("--", "--no-", 1)
             return f"{flags[name]} {value.strip(chr(39))}"
 
         return _PARAMETER.sub(flag, str(self))
@@ -56,6 +59,8 @@ def parameter(name: str, value: object = None) -> str:
         >>> parameter("device", "cuda:9"), parameter("resume")
         ("`device='cuda:9'`", '`resume`')
     """
+    if isinstance(value, PurePath):
+        value = str(value)
     return f"`{name}`" if value is None else f"`{name}={value!r}`"
 
 

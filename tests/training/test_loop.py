@@ -321,7 +321,7 @@ def test_a_pickle_in_the_checkpoint_is_not_run(recipe: str, tmp_path: Path) -> N
 
 
 def test_settled_flags_cannot_change(whole: Path, recipe: str, tmp_path: Path) -> None:
-    with pytest.raises(RunError, match=r"^epochs 9: the run to go on with has 3; leave it out"):
+    with pytest.raises(RunError, match=r"^`epochs=9`: the run to go on with has 3; leave it out"):
         striate.train(whole, resume=True, epochs=9)
     with pytest.raises(RunError, match="holds a run already; resume it, or choose another folder"):
         striate.train("digits", net="lenet", recipe=recipe, out=whole)

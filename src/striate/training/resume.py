@@ -201,7 +201,9 @@ def _images(
 
 def _changed(name: str, given: Any, kept: Any) -> RunError:
     return RunError(
-        f"{name} {given}", f"the run to go on with has {kept}", "leave it out, or train a new run"
+        parameter(name, given),
+        f"the run to go on with has {kept}",
+        "leave it out, or train a new run",
     )
 
 

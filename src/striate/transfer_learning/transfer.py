@@ -117,7 +117,7 @@ class _Work:
                 raise StriateError(
                     f"the package {package}",
                     "is needed to export the run and is not installed",
-                    "pip install 'striate[export]', or add --no-export",
+                    f"pip install 'striate[export]', or add {parameter('export', False)}",
                 )
         refuse_meaningless(options)
 
