@@ -29,18 +29,19 @@ def list_networks(
 
     Parameters, multiply-accumulates and the input that each was made for.
     """
-    from striate import api
+    # As `striate.list_networks` does, but without loading the options of all functions beside it.
+    from striate.zoo.catalogue import entries
 
-    entries = [each for each in api.list_networks() if pattern is None or _matches(each, pattern)]
-    if not entries and pattern is not None:
+    found = [each for each in entries() if pattern is None or _matches(each, pattern)]
+    if not found and pattern is not None:
         _refuse(pattern)
     if as_json:
-        print(json.dumps([{key: asdict(each)[key] for key in KEYS} for each in entries], indent=1))
+        print(json.dumps([{key: asdict(each)[key] for key in KEYS} for each in found], indent=1))
         return
     from striate.anatomy.costs.formulas import by, human_count
 
     print(f"{'name':<27} {'year':>4} {'params':>7} {'MACs':>7}  {'input':<9}  published error")
-    for each in entries:
+    for each in found:
         print(
             f"{each.name:<27} {each.year:>4} {human_count(each.parameters):>7} "
             f"{human_count(each.macs):>7}  {by(each.input):<9}  {_error(each.name)}".rstrip()
@@ -67,11 +68,11 @@ def _error(name: str) -> str:
 
 
 def _refuse(pattern: str) -> None:
-    from striate import api
     from striate.errors import NetworkError, nearest
     from striate.support.text import printable
+    from striate.zoo.catalogue import entries
 
-    names = [each.name for each in api.list_networks()]
+    names = [each.name for each in entries()]
     raise NetworkError(
         f"list-networks '{printable(pattern)[:80]}'",
         "no network is called so",
