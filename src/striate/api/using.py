@@ -147,6 +147,7 @@ def _evaluate_file(options: EvaluateOptions) -> Evaluation:
         found = evaluate_on(
             classifier,
             options.data,
+            all_images=options.all_images,
             skip_bad=options.skip_bad,
             workers=options.workers,
             progress=options.progress,
@@ -199,16 +200,16 @@ def predict(options: PredictOptions) -> list[Prediction] | Iterator[Prediction]:
     from striate.data.finding.inputs import is_single, items
     from striate.data.scan import threads
 
+    single, wanted, total = is_single(options.images), items(options.images), 0
+    if options.progress:
+        wanted = iter(listed := list(wanted))
+        total = len(listed)
     classifier = open_classifier(
         options.run,
         device=options.device,
         batch_size=_TOGETHER,
         allow_code=options.allow_code,
     )
-    single, wanted, total = is_single(options.images), items(options.images), 0
-    if options.progress:
-        wanted = iter(listed := list(wanted))
-        total = len(listed)
     found = _predicted(classifier, wanted, top=options.top, workers=threads(options.workers))
     if options.progress:
         found = _counted(found, total)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
@@ -16,12 +15,10 @@ from striate.hub.libraries import CATALOGUE, LIBRARIES
 from striate.hub.library import Library
 from striate.hub.state_dicts import Chosen, Known, harmonised, read_state_dict, split
 from striate.hub.weight_files import near
-from striate.support.paths import exists, read_file, resolved, shown
+from striate.support.paths import exists, resolved, shown
+from striate.support.tables import read_toml
 from striate.support.text import printable
 from striate.zoo.create import choices
-
-#: More than any run says of itself.
-_LARGEST_RUN = 16 << 20
 
 #: Choices that weights do not depend on.
 _FREE = ("dropout", "checkpointing", "auxiliary")
@@ -151,9 +148,8 @@ def _refuse_other_run(wanted: Wanted, file: Path) -> None:
     A file that was taken away from its run's ``run.toml`` says nothing of either.
     """
     try:
-        text = read_file(file.parent / "run.toml", most=_LARGEST_RUN, kind=WeightsError)
-        run = tomllib.loads(text.decode())
-    except (WeightsError, OSError, ValueError, RecursionError):
+        run = read_toml(file.parent / "run.toml", kind=WeightsError, remedy="")
+    except (WeightsError, OSError):
         return
     theirs = run.get("network", wanted.spec)
     if theirs != wanted.spec:

@@ -50,7 +50,7 @@ class TrainOptions(Options):
     epochs: Annotated[int | None, Bounds(1, MOST), Doc("Instead of the recipe's.")] = None
     size: Annotated[
         int | None,
-        Bounds(1, LARGEST_SIDE),
+        Bounds(8, LARGEST_SIDE),
         Doc("Side of the square input in pixels; the paper's by default."),
     ] = None
     batch_size: Annotated[

@@ -45,7 +45,7 @@ from striate.zoo.create import canonical
 
 
 def resumed_run(options: TrainOptions) -> Path | None:
-    """The run that ``--resume`` means: --out, or DATA where that is a run; None for a new one."""
+    """The run that `resume` means: `out`, or `data` where that is a run; None for a new one."""
     if not options.resume:
         return None
     for given in (options.out, options.data):

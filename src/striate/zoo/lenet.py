@@ -39,28 +39,6 @@ TABLE_I = (
     (0, 1, 2, 3, 4, 5),
 )
 
-# Sec. II-B, Fig. 2: (layer, maps or units, grid, trainable parameters).
-LENET5_TABLE = (
-    ("C1", 6, 28, 156),
-    ("S2", 6, 14, 12),
-    ("C3", 16, 10, 1516),
-    ("S4", 16, 5, 32),
-    ("C5", 120, 1, 48120),
-    ("F6", 84, 1, 10164),
-    ("OUTPUT", 10, 1, 0),
-)
-
-# The textbook network: (layer, channels or units, grid, parameters).
-LENET_TABLE = (
-    ("conv1", 6, 28, 156),
-    ("pool1", 6, 14, 0),
-    ("conv2", 16, 10, 2416),
-    ("pool2", 16, 5, 0),
-    ("fc1", 120, 1, 48120),
-    ("fc2", 84, 1, 10164),
-    ("fc3", 10, 1, 850),
-)
-
 # The targets of the output units are pictures of the classes, 7 wide and 12 high (Fig. 3): +1 where
 # there is ink. The paper shows its own stylised characters; these digits are drawn in their manner.
 DIGITS = """

@@ -25,22 +25,6 @@ from torch import Tensor, nn
 
 from striate.zoo.layers import Conv2d, Network, check_input, collect, set_zero
 
-# The authors' definition for CIFAR-10: (channels of the convolution and of its two 1×1 layers,
-# kernel size, stride, padding, output grid); then a 3×3 pool with stride 2, dropout.
-CIFAR_TABLE = (
-    ((192, 160, 96), 5, 1, 2, 32),
-    ((192, 192, 192), 5, 1, 2, 16),
-    ((192, 192, 10), 3, 1, 1, 8),
-)
-
-# The authors' Caffe model for ImageNet, in the same form; dropout after the third block alone.
-IMAGENET_TABLE = (
-    ((96, 96, 96), 11, 4, 0, 54),
-    ((256, 256, 256), 5, 1, 2, 27),
-    ((384, 384, 384), 3, 1, 1, 13),
-    ((1024, 1024, 1000), 3, 1, 1, 6),
-)
-
 
 def start(network: nn.Module, narrow: tuple[str, ...] = ()) -> None:
     """N(0, 0.05²), biases 0, as in the authors' files; N(0, 0.01²) for the layers in `narrow`."""

@@ -13,9 +13,6 @@ from pathlib import Path
 from striate.errors import DataError
 from striate.support import paths
 
-#: Pillow asks its plug-ins only for these; EPS, for one, would start another program.
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "TIFF", "GIF", "PPM")
-
 SUFFIXES = {
     **dict.fromkeys(
         (".jpg", ".jpeg", ".jpe", ".jfif", ".jfi", ".jif", ".pjpeg", ".pjpg", ".pjp", ".mpo"),

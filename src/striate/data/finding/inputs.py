@@ -97,25 +97,6 @@ def is_single(source: object) -> bool:
     return isinstance(source, Image.Image) or (isinstance(source, np.ndarray) and source.ndim < 4)
 
 
-def open_images(sources: str | Path | Iterable[str | Path]) -> list[Path]:
-    """The image files that files, folders (at any depth) and globs name, in order.
-
-    A file that is named itself is taken whatever its ending.
-
-    Raises:
-        DataError: one of the sources names nothing.
-    """
-    found: list[Path] = []
-    for item in items(sources):
-        if isinstance(item.content, DataError):
-            raise item.content
-        assert isinstance(item.content, Path)
-        found.append(item.content)
-    if not found:
-        raise DataError("images", "none are given", "name files, folders or globs")
-    return found
-
-
 def _expand(source: str | Path) -> Iterator[Item]:
     """The images that one path, folder or glob names."""
     unlisted: list[DataError] = []
