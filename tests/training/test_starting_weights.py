@@ -52,7 +52,7 @@ def test_a_run_does_not_go_on_from_other_weights(photographs, tmp_path, weights)
     copy = tmp_path / "copy.safetensors"
     copy.write_bytes(weights.read_bytes())
     plan(options(photographs, tmp_path / "run", copy), group=Group())
-    with pytest.raises(RunError, match=r"^weights .*leave it out"):
+    with pytest.raises(RunError, match=r"^`weights=.*leave it out"):
         plan(options(photographs, tmp_path / "run", weights, resume=True), group=Group())
     save_file(create("resnet20", classes=7).state_dict(), copy)
     with pytest.raises(RunError, match="started from other weights"):
