@@ -137,6 +137,8 @@ def test_evaluate_takes_a_file_and_images(run: Path, export: Callable[[str], Pat
     assert "holds no list of what it was trained on" in found.notes[-1]
     with pytest.raises(StriateError, match="has no images of its own; give images"):
         striate.evaluate(export("fitted"))
+    with pytest.raises(StriateError, match=r"nowhere\.onnx: there is no such file"):
+        striate.evaluate("nowhere.onnx")
 
 
 def test_a_set_is_told_from_pictures(run: Path) -> None:

@@ -139,11 +139,11 @@ def _evaluate_file(options: EvaluateOptions) -> Evaluation:
     """Measure an ONNX file, which holds no list of the images that it was trained on."""
     from striate.evaluation.evaluate import evaluate_on
 
-    if options.data is None:
-        raise StriateError(
-            printable(str(options.run)), "has no images of its own", "give images to measure on"
-        )
     with open_classifier(options.run, device=options.device) as classifier:
+        if options.data is None:
+            raise StriateError(
+                printable(str(options.run)), "has no images of its own", "give images to measure on"
+            )
         found = evaluate_on(
             classifier,
             options.data,
