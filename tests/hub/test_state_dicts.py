@@ -18,11 +18,18 @@ from torch import Tensor
 from striate.errors import WeightsError
 from striate.hub.fitting import fit
 from striate.hub.state_dicts import read_state_dict
-from striate.hub.weights import create_with
+from striate.hub.weights import Published, create_from, find
 from striate.zoo.create import create
+from striate.zoo.layers import Network
 
 NAME = "resnet20"
 State = dict[str, Tensor]
+
+
+def create_with(name: str, source: str | Path, **options: Any) -> tuple[Network, Published]:
+    """A network with weights, found and given to it as `striate.create` does."""
+    own = {key: options.pop(key) for key in ("classes", "in_channels") if key in options}
+    return create_from(find(name, source, **options), name, **own, **options)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import os
 import re
 import urllib.error
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -15,13 +15,22 @@ from safetensors.torch import save_file
 from striate.errors import NetworkError, WeightsError
 from striate.hub.conversion import NAMESAKES, Counterpart, renamed
 from striate.hub.libraries import LIBRARIES
-from striate.hub.weights import create_with, find, load
+from striate.hub.weights import Published, create_from, find, give
+from striate.zoo.catalogue import entry
 from striate.zoo.create import create
+from striate.zoo.layers import Network
 from striate.zoo.weightless import weightless
 
 RESNET18 = "resnet18-f37072fd.pth"
 #: Our network and the library that has one that equals it.
 PAIRS = [(name, source) for source, each in LIBRARIES.items() for name in each.counterparts]
+
+
+def create_with(name: str, source: str | Path, **options: Any) -> tuple[Network, Published]:
+    """A network with weights, found and given to it as `striate.create` does."""
+    own = {key: options.pop(key) for key in ("classes", "in_channels") if key in options}
+    entry(name)
+    return create_from(find(name, source, **options), name, **own, **options)
 
 
 def counterpart(key: tuple[str, str]) -> Counterpart:
@@ -89,7 +98,7 @@ def test_torchvisions_weights_come_with_its_preprocessing_and_classes(
 
 def test_a_file_with_a_librarys_names_is_taken_for_its_weights(resnet18) -> None:
     network = create("resnet18", classes=5)
-    published = load(network, "resnet18", str(resnet18), classes=5)
+    published = give(find("resnet18", str(resnet18)), network, 5)
     assert "named as torchvision's resnet18" in published.note
     assert "the classifier (fc) starts anew, since the weights are for 1000 classes" in (
         published.note
@@ -145,7 +154,7 @@ def test_as_many_classes_as_the_weights_have(tmp_path) -> None:
 
 def test_a_file_of_another_network_names_the_one_that_it_fits(resnet18, tmp_path) -> None:
     with pytest.raises(WeightsError, match=r"another network: .*shapes are those of resnet18$"):
-        load(create("resnet34"), "resnet34", resnet18, classes=1000)
+        give(find("resnet34", resnet18), create("resnet34"), 1000)
     save_file(create("resnet32").state_dict(), tmp_path / "own.safetensors")
     with pytest.raises(WeightsError) as caught:
         create_with("resnet20", tmp_path / "own.safetensors")

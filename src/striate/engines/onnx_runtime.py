@@ -60,4 +60,4 @@ class OnnxRuntimeSession(Session):
 
     def close(self) -> None:
         """Free the graph and the memory that its threads hold."""
-        del self._session
+        vars(self).pop("_session", None)  # also where it was closed before

@@ -9,8 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
-from types import TracebackType
-from typing import Any, Self, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from striate.data.preprocessing import Preprocessing
 from striate.engines.messages import brief
 from striate.errors import ExportError
+from striate.support.closing import Closable
 
 Pixels: TypeAlias = NDArray[np.uint8]
 """uint8 (n, height, width, channels): a batch as `Preprocessing.fit_image` gives its images."""
@@ -35,7 +35,7 @@ NOTHING: Answers = np.empty((0, 0), np.float32)
 """What an empty batch gives."""
 
 
-class Session(ABC):
+class Session(Closable, ABC):
     """A network in an engine.
 
     Args:
@@ -69,20 +69,6 @@ class Session(ABC):
         Raises:
             ExportError: the engine cannot compute it.
         """
-
-    def close(self) -> None:  # noqa: B027 - an engine that holds nothing has nothing to do
-        """Free what the engine holds; the session cannot be used any more."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 @contextmanager

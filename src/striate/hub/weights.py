@@ -41,46 +41,6 @@ class Published:
     """What a person should know, or an empty string."""
 
 
-def load(
-    network: nn.Module, name: str, source: str | Path, *, classes: int | None, **variant: Any
-) -> Published:
-    """Give `network` published weights; with other classes, all but the classifier's.
-
-    Args:
-        network: the catalogue's network called `name`, with the choices `variant`, on a real
-            device.
-        name: the network's name in the catalogue.
-        source: ``torchvision``, ``timm``, or the path of a safetensors or PyTorch file, whose
-            tensors may have our names or those of either library.
-        classes: how many the network tells apart.
-        **variant: the choices that `network` was created with.
-
-    Raises:
-        WeightsError: the source has none that equal the network (naming the variant that they
-            equal), they cannot be fetched (naming the file and its place), or the file is damaged
-            or that of another network (naming the one, if its shapes are those of one in the
-            catalogue), or a run with another network or other choices wrote it.
-    """
-    return give(find(name, source, **variant), network, classes)
-
-
-def create_with(
-    name: str,
-    source: str | Path,
-    *,
-    classes: int | None = None,
-    in_channels: int | None = None,
-    **variant: Any,
-) -> tuple[Network, Published]:
-    """Create the catalogue's network called `name` with published weights; see `load`.
-
-    `classes` of None takes as many as the weights have.
-    """
-    entry(name)
-    found = find(name, source, **variant)
-    return create_from(found, name, classes=classes, in_channels=in_channels, **variant)
-
-
 def create_from(
     found: Found,
     name: str,
@@ -110,7 +70,7 @@ def classes_of(found: Found, name: str, *, in_channels: int | None = None, **var
 
 
 def give(found: Found, network: nn.Module, classes: int | None, *, without: str = "") -> Published:
-    """Copy `found` into `network`, as `load` does.
+    """Copy `found` into `network`; with other classes, all but the classifier's.
 
     Args:
         found: the weights.
@@ -146,12 +106,16 @@ def find(name: str, source: str | Path, **variant: Any) -> Found:
 
     Args:
         name: a name of the catalogue, or a library's with its prefix.
-        source: ``torchvision``, ``timm``, or the path of a file.
+        source: ``torchvision``, ``timm``, or the path of a safetensors or PyTorch file, whose
+            tensors may have our names or those of either library.
         **variant: the choices that the network is made with: a run's weights hold for its choices
             alone.
 
     Raises:
-        WeightsError: as for `load`.
+        WeightsError: the source has none that equal the network (naming the variant that they
+            equal), they cannot be fetched (naming the file and its place), or the file is damaged
+            or that of another network (naming the one, if its shapes are those of one in the
+            catalogue), or a run with another network or other choices wrote it.
         NetworkError: there is no such network, or it has no such choices.
     """
     sought = wanted(name, variant)

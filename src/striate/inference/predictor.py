@@ -11,14 +11,14 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from itertools import islice
-from types import TracebackType
-from typing import TYPE_CHECKING, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 
 from striate.data.finding.inputs import Item
 from striate.errors import DataError, RunError
 from striate.inference.reading import CHUNK, batches_of, evaluated, grouped
+from striate.support.closing import Closable
 from striate.support.prefetch import prefetch
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 
-class Predictor(ABC, Generic[Answer]):
+class Predictor(Closable, ABC, Generic[Answer]):
     """A session and the pre-processing of its network.
 
     Args:
@@ -208,14 +208,3 @@ class Predictor(ABC, Generic[Answer]):
     def close(self) -> None:
         """Free what its engine holds; it cannot be used any more."""
         self.session.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -6,7 +6,8 @@ import html
 import importlib
 import io
 import shutil
-from typing import TYPE_CHECKING, ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,6 +29,17 @@ class Readable:
     def _repr_html_(self) -> str:
         """What Jupyter shows: the same, in columns."""
         return f'<pre style="line-height: 1.3">{html.escape(self.summary())}</pre>'
+
+
+class Result(Readable):
+    """A dataclass of what a command ended with, whose `to_json` has its fields."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; paths as strings."""
+        return {
+            key: str(value) if isinstance(value, Path) else value
+            for key, value in vars(self).items()
+        }
 
 
 class Shown(Readable):

@@ -5,15 +5,14 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from striate.runs import layout as names
-from striate.support.shown import Readable
+from striate.support.shown import Result
 from striate.support.text import printable
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainResult(Readable):
+class TrainResult(Result):
     """What a training ended with.
 
     `top1`, `top5`, `loss` are those of the kept weights on the validation images, in float32.
@@ -31,13 +30,6 @@ class TrainResult(Readable):
     interval: tuple[float, float]
     seconds: float
     report: Path
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values; paths as strings."""
-        return {
-            key: str(value) if isinstance(value, Path) else value
-            for key, value in vars(self).items()
-        }
 
     def summary(self) -> str:
         """A few lines for people."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +12,7 @@ from striate.data.sources import Data
 from striate.evaluation.metrics import Evaluation
 from striate.runs.claim import Held
 from striate.runs.run import Run
-from striate.support.shown import Readable
+from striate.support.shown import Result
 from striate.training.result import top5_of
 from striate.transfer_learning.heads.fit import FittedHead
 
@@ -50,7 +49,7 @@ class Transfer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TransferResult(Readable):
+class TransferResult(Result):
     """What a transfer ended with.
 
     `top1`, `top5`, `loss` are those of the whole network on the held-out images, in float32, as
@@ -122,13 +121,6 @@ class TransferResult(Readable):
             export=export,
             export_error=export_error,
         )
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values; paths as strings."""
-        return {
-            key: str(value) if isinstance(value, Path) else value
-            for key, value in vars(self).items()
-        }
 
     def summary(self) -> str:
         """A few lines for people."""

@@ -22,13 +22,7 @@ from striate.zoo.checkpointing import Stage
 from striate.zoo.layers import Conv2d, Linear, Network, check_input, collect, initialise
 from striate.zoo.resnet import Form, Shortcut, make_blocks
 
-# Sec. 4.2, CIFAR-10: a 3×3 convolution, then 2n layers for each feature map size: 6n + 2 layers.
-CIFAR_TABLE = {
-    "output map size": (32, 16, 8),
-    "# layers": ("1 + 2n", "2n", "2n"),
-    "# filters": (16, 32, 64),
-}
-
+# Sec. 4.2: a 3×3 convolution, then 2n layers for each of three feature map sizes: 6n + 2 layers.
 # Table 6: the depths and their n.
 TABLE_6 = {20: 3, 32: 5, 44: 7, 56: 9, 110: 18, 1202: 200}
 
