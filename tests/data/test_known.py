@@ -30,9 +30,9 @@ def test_images_are_decoded_once(
     decoded: list[str] = []
     original = decode.decoded
 
-    def counted(content: bytes, name: str) -> object:
+    def counted(content: bytes, name: str, *, sound: bool) -> object:
         decoded.append(name)
-        return original(content, name)
+        return original(content, name, sound=sound)
 
     monkeypatch.setattr(scan, "decoded", counted)
     again = open_data(data, workers=1, known=known)

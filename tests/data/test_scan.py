@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from striate.data.images import Array
 from striate.data.scan import Problem, Record, scan
 
 
@@ -92,3 +93,38 @@ def test_content_decides_and_a_name_that_belies_it_is_told(
     (record,) = scan([picture(tmp_path / name, form)], [name])
     assert isinstance(record, Record)
     assert record.misnamed == belied
+
+
+class Seen:
+    """A visitor that keeps what it is shown, of images with the hashes that it wants."""
+
+    def __init__(self, wanted: set[str] | None = None) -> None:
+        self.wanted, self.pixels = wanted, dict[str, Array]()
+
+    def wants(self, digest: str) -> bool:
+        return self.wanted is None or digest in self.wanted
+
+    def visit(self, digest: str, pixels: Array) -> None:
+        assert not pixels.flags.writeable
+        self.pixels[digest] = pixels.copy()
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_visitors_are_shown_sound_images_that_they_want(tmp_path: Path, workers: int) -> None:
+    files = [picture(tmp_path / "noise.png")]
+    Image.new("RGB", (70, 80), "red").save(tmp_path / "red.png")
+    files += [tmp_path / "red.png", tmp_path / "cut.png"]
+    files[-1].write_bytes(files[0].read_bytes()[:-40])
+    names = [file.name for file in files]
+    everything = Seen()
+    first = scan(files, names, workers=workers, visitors=[everything])
+    known = {record.digest: record for record in first if isinstance(record, Record)}
+    assert everything.pixels.keys() == known.keys()
+    assert isinstance(first[2], Problem)
+    # What is known is decoded for those who want it, and comes out as it was known.
+    red = first[1].digest if isinstance(first[1], Record) else ""
+    one = Seen({red})
+    again = scan(files, names, workers=workers, known=known, visitors=[one])
+    assert one.pixels.keys() == {red}
+    assert (one.pixels[red] == everything.pixels[red]).all()
+    assert all(a is b for a, b in zip(first[:2], again[:2], strict=True))

@@ -18,6 +18,7 @@ from striate.data.preprocessing import with_channels
 from striate.data.scan import (
     Problem,
     Record,
+    Visitor,
     digest_of_pixels,
     measure,
     over_threads,
@@ -32,7 +33,8 @@ from striate.support.progress import Progress
 class ReadSettings:
     """How to read: on how many threads, with thumbnails or not, and what to call with the progress.
 
-    `known` are records of images that need not be decoded again; see `striate.data.scan.scan`.
+    `known` are records of images that need not be decoded again, and `visitors` are shown the
+    images of files that they want; see `striate.data.scan.scan`.
     """
 
     workers: int = 0
@@ -40,6 +42,7 @@ class ReadSettings:
     progress: Progress | None = None
     download: bool = True
     known: Mapping[str, Record] | None = None
+    visitors: Sequence[Visitor] = ()
 
 
 @dataclass
@@ -151,6 +154,7 @@ def _scan(paths: list[Path], names: list[str], settings: ReadSettings) -> list[R
         workers=settings.workers,
         thumbnails=settings.thumbnails,
         known=settings.known,
+        visitors=settings.visitors,
         progress=settings.progress,
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -55,6 +55,19 @@ class Record:
     colour: tuple[float, float, float] | None
 
 
+class Visitor(Protocol):
+    """Who takes something from images while they are decoded, so that none is decoded twice.
+
+    Both methods are called on several threads at once, and neither raises.
+    """
+
+    def wants(self, digest: str) -> bool:
+        """Whether the image with that content hash is to be decoded for it."""
+
+    def visit(self, digest: str, pixels: Array) -> None:
+        """A sound image, uint8 (H, W, 1 or 3), upright; it is read-only and not for keeping."""
+
+
 def scan(
     paths: Sequence[Path],
     names: Sequence[str],
@@ -62,12 +75,13 @@ def scan(
     workers: int = 0,
     thumbnails: bool = False,
     known: Mapping[str, Record] | None = None,
+    visitors: Sequence[Visitor] = (),
     progress: Progress | None = None,
 ) -> list[Record | Problem]:
     """A record of each file that decodes to its end, a problem for each that does not.
 
     `known` are records of sound images by their content hash: files with that content are read and
-    hashed, but not decoded again.
+    hashed, and decoded again only for `visitors` that want them.
 
     `workers` threads share the work (0: one a processor, at most eight); the result does not
     depend on their number.
@@ -78,10 +92,14 @@ def scan(
         try:
             with content_of(path) as data:
                 digest = digest_of(data)
-                if known and digest in known:
-                    return known[digest]
-                with decoded(data, name) as (pixels, form):
-                    return measure(pixels, digest, thumbnails, _belied(path, form))
+                record = known.get(digest) if known else None
+                asking = [visitor for visitor in visitors if visitor.wants(digest)]
+                if record is not None and not asking:
+                    return record
+                with decoded(data, name, sound=record is not None) as (pixels, form):
+                    for visitor in asking:
+                        visitor.visit(digest, pixels)
+                    return record or measure(pixels, digest, thumbnails, _belied(path, form))
         except ImageError as error:
             return Problem(name, error.kind, _sentence(error))
 

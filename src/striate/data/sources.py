@@ -22,7 +22,7 @@ from striate.data.manifest import (
     is_of_names,
 )
 from striate.data.preprocessing import with_channels
-from striate.data.scan import Problem, Record
+from striate.data.scan import Problem, Record, Visitor
 from striate.data.split import held_out
 from striate.errors import DataError, RunError, nearest, parameter
 from striate.support import paths
@@ -114,6 +114,7 @@ def open_data(
     download: bool = True,
     workers: int = 0,
     known: Mapping[str, Record] | None = None,
+    visitors: Sequence[Visitor] = (),
     manifest: Manifest | None = None,
     progress: Progress | None = None,
 ) -> Data:
@@ -130,6 +131,7 @@ def open_data(
         download: fetch a named data set that is not in the cache.
         workers: threads; 0 for one a processor. The result does not depend on it.
         known: records of images that need not be decoded again, by content hash.
+        visitors: who takes something from the images of files while they are decoded.
         manifest: of a run, whose images are wanted as they were, whatever they are called now.
         progress: called with the number of files done and of all.
 
@@ -139,7 +141,9 @@ def open_data(
             that cannot be used, each named with its reason.
         RunError: images of the manifest are gone.
     """
-    settings = ReadSettings(workers=workers, progress=progress, download=download, known=known)
+    settings = ReadSettings(
+        workers=workers, progress=progress, download=download, known=known, visitors=visitors
+    )
     found = read_contents(data, settings)
     if manifest is not None:
         return restored(found, manifest, seed=seed, val_fraction=val_fraction)
