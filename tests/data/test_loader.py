@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from striate.data.augmentation.settings import Augmentation
+from striate.data.batch import Batch
 from striate.data.decoding.decode import digest_of
 from striate.data.images import ImageSet
-from striate.data.loader import Batch, Loader
+from striate.data.loader import Loader
 from striate.data.preprocessing import Preprocessing
 from striate.data.random import permutation
 from striate.errors import DataError, RecipeError

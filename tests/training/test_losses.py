@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from striate.data.loader import Targets
+from striate.data.batch import Targets
 from striate.errors import RecipeError
 from striate.recipes.recipe import Loss
 from striate.training.losses import Criterion, balanced_weights, parse_weights

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import striate
-from striate.data.loader import Targets
+from striate.data.batch import Targets
 from striate.recipes.load import load_recipe
 from striate.recipes.recipe import Recipe
 from striate.training.losses import Criterion

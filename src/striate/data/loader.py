@@ -1,33 +1,31 @@
 """From a set of images to batches, prepared on threads while the network trains.
 
-A batch is a pure function of (seed, epoch, step): worker threads change when it is ready, never
-what it holds, and a run that goes on in the middle of an epoch sees what it would have seen.
+A batch is a pure function of (seed, epoch, step) and of the size that the epoch is trained at:
+worker threads change when it is ready, never what it holds, and a run that goes on in the middle of
+an epoch sees what it would have seen.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from striate.data.augmentation import crops
-from striate.data.augmentation.colour import Colours, ColourStatistics, draw_colours
-from striate.data.augmentation.mixing import Boxes, Mixing, draw_erasing, draw_mixing, erase
+from striate.data.augmentation.colour import ColourStatistics, draw_colours
+from striate.data.augmentation.mixing import draw_erasing, draw_mixing
 from striate.data.augmentation.settings import NOTHING, Augmentation
+from striate.data.batch import Batch
 from striate.data.images import SMALL, ImageSet
-from striate.data.preprocessing import Preprocessing
+from striate.data.preprocessing import Preprocessing, resize
 from striate.data.random import CROP, FLIP, Key, permutation, uniforms
 from striate.errors import DataError, RecipeError, StriateError
 from striate.support import paths
 from striate.support.prefetch import prefetch
-
-if TYPE_CHECKING:
-    import torch
 
 _AHEAD = 3  # batches prepared or being prepared before they are asked for
 MOST_FITTED = 256 << 20
@@ -35,65 +33,12 @@ MOST_FITTED = 256 << 20
 
 _CHUNK = 8  # images a task, where each has to be decoded
 
+#: What the second pass over the images within an epoch adds to its number: it draws what no other
+#: epoch draws. Odd, since horizontal flips take turns.
+_PASS = (1 << 40) + 1
 
-class Targets(NamedTuple):
-    """What a batch's outputs are compared with.
-
-    The loss of image i is ``weight[i] · loss(labels[i]) + (1 - weight[i]) · loss(other[i])``;
-    `other` and `weight` are None where images are not mixed.
-    """
-
-    labels: torch.Tensor  # int64 (N,)
-    other: torch.Tensor | None  # int64 (N,)
-    weight: torch.Tensor | None  # float32 (N,)
-
-    def to(self, device: torch.device | str) -> Targets:
-        """The same on `device`."""
-        moved = (None if part is None else part.to(device) for part in self[1:])
-        return Targets(self.labels.to(device), *moved)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Batch:
-    """Images of one step, cut and flipped, with what is left to do to them on the device."""
-
-    images: torch.Tensor  # uint8 (N, H, W, C)
-    labels: torch.Tensor  # int64 (N,)
-    indices: torch.Tensor  # int64 (N,), positions in the image set
-    preprocessing: Preprocessing
-    colours: Colours | None = None
-    erased: Boxes | None = None
-    mixing: Mixing | None = None
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def inputs(self, device: torch.device | str = "cpu") -> torch.Tensor:
-        """What the network takes: float32 (N, C, H, W), channels-last in memory, on `device`.
-
-        Colours first, on values from 0 to 1, then normalisation, erasing, and mixing.
-        """
-        import torch
-
-        images = self.images.to(device, non_blocking=True)
-        if self.colours is not None:
-            images = self.colours.apply(images.to(torch.float32))
-        inputs = self.preprocessing.normalise(images).permute(0, 2, 3, 1)
-        if self.erased is not None:
-            erase(inputs, self.erased)
-        if self.mixing is not None:
-            inputs = self.mixing.apply(inputs)
-        return inputs.permute(0, 3, 1, 2)
-
-    @property
-    def targets(self) -> Targets:
-        """The labels and, where images are mixed, the other labels and weights; in main memory."""
-        import torch
-
-        if self.mixing is None:
-            return Targets(self.labels, None, None)
-        other = self.labels[torch.from_numpy(self.mixing.partner)]
-        return Targets(self.labels, other, torch.from_numpy(self.mixing.weight))
+Size = tuple[int, int]
+"""(height, width) in pixels."""
 
 
 class Loader:
@@ -194,54 +139,74 @@ class Loader:
         """Batches that this process gets in an epoch."""
         return len(self._spans)
 
-    def batches(self, epoch: int, start: int = 0) -> Generator[Batch, None, None]:
+    def batches(
+        self, epoch: int, start: int = 0, stop: int | None = None, *, size: Size | None = None
+    ) -> Generator[Batch, None, None]:
         """The batches of `epoch` from step `start` on; none before it is computed.
 
         Closing the iterator, or leaving the loop that holds it, ends its threads.
+
+        Args:
+            epoch: its number, from 0.
+            start: how many steps are left out at its beginning.
+            stop: the step before which it ends; that after one pass over the images by default.
+                With more, further passes follow, each in an order of its own.
+            size: height and width of the batches; those of the pre-processing by default. Crops,
+                padding and what evaluation would see scale with it.
 
         Raises:
             DataError: an image can no longer be read, in the step that needs it.
         """
         self._hold()
-        n = len(self.images)
-        order = permutation(self.seed, epoch, n) if self.shuffle else np.arange(n)
-        parts = (order[first:last] for first, last in self._spans[start:].tolist())
+        size = size or self.preprocessing.input_size[1:]
         # As one task a batch if the images lie ready, else as one every few images.
         ready = self._held is not None and not self._fits_late
-        size = self.batch_size if ready or not self.workers else _CHUNK
+        chunk = self.batch_size if ready or not self.workers else _CHUNK
         most = int((self._spans[:, 1] - self._spans[:, 0]).max(initial=1))
 
         def fill(part: _Part) -> _Part:
-            if size >= len(part.indices):
-                return part._replace(pixels=self._pixels(epoch, part.indices))
-            within = slice(part.first, part.first + size)
-            part.pixels[within] = self._pixels(epoch, part.indices[within])
+            key, first = part.key, part.first
+            if chunk >= len(key.indices):
+                return part._replace(pixels=self._pixels(key, size))
+            within = key._replace(indices=key.indices[first : first + chunk])
+            part.pixels[first : first + chunk] = self._pixels(within, size)
             return part
 
+        keys = self._keys(epoch, start, self.steps if stop is None else stop)
         filled = prefetch(
             fill,
-            (part for indices in parts for part in self._parts(indices, size)),
+            (part for key in keys for part in self._parts(key, chunk, size)),
             workers=self.workers,
-            ahead=_AHEAD * -(-most // size),
+            ahead=_AHEAD * -(-most // chunk),
             name="striate-loader",
         )
         with closing(filled):
             for part in filled:
-                if part.first + size >= len(part.indices):
-                    yield self._batch(epoch, part.indices, part.pixels)
+                if part.first + chunk >= len(part.key.indices):
+                    yield self._batch(part.key, part.pixels)
 
-    def _parts(self, indices: NDArray[np.int64], size: int) -> Iterator[_Part]:
-        """A batch that is still to be filled, `size` images a part."""
-        shape = (self.preprocessing.height, self.preprocessing.width, self.preprocessing.channels)
-        pixels = np.empty((len(indices), *shape), np.uint8)
-        return (_Part(indices, pixels, first) for first in range(0, len(indices), size))
+    def _keys(self, epoch: int, start: int, stop: int) -> Iterator[Key]:
+        """What the batches from step `start` to before `stop` are made of."""
+        n, number = len(self.images), -1
+        for step in range(start, stop):
+            if step // self.steps != number:
+                number = step // self.steps
+                drawn = epoch + number * _PASS
+                order = permutation(self.seed, drawn, n) if self.shuffle else np.arange(n)
+            first, last = self._spans[step % self.steps]
+            yield Key(self.seed, drawn, order[first:last])
 
-    def _batch(self, epoch: int, indices: NDArray[np.int64], pixels: NDArray[np.uint8]) -> Batch:
+    def _parts(self, key: Key, chunk: int, size: Size) -> Iterator[_Part]:
+        """A batch that is still to be filled, `chunk` images a part."""
+        count = len(key.indices)
+        pixels = np.empty((count, *size, self.preprocessing.channels), np.uint8)
+        return (_Part(key, pixels, first) for first in range(0, count, chunk))
+
+    def _batch(self, key: Key, pixels: NDArray[np.uint8]) -> Batch:
         """`pixels` with the labels and with the draws for all that happens on the device."""
         import torch
 
-        channels, *size = self.preprocessing.input_size
-        key = Key(self.seed, epoch, indices)
+        indices, (_, *size, channels) = key.indices, pixels.shape
         return Batch(
             images=torch.from_numpy(pixels),
             labels=torch.from_numpy(self.images.labels[indices]),
@@ -252,34 +217,36 @@ class Loader:
             mixing=draw_mixing(self.augmentation, size, key),
         )
 
-    def _pixels(self, epoch: int, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """The images at `indices`, cut and flipped: uint8 (n, height, width, channels).
+    def _pixels(self, key: Key, size: Size) -> NDArray[np.uint8]:
+        """The images of `key`, cut and flipped: uint8 (n, height, width, channels).
 
         Runs on the workers: NumPy and Pillow only.
         """
+        scaled = self.augmentation.scaled(size, self.preprocessing.input_size[1:])
         if self._crop in ("resized", "corner"):
-            return self._cut(epoch, indices)
-        pixels = self._fitted(indices)
+            return self._cut(key, size, scaled)
+        pixels = self._fitted(key.indices)
+        if pixels.shape[1:3] != size:
+            pixels = _resized(pixels, size, self.preprocessing)
         if self._crop == "padded":
-            draws = uniforms(self.seed, epoch, indices, 2, CROP)
-            fill = None if self.augmentation.border == "reflect" else self.preprocessing.fill
-            pixels = crops.padded_crops(pixels, draws, self.augmentation.padding, fill)
-        if self.augmentation.horizontal_flip:
-            crops.flip(pixels, self._flipped(epoch, indices))
+            draws = uniforms(*key, 2, CROP)
+            fill = None if scaled.border == "reflect" else self.preprocessing.fill
+            pixels = crops.padded_crops(pixels, draws, scaled.padding, fill)
+        if scaled.horizontal_flip:
+            crops.flip(pixels, self._flipped(key))
         return pixels
 
-    def _cut(self, epoch: int, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+    def _cut(self, key: Key, size: Size, settings: Augmentation) -> NDArray[np.uint8]:
         """Crops that begin at the image as it is, or padded where the pre-processing pads."""
-        channels, height, width = self.preprocessing.input_size
-        settings, resized = self.augmentation, self._crop == "resized"
+        shape, resized = (*size, self.preprocessing.channels), self._crop == "resized"
         how = self.preprocessing.interpolation
         count = crops.RESIZED_DRAWS if resized else crops.CORNER_DRAWS
-        draws = uniforms(self.seed, epoch, indices, count, CROP).tolist()
-        flipped = self._flipped(epoch, indices)
-        pixels = np.empty((len(indices), height, width, channels), np.uint8)
-        for position, index in enumerate(indices.tolist()):
+        draws = uniforms(*key, count, CROP).tolist()
+        flipped = self._flipped(key)
+        pixels = np.empty((len(key.indices), *shape), np.uint8)
+        for position, index in enumerate(key.indices.tolist()):
             with self._image(index) as image:
-                given = (image, (height, width), draws[position])
+                given = (image, size, draws[position])
                 if resized:
                     crop = crops.resized_crop(
                         *given, settings.scale, settings.ratio, interpolation=how
@@ -287,15 +254,15 @@ class Loader:
                 else:
                     crop = crops.corner_crop(*given, settings.sizes, interpolation=how)
             crop = crops.flipped(crop) if flipped[position] else crop
-            pixels[position] = np.asarray(crop).reshape(height, width, channels)
+            pixels[position] = np.asarray(crop).reshape(shape)
         return pixels
 
-    def _flipped(self, epoch: int, indices: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def _flipped(self, key: Key) -> NDArray[np.bool_]:
         # Every image turns round in every second epoch, and chance decides which of the two: seeing
         # it both ways in turn teaches more than coins that repeat (Jordan 2024, arXiv 2404.00498,
         # Sec. 3.6).
-        first = uniforms(self.seed, 0, indices, 1, FLIP)[:, 0] < 0.5
-        return (first ^ bool(epoch % 2)) & self.augmentation.horizontal_flip
+        first = uniforms(self.seed, 0, key.indices, 1, FLIP)[:, 0] < 0.5
+        return (first ^ bool(key.epoch % 2)) & self.augmentation.horizontal_flip
 
     def _fitted(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """New copies of the images as evaluation sees them: uint8 (n, height, width, channels)."""
@@ -339,11 +306,19 @@ class Loader:
 class _Part(NamedTuple):
     """The images of a batch from position `first` on, as many as are one task."""
 
-    indices: NDArray[np.int64]
+    key: Key
     """Of the whole batch."""
     pixels: NDArray[np.uint8]
     """Of the whole batch."""
     first: int
+
+
+def _resized(
+    images: NDArray[np.uint8], size: Size, preprocessing: Preprocessing
+) -> NDArray[np.uint8]:
+    """`images` as evaluation sees them, (n, H, W, C), each brought to `size`."""
+    how = preprocessing.interpolation
+    return np.stack([resize(image, *size, interpolation=how) for image in images])
 
 
 def _are_fitted(

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from striate.data.loader import Batch
+from striate.data.batch import Batch
 from striate.data.random import DROPOUT, uniforms
 from striate.errors import Interrupted, RunError, TrainingError
 from striate.runs import layout as names

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from striate.data.loader import Targets
+from striate.data.batch import Targets
 from striate.errors import RecipeError, parameter
 from striate.recipes.recipe import Loss
 from striate.zoo.layers import TrainingOutput

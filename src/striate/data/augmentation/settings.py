@@ -8,7 +8,7 @@ of the image) alone.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from striate.errors import RecipeError, nearest
@@ -103,6 +103,17 @@ class Augmentation:
         if self.crop == "auto":
             return "padded" if max(height, width) <= _SMALL else "resized"
         return self.crop  # type: ignore[return-value]
+
+    def scaled(self, size: tuple[int, int], own: tuple[int, int]) -> Augmentation:
+        """The same for images trained at `size` (height, width) instead of at `own`: pixels scale.
+
+        Those are `sizes`, which must stay large enough to cut from, and `padding`.
+        """
+        if size == own:
+            return self
+        share = max(size) / max(own)
+        smallest, largest = (max(round(share * px), *size) for px in self.sizes)
+        return replace(self, sizes=(smallest, largest), padding=round(share * self.padding))
 
     def describe(self, height: int, width: int) -> str:
         """One line for people: what happens to images on their way to `height` x `width` pixels."""
