@@ -62,10 +62,10 @@ class Visitor(Protocol):
     """
 
     def wants(self, digest: str) -> bool:
-        """Whether the image with that content hash is to be decoded for it."""
+        """Whether an image that is known to be sound is to be decoded for it all the same."""
 
     def visit(self, digest: str, pixels: Array) -> None:
-        """A sound image, uint8 (H, W, 1 or 3), upright; it is read-only and not for keeping."""
+        """A sound image that was decoded: uint8 (H, W, 1 or 3), upright, read-only, on loan."""
 
 
 def scan(
@@ -81,7 +81,8 @@ def scan(
     """A record of each file that decodes to its end, a problem for each that does not.
 
     `known` are records of sound images by their content hash: files with that content are read and
-    hashed, and decoded again only for `visitors` that want them.
+    hashed, and decoded again only for `visitors` that want them. All others are shown to every
+    visitor.
 
     `workers` threads share the work (0: one a processor, at most eight); the result does not
     depend on their number.
@@ -93,9 +94,11 @@ def scan(
             with content_of(path) as data:
                 digest = digest_of(data)
                 record = known.get(digest) if known else None
-                asking = [visitor for visitor in visitors if visitor.wants(digest)]
-                if record is not None and not asking:
-                    return record
+                asking = visitors
+                if record is not None:
+                    asking = [visitor for visitor in visitors if visitor.wants(digest)]
+                    if not asking:
+                        return record
                 with decoded(data, name, sound=record is not None) as (pixels, form):
                     for visitor in asking:
                         visitor.visit(digest, pixels)
