@@ -136,24 +136,6 @@ def test_the_file_says_what_to_feed_it(
     assert told(run, preprocess=False).startswith("float32 (batch, 3, 32, 32), RGB")
 
 
-def test_the_file_can_be_cut_where_images_are_fitted(
-    run: Any, images: Images, tmp_path: Path
-) -> None:
-    """What is behind ``pixels`` is the graph that takes pictures of the network's size."""
-    report = export(run, tmp_path / "net.onnx", images)
-    model = onnx.load(report.file)
-    metadata = {entry.key: entry.value for entry in model.metadata_props}
-    pixels = metadata["pixels"]
-    made = [node for node in model.graph.node if pixels in node.output]
-    assert len(made) == 1
-    assert made[0].name.startswith("/preprocess/")
-    end = onnx.helper.make_tensor_value_info(pixels, onnx.TensorProto.UINT8, None)
-    model.graph.output.insert(0, end)
-    for image in images:
-        (found,) = run_in("onnxruntime", model.SerializeToString(), [image[None]])
-        np.testing.assert_array_equal(found[0], run.preprocessing.fit_image(image))
-
-
 def test_grey_networks_take_one_channel(grey_run: Any, tmp_path: Path, make_image: Make) -> None:
     colour = make_image(50, 41, 3)
     report = export(grey_run, tmp_path / "net.onnx", [make_image(28, 28, 1), colour])

@@ -20,8 +20,8 @@ from PIL import Image
 
 from striate.data.preprocessing import WHOLE_RESIZE, Preprocessing
 from striate.engines.preprocessing import graph as module
-from striate.engines.preprocessing.compose import NORMALISED, PIXELS, fit_alone, put_before
-from striate.engines.preprocessing.nodes import PREFIX
+from striate.engines.preprocessing.compose import NORMALISED, before_alone, put_before
+from striate.engines.seam import PIXELS
 
 CROP = Preprocessing(resize=36, height=32, width=30, mean=(0.5,) * 3, std=(0.25,) * 3)
 PAD = Preprocessing(
@@ -47,13 +47,12 @@ def make_image(height: int, width: int, channels: int = 3, seed: int = 0) -> NDA
 def behind_a_network(preprocessing: Preprocessing) -> onnx.ModelProto:
     """The graph with a convolution behind it that changes nothing: what a network gets to see."""
     channels = preprocessing.channels
-    model = fit_alone(preprocessing, 18)
+    model = before_alone(preprocessing, 18)
     identity = np.eye(channels, dtype=np.float32)[:, :, None, None]
     model.graph.initializer.append(onnx.numpy_helper.from_array(identity, "identity"))
-    to_planes = onnx.helper.make_node("Transpose", [PIXELS], ["planes"], perm=[0, 3, 1, 2])
-    to_float = onnx.helper.make_node("Cast", ["planes"], ["levels"], to=onnx.TensorProto.FLOAT)
+    to_float = onnx.helper.make_node("Cast", [PIXELS], ["levels"], to=onnx.TensorProto.FLOAT)
     convolution = onnx.helper.make_node("Conv", ["levels", "identity"], ["seen"])
-    model.graph.node.extend([to_planes, to_float, convolution])
+    model.graph.node.extend([to_float, convolution])
     shape = ["batch", channels, preprocessing.height, preprocessing.width]
     end = onnx.helper.make_tensor_value_info("seen", onnx.TensorProto.FLOAT, shape)
     model.graph.output[0].CopyFrom(end)
@@ -76,8 +75,8 @@ def in_openvino(model: bytes, precision: str) -> Callable[[NDArray[Any]], NDArra
 def graph_of(preprocessing: Preprocessing, engine: str = "onnxruntime", opset: int = 18) -> Fit:
     """The pre-processing in an engine: from an image to what `fit_image` gives."""
     if engine == "onnxruntime":
-        run = in_onnxruntime(fit_alone(preprocessing, opset).SerializeToString())
-        return lambda image: run(image[None])[0]
+        run = in_onnxruntime(before_alone(preprocessing, opset).SerializeToString())
+        return lambda image: run(image[None])[0].transpose(1, 2, 0)
     model = behind_a_network(preprocessing).SerializeToString()
     seen = in_openvino(model, engine)
     return lambda image: seen(image[None])[0].transpose(1, 2, 0)
@@ -155,7 +154,7 @@ def test_openvino_computes_the_same_in_either_precision(
 @EACH
 def test_every_opset_computes_the_same(preprocessing: Preprocessing) -> None:
     for opset in (12, 13, 21):
-        onnx.checker.check_model(fit_alone(preprocessing, opset), full_check=True)
+        onnx.checker.check_model(before_alone(preprocessing, opset), full_check=True)
         fit = graph_of(preprocessing, opset=opset)
         for size in [(45, 61), (150, 50)]:
             check(fit, preprocessing, *size)
@@ -181,11 +180,11 @@ def test_sharp_edges_are_clipped_between_the_passes_as_pillow_clips_them() -> No
 
 @EACH
 def test_a_batch_equals_its_images_one_by_one(preprocessing: Preprocessing) -> None:
-    run = in_onnxruntime(fit_alone(preprocessing, 18).SerializeToString())
+    run = in_onnxruntime(before_alone(preprocessing, 18).SerializeToString())
     for size in [(45, 61), (150, 50)]:
         batch = np.stack([make_image(*size, preprocessing.channels, seed) for seed in range(3)])
         fitted = np.stack([preprocessing.fit_image(image) for image in batch])
-        np.testing.assert_array_equal(run(batch), fitted)
+        np.testing.assert_array_equal(run(batch).transpose(0, 2, 3, 1), fitted)
 
 
 def test_the_order_of_the_axes_is_that_of_the_installed_pillow(
@@ -193,14 +192,14 @@ def test_the_order_of_the_axes_is_that_of_the_installed_pillow(
 ) -> None:
     """Before Pillow 13 the width came first, whatever the image."""
     monkeypatch.setattr(module, "pillow_goes_height_first", lambda: False)
-    fit = in_onnxruntime(fit_alone(CUBIC, 18).SerializeToString())
+    fit = in_onnxruntime(before_alone(CUBIC, 18).SerializeToString())
     image = make_image(150, 50)
     height, width = CUBIC.resized(150, 50)
     narrow = Image.fromarray(image).resize((width, 150), Image.Resampling.BICUBIC)
     whole = np.asarray(narrow.resize((width, height), Image.Resampling.BICUBIC))
     top, left = (height - CUBIC.height) // 2, (width - CUBIC.width) // 2
     kept = whole[top : top + CUBIC.height, left : left + CUBIC.width]
-    np.testing.assert_array_equal(fit(image[None])[0], kept)
+    np.testing.assert_array_equal(fit(image[None])[0].transpose(1, 2, 0), kept)
 
 
 @pytest.mark.parametrize("preprocessing", [CROP, PAD], ids=["crop", "pad"])
@@ -217,7 +216,7 @@ def test_normalises_as_evaluation_does(preprocessing: Preprocessing, fit: bool) 
     model.ir_version = 8
     put_before(model, preprocessing, input_name="image", batch="batch", opset=18, fit=fit)
     onnx.checker.check_model(model, full_check=True)
-    ours = [node.name.startswith(PREFIX) for node in model.graph.node]
+    ours = [node.name.startswith(("/preprocess/", "/normalise/")) for node in model.graph.node]
     assert ours == [True] * (len(ours) - 1) + [False]
     image = make_image(50, 60, preprocessing.channels)
     fitted = preprocessing.fit_image(image)[None]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from striate.data.preprocessing import Preprocessing
 from striate.engines.choosing import open_graph, open_session
 from striate.engines.openvino import in_parallel
-from striate.engines.preprocessing.compose import fit_alone
+from striate.engines.preprocessing.compose import before_alone
 from striate.engines.session import BATCH, Session
 from striate.errors import DataError, ExportError
 
@@ -117,13 +117,13 @@ def test_what_is_wrong_with_an_image_is_told_and_nothing_else(engine: str) -> No
 def test_a_graph_that_resizes_takes_every_size(engine: str) -> None:
     pytest.importorskip(engine)
     preprocessing = Preprocessing(resize=10, height=8, width=8, mean=(0.5,) * 3, std=(0.5,) * 3)
-    graph = fit_alone(preprocessing, 18).SerializeToString()
+    graph = before_alone(preprocessing, 18).SerializeToString()
     batches = [make_pixels(2, (20, 30)), make_pixels(1, (33, 17)), make_pixels(4, (20, 30))]
     with open_graph(graph, engine, batch_size=4) as session:
         found = list(session.run(batches))
     for answer, pixels in zip(found, batches, strict=True):
         expected = [preprocessing.fit_image(image) for image in pixels]
-        np.testing.assert_array_equal(answer, np.stack(expected))
+        np.testing.assert_array_equal(answer.transpose(0, 2, 3, 1), np.stack(expected))
 
 
 @pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])

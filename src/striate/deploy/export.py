@@ -24,8 +24,9 @@ from striate.engines.capture import (
 )
 from striate.engines.exported import SUFFIX
 from striate.engines.packages import need
-from striate.engines.preprocessing.compose import NORMALISED, PIXELS, put_before
+from striate.engines.preprocessing.compose import NORMALISED, put_before
 from striate.engines.probabilities import Probabilities
+from striate.engines.seam import PIXELS
 from striate.errors import ExportError
 from striate.runs.run import Run
 from striate.runs.samples import read_samples, sample_names
@@ -97,8 +98,8 @@ def export_run(
     The file's metadata hold ``classes`` (JSON list in the order of the outputs), ``network``,
     ``variant``, ``run`` (its configuration digest), ``preprocessing`` (JSON),
     ``epochs`` (JSON: how many were ``done`` of how many ``planned``), ``input`` (what goes in, in
-    words), ``pixels`` (the tensor between fitting and the network, where images are fitted in the
-    graph) and ``producer``.
+    words), ``pixels`` (the tensor between pre-processing and network, where `striate.engines.seam`
+    cuts it) and ``producer``.
 
     Args:
         run: a trained run.
@@ -148,7 +149,7 @@ def export_run(
         fit=fit,
         normalise=preprocess,
     )
-    verified = trial.verify(content, [value.name for value in model.graph.input[1:]])
+    verified = trial.verify(model, content)
     _write(content, output)
     return ExportReport(
         file=output,
@@ -214,7 +215,7 @@ def _graph(
         "preprocessing": json.dumps(run.preprocessing.to_dict()),
         "epochs": json.dumps({"done": run.epochs_done, "planned": run.config.epochs}),
         "input": takes,
-        **({"pixels": PIXELS} if fit else {}),
+        **({PIXELS: PIXELS} if preprocess else {}),
         "producer": f"striate {ours}",
     }
     need("onnx").helper.set_model_props(model, metadata)

@@ -2,7 +2,8 @@
 
 Three things are held apart, since each has a tolerance of its own: the pixels that the graph makes
 of an image (those of Pillow), the probabilities that the network gives for these very pixels
-(PyTorch's, in float32), and the probabilities at the end of the run's own pipeline.
+(PyTorch's, in float32), and the probabilities at the end of the run's own pipeline. Cut at its
+seam, the graph must compute what it computes whole.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import copy
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -23,16 +25,20 @@ from striate.deploy.verify import (
     check_classes,
     check_network,
     check_pixels,
+    check_seam,
     difference,
     run_in,
 )
 from striate.engines.capture import GraphOptions
-from striate.engines.preprocessing.compose import fit_alone
 from striate.engines.probabilities import Probabilities
 from striate.engines.pytorch import PyTorchSession
+from striate.engines.seam import split_at_seam
 from striate.engines.session import Answers, Pixels, as_it_is, normalised
 
-PIXELS_IN = "onnxruntime"  # the engine whose pixels are looked at in any case
+if TYPE_CHECKING:
+    import onnx
+
+HALVES_IN = "onnxruntime"  # the engine that computes the halves at the seam in any case
 
 
 def with_distinct_weights(network: nn.Module) -> nn.Module:
@@ -64,6 +70,9 @@ class Verified:
     pixel_levels: float | None
     """Between the pixels of ONNX Runtime and Pillow's, of 255 levels; of OpenVINO too, where its
     probabilities left a doubt. None where nothing is fitted."""
+    seam: float | None
+    """Between the file whole and its two halves one after the other, in ONNX Runtime. None without
+    pre-processing."""
 
 
 class Trial:
@@ -103,48 +112,52 @@ class Trial:
         ]
         self.right = self._answers(self.fitted)
 
-    def verify(self, model: bytes, weights: Sequence[str]) -> Verified:
-        """Compare the serialised `model`, whose inputs `weights` are the network's, with PyTorch.
+    def verify(self, model: onnx.ModelProto, content: bytes) -> Verified:
+        """Compare `model`, which is `content` when serialised, with PyTorch.
+
+        Its inputs but the first are weights, named as in the network's state.
 
         Raises:
             ExportError: it does something else.
         """
         with ThreadPoolExecutor(len(VERIFIED_IN)) as pool:  # the engines let go of Python's lock
-            runtime, openvino = pool.map(lambda each: self._in(each, model, weights), VERIFIED_IN)
-        levels = [each.levels for each in (runtime, openvino) if each.levels is not None]
+            each_in = pool.map(lambda engine: self._in(engine, model, content), VERIFIED_IN)
+            runtime, openvino = each_in
+        found = (runtime, openvino)
+        levels = [each.levels for each in found if each.levels is not None]
         return Verified(
             images=self.images,
             onnxruntime=runtime.network,
             openvino=openvino.network,
             pipeline=max(runtime.pipeline, openvino.pipeline) if self.normalise else None,
-            pixel_levels=max(levels, default=None),
+            pixel_levels=max(levels, default=None) if self.fit else None,
+            seam=runtime.seam,
         )
 
-    def _in(self, engine: str, model: bytes, weights: Sequence[str]) -> _Found:
+    def _in(self, engine: str, model: onnx.ModelProto, content: bytes) -> _Found:
         """What one engine makes of it."""
-        state = self.network.state_dict() if weights else {}
-        answers = run_in(
-            engine,
-            model,
-            self.batches if self.fit else self.fitted,
-            feed=as_it_is if self.normalise else normalised(self.preprocessing),
-            weights={name: np.ascontiguousarray(state[name].numpy()) for name in weights},
-        )
+        state = self.network.state_dict()
+        names = [value.name for value in model.graph.input[1:]]
+        weights = {name: np.ascontiguousarray(state[name].numpy()) for name in names}
+        given = self.batches if self.fit else self.fitted
+        feed = as_it_is if self.normalise else normalised(self.preprocessing)
+        answers = run_in(engine, content, given, feed=feed, weights=weights)
         pipeline = max(map(difference, answers, self.right))
-        levels, expected = None, self.right
+        levels, seam, expected = None, None, self.right
         # OpenVINO takes long to start, and where its probabilities are right, so are its pixels.
-        if self.fit and (engine == PIXELS_IN or not pipeline <= TOLERANCE):
-            levels, seen = self._pixels(engine)
+        if self.normalise and (engine == HALVES_IN or not pipeline <= TOLERANCE):
+            halves = split_at_seam(model)
+            planes = run_in(engine, halves.before.SerializeToString(), given)
+            seen = [each.transpose(0, 2, 3, 1) for each in planes]
+            levels = check_pixels(engine, self.names, seen, self.fitted)
             expected = self._answers(seen) if levels else self.right
-        network = check_network(engine, self.names, answers, expected)
+            if engine == HALVES_IN:
+                network = halves.network.SerializeToString()
+                behind = run_in(engine, network, planes, weights=weights)
+                seam = check_seam(engine, self.names, answers, behind)
+        found = check_network(engine, self.names, answers, expected)
         check_classes(engine, self.names, answers, self.right)
-        return _Found(network, pipeline, levels)
-
-    def _pixels(self, engine: str) -> tuple[float, list[Pixels]]:
-        """How far the pixels that the graph makes are from Pillow's, and these pixels."""
-        alone = fit_alone(self.preprocessing, self.options.opset).SerializeToString()
-        seen = run_in(engine, alone, self.batches)
-        return check_pixels(engine, self.names, seen, self.fitted), seen
+        return _Found(found, pipeline, levels, seam)
 
     def _answers(self, fitted: Sequence[Pixels]) -> list[Answers]:
         """PyTorch's probabilities, (N, classes) for each batch."""
@@ -159,3 +172,4 @@ class _Found:
     network: float
     pipeline: float
     levels: float | None
+    seam: float | None

@@ -39,8 +39,8 @@ def run_in(
     Args:
         engine: a name of `VERIFIED_IN`.
         graph: an ONNX model.
-        batches: uint8 (n, height, width, channels), each of any n, and of any size that the graph
-            takes.
+        batches: what the graph takes, uint8, mostly (n, height, width, channels), each of any n,
+            and of any size that the graph takes.
         feed: makes of a batch what the graph takes.
         weights: further inputs by name, where the graph's weights are inputs.
 
@@ -120,6 +120,36 @@ def check_pixels(
             "no file was written",
         )
     return levels[worst]
+
+
+def check_seam(
+    engine: str,
+    names: Sequence[str],
+    whole: Sequence[NDArray[Any]],
+    halves: Sequence[NDArray[Any]],
+) -> float:
+    """The largest difference of a probability between a file whole and cut at its seam.
+
+    Args:
+        engine: in which both were computed.
+        names: what a person calls each image or batch of images.
+        whole: probabilities, (N, classes) for each.
+        halves: of what is behind the seam, given what is before it.
+
+    Raises:
+        ExportError: one exceeds `TOLERANCE`.
+    """
+    differences = list(map(difference, whole, halves))
+    worst = max(range(len(names)), key=differences.__getitem__)
+    if not differences[worst] <= TOLERANCE:
+        raise ExportError(
+            "the exported graph",
+            f"{ENGINES[engine]} differs by {differences[worst]:.3g} in a probability on "
+            f"{names[worst]} where the graph is cut between pre-processing and network "
+            f"(allowed: {TOLERANCE:g})",
+            "no file was written",
+        )
+    return differences[worst]
 
 
 def check_classes(

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from striate.engines.messages import brief
 from striate.engines.packages import need
+from striate.engines.seam import PIXELS
 from striate.errors import ExportError, nearest, parameter
 
 if TYPE_CHECKING:
@@ -79,6 +80,13 @@ class GraphOptions:
                 f"{parameter('output_name', self.output_name)}",
                 "must be two names, and different",
             )
+        for name in ("input_name", "output_name"):
+            if getattr(self, name) == PIXELS:
+                raise ExportError(
+                    parameter(name, PIXELS),
+                    "is what the tensor between pre-processing and network is called",
+                    "choose another name",
+                )
         if self.opset < OLDEST_OPSET[self.capture] or self.opset > self.newest_opset:
             raise ExportError(parameter("opset", self.opset), *self._opsets())
 

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 from striate.data.preprocessing import Preprocessing
 from striate.engines.packages import need
-from striate.engines.preprocessing.graph import fit_nodes, normalise_nodes
-from striate.engines.preprocessing.nodes import PREFIX, Nodes
+from striate.engines.preprocessing.graph import fit_nodes, normalise_nodes, to_planes
+from striate.engines.preprocessing.nodes import Nodes
+from striate.engines.seam import PIXELS, nodes_behind, put_in_front
 
 if TYPE_CHECKING:
     import onnx
 
-#: What the network takes: float32 (batch, channels, height, width), normalised.
-NORMALISED = f"{PREFIX}/normalised"
-#: What an image is once it has the network's size: uint8 (batch, height, width, channels), what
-#: `Preprocessing.fit_image` gives. Everything behind takes pictures that are fitted already.
-PIXELS = f"{PREFIX}/pixels"
+NORMALISE = "/normalise"
+"""How the names of the normalisation's nodes begin, which are behind the seam."""
+NORMALISED = f"{NORMALISE}/normalised"
+"""What the network takes: float32 (batch, channels, height, width), normalised."""
 
 
 def put_before(
@@ -38,38 +38,57 @@ def put_before(
         opset: of `model`.
         fit: whether images of any size are resized and cropped or padded; else they must be.
     """
-    nodes = Nodes(opset)
-    pixels = nodes.value(input_name)
-    if fit:
-        pixels = fit_nodes(nodes, preprocessing, pixels, PIXELS)
-    normalise_nodes(nodes, preprocessing, pixels, NORMALISED)
+    nodes = Nodes(opset, NORMALISE)
+    normalise_nodes(nodes, preprocessing, nodes.value(PIXELS), NORMALISED)
     graph = model.graph
     behind = list(graph.node)
     del graph.node[:]
     graph.node.extend([*nodes.nodes, *behind])
     graph.initializer.extend(nodes.initializers)
-    graph.input[0].CopyFrom(_image(preprocessing, input_name, batch, fit=fit))
+    graph.input[0].CopyFrom(_pixels(preprocessing, batch))
+    before = before_alone(preprocessing, opset, input_name=input_name, batch=batch, fit=fit)
+    put_in_front(before, model)
 
 
-def fit_alone(preprocessing: Preprocessing, opset: int) -> onnx.ModelProto:
-    """A graph that makes of uint8 images of any size what `Preprocessing.fit_image` makes."""
+def before_alone(
+    preprocessing: Preprocessing,
+    opset: int,
+    *,
+    input_name: str = "image",
+    batch: str | int = "batch",
+    fit: bool = True,
+) -> onnx.ModelProto:
+    """A graph that makes `PIXELS`, uint8 (batch, C, height, width), of uint8 images.
+
+    Args:
+        preprocessing: what `Preprocessing.fit_image` makes of an image is what it makes.
+        opset: version of the operators.
+        input_name: of its input, uint8 (batch, H, W, C).
+        batch: as for `put_before`.
+        fit: as for `put_before`.
+    """
     helper = need("onnx").helper
     nodes = Nodes(opset)
-    fit_nodes(nodes, preprocessing, nodes.value("image"), PIXELS)
-    image = _image(preprocessing, "image", "batch", fit=True)
-    pixels = _image(preprocessing, PIXELS, "batch", fit=False)
-    graph = helper.make_graph(nodes.nodes, "fit", [image], [pixels], nodes.initializers)
+    image = nodes.value(input_name)
+    if fit:
+        image = fit_nodes(nodes, preprocessing, image)
+    to_planes(nodes, image, PIXELS)
+    size = ("height", "width") if fit else (preprocessing.height, preprocessing.width)
+    shape = [batch, *size, preprocessing.channels]
+    taken = helper.make_tensor_value_info(input_name, need("onnx").TensorProto.UINT8, shape)
+    ends = [taken], [_pixels(preprocessing, batch)]
+    needed = nodes_behind(nodes.nodes, [PIXELS])
+    read = {name for node in needed for name in node.input}
+    constants = [each for each in nodes.initializers if each.name in read]
+    graph = helper.make_graph(needed, "before", *ends, constants)
     imports = [helper.make_opsetid("", opset)]
     model: onnx.ModelProto = helper.make_model(graph, opset_imports=imports, ir_version=8)
     return model
 
 
-def _image(
-    preprocessing: Preprocessing, name: str, batch: str | int, *, fit: bool
-) -> onnx.ValueInfoProto:
-    """uint8 (batch, height, width, channels), of any size, or of the network's."""
+def _pixels(preprocessing: Preprocessing, batch: str | int) -> onnx.ValueInfoProto:
+    """`PIXELS` with its type and shape."""
     helper, uint8 = need("onnx").helper, need("onnx").TensorProto.UINT8
-    size = ("height", "width") if fit else (preprocessing.height, preprocessing.width)
-    shape = [batch, *size, preprocessing.channels]
-    image: onnx.ValueInfoProto = helper.make_tensor_value_info(name, uint8, shape)
-    return image
+    shape = [batch, *preprocessing.input_size]
+    pixels: onnx.ValueInfoProto = helper.make_tensor_value_info(PIXELS, uint8, shape)
+    return pixels

@@ -33,17 +33,21 @@ _NOTHING, _NO_WEIGHT = np.array(0, np.uint8), np.array(ZERO, np.uint8)
 
 
 def normalise_nodes(graph: Nodes, preprocessing: Preprocessing, pixels: Value, name: str) -> Value:
-    """From uint8 (batch, H, W, C) to float32 (batch, C, H, W): ``(pixels / 255 - mean) / std``."""
+    """From uint8 to float32, both (batch, C, H, W): ``(pixels / 255 - mean) / std``."""
     shape = (1, preprocessing.channels, 1, 1)
     scale = [1 / (255 * std) for std in preprocessing.std]
     pairs = zip(preprocessing.mean, preprocessing.std, strict=True)
     shift = [-mean / std for mean, std in pairs]
-    levels = graph.cast(graph.add("Transpose", pixels, perm=[0, 3, 1, 2]), np.float32)
-    scaled = levels * np.array(scale, np.float32).reshape(shape)
+    scaled = graph.cast(pixels, np.float32) * np.array(scale, np.float32).reshape(shape)
     return graph.add("Add", scaled, np.array(shift, np.float32).reshape(shape), name=name)
 
 
-def fit_nodes(graph: Nodes, preprocessing: Preprocessing, image: Value, name: str) -> Value:
+def to_planes(graph: Nodes, image: Value, name: str) -> Value:
+    """From (batch, H, W, C) to (batch, C, H, W)."""
+    return graph.add("Transpose", image, name=name, perm=[0, 3, 1, 2])
+
+
+def fit_nodes(graph: Nodes, preprocessing: Preprocessing, image: Value) -> Value:
     """From uint8 (batch, any height, any width, C) to uint8 (batch, height, width, C).
 
     What `preprocessing.fit_image` makes of each image, with the axes in the order in which the
@@ -86,7 +90,7 @@ def fit_nodes(graph: Nodes, preprocessing: Preprocessing, image: Value, name: st
     line = (first_kept - area) * turned + area
     fitted = graph.reshape(fitted, -1, channels, (last_kept - 1) * turned + 1, line)
     planes = graph.add("Transpose", fitted, perm=[0, 3, 2, 1])
-    return graph.add("Reshape", planes, np.array([-1, height, width, channels]), name=name)
+    return graph.add("Reshape", planes, np.array([-1, height, width, channels]))
 
 
 def _target(graph: Nodes, preprocessing: Preprocessing, size: Value) -> Value:

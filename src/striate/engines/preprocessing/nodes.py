@@ -1,9 +1,9 @@
 """ONNX nodes written down as arithmetic, for what PyTorch has no way to say exactly.
 
-``(position * 2 + 1 - target) * size`` with `Value`s adds the nodes that compute it, all named
-``/preprocess/…``. Numbers become int32 constants. Only operators of which engines agree on every
-bit are here; ``//`` is ONNX's integer ``Div``, which rounds towards zero, and which OpenVINO
-computes in float32: exact below 2**24, and one too high or too low at most above.
+``(position * 2 + 1 - target) * size`` with `Value`s adds the nodes that compute it. Numbers become
+int32 constants. Only operators of which engines agree on every bit are here; ``//`` is ONNX's
+integer ``Div``, which rounds towards zero, and which OpenVINO computes in float32: exact below
+2**24, and one too high or too low at most above.
 """
 
 from __future__ import annotations
@@ -25,10 +25,15 @@ PREFIX = "/preprocess"
 
 
 class Nodes:
-    """Nodes and constants of a graph, in the order in which they are added."""
+    """Nodes and constants of a graph, in the order in which they are added.
 
-    def __init__(self, opset: int) -> None:
-        self.opset = opset
+    Args:
+        opset: version of the operators.
+        prefix: how the names of nodes and constants begin.
+    """
+
+    def __init__(self, opset: int, prefix: str = PREFIX) -> None:
+        self.opset, self.prefix = opset, prefix
         self.nodes: list[onnx.NodeProto] = []
         self.initializers: list[onnx.TensorProto] = []
         self._onnx = need("onnx")
@@ -46,7 +51,7 @@ class Nodes:
         array = content if isinstance(content, np.ndarray) else np.array(content, dtype)
         key = (array.dtype.str, array.shape, array.tobytes())
         if key not in self._constants:
-            name = f"{PREFIX}/constant_{len(self.initializers)}"
+            name = f"{self.prefix}/constant_{len(self.initializers)}"
             self.initializers.append(self._onnx.numpy_helper.from_array(array, name))
             self._constants[key] = Value(self, name)
         return self._constants[key]
@@ -57,7 +62,7 @@ class Nodes:
         key = (operator, given, repr(attributes))
         if not name and key in self._known:
             return self._known[key]
-        title = f"{PREFIX}/{operator}_{len(self.nodes)}"
+        title = f"{self.prefix}/{operator}_{len(self.nodes)}"
         output = name or f"{title}_output"
         node = self._onnx.helper.make_node(operator, given, [output], name=title, **attributes)
         self.nodes.append(node)
@@ -94,7 +99,7 @@ class Nodes:
     def split(self, value: Operand, axis: int, count: int) -> list[Value]:
         """`value` in `count` equal parts along an axis."""
         given = self.constant(value).name
-        title = f"{PREFIX}/Split_{len(self.nodes)}"
+        title = f"{self.prefix}/Split_{len(self.nodes)}"
         outputs = [f"{title}_output_{number}" for number in range(count)]
         more = {"num_outputs": count} if self.opset >= 18 else {}
         node = self._onnx.helper.make_node("Split", [given], outputs, name=title, axis=axis, **more)
