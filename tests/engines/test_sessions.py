@@ -240,3 +240,35 @@ def test_an_engine_ends_with_its_last_batch() -> None:
         [sys.executable, "-c", ROUNDS, *given], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
+
+
+CTRL_C = """
+import faulthandler, gc, os, signal, time
+
+from onnx import TensorProto, helper
+
+from striate.engines.openvino import OpenVinoSession
+
+# What puts a stack for signal handlers on the main thread before an engine does.
+faulthandler.enable()
+values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, 2]) for name in "xy"]
+node = helper.make_node("Relu", ["x"], ["y"])
+graph = helper.make_graph([node], "graph", values[:1], values[1:])
+model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+sessions = [OpenVinoSession(model.SerializeToString(), batch_size=1) for _ in range(2)]
+for _ in range(2):
+    sessions.pop(0).close()
+gc.collect()
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(10)
+except KeyboardInterrupt:
+    print("heard")
+"""
+
+
+def test_ctrl_c_is_heard_after_several_sessions() -> None:
+    pytest.importorskip("openvino")
+    run = [sys.executable, "-c", CTRL_C]
+    found = subprocess.run(run, check=False, capture_output=True, text=True)
+    assert (found.returncode, found.stdout) == (0, "heard\n"), found.stderr

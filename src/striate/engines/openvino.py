@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import suppress
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,23 @@ from striate.engines.session import NOTHING, Answers, Feed, Pixels, Session, as_
 
 TITLE = "OpenVINO"
 _HINTS = {"bfloat16": "bf16", "float32": "f32"}
+
+_cores: list[Any] = []
+_making_core = Lock()
+
+
+def _core(openvino: Any) -> Any:
+    """The one core of this process, which is never given back.
+
+    Each core puts a stack for signal handlers of its own on the thread that makes it, and takes the
+    memory away with it, whether or not that stack is still the one in use. Of two cores, the first
+    to go leaves the other to put back a stack that is gone, and the next Ctrl-C ends the process
+    with a segmentation fault.
+    """
+    with _making_core:
+        if not _cores:
+            _cores.append(openvino.Core())
+    return _cores[0]
 
 
 class OpenVinoSession(Session):
@@ -56,7 +74,7 @@ class OpenVinoSession(Session):
             settings["PERFORMANCE_HINT"] = "THROUGHPUT"
             settings["INFERENCE_NUM_THREADS"] = processor_threads(1)
         with in_one_line(TITLE):
-            core = openvino.Core()
+            core = _core(openvino)
             model = core.read_model(graph)
             if normalise is not None:
                 model = _with_normalisation(model, normalise)
