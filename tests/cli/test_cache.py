@@ -86,7 +86,10 @@ def test_another_folder(
 ) -> None:
     monkeypatch.setenv("STRIATE_CACHE", "/nowhere")
     run("--cache", str(entry.parents[1]), "--all")
-    assert "removed 1 set of features and 0 small files, 0.0 MB" in capsys.readouterr().out
+    assert (
+        "removed 1 set of features, 0 sets of images and 0 small files, 0.0 MB"
+        in capsys.readouterr().out
+    )
     assert not entry.exists()
 
 

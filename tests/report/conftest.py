@@ -31,8 +31,9 @@ class Flat:
     names: Sequence[str]
     side: int = 80
 
-    def read(self, index: int, channels: Any) -> np.ndarray:
-        return np.full((self.side, self.side, channels), index % 256, np.uint8)
+    def read_fitted(self, index: int, preprocessing: Preprocessing) -> np.ndarray:
+        shape = (self.side, self.side, preprocessing.channels)
+        return preprocessing.fit_image(np.full(shape, index % 256, np.uint8))
 
 
 def epoch(

@@ -43,7 +43,7 @@ def read(folder: Path, content: dict[str, Any]) -> RunConfig:
 def test_what_was_written_is_written_again(name: str, tmp_path: Path) -> None:
     before = table(name)
     written = read(tmp_path, before).to_dict()
-    added = {"format": 1, "validation_precision": ""}
+    added = {"format": 1, "validation_precision": "", "working_copies": 0}
     assert written == before | added
     # In the same order too: people compare such files.
     assert [key for key in written if key not in added] == [key for key in written if key in before]

@@ -57,6 +57,7 @@ def train(options: TrainOptions) -> TrainResult:
     from striate.support.signals import heard
     from striate.training.distributed import group
     from striate.training.ending import going_on
+    from striate.training.photographs import note_room
     from striate.training.plan import plan
     from striate.training.result import TrainResult
 
@@ -73,6 +74,7 @@ def train(options: TrainOptions) -> TrainResult:
             state = planned.training.run()
             if not processes.leads:
                 return cast("TrainResult", None)
+            note_room(planned.data, planned.training.callbacks)
             evaluation = evaluate_own(
                 planned.run,
                 planned.data,

@@ -39,7 +39,7 @@ def transfer(options: TransferOptions) -> TransferResult:
 
 @takes(CacheOptions)
 def cache(options: CacheOptions) -> CacheReport:
-    """What `transfer` keeps on disk, features above all; remove what is old if asked to.
+    """What is cached on disk, features and working copies above all; remove what is old if asked.
 
     Returns:
         What is kept, what was removed, the bytes of both, and ``summary()``.

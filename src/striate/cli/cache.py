@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from striate.data.working_copies.entries import CopiesInfo
     from striate.transfer_learning.cache.entries import EntryInfo
 
 _DAYS = 30.0
@@ -29,10 +30,10 @@ def cache(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show what transfers keep on disk, or remove what is old.
+    """Show what is cached on disk, or remove what is old.
 
-    Features above all; in STRIATE_CACHE, else in ~/.cache/striate. What a process is writing is
-    left.
+    Features and working copies of photographs above all; in STRIATE_CACHE, else in
+    ~/.cache/striate. What a process is using is left.
     """
     from rich.console import Console
     from rich.text import Text
@@ -50,6 +51,8 @@ def cache(
         console.print(Text(line))
     if found.entries:
         _show(console, found.entries)
+    if found.copies:
+        _show_copies(console, found.copies)
 
 
 def _show(console: Console, entries: Sequence[EntryInfo]) -> None:
@@ -67,6 +70,23 @@ def _show(console: Console, entries: Sequence[EntryInfo]) -> None:
             f"{one.images:,}",
             f"{one.features:,}",
             f"{one.bytes / 1e6:,.1f}",
-            time.strftime("%Y-%m-%d %H:%M", time.localtime(one.used)),
+            _day(one.used),
         )
     console.print(table)
+
+
+def _show_copies(console: Console, copies: Sequence[CopiesInfo]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("made of large images")
+    for name in ("images", "MB", "last used"):
+        table.add_column(name, justify="right")
+    for one in copies:
+        size = f"{one.bytes / 1e6:,.1f}"
+        table.add_row(Text(one.made), f"{one.images:,}", size, _day(one.used))
+    console.print(table)
+
+
+def _day(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))

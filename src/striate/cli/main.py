@@ -34,7 +34,7 @@ COMMANDS = {
     "evaluate": "Measure a run on held-out images.",
     "predict": "Classify images, with probabilities.",
     "export": "Write a run as one verified ONNX file.",
-    "cache": "Show what transfers keep on disk, or remove what is old.",
+    "cache": "Show what is cached on disk, or remove what is old.",
 }
 
 

@@ -7,14 +7,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from striate.data.decoding.decode import decoding
-from striate.data.preprocessing import with_channels
+from striate.data.preprocessing import Preprocessing, with_channels
 from striate.errors import DataError
+
+if TYPE_CHECKING:
+    from striate.data.working_copies.made import Made
 
 Array: TypeAlias = NDArray[np.uint8]
 
@@ -37,6 +40,7 @@ class ImageSet:
         pixels: decoded images of a small set: one uint8 array (n, H, W, C) where all have one size,
             else a list of (H, W, C); C is 1 where all are grey, else 3. None for sets read from
             files.
+        made: what was made of large images, so that their files need not be decoded each time.
     """
 
     classes: tuple[str, ...]
@@ -47,6 +51,7 @@ class ImageSet:
     grey: NDArray[np.bool_]
     paths: Sequence[Path] | None = None
     pixels: Array | Sequence[Array] | None = None
+    made: Made | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -97,6 +102,29 @@ class ImageSet:
             raise DataError(self.names[index], "has neither a file nor pixels")
         with decoding(self.paths[index], channels, digest=self.digests[index]) as image:
             yield image
+
+    @contextmanager
+    def reading_for_crops(self, index: int, channels: int) -> Iterator[Array]:
+        """The pixels that a training image is cut from, as `reading` gives them."""
+        copies = None if self.made is None else self.made.copies
+        if copies is None or self.pixels is not None:
+            opened = self.reading(index, channels)
+        else:
+            opened = copies.reading(self, index, channels)
+        with opened as image:
+            yield image
+
+    def read_fitted(self, index: int, preprocessing: Preprocessing) -> Array:
+        """An image as evaluation sees it: uint8 (height, width, channels) of `preprocessing`.
+
+        Raises:
+            DataError: see `read`.
+        """
+        fitted = None if self.made is None else self.made.fitted
+        if fitted is not None and fitted.suits(preprocessing) and self.pixels is None:
+            return fitted.read(self, index)
+        with self.reading(index, preprocessing.channels) as image:
+            return preprocessing.fit_image(image)
 
     def in_memory(self, channels: int) -> Array | list[Array]:
         """All images decoded: uint8 (n, H, W, channels), or a list where their sizes differ.

@@ -45,8 +45,8 @@ class Loader:
     """Batches of `images` as a network takes them.
 
     Images of sets with no side above 64 pixels are held in memory, at the size of the network's
-    input where that takes little; others are decoded anew in each epoch. Over several processes
-    each batch is shared out in contiguous parts of near-equal size.
+    input where that takes little; others are decoded anew in each epoch, or their working copies.
+    Over several processes each batch is shared out in contiguous parts of near-equal size.
 
     Args:
         images: the set to go through once an epoch.
@@ -283,8 +283,11 @@ class Loader:
             yield self.preprocessing.fit_image(held) if self._fits_late else held
             return
         try:
-            with self.images.reading(index, self.preprocessing.channels) as image:
-                yield self.preprocessing.fit_image(image) if self._fits else image
+            if self._fits:
+                yield self.images.read_fitted(index, self.preprocessing)
+                return
+            with self.images.reading_for_crops(index, self.preprocessing.channels) as image:
+                yield image
         except StriateError:
             raise
         except Exception as error:

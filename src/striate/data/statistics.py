@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from striate.data.decoding.decode import decoders
 from striate.data.images import Array, ImageSet
 from striate.data.scan import over_threads
+from striate.errors import StriateError
+from striate.support.cache_files import CachedFile, cached_files, hashed, read_cached, write_cached
+from striate.support.tables import from_table
+
+STATISTICS = "statistics"
+"""The kind of their files in the cache."""
 
 _ENOUGH_SIDE = 256
 _LEAST_STD = 1 / 255
+_RULES = 1  # raised by whatever changes what is found of the same images
+_LARGE = 1 << 20  # pixels; below, an image is decoded again in the time that its moments take
+_MOST_LARGE = 4000  # images; a choice among many more is cheaper decoded than the moments of all
+_REPEATED = [0, 1, 1, 1]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,19 +62,26 @@ def channel_statistics(
     Of more than `limit` images an evenly spaced choice is looked at; photographs are first shrunk
     (by a whole factor, to some 256 pixels), since a network never sees their finest grain. The
     result depends on neither chance nor the number of threads.
+
+    What ``images.made`` holds of an image is not computed again, with the same result.
     """
     chosen = np.linspace(0, len(images) - 1, min(limit, len(images))).astype(np.int64)
+    cache = None if images.made is None else images.made.cache
+    name = _name_of([images.digest(index) for index in chosen.tolist()], channels)
+    known = _parsed(read_cached(cache, STATISTICS, name), channels)
+    if known is not None:
+        return replace(known, images=len(chosen), of=len(images))
     moments = partial(_moments_of, images, channels)
     total = np.zeros((channels + 1, channels + 1))
-    for found in over_threads(moments, chosen.tolist(), workers):
-        total += found
+    for own in over_threads(moments, chosen.tolist(), workers):
+        total += own
     total /= max(1, len(chosen))
     mean = total[0, 1:]
     covariance = total[1:, 1:] - np.outer(mean, mean)
     values, vectors = np.linalg.eigh(covariance)
     vectors = vectors.T[::-1]
     greatest = np.take_along_axis(vectors, np.abs(vectors).argmax(axis=1)[:, None], axis=1)
-    return Statistics(
+    found = Statistics(
         mean=_rounded(mean),
         std=_rounded(np.maximum(np.sqrt(np.maximum(covariance.diagonal(), 0)), _LEAST_STD)),
         eigenvalues=_rounded(np.maximum(values[::-1], 0)),
@@ -67,16 +89,77 @@ def channel_statistics(
         images=len(chosen),
         of=len(images),
     )
+    if images.pixels is None:  # what lies in memory is looked at in no time
+        write_cached(cache, STATISTICS, name, asdict(found))
+    return found
+
+
+def statistics_files(cache: Path) -> list[CachedFile]:
+    """The files about colours in the cache."""
+    return cached_files(cache, STATISTICS)
+
+
+def _name_of(digests: Sequence[str], channels: int) -> str:
+    """The name of the cached statistics of images with those hashes."""
+    key = json.dumps([_RULES, *decoders(), channels, *digests])
+    return hashed(key.encode())
+
+
+def _parsed(content: dict[str, Any], channels: int) -> Statistics | None:
+    """The statistics in a file of the cache; None for what is none."""
+    try:
+        found = from_table(Statistics, content, STATISTICS, kind=StriateError)
+    except StriateError:
+        return None
+    several = (found.mean, found.std, found.eigenvalues, found.eigenvectors, *found.eigenvectors)
+    return found if all(len(each) == channels for each in several) else None
+
+
+class Moments:
+    """Moments of large images, taken while they are decoded for something else.
+
+    It is a `striate.data.scan.Visitor`. Of small ones decoding again takes next to nothing.
+    """
+
+    def __init__(self) -> None:
+        self._of: dict[str, NDArray[np.float64]] = {}
+
+    def wants(self, digest: str) -> bool:
+        """A choice of known images is decoded for `channel_statistics`, if at all."""
+        return False
+
+    def visit(self, digest: str, pixels: Array) -> None:
+        """Take the moments of a large image."""
+        if pixels.shape[0] * pixels.shape[1] >= _LARGE and len(self._of) < _MOST_LARGE:
+            self._of[digest] = moments_of(pixels)
+
+    def get(self, digest: str, channels: int) -> NDArray[np.float64] | None:
+        """What `moments_of` gives of an image with so many channels; None where it is not known."""
+        found = self._of.get(digest)
+        if found is None or len(found) - 1 == channels:
+            return found
+        # Grey that is repeated has its own moments in every channel; colour made grey has others.
+        return found[np.ix_(_REPEATED, _REPEATED)] if channels == 3 else None
 
 
 def _moments_of(images: ImageSet, channels: int, index: int) -> NDArray[np.float64]:
-    """The mean over one image of (1, R, G, B)ᵀ(1, R, G, B): (channels + 1, channels + 1).
+    """`moments_of` an image of a set, read with that many channels."""
+    moments = None if images.made is None else images.made.moments
+    found = None if moments is None else moments.get(images.digest(index), channels)
+    if found is not None:
+        return found
+    with images.reading(index, channels) as whole:
+        return moments_of(whole)
+
+
+def moments_of(whole: Array) -> NDArray[np.float64]:
+    """The mean over an image (H, W, C), shrunk, of (1, R, G, B)ᵀ(1, R, G, B): (C + 1, C + 1).
 
     In whole numbers, hence exact: a matrix product would start threads inside these threads, and
     round differently on every machine.
     """
-    with images.reading(index, channels) as whole:
-        image = _shrunk(whole)
+    image = _shrunk(whole)
+    channels = image.shape[2]
     planes = np.moveaxis(image, 2, 0).reshape(channels, -1).astype(np.uint16)  # 255² fits
     moments = np.ones((channels + 1, channels + 1))
     for row, plane in enumerate(planes, start=1):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -28,6 +28,7 @@ from striate.runs.images import keep_images
 from striate.runs.samples import keep_samples
 from striate.support import settings
 from striate.support.files import WriteError, write_atomically
+from striate.support.prefetch import prefetch
 from striate.support.progress import counting
 
 if TYPE_CHECKING:
@@ -223,8 +224,15 @@ def _keep(
     content = json.dumps(evaluation.to_json(), indent=1).encode()
     write_atomically(run.path / names.EVALUATION, content)
     chosen = np.linspace(0, len(data.val) - 1, min(SAMPLED, len(data.val))).astype(int)
-    pictures = (Image.fromarray(data.val.read(index, 3)) for index in chosen.tolist())
-    keep_samples(run.path, pictures, [data.val.names[index] for index in chosen.tolist()])
+    pictures = prefetch(
+        lambda index: Image.fromarray(data.val.read(index, 3)),
+        chosen.tolist(),
+        workers=threads(None),
+        ahead=threads(None),  # photographs are large
+        name="striate-samples",
+    )
+    with closing(pictures):
+        keep_samples(run.path, pictures, [data.val.names[index] for index in chosen.tolist()])
     if not (run.path / names.IMAGES).exists():  # a run from before there was a list of its images
         keep_images(run.path, replace(data, fingerprint=run.config.data.fingerprint))
     write_report(run, data, evaluation, found, summary(data, statistics=not run.config.transfer))

@@ -168,9 +168,14 @@ def preprocessing_from(published: Published, size: int | None) -> Preprocessing 
 
     None where nobody knows it.
     """
-    if published.preprocessing is None:
+    return trained_for(published.preprocessing, size)
+
+
+def trained_for(preprocessing: dict[str, Any] | None, size: int | None) -> Preprocessing | None:
+    """The same of what stands beside weights that were found."""
+    if preprocessing is None:
         return None
-    trained = Preprocessing.from_dict(published.preprocessing)
+    trained = Preprocessing.from_dict(preprocessing)
     if size is None:
         return trained
     return replace(

@@ -31,8 +31,10 @@ def evaluated(images: ImageSet, preprocessing: Preprocessing, *, fit: bool = Tru
     """How an image of a set is read to be evaluated: at the network's size if `fit`, else whole."""
 
     def read(index: int) -> Pixels:
+        if fit:
+            return images.read_fitted(index, preprocessing)
         with images.reading(index, preprocessing.channels) as image:
-            return preprocessing.fit_image(image) if fit else np.array(image)
+            return np.array(image)
 
     return read
 

@@ -36,8 +36,8 @@ class Pictures(Protocol):
         """How each image is called."""
         ...
 
-    def read(self, index: int, channels: Any, /) -> NDArray[np.uint8]:
-        """Image `index` as uint8 (H, W, C)."""
+    def read_fitted(self, index: int, preprocessing: Preprocessing, /) -> NDArray[np.uint8]:
+        """Image `index` as the network sees it in evaluation: uint8 (height, width, channels)."""
         ...
 
 

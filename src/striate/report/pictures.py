@@ -35,8 +35,7 @@ def picture(inputs: ReportInputs, index: int, side: int, images: Pictures | None
 
     It is one of those that were evaluated, unless other `images` are given.
     """
-    channels: Any = inputs.preprocessing.channels
-    pixels = inputs.preprocessing.fit_image((images or inputs.images).read(index, channels))
+    pixels = (images or inputs.images).read_fitted(index, inputs.preprocessing)
     image = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
     small = max(image.size) <= _PIXEL_ART
     if not small:

@@ -26,7 +26,7 @@ from striate.recipes.frozen import FrozenRecipe
 from striate.recipes.recipe import Recipe
 from striate.runs.origins import DataOrigin, Provenance, TransferOrigin, WeightsOrigin
 from striate.support.files import sha256, write_atomically
-from striate.support.limits import MOST_THREADS
+from striate.support.limits import LARGEST_COPY, MOST_THREADS
 from striate.support.paths import shown
 from striate.support.tables import (
     ADDED,
@@ -64,6 +64,9 @@ class RunConfig:
     validation_precision: str = field(default="", metadata=ADDED)
     """What validation during training is computed in, likewise; runs from before there was a
     choice say nothing, and validate in the precision of their steps."""
+    working_copies: Annotated[int, Bounds(0, LARGEST_COPY)] = field(default=0, metadata=ADDED)
+    """Short side in pixels of the copies that crops of large photographs are cut from; 0 where
+    they are cut from the photographs themselves."""
     device: str
     threads: Annotated[int, Bounds(1, MOST_THREADS)]
     """Processor threads of one operator: part of what makes a result repeatable to the bit."""

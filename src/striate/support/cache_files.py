@@ -85,7 +85,7 @@ class CachedFile:
     """Seconds since 1970, UTC, of the last use."""
 
 
-def cached_files(folder: Path, kind: str, *, before: str) -> list[CachedFile]:
+def cached_files(folder: Path, kind: str, *, before: str = "") -> list[CachedFile]:
     """The files of that kind in the cache in `folder`.
 
     Only what is ours without a doubt: called by a hash, and beginning as what we write.
@@ -93,12 +93,13 @@ def cached_files(folder: Path, kind: str, *, before: str) -> list[CachedFile]:
     Args:
         folder: of the cache.
         kind: what the files hold.
-        before: how a file of that kind began before there was a mark.
+        before: how a file of that kind began before there was a mark; empty for none.
     """
+    begins = [json.dumps({MARK: kind})[:-1], *([before] if before else [])]
     found = []
     with suppress(OSError):
         for path in sorted((folder / kind).iterdir()):
-            if _FILE.fullmatch(path.name) and _begins(path, json.dumps({MARK: kind})[:-1], before):
+            if _FILE.fullmatch(path.name) and _begins(path, *begins):
                 known = path.stat()
                 found.append(CachedFile(path=path, bytes=known.st_size, used=known.st_mtime))
     return found

@@ -7,6 +7,8 @@ MOST = 1_000_000
 #: The longest side, in pixels, of what a network takes: one such input is 200 MB, and the first
 #: feature map of a network on it several gigabytes.
 LARGEST_SIDE = 4096
+#: The short side, in pixels, of a working copy: no photograph is much larger.
+LARGEST_COPY = 1 << 14
 #: More threads than any processor has; asking a system for a million ends the process.
 MOST_THREADS = 1024
 #: What PyTorch's generators take.

@@ -35,6 +35,14 @@ Device = Annotated[str, Doc("Where to compute: ``cpu``, ``cuda`` … or ``auto``
 SkipBad = Annotated[
     bool, Doc("Leave out files that cannot be read, instead of stopping at them; they are named.")
 ]
+WorkingCopies = Annotated[
+    str | None,
+    Doc(
+        "Where smaller copies of large photographs are kept, which training reads instead of them; "
+        "what is measured is measured on the photographs. ``auto`` (the default: on disk, or in "
+        "memory where the disk is full), ``disk``, ``memory``, or ``off`` for none."
+    ),
+]
 AllowCode = Annotated[
     bool,
     Doc(

@@ -10,7 +10,7 @@ from torch import nn
 
 from striate.data.loader import Loader
 from striate.data.manifest import Manifest
-from striate.data.scan import Record, threads
+from striate.data.scan import Record, Visitor, threads
 from striate.data.sources import Data, open_data
 from striate.data.statistics import channel_statistics
 from striate.hub.found import Found
@@ -62,11 +62,13 @@ def open_images_of(
     place: Place,
     known: Mapping[str, Record] | None = None,
     manifest: Manifest | None = None,
+    visitors: Sequence[Visitor] = (),
 ) -> Data:
     """The images that `data` names, as the options want them looked at.
 
     Those that are `known`, by content hash, are not decoded again; with the `manifest` of a run
     they are those of the run. What was passed over, and what is otherwise worth knowing, is noted.
+    The `visitors` are shown what is decoded.
 
     Raises:
         DataError: see `striate.data.sources.open_data`.
@@ -83,6 +85,7 @@ def open_images_of(
                 skip_bad=options.skip_bad,
                 workers=max(threads(options.workers), 1),
                 known=known,
+                visitors=visitors,
                 manifest=manifest,
                 progress=progress,
             )

@@ -10,7 +10,13 @@ from typing import Annotated
 
 from striate.support.limits import LARGEST_SEED, LARGEST_SIDE, MOST
 from striate.support.options import Doc, Options
-from striate.support.shared_options import ShowProgress, SkipBad, ValFraction, Workers
+from striate.support.shared_options import (
+    ShowProgress,
+    SkipBad,
+    ValFraction,
+    Workers,
+    WorkingCopies,
+)
 from striate.support.tables import Bounds
 from striate.training.callbacks.base import Callback
 from striate.zoo.variants import Value
@@ -99,6 +105,7 @@ class TrainOptions(Options):
     ] = None
     val_fraction: ValFraction = 0.2
     skip_bad: SkipBad = False
+    working_copies: WorkingCopies = None
     resume: Annotated[
         bool,
         Doc("Go on with the run in `out` (or `data`); start it if there is none yet."),

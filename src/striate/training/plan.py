@@ -17,7 +17,8 @@ from striate.engines.precision import (
     processor_threads,
 )
 from striate.errors import Interrupted, StriateError, parameter
-from striate.hub.weights import preprocessing_from
+from striate.hub.found import Found
+from striate.hub.weights import preprocessing_from, trained_for
 from striate.recipes.load import load_recipe
 from striate.recipes.recipe import Input, Recipe
 from striate.runs.claim import Held
@@ -39,6 +40,7 @@ from striate.training.distributed import Group
 from striate.training.holding import Holding
 from striate.training.loop import Training
 from striate.training.options import TrainOptions
+from striate.training.photographs import Photographs, Shape, knowing, where_kept
 from striate.training.place import Place
 from striate.training.resume import plan_resumed, resumed_run
 from striate.zoo.catalogue import Entry, entry
@@ -109,7 +111,20 @@ def _plan_new(
     weights = None
     if options.weights is not None:
         weights = find_starting_weights(str(options.weights), known.name, place, variant)
-    data = open_images_of(options.data, seed=seed, options=options, place=place)
+    photographs = Photographs(
+        where_kept(options.working_copies),
+        seed=seed,
+        val_fraction=options.val_fraction,
+        shape=_guessed_shape(options, known, weights),
+    )
+    data = open_images_of(
+        options.data,
+        seed=seed,
+        options=options,
+        place=place,
+        visitors=photographs.made.visitors,
+    )
+    data = knowing(data, photographs.made)
     grey = data.train.is_grey and data.val.is_grey
     in_channels = 1 if known.input[0] == 1 and grey else 3
     published = None
@@ -123,6 +138,8 @@ def _plan_new(
     if preprocessing is None:
         statistics = channel_statistics(data.train, in_channels)
         preprocessing = _preprocessing(recipe.preprocessing, known, options.size, statistics)
+    shape = Shape(preprocessing=preprocessing, augmentation=recipe.augmentation)
+    data = photographs.settled(data, shape, place)
     # One forward without numbers: a size that the network cannot take is found out here.
     count_macs(network, preprocessing.input_size)
     precision = choose_precision(
@@ -140,6 +157,7 @@ def _plan_new(
         seed=seed,
         precision=precision,
         validation_precision="float32",
+        working_copies=photographs.side,
         device=device.type,
         threads=processor_threads(group.world),
         world=group.world,
@@ -154,18 +172,43 @@ def _plan_new(
     return run, training, data
 
 
-def _choose_recipe(
-    options: TrainOptions, known: Entry, network: nn.Module, *, images: int, grey: bool
-) -> Recipe:
+def _guessed_shape(options: TrainOptions, known: Entry, weights: Found | None) -> Shape:
+    """The shape of the images for the network called for, before these have been looked at."""
+    recipe = _read_recipe(options, known, normalised=True, grey=False)
+    channels = known.input[0]
+    statistics = Statistics(
+        mean=(0.5,) * channels,
+        std=(0.5,) * channels,
+        eigenvalues=(),
+        eigenvectors=(),
+        images=0,
+        of=0,
+    )
+    preprocessing = None
+    if weights is not None:
+        preprocessing = trained_for(weights.preprocessing, options.size)
+    if preprocessing is None:
+        preprocessing = _preprocessing(recipe.preprocessing, known, options.size, statistics)
+    return Shape(preprocessing=preprocessing, augmentation=recipe.augmentation)
+
+
+def _read_recipe(options: TrainOptions, known: Entry, *, normalised: bool, grey: bool) -> Recipe:
+    """The recipe that was asked for, at the size of the network's input."""
     recipe = load_recipe(
         str(options.recipe or "modern"),
         network=known.name,
         family=known.family,
-        normalised=has_batch_norm(network),
+        normalised=normalised,
         grey=grey,
         small=(options.size or max(known.input[1:])) <= 64,
     )
-    recipe = recipe.at_size(options.size or known.input[1], known.input[1])
+    return recipe.at_size(options.size or known.input[1], known.input[1])
+
+
+def _choose_recipe(
+    options: TrainOptions, known: Entry, network: nn.Module, *, images: int, grey: bool
+) -> Recipe:
+    recipe = _read_recipe(options, known, normalised=has_batch_norm(network), grey=grey)
     if options.batch_size is None:
         recipe = recipe.fitted_to(images)
     given = options.auxiliary_weights

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from striate.data.manifest import Manifest
+from striate.data.scan import Visitor
 from striate.data.sources import Data
 from striate.engines.precision import choose_device
 from striate.errors import DataError, RunError, StriateError, parameter
@@ -39,6 +40,7 @@ from striate.training.distributed import Group
 from striate.training.holding import Holding
 from striate.training.loop import Training
 from striate.training.options import TrainOptions
+from striate.training.photographs import Photographs, Shape, knowing, note_room, where_kept
 from striate.training.place import Place
 from striate.zoo.catalogue import entry
 from striate.zoo.create import canonical
@@ -95,9 +97,25 @@ def plan_resumed(
         )
     holding.take(lambda: hold(run.path, otherwise="wait until it has ended"))
     manifest = images_of(run)
-    given = None if options.data in (None, config.data.origin) else options.data
-    moved = given is not None and resolved(given, kind=DataError) != run.path
-    data = _images(run, given if moved else None, options, place, manifest)
+    elsewhere = None if options.data in (None, config.data.origin) else options.data
+    moved = elsewhere is not None and resolved(elsewhere, kind=DataError) != run.path
+    photographs = Photographs(
+        where_kept(options.working_copies),
+        seed=config.seed,
+        val_fraction=config.data.val_fraction,
+        shape=Shape(preprocessing=config.preprocessing, augmentation=recipe.augmentation),
+        side=config.working_copies,
+    )
+    data = _images(
+        run,
+        elsewhere if moved else None,
+        options,
+        place,
+        manifest,
+        visitors=photographs.made.visitors,
+    )
+    data = knowing(data, photographs.made)
+    note_room(data, callbacks)
     begun = (run.path / names.STATE).exists() or (run.path / names.WEIGHTS).exists()
     if not begun and config.transfer:
         raise RunError(
@@ -171,6 +189,8 @@ def _images(
     options: TrainOptions,
     place: Place,
     manifest: Manifest | None,
+    *,
+    visitors: Sequence[Visitor],
 ) -> Data:
     """The images that `run` was made with, where they are now."""
     config = run.config
@@ -187,7 +207,12 @@ def _images(
             "move them back, or say where they are now: striate train FOLDER --resume --out RUN",
         )
     data = open_images_of(
-        moved or origin, seed=config.seed, options=wanted, place=place, manifest=manifest
+        moved or origin,
+        seed=config.seed,
+        options=wanted,
+        place=place,
+        manifest=manifest,
+        visitors=visitors,
     )
     if not data.is_of(config.data.fingerprint):
         raise RunError(
@@ -237,6 +262,10 @@ def _refuse_changes(options: TrainOptions, run: Run, recipe: Recipe) -> None:
             None if config.weights is None else config.weights.source,
         ),
         "out": (out, run.path),
+        "working_copies": (
+            "off" if options.working_copies == "off" else None,
+            "working copies" if config.working_copies else "off",
+        ),
     }
     for name, (given, kept) in settled.items():
         if given is not None and given != kept:

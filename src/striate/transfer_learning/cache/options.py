@@ -25,5 +25,5 @@ class CacheOptions(Options):
         Doc("Remove what was not used for so many days."),
     ] = None
     everything: Annotated[
-        bool, Doc("Remove everything. What a process is writing is left in any case.")
+        bool, Doc("Remove everything. What a process is using is left in any case.")
     ] = False

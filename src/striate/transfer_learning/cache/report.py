@@ -1,4 +1,4 @@
-"""What the cache holds and what was removed from it: features and the small files beside them."""
+"""What the cache holds and what was removed from it: features, working copies, small files."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from striate.data.known import IMAGES, image_files
+from striate.data.statistics import STATISTICS, statistics_files
+from striate.data.working_copies.entries import CopiesInfo, copies_in, prune_copies
 from striate.errors import StriateError, parameter
 from striate.support.cache_files import CachedFile, prune_files
 from striate.support.folders import cache_folder
@@ -27,25 +29,30 @@ class CacheReport(Readable):
     entries: tuple[EntryInfo, ...]
     """Features: an entry for each way of computing them, last used first."""
     files: dict[str, tuple[CachedFile, ...]]
-    """Files about ``images`` that are whole and about ``heads`` compared."""
+    """Files about ``images`` that are whole, ``heads`` compared and ``statistics`` of colours."""
+    copies: tuple[CopiesInfo, ...] = ()
+    """What was made of large images: an entry for each way of making it, last used first."""
     pruned: bool
     """Whether anything was to be removed."""
     removed: tuple[EntryInfo, ...] = ()
     removed_files: tuple[CachedFile, ...] = ()
-    busy: tuple[EntryInfo, ...] = ()
-    """Old, but left, because a process is writing to them."""
+    removed_copies: tuple[CopiesInfo, ...] = ()
+    busy: tuple[EntryInfo | CopiesInfo, ...] = ()
+    """Old, but left, because a process is using them."""
 
     @property
     def bytes(self) -> int:
         """Of all that is held."""
         small = sum(one.bytes for found in self.files.values() for one in found)
-        return small + sum(one.bytes for one in self.entries)
+        copies = sum(one.bytes for one in self.copies)
+        return small + copies + sum(one.bytes for one in self.entries)
 
     @property
     def freed(self) -> int:
         """Bytes of all that was removed."""
         features = sum(one.bytes for one in self.removed)
-        return features + sum(one.bytes for one in self.removed_files)
+        copies = sum(one.bytes for one in self.removed_copies)
+        return features + copies + sum(one.bytes for one in self.removed_files)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -58,7 +65,9 @@ class CacheReport(Readable):
             "bytes": self.bytes,
             **small,
             "entries": [one.to_json() for one in self.entries],
+            "copies": [one.to_json() for one in self.copies],
             "removed": [one.to_json() for one in self.removed],
+            "removed_copies": [one.to_json() for one in self.removed_copies],
             "removed_files": len(self.removed_files),
             "busy": [one.to_json() for one in self.busy],
             "freed": self.freed,
@@ -69,11 +78,12 @@ class CacheReport(Readable):
         lines = []
         if self.pruned:
             sets = _plural(len(self.removed), "set of features", "sets of features")
+            copies = _plural(len(self.removed_copies), "set of images", "sets of images")
             files = _plural(len(self.removed_files), "small file", "small files")
-            lines.append(f"removed {sets} and {files}, {self.freed / 1e6:,.1f} MB")
+            lines.append(f"removed {sets}, {copies} and {files}, {self.freed / 1e6:,.1f} MB")
         if self.busy:
-            sets = _plural(len(self.busy), "set of features", "sets of features")
-            lines.append(f"left {sets} that a process is writing")
+            sets = _plural(len(self.busy), "set", "sets")
+            lines.append(f"left {sets} that a process is using")
         lines.append(f"{printable(str(self.folder))}: {self.bytes / 1e6:,.1f} MB")
         images, heads = len(self.files[IMAGES]), len(self.files[HEADS])
         if images or heads:
@@ -83,7 +93,7 @@ class CacheReport(Readable):
         return lines
 
     def summary(self) -> str:
-        """The heading, and a line for each way of computing features."""
+        """The heading, and a line for each set of features and of images."""
         lines = self.heading()
         for one in self.entries:
             used = time.strftime("%Y-%m-%d %H:%M", time.localtime(one.used))
@@ -91,6 +101,10 @@ class CacheReport(Readable):
                 f"{one.backbone}, {one.engine}, {one.view}: {one.images:,} images of "
                 f"{one.features:,} features, {one.bytes / 1e6:,.1f} MB, used {used}"
             )
+        for made in self.copies:
+            used = time.strftime("%Y-%m-%d %H:%M", time.localtime(made.used))
+            size = f"{made.bytes / 1e6:,.1f} MB"
+            lines.append(f"{made.made}: {made.images:,} images, {size}, used {used}")
         return "\n".join(lines)
 
 
@@ -108,17 +122,26 @@ def report(folder: str | Path | None, *, days: float | None) -> CacheReport:
     if days is not None and not days >= 0:
         raise StriateError(parameter("older_than", days), "must be at least 0")
     pruned, small = Pruned(removed=(), busy=()), list[CachedFile]()
+    removed_copies, busy = tuple[CopiesInfo, ...](), tuple[CopiesInfo, ...]()
     if days is not None:
         pruned = prune(root, days=days)
-        small = prune_files([*image_files(root), *head_files(root)], days=days)
+        old = [*image_files(root), *head_files(root), *statistics_files(root)]
+        small = prune_files(old, days=days)
+        removed_copies, busy = prune_copies(root, days=days)
     return CacheReport(
         folder=root,
         entries=tuple(entries(root)),
-        files={IMAGES: tuple(image_files(root)), HEADS: tuple(head_files(root))},
+        files={
+            IMAGES: tuple(image_files(root)),
+            HEADS: tuple(head_files(root)),
+            STATISTICS: tuple(statistics_files(root)),
+        },
+        copies=tuple(copies_in(root)),
         pruned=days is not None,
         removed=pruned.removed,
         removed_files=tuple(small),
-        busy=pruned.busy,
+        removed_copies=removed_copies,
+        busy=(*pruned.busy, *busy),
     )
 
 
