@@ -134,7 +134,7 @@ def test_the_oldest_versions_are_those_that_are_tested() -> None:
     extras = project["optional-dependencies"]
     wanted = [
         *project["dependencies"],
-        *(one for e in ("export", "tensorboard", "timm") for one in extras[e]),
+        *(one for e in ("bulk", "export", "tensorboard", "timm") for one in extras[e]),
     ]
     pins = re.findall(r"^([\w.-]+)==(\S+)$", text_of(ROOT / "constraints-lowest.txt"), re.MULTILINE)
     oldest = {name: version for name, version in pins if name != "setuptools"}

@@ -6,6 +6,7 @@ Each does what the command of the same name does and returns what that prints. A
 
 from __future__ import annotations
 
+from striate.api.bulk import predict_bulk
 from striate.api.networks import (
     compare,
     create,
@@ -33,6 +34,7 @@ __all__ = [
     "open_classifier",
     "open_run",
     "predict",
+    "predict_bulk",
     "table",
     "train",
     "transfer",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from striate.inference.prediction import Prediction
     from striate.runs.run import Run
 
-_TOGETHER = 32
+TOGETHER = 32
 """Images that `predict` computes together: the last digits of a network's sums depend on it."""
 
 
@@ -207,7 +207,7 @@ def predict(options: PredictOptions) -> list[Prediction] | Iterator[Prediction]:
     classifier = open_classifier(
         options.run,
         device=options.device,
-        batch_size=_TOGETHER,
+        batch_size=TOGETHER,
         allow_code=options.allow_code,
     )
     found = _predicted(classifier, wanted, top=options.top, workers=threads(options.workers))

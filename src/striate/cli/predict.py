@@ -4,37 +4,117 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterable
+from dataclasses import KW_ONLY, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from striate.cli.options import AsJson, Given, command
-from striate.inference.options import PredictOptions
+from striate.errors import StriateError, parameter
+from striate.inference.options import (
+    INPUT,
+    OUTPUT,
+    SHARD_SIZE,
+    BulkEngine,
+    BulkOptions,
+    Embeddings,
+    FileColumn,
+    LabelColumn,
+    PredictOptions,
+    Root,
+    ShardSize,
+)
+from striate.support.options import options_of
 
 if TYPE_CHECKING:
     from striate.inference.prediction import Prediction
 
 
-@command(PredictOptions)
-def predict(
-    given: Given,
-    skip_bad: Annotated[
-        bool,
-        typer.Option(
-            "--skip-bad", help="Exit with 0 even if files cannot be read; they are named."
-        ),
-    ] = False,
-    as_json: AsJson = False,
-) -> None:
+@dataclass(frozen=True)
+class Typed(PredictOptions):
+    """What is typed: what `striate.predict` takes or, with an input, `striate.predict_bulk`."""
+
+    images: Annotated[
+        Iterable[str | Path] | None,
+        next(each.doc for each in options_of(PredictOptions) if each.name == "images"),
+    ] = None
+    _: KW_ONLY
+    input: Annotated[str | Path | None, INPUT] = None
+    output: Annotated[str | Path | None, OUTPUT] = None
+    engine: BulkEngine = "local"
+    embeddings: Embeddings = False
+    file_column: FileColumn = None
+    label_column: LabelColumn = None
+    root: Root = None
+    shard_size: ShardSize = SHARD_SIZE
+
+
+SkipBad = Annotated[
+    bool,
+    typer.Option("--skip-bad", help="Exit with 0 even if files cannot be read; they are named."),
+]
+
+
+@command(Typed)
+def predict(given: Given, skip_bad: SkipBad = False, as_json: AsJson = False) -> None:
     """Classify images, with probabilities.
 
     Every image in order, as soon as it is known. A file that cannot be read is named in its place;
-    then the exit status is 2.
+    then the exit status is 2. With --input and --output, predictions of any number of images are
+    written into Parquet files, as `striate.predict_bulk` does.
     """
-    from striate import api
     from striate.cli.notes import tell_of
 
+    chosen = _of(given, BulkOptions if given["input"] is not None else PredictOptions)
     tell_of(given["run"], allow_code=given["allow_code"])
+    if given["input"] is None:
+        bad, number = _predict(chosen, as_json=as_json)
+    else:
+        bad, number = _predict_bulk(chosen, as_json=as_json)
+    if bad:
+        if number > 1:
+            print(f"striate: {bad:,} of {number:,} images cannot be read", file=sys.stderr)
+        if not skip_bad:
+            raise typer.Exit(2)
+
+
+def _of(given: Given, kind: Any) -> Given:
+    """What of `given` belongs to the options `kind`.
+
+    Raises:
+        StriateError: something is missing, or is given that has no place there.
+    """
+    own = {each.name for each in options_of(kind)}
+    for each in options_of(Typed):
+        if each.name not in own and given.get(each.name, each.default) not in (each.default, []):
+            bulk = kind is BulkOptions
+            remedy = "give one of them" if bulk else f"give {parameter('input')} as well"
+            why = f"does not go with {parameter('input')}" if bulk else "is for predictions in bulk"
+            raise StriateError(parameter(each.name), why, remedy)
+    for name, remedy in (
+        ("images", f"give files or folders, or {parameter('input')} and {parameter('output')}"),
+        ("output", "give a folder for the predictions"),
+    ):
+        if name in own and not given[name]:
+            raise StriateError(parameter(name), "is missing", remedy)
+    return {name: value for name, value in given.items() if name in own}
+
+
+def _predict_bulk(given: Given, *, as_json: bool) -> tuple[int, int]:
+    """Write predictions, and tell how many; returns how many cannot be read, of all."""
+    from striate import api
+
+    found = api.predict_bulk(**given, progress=True)
+    print(json.dumps(found.to_json()) if as_json else found.summary())
+    return found.unreadable, found.images
+
+
+def _predict(given: Given, *, as_json: bool) -> tuple[int, int]:
+    """Print predictions as they come; returns how many images cannot be read, of all."""
+    from striate import api
+
     # Where the results themselves appear, a count between them would only disturb.
     found = api.predict(**given, stream=True, progress=not sys.stdout.isatty())
     bad = number = 0
@@ -52,11 +132,7 @@ def predict(
             print("]")
     if as_json and not number:
         print("[]")
-    if bad:
-        if number > 1:
-            print(f"striate: {bad:,} of {number:,} images cannot be read", file=sys.stderr)
-        if not skip_bad:
-            raise typer.Exit(2)
+    return bad, number
 
 
 def _show(each: Prediction) -> None:

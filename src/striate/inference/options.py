@@ -1,11 +1,11 @@
-"""What a person may decide about predictions."""
+"""What a person may decide about predictions: a few to be read, or a great many to be kept."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from striate.support.limits import MOST
 from striate.support.options import Doc, Options
@@ -50,4 +50,64 @@ class PredictOptions(Options):
             python_only=True,
         ),
     ] = False
+    allow_code: AllowCode = False
+
+
+INPUT = Doc(
+    "What to predict in bulk, into `output`: a folder, with all images below it; a text file "
+    "with a path a line, or ``-`` for standard input; or a CSV, TSV or Parquet file with a "
+    "column of paths and, maybe, one of labels."
+)
+OUTPUT = Doc(
+    "The folder for the Parquet files of predictions; one that was begun with the same model "
+    "and images goes on."
+)
+BulkEngine = Annotated[
+    Literal["local", "ray"],
+    Doc(
+        "Who predicts in bulk: ``local``, this process; or ``ray``, Ray Data, on this machine or, "
+        "with RAY_ADDRESS, on all of a cluster, with the same bytes."
+    ),
+]
+Embeddings = Annotated[
+    bool, Doc("Write what the classifier sees of each image, too; only of a run.")
+]
+FileColumn = Annotated[
+    str | None, Doc("The column of paths in a table; by default one that is called so.")
+]
+LabelColumn = Annotated[
+    str | None, Doc("The column of labels in a table; by default one that is called so, if any.")
+]
+Root = Annotated[
+    str | Path | None,
+    Doc(
+        "Where relative paths of a list or a table begin; by default the folder that it lies in, "
+        "and for standard input the current one."
+    ),
+]
+ShardSize = Annotated[
+    int,
+    Bounds(1, MOST),
+    Doc("Images a Parquet file, of which at most one is lost where a job is killed."),
+]
+SHARD_SIZE = 4096
+
+
+@dataclass(frozen=True)
+class BulkOptions(Options):
+    """What a person may decide about predictions that are too many to be read."""
+
+    run: Annotated[str | Path, Doc("A run's folder, or an ONNX file that `export` wrote.")]
+    input: Annotated[str | Path, INPUT]
+    output: Annotated[str | Path, OUTPUT]
+    _: KW_ONLY
+    engine: BulkEngine = "local"
+    embeddings: Embeddings = False
+    file_column: FileColumn = None
+    label_column: LabelColumn = None
+    root: Root = None
+    shard_size: ShardSize = SHARD_SIZE
+    workers: Workers = None
+    device: Device = "cpu"
+    progress: ShowProgress = False
     allow_code: AllowCode = False

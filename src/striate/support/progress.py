@@ -34,16 +34,22 @@ class Pace:
 
 
 @contextmanager
-def counting(what: str, *, wanted: bool = True) -> Iterator[Progress | None]:
+def counting(what: str, *, wanted: bool = True, before: int = 0) -> Iterator[Progress | None]:
     """Count `what` with rate and time left while the block runs, where there is a terminal.
 
+    Args:
+        what: is going on, such as ``reading images``.
+        wanted: whether anybody wants to see it.
+        before: how many were done at an earlier time, which counts for no rate.
+
     Yields:
-        A function to call with (done, of all), or None where nobody would see it.
+        A function to call with (done, of all), or None where nobody would see it. Of 0 stands for
+        nobody knowing how many there are.
     """
     if not wanted or not sys.stderr.isatty():
         yield None
         return
-    pace = Pace()
+    pace = Pace(before)
     shown = pace.began
 
     def show(done: int, total: int) -> None:
@@ -52,8 +58,9 @@ def counting(what: str, *, wanted: bool = True) -> Iterator[Progress | None]:
         if now - shown < _SHOWN_EVERY:
             return
         shown = now
-        left = pace.left(done, total)
-        line = f"{what}: {done:,} of {total:,}, {pace.rate(done):,.0f} a second, {left} left"
+        line = f"{what}: {done:,}{f' of {total:,}' if total else ''}"
+        line += f", {pace.rate(done):,.0f} a second"
+        line += f", {pace.left(done, total)} left" if total else ""
         print(f"\r\x1b[2K{line}", end="", file=sys.stderr, flush=True)
 
     try:

@@ -6,9 +6,10 @@ checks that, and another that every public function leaves them as they were.
 
 from __future__ import annotations
 
+import os
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 
@@ -90,6 +91,22 @@ def training(number: int | None, seed_of_run: int) -> Iterator[None]:
     """All of these, as a training needs them to repeat to the bit on the same machine."""
     with threads(number), seeded(seed_of_run), deterministic():
         yield
+
+
+@contextmanager
+def environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Add `values` to the environment while the block runs, where they are not set already.
+
+    Then all of it is put back, with what libraries have set meanwhile.
+    """
+    before = dict(os.environ)
+    os.environ.update({name: text for name, text in values.items() if name not in before})
+    try:
+        yield
+    finally:
+        for name in os.environ.keys() - before.keys():
+            del os.environ[name]
+        os.environ.update(before)
 
 
 class Shared:

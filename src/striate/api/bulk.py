@@ -1,0 +1,53 @@
+"""A great many images at a time."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from striate.inference.options import BulkOptions
+from striate.support.options import takes
+
+if TYPE_CHECKING:
+    from striate.inference.bulk.job import BulkReport
+    from striate.inference.bulk.rows import BulkPredictor
+
+
+@takes(BulkOptions)
+def predict_bulk(options: BulkOptions) -> BulkReport:
+    """Predict all images of a folder, a list or a table into Parquet files, however many there are.
+
+    A file that cannot be read is a row with the reason. Stopped or killed at any moment and called
+    again, it goes on; then every image stands there exactly once, in the same bytes as if it had
+    never been stopped.
+
+    Returns:
+        How many images and files there are, how many images cannot be read, and what was there
+        before.
+
+    Raises:
+        StriateError: the run, the images or an option is at fault; `output` holds other files, or
+            predictions of another model or of other images, or is being written; the disk is full.
+        Interrupted: Ctrl-C or a signal; what is done is kept.
+    """
+    from striate.inference.bulk.job import predict_in_bulk
+    from striate.support.paths import expanded
+
+    opener = partial(
+        _open,
+        expanded(options.run).absolute(),  # the same in every process
+        device=options.device,
+        embeddings=options.embeddings,
+        allow_code=options.allow_code,
+    )
+    return predict_in_bulk(options, opener)
+
+
+def _open(path: Path, *, device: str, embeddings: bool, allow_code: bool) -> BulkPredictor:
+    """What computes, in whatever process this is called."""
+    from striate.api.using import TOGETHER, open_classifier
+    from striate.inference.bulk.rows import BulkPredictor
+
+    classifier = open_classifier(path, device=device, batch_size=TOGETHER, allow_code=allow_code)
+    return BulkPredictor(classifier, embeddings=embeddings)

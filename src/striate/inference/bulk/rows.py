@@ -1,0 +1,99 @@
+"""What is found of one image, and who finds it: a classifier, with or without the embeddings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from striate.errors import DataError, StriateError, TrainingError, parameter
+from striate.inference.predictor import Predictor
+from striate.support.text import printable
+
+if TYPE_CHECKING:
+    from striate.engines.session import Answers
+    from striate.inference.classifier import Classifier
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One image's numbers, or why there are none.
+
+    Attributes:
+        numbers: float32 (classes + size of the embedding,); None for an image that cannot be read.
+        error: why it cannot be read, in one line; empty for all others.
+    """
+
+    numbers: Answers | None
+    error: str = ""
+
+
+class BulkPredictor(Predictor[Row]):
+    """A classifier's session, whose answers are kept as they come.
+
+    Args:
+        classifier: whose session is used; who closes this closes it.
+        embeddings: whether each image's embedding comes behind its probabilities.
+
+    Attributes:
+        classes: names, in the order of the probabilities.
+        embedding: how many numbers an embedding has; 0 without.
+
+    Raises:
+        StriateError: there are no embeddings to be had of this classifier.
+    """
+
+    def __init__(self, classifier: Classifier, *, embeddings: bool = False) -> None:
+        session, self.embedding = classifier.session, 0
+        if embeddings:
+            session, self.embedding = _with_embeddings(classifier)
+        super().__init__(session, classifier.preprocessing, fits=classifier.fits)
+        self.classes = classifier.classes
+
+    @property
+    def outputs(self) -> int:
+        """Numbers an image: its probabilities, and its embedding."""
+        return len(self.classes) + self.embedding
+
+    def answer(self, name: str, row: Answers) -> Row:
+        """The numbers of the image called `name`.
+
+        Raises:
+            TrainingError: they are not finite.
+        """
+        if not np.isfinite(row).all():
+            raise TrainingError(
+                printable(name),
+                "the network's probabilities or embedding are not finite numbers",
+                "the weights have diverged: train again at a lower learning rate",
+            )
+        return Row(row)
+
+    def failed(self, name: str, error: DataError) -> Row:
+        """What stands for an image that cannot be read."""
+        return Row(None, error.why + (f"; {error.remedy}" if error.remedy else ""))
+
+
+def _with_embeddings(classifier: Classifier) -> tuple[Any, int]:
+    """A session like the classifier's that gives embeddings too, and how long these are."""
+    from striate.engines.probabilities import Probabilities
+    from striate.engines.pytorch import PyTorchSession
+    from striate.inference.bulk.embedding import WithEmbedding
+
+    session = classifier.session
+    if not isinstance(session, PyTorchSession) or not isinstance(session.network, Probabilities):
+        raise StriateError(
+            parameter("embeddings", True),
+            "is not to be had of an exported file, which gives probabilities alone",
+            "give the folder of the run that it was exported from",
+        )
+    network = WithEmbedding(session.network.network, classifier.input)
+    found = PyTorchSession(
+        network,
+        classifier.preprocessing,
+        precision=session.precision,
+        device=session.device,
+        batch_size=session.batch_size,
+    )
+    return found, network.size
