@@ -95,6 +95,9 @@ CASES: dict[str, Callable[[Given], Any]] = {
     ),
     "open_run": lambda given: striate.open_run(given.run).network(),
     "predict": lambda given: striate.predict(given.run, picture(given.out)),
+    "predict_bulk": lambda given: striate.predict_bulk(
+        given.run, picture(given.out).parent, given.out / "predictions"
+    ),
     "table": lambda _given: striate.table(Small()),
     "train": lambda given: train(given.photographs, given.out / "run"),
     "transfer": transfer,

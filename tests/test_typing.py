@@ -38,6 +38,7 @@ print(result.top1 + striate.transfer("photos", backbone=result.run).top1, result
 print(striate.evaluate(result.run, "others", all_images=True).confusion)
 first = striate.predict(result.run, ["a.jpg"])[0]
 print(first.classes, next(striate.predict(result.run, "a.jpg", stream=True)).classes)
+print(striate.predict_bulk(result.run, "photos", "predictions", embeddings=True).unreadable + 1)
 exported = striate.export(result.run, "x.onnx", dynamic=["batch"], capture="trace")
 print(exported.file.name, striate.check("photos", val_fraction=0.3).usable)
 print(striate.compare(["lenet", network], size=(64, 32)).members, striate.cache(older_than=3).bytes)

@@ -68,6 +68,7 @@ COMMANDS: dict[str, Callable[[Path], object]] = {
     "view": lambda run: striate.view(run, "page.html"),
     "view against": lambda run: striate.view("lenet", "page.html", against=run),
     "predict": lambda run: striate.predict(run, "picture.png"),
+    "predict_bulk": lambda run: striate.predict_bulk(run, ".", "predictions"),
     "evaluate": striate.evaluate,
     "export": striate.export,
     "resume": lambda run: striate.train(run, resume=True),

@@ -37,9 +37,9 @@ class Typed(PredictOptions):
     """What is typed: what `striate.predict` takes or, with an input, `striate.predict_bulk`."""
 
     images: Annotated[
-        Iterable[str | Path] | None,
+        Iterable[str | Path],
         next(each.doc for each in options_of(PredictOptions) if each.name == "images"),
-    ] = None
+    ] = ()
     _: KW_ONLY
     input: Annotated[str | Path | None, INPUT] = None
     output: Annotated[str | Path | None, OUTPUT] = None

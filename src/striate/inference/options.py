@@ -73,10 +73,14 @@ Embeddings = Annotated[
     bool, Doc("Write what the classifier sees of each image, too; only of a run.")
 ]
 FileColumn = Annotated[
-    str | None, Doc("The column of paths in a table; by default one that is called so.")
+    str | None,
+    Doc(
+        "The column of paths in a table; by default ``file``, ``path``, ``filename``, ``image`` …."
+    ),
 ]
 LabelColumn = Annotated[
-    str | None, Doc("The column of labels in a table; by default one that is called so, if any.")
+    str | None,
+    Doc("The column of labels in a table; by default ``label``, ``class`` …, if there is one."),
 ]
 Root = Annotated[
     str | Path | None,

@@ -73,7 +73,7 @@ def compute(
     on_device: bool,
     progress: Progress | None,
 ) -> Generator[Counts]:
-    """Compute the `wanted` shards of a job, one engine for each machine or device.
+    """Compute the `wanted` shards of a job, one engine for each host or device.
 
     An engine has as many processors as ``OMP_NUM_THREADS`` says, else all of the machine on which
     this is called, or of the smallest of the cluster if that has fewer.
