@@ -35,7 +35,7 @@ def predict_bulk(options: BulkOptions) -> BulkReport:
     from striate.support.paths import expanded
 
     opener = partial(
-        _open,
+        open_predictor,
         expanded(options.run).absolute(),  # the same in every process
         device=options.device,
         embeddings=options.embeddings,
@@ -44,7 +44,7 @@ def predict_bulk(options: BulkOptions) -> BulkReport:
     return predict_in_bulk(options, opener)
 
 
-def _open(path: Path, *, device: str, embeddings: bool, allow_code: bool) -> BulkPredictor:
+def open_predictor(path: Path, *, device: str, embeddings: bool, allow_code: bool) -> BulkPredictor:
     """What computes, in whatever process this is called."""
     from striate.api.using import TOGETHER, open_classifier
     from striate.inference.bulk.rows import BulkPredictor

@@ -128,9 +128,7 @@ def _machines(ray: Any) -> list[float]:
 
 def _processors(ray: Any) -> int:
     """How many processors an engine gets."""
-    wanted = processor_threads(1)
-    smallest = int(min(_machines(ray), default=1))
-    return wanted if _THREADS in os.environ and wanted <= smallest else min(wanted, smallest)
+    return min(processor_threads(1), int(min(_machines(ray), default=1)))
 
 
 @contextmanager
