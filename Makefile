@@ -28,7 +28,7 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install -qq -c constraints.txt pip setuptools
 	@$(BIN)/python -m pip install -qq -c constraints.txt --no-build-isolation \
-	    -e '.[dev,bulk,export,ray,tensorboard,timm]'
+	    -e '.[dev,bulk,export,ray,serve,tensorboard,timm]'
 	@touch $@
 
 demo: $(READY)  ## train on scikit-learn's digits, report, export, predict: a minute
@@ -57,14 +57,14 @@ lowest:  ## a choice of the tests with the oldest versions that pyproject.toml a
 	$(PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/bin/python -m pip install -q -c constraints-lowest.txt setuptools
 	$(LOWEST)/bin/python -m pip install -q -c constraints-lowest.txt --no-build-isolation \
-	    -e '.[bulk,export,tensorboard,timm]' pytest hypothesis
+	    -e '.[bulk,export,serve,tensorboard,timm]' pytest hypothesis
 	OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -m 'not slow and not browser and not exhaustive' \
 	    tests/support tests/evaluation tests/cli/test_anatomy.py tests/data/test_augment.py \
 	    tests/data/test_decode.py tests/training/test_resume_matrix.py \
 	    tests/training/test_best_weights.py tests/transfer_learning/test_heads.py \
 	    tests/transfer_learning/test_transfer.py tests/deploy/test_capture.py \
 	    tests/zoo/test_torchvision.py tests/test_api.py tests/cli/test_main.py \
-	    tests/engines/test_sessions.py tests/inference
+	    tests/engines/test_sessions.py tests/inference tests/serving
 	rm -rf $(LOWEST)
 
 lint: $(READY)  ## ruff, mypy and the order of the rooms

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +24,9 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 SHRUNK = {r"--epochs \d+": "--epochs 1", r"--size \d+": "--size 32"}
 #: Has a test of its own below.
 DEMO = "make demo"
+#: Runs on while the reader goes on in another terminal, at an address that may be taken here.
+SERVICE = "striate serve "
+ADDRESS = "http://127.0.0.1:8000"
 #: The tests run in an environment that is active already.
 ACTIVATION = "source .venv/bin/activate"
 
@@ -69,24 +75,48 @@ def test_the_readme_has_no_block_that_nobody_runs() -> None:
     assert len(steps()) > 5
 
 
+@contextmanager
+def service(code: str, folder: Path) -> Iterator[str]:
+    """The address of the service that a line starts, until the block ends."""
+    with subprocess.Popen(
+        [*shlex.split(code), "--port", "0"],
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        found = re.search(r"http://[\d.:]+", process.stdout.readline())
+        assert found, code
+        yield found[0]
+        process.terminate()
+        assert process.wait(30) == 0
+
+
 @pytest.mark.slow
 def test_every_command_of_the_readme_runs(tmp_path: Path) -> None:
     make_photos(tmp_path)
-    for step in steps():
-        code = step[-1]
-        for pattern, small in SHRUNK.items():
-            code = re.sub(pattern, small, code)
-        done = subprocess.run(
-            [*step[:-1], code],
-            cwd=tmp_path,
-            env=environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=300,
-        )
-        assert done.returncode == 0, f"{code}\n{done.stdout}\n{done.stderr}"
-        assert done.stdout.strip(), f"{code}\nprinted nothing"
+    with ExitStack() as stack:
+        address = ADDRESS
+        for step in steps():
+            code = step[-1]
+            for pattern, small in SHRUNK.items():
+                code = re.sub(pattern, small, code)
+            if code.startswith(SERVICE):
+                address = stack.enter_context(service(code, tmp_path))
+                continue
+            done = subprocess.run(
+                [*step[:-1], code.replace(ADDRESS, address)],
+                cwd=tmp_path,
+                env=environment(),
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=300,
+            )
+            assert done.returncode == 0, f"{code}\n{done.stdout}\n{done.stderr}"
+            assert done.stdout.strip(), f"{code}\nprinted nothing"
+            assert '{"error"' not in done.stdout, f"{code}\n{done.stdout}"
     assert (tmp_path / "runs" / "photos" / "report.html").is_file()
     assert (tmp_path / "photos.onnx").is_file()
 

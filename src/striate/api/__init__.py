@@ -19,7 +19,7 @@ from striate.api.networks import (
 )
 from striate.api.training import check, train
 from striate.api.transfer_learning import cache, transfer
-from striate.api.using import evaluate, export, open_classifier, open_run, predict
+from striate.api.using import evaluate, export, open_classifier, open_run, predict, serve
 
 __all__ = [
     "cache",
@@ -35,6 +35,7 @@ __all__ = [
     "open_run",
     "predict",
     "predict_bulk",
+    "serve",
     "table",
     "train",
     "transfer",

@@ -12,6 +12,7 @@ from striate.deploy.options import ExportOptions
 from striate.errors import DataError, StriateError, parameter
 from striate.evaluation.options import EvaluateOptions
 from striate.inference.options import PredictOptions
+from striate.serving.options import ServeOptions
 from striate.support.options import takes
 from striate.support.progress import counting
 from striate.support.text import printable
@@ -236,6 +237,29 @@ def _counted(found: Iterator[Prediction], total: int) -> Iterator[Prediction]:
             yield prediction
             if count is not None:
                 count(done, total)
+
+
+@takes(ServeOptions)
+def serve(options: ServeOptions) -> None:
+    """Serve classifiers over HTTP, until a signal ends it.
+
+    There is a page for people at ``/``, ``POST /predict`` for one picture, the Open Inference
+    Protocol (v2) for programs, and metrics; ``docs/serving.md`` has all of it. PyTorch is not
+    loaded. What was accepted before the end is answered.
+
+    Raises:
+        StriateError: an option is at fault, a model cannot be opened, or the port is taken.
+    """
+    from striate.support.packages import need
+
+    need("starlette", purpose="serve over HTTP", extra="serve")
+    need("uvicorn", purpose="serve over HTTP", extra="serve")
+    from striate.serving.service import Service
+
+    with Service(options) as service:
+        if options.started is not None:
+            options.started(service.address, service.warning)
+        service.run()
 
 
 @takes(ExportOptions)

@@ -137,16 +137,23 @@ def _changed(path: Path, why: str) -> ImageError:
 
 @contextmanager
 def decoded(
-    data: bytes, name: str | Path, channels: int | None = None, *, sound: bool = False
+    data: bytes,
+    name: str | Path,
+    channels: int | None = None,
+    *,
+    sound: bool = False,
+    most_pixels: int | None = None,
 ) -> Iterator[tuple[NDArray[np.uint8], str]]:
     """Pixels and format of the content of a file, for the time of a block; see `decoding`.
 
     With `sound` the very same content was found whole before, and what costs time is not checked
-    again.
+    again. What has more than `most_pixels`, if there is such a limit, is refused before memory is
+    taken for it.
     """
     with ExitStack() as stack:
         with _explained(name):
             reader = _reader(data, name)
+            _refuse_larger(reader.size, most_pixels)
             stack.enter_context(
                 memory.room_for(memory.cost_of(reader.size, reader.each, len(reader.data)))
             )
@@ -167,6 +174,13 @@ def _reader(data: bytes, name: str | Path) -> Reader:
     if kind == "TIFF" and (promised := FOREIGN.get(Path(name).suffix.lower())) == "camera raw":
         raise foreign(promised)  # its first picture is a thumbnail
     return READERS[kind](data)
+
+
+def _refuse_larger(size: tuple[int, int], most: int | None) -> None:
+    width, height = size
+    if most is not None and width * height > most:
+        why = f"has {width:,} x {height:,} pixels, of which at most {most:,} are taken"
+        raise Flaw("too large", why, "make it smaller")
 
 
 @contextmanager

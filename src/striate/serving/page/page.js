@@ -1,0 +1,304 @@
+"use strict";
+(() => {
+  const { models } = JSON.parse(document.getElementById("data").textContent);
+  const at = (id) => document.getElementById(id);
+  const make = (name, style, text) => {
+    const element = document.createElement(name);
+    if (style) element.className = style;
+    if (text !== undefined) element.textContent = text;
+    return element;
+  };
+
+  const AT_A_TIME = 2;
+  const TRIES = 4;
+  const MOST = 200;
+  const MANY = 5;
+
+  let model = models[0];
+  let current = null;
+  const pictures = []; // {name, blob, url, thumb, answers: {model: answer}}
+  const queue = [];
+  let sending = 0;
+
+  // What the service is asked, and what it answers.
+
+  const pause = (seconds) => new Promise((done) => setTimeout(done, 1000 * seconds));
+
+  const ask = async (picture, wanted) => {
+    const query = new URLSearchParams({ model: wanted.name, top: String(Math.min(MANY, wanted.classes)) });
+    const begin = performance.now();
+    for (let time = 1; ; time += 1) {
+      const response = await fetch(`/predict?${query}`, {
+        method: "POST",
+        headers: { "Content-Type": picture.blob.type || "application/octet-stream" },
+        body: picture.blob,
+      });
+      if (response.status === 401) location.reload();
+      const found = await response.json();
+      if (response.ok) return { classes: found.results[0].predictions, seconds: (performance.now() - begin) / 1000 };
+      if (response.status !== 503 || time === TRIES) return { error: found.error };
+      await pause(Number(response.headers.get("Retry-After") ?? 1));
+    }
+  };
+
+  const send = () => {
+    while (sending < AT_A_TIME && queue.length) {
+      const [picture, wanted] = queue.shift();
+      sending += 1;
+      ask(picture, wanted)
+        .catch(() => ({ error: "The service does not answer. Is it still running?" }))
+        .then((answer) => {
+          picture.answers[wanted.name] = answer;
+          sending -= 1;
+          label(picture);
+          if (picture === current) show();
+          send();
+        });
+    }
+  };
+
+  const want = (picture, first) => {
+    const known = picture.answers[model.name];
+    const waits = queue.some((each) => each[0] === picture && each[1] === model);
+    if ((known && !known.error) || known === null || waits) return;
+    picture.answers[model.name] = null; // on its way
+    queue[first ? "unshift" : "push"]([picture, model]);
+    send();
+  };
+
+  // The picture and its classes.
+
+  const percent = (share) => {
+    if (share > 0 && share < 0.0005) return "< 0.1 %";
+    return `${(100 * share).toFixed(1)} %`;
+  };
+
+  const show = () => {
+    const answer = current?.answers[model.name];
+    at("stage").classList.toggle("bare", !current);
+    at("stage").classList.toggle("busy", Boolean(current) && !answer);
+    at("shown").hidden = !current;
+    at("empty").hidden = Boolean(current);
+    at("nothing").hidden = Boolean(current);
+    at("result").hidden = !current;
+    for (const picture of pictures) picture.thumb.setAttribute("aria-pressed", String(picture === current));
+    if (!current) return;
+    if (at("picture").src !== current.url) {
+      at("picture").hidden = false;
+      at("blank").hidden = true;
+      at("picture").src = current.url;
+    }
+    at("picture").alt = current.name;
+    at("name").textContent = current.name;
+    at("answer").setAttribute("aria-busy", String(!answer));
+    at("result").classList.toggle("failed", Boolean(answer?.error));
+    if (!answer) {
+      at("share").textContent = "…";
+      at("class").textContent = "";
+      at("bars").replaceChildren();
+      at("note").textContent = "";
+    } else if (answer.error) {
+      at("share").textContent = "";
+      at("class").textContent = answer.error;
+      at("bars").replaceChildren();
+      at("note").textContent = "";
+    } else {
+      draw(answer);
+    }
+  };
+
+  const draw = ({ classes, seconds }) => {
+    const [first] = classes;
+    at("share").replaceChildren(percent(first.probability).replace(" %", ""), make("small", "", "%"));
+    at("class").textContent = first.class;
+    document.title = `${first.class} ${percent(first.probability)} – ${model.name}`;
+    const tracks = [];
+    at("bars").replaceChildren(
+      ...classes.map((each) => {
+        const row = make("li");
+        const track = make("span", "track");
+        const bar = make("i");
+        track.setAttribute("aria-hidden", "true");
+        track.append(bar);
+        tracks.push([bar, each.probability]);
+        row.append(make("span", "", each.class), make("span", "", percent(each.probability)), track);
+        return row;
+      }),
+    );
+    requestAnimationFrame(() => {
+      for (const [bar, share] of tracks) bar.style.width = `${100 * share}%`;
+    });
+    const { naturalWidth: width, naturalHeight: height } = at("picture");
+    const size = width ? `${width} × ${height} pixels, ` : "";
+    at("note").textContent = `${size}${Math.max(1, Math.round(1000 * seconds))} ms there and back`;
+  };
+
+  at("picture").addEventListener("error", () => {
+    at("picture").hidden = true;
+    at("blank").hidden = false;
+  });
+  at("picture").addEventListener("load", () => {
+    at("picture").classList.toggle("pixels", Math.max(at("picture").naturalWidth, at("picture").naturalHeight) <= 96);
+    const answer = current?.answers[model.name];
+    if (answer?.classes) draw(answer);
+  });
+
+  // The pictures so far.
+
+  const label = (picture) => {
+    const answer = picture.answers[model.name];
+    const caption = picture.thumb.querySelector(".caption");
+    caption.classList.toggle("bad", Boolean(answer?.error));
+    caption.textContent = !answer ? "…" : answer.error ? "cannot be read" : answer.classes[0].class;
+    picture.thumb.setAttribute("aria-label", `${picture.name}: ${caption.textContent}`);
+    picture.thumb.title = picture.name;
+  };
+
+  const choose = (picture) => {
+    current = picture;
+    want(picture, true);
+    show();
+    const { offsetLeft: left, offsetWidth: width } = picture.thumb;
+    const strip = at("thumbs");
+    if (left < strip.scrollLeft || left + width > strip.scrollLeft + strip.clientWidth) {
+      strip.scrollTo({ left: left - (strip.clientWidth - width) / 2 }); // the strip alone, never the page
+    }
+  };
+
+  const framed = (source, text) => {
+    const thumb = make("button", "thumb");
+    thumb.type = "button";
+    const frame = make("span", "frame");
+    const image = make("img");
+    image.alt = "";
+    image.src = source;
+    image.addEventListener("error", () => image.replaceWith("no preview"));
+    frame.append(image);
+    thumb.append(frame, make("span", "caption", text));
+    return thumb;
+  };
+
+  const add = (blob, name) => {
+    const picture = { name, blob, url: URL.createObjectURL(blob), answers: {} };
+    picture.thumb = framed(picture.url, "…");
+    picture.thumb.addEventListener("click", () => choose(picture));
+    pictures.push(picture);
+    at("thumbs").append(picture.thumb);
+    at("yours").hidden = false;
+    want(picture, false);
+    label(picture);
+    return picture;
+  };
+
+  const take = (files) => {
+    const added = [...files].slice(0, MOST).map((file) => add(file, file.name || "pasted picture"));
+    if (added.length) choose(added[0]);
+  };
+
+  const step = (by) => {
+    if (!pictures.length) return;
+    const place = current ? pictures.indexOf(current) + by : 0;
+    choose(pictures[Math.min(Math.max(place, 0), pictures.length - 1)]);
+  };
+
+  // The ways in: files, drop, paste, camera, examples.
+
+  for (const id of ["file", "photograph"]) {
+    at(id).addEventListener("change", (event) => {
+      take(event.target.files);
+      event.target.value = "";
+    });
+  }
+  const holdsFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
+  addEventListener("dragover", (event) => {
+    if (!holdsFiles(event)) return;
+    event.preventDefault();
+    at("veil").hidden = false;
+  });
+  addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) at("veil").hidden = true;
+  });
+  addEventListener("drop", (event) => {
+    at("veil").hidden = true;
+    if (!holdsFiles(event)) return;
+    event.preventDefault();
+    take(event.dataTransfer.files);
+  });
+  addEventListener("paste", (event) => take(event.clipboardData?.files ?? []));
+  addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || at("studio").open) return;
+    if (event.target instanceof HTMLSelectElement) return;
+    if (event.key === "o" || event.key === "O") at("file").click();
+    else if (event.key === "ArrowRight") step(1);
+    else if (event.key === "ArrowLeft") step(-1);
+  });
+
+  const offer = () => {
+    at("examples").hidden = !model.examples.length;
+    at("samples").replaceChildren(
+      ...model.examples.map((name, number) => {
+        const address = `/examples/${encodeURIComponent(model.name)}/${number}`;
+        const thumb = framed(address, name);
+        thumb.title = name;
+        thumb.setAttribute("aria-label", `Example: ${name}`);
+        thumb.addEventListener("click", async () => {
+          const blob = await (await fetch(address)).blob();
+          const known = pictures.find((each) => each.name === name && each.blob.size === blob.size);
+          choose(known ?? add(blob, name));
+        });
+        return thumb;
+      }),
+    );
+  };
+
+  let stream = null;
+  const closeStudio = () => {
+    for (const track of stream?.getTracks() ?? []) track.stop();
+    stream = null;
+    at("studio").close();
+  };
+  const touch = matchMedia("(pointer: coarse)").matches || (navigator.maxTouchPoints > 0 && innerWidth < 832);
+  document.documentElement.classList.toggle("touch", touch);
+  at("camera").hidden = touch || !navigator.mediaDevices?.getUserMedia;
+  at("camera").addEventListener("click", async () => {
+    try {
+      stream = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 1280 } } });
+    } catch {
+      at("camera").textContent = "No camera can be used";
+      at("camera").disabled = true;
+      return;
+    }
+    at("video").srcObject = stream;
+    at("studio").showModal();
+    await at("video").play();
+  });
+  at("shoot").addEventListener("click", () => {
+    const canvas = make("canvas");
+    canvas.width = at("video").videoWidth;
+    canvas.height = at("video").videoHeight;
+    canvas.getContext("2d").drawImage(at("video"), 0, 0);
+    closeStudio();
+    canvas.toBlob((blob) => blob && choose(add(blob, "photograph.jpg")), "image/jpeg", 0.95);
+  });
+  at("cancel").addEventListener("click", closeStudio);
+  at("studio").addEventListener("cancel", closeStudio);
+
+  // The model.
+
+  const turnTo = (wanted) => {
+    model = wanted;
+    const classes = model.classes === 1 ? "1 class" : `${model.classes.toLocaleString("en")} classes`;
+    at("about").textContent = `${model.name} · ${classes} · ${model.input[1]} × ${model.input[2]} pixels · ${model.engine}`;
+    document.title = model.name;
+    offer();
+    for (const picture of pictures) {
+      want(picture, picture === current);
+      label(picture);
+    }
+    show();
+  };
+  at("model").append(...models.map((each) => new Option(each.name, each.name)));
+  at("choose").hidden = models.length < 2;
+  at("model").addEventListener("change", () => turnTo(models[at("model").selectedIndex]));
+  if (model) turnTo(model);
+})();

@@ -1,0 +1,127 @@
+"""What people use: a picture or a few sent as files, the page, and the pictures it offers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from striate.errors import DataError
+from striate.inference.prediction import Prediction
+from striate.serving.bodies import read_body
+from striate.serving.inferring import infer
+from striate.serving.models import Model
+from striate.serving.page.build import Page
+from striate.serving.refusals import malformed, sentence_of, unknown, unreadable
+from striate.support.limits import MOST
+
+if TYPE_CHECKING:
+    from striate.serving.state import State
+
+TOP = 5
+"""So many classes are given where a request does not say how many."""
+
+_MULTIPART = "multipart/form-data"
+_MOST_FIELDS = 16
+
+
+def routes(state: State, page: Page) -> list[Route]:
+    """The page's address, and those that it uses."""
+
+    async def index(_: Request) -> Response:
+        return HTMLResponse(page.html(state.models), headers=page.headers)
+
+    async def example(request: Request) -> Response:
+        found = state.models.examples.get(request.path_params["model"], ())
+        number = request.path_params["number"]
+        if number >= len(found):
+            raise unknown("there is no such example")
+        headers = {"Cache-Control": "private, max-age=3600"}
+        return Response(found[number].content, media_type="image/png", headers=headers)
+
+    async def predict(request: Request) -> Response:
+        return JSONResponse(await _predict(state, request))
+
+    return [
+        Route("/", index),
+        Route("/examples/{model}/{number:int}", example),
+        Route("/predict", predict, methods=["POST"]),
+    ]
+
+
+async def _predict(state: State, request: Request) -> dict[str, Any]:
+    """What is predicted of the pictures in the body: one as it is, or several as a form."""
+    query = request.query_params
+    top = _number(query.get("top", str(TOP)))
+    name = query.get("model", state.models.names[0])
+    state.models.get(name)  # a wrong name is told before a body is read
+    request.scope["path_params"]["model"] = name
+    with state.room.for_bytes() as held:
+        body = await read_body(request, state.room, held.grow)
+        files = await _files(request, body, state.room.limits.queue)
+        with state.models.using(name) as model:
+            pictures = [content for _, content in files]
+            found = await infer(request, model, pictures, state.room, state.metrics)
+            if len(found) == 1 and isinstance(found[0], DataError):
+                raise unreadable(found[0], files[0][0] or "the picture")
+            results = [
+                _shown(model, file, outcome, top)
+                for (file, _), outcome in zip(files, found, strict=True)
+            ]
+            return {"model": name, "version": model.version, "results": results}
+
+
+def _shown(model: Model, file: str, outcome: Any, top: int) -> dict[str, Any]:
+    """One picture's classes, or why it has none; without a name where it came without one."""
+    if isinstance(outcome, DataError):
+        prediction = Prediction(
+            file=file, classes=(), probabilities=(), error=sentence_of(outcome, "the picture")
+        )
+    else:
+        prediction = model.classifier.answer(file, outcome, top)
+    found = prediction.to_json()
+    return found if file else {key: value for key, value in found.items() if key != "file"}
+
+
+def _number(text: str) -> int:
+    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 8 else 0
+    if not 1 <= number <= MOST:
+        raise malformed("top must be a whole number of classes, such as top=5")
+    return number
+
+
+async def _files(request: Request, body: bytes, most: int) -> list[tuple[str, bytes]]:
+    """Names and contents of the pictures in a body."""
+    if not request.headers.get("content-type", "").lower().startswith(_MULTIPART):
+        if not body:
+            raise malformed("the body is empty; send a picture: curl --data-binary @photo.jpg")
+        return [("", body)]
+
+    async def whole() -> AsyncIterator[bytes]:
+        yield body
+
+    parser = MultiPartParser(
+        request.headers,
+        whole(),  # type: ignore[arg-type]  # which it only goes through
+        max_files=most,
+        max_fields=_MOST_FIELDS,
+    )
+    parser.spool_max_size = len(body) + 1  # nothing goes to the disk
+    try:
+        form = await parser.parse()
+    except (MultiPartException, KeyError, ValueError, AssertionError) as error:
+        said = getattr(error, "message", "it is damaged")
+        raise malformed(f"the form cannot be read ({said})") from None
+    files = [
+        (each.filename or "", await each.read())
+        for _, each in form.multi_items()
+        if isinstance(each, UploadFile)
+    ]
+    if not files:
+        raise malformed("the form holds no file; send one: curl -F picture=@photo.jpg")
+    return files
