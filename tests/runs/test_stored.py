@@ -27,6 +27,9 @@ IDENTITIES = {
     ("format0", "trained"): "039d80767751e74a240e51f914c37947b1f4f5f4fa206397f29c69e3d78f46fe",
     ("format0", "tuned"): "901d949c263e18602c250747868aa645c7fcef84b30629bb2d68513468b89bb1",
     ("format0", "fitted"): "5ce0cf54301a133e6f3c0b2d06d19538395bc36f58f59c03190d599f453bb5eb",
+    ("format1", "trained"): "a334b08c945897b2e9b75ff7ac4e100072e2e2f38964f8e7d6d2d3eb319a9a09",
+    ("format1", "tuned"): "1cfa741b673f41a7202eb033f851fc69da3f579da1e54c16ba0ce1d773ee2422",
+    ("format1", "fitted"): "714c9bc6e00c83f62f169961f4c73740fc9d96388568d3cc0f792c172cb07e5a",
 }
 FORMATS = sorted(int(each.name.removeprefix("format")) for each in STORED.iterdir())
 

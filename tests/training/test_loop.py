@@ -20,7 +20,7 @@ import striate
 from striate.errors import Interrupted, RunError, StriateError, TrainingError
 from striate.runs import layout as names
 from striate.support.files import write_atomically
-from striate.training import checkpoint, loop
+from striate.training import checkpoint, course
 from striate.training.callbacks.base import BatchEnd, Callback
 
 RECIPE = """
@@ -228,9 +228,9 @@ def test_not_finite_later_keeps_the_last_good_epoch(
     recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "run"
-    true_rate = loop.RateSchedule.rate
+    true_rate = course.RateSchedule.rate
     monkeypatch.setattr(
-        loop.RateSchedule,
+        course.RateSchedule,
         "rate",
         lambda self, step: true_rate(self, step) if step < 40 else float("inf"),
     )

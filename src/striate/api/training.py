@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, cast
 
@@ -52,6 +53,7 @@ def train(options: TrainOptions) -> TrainResult:
         StriateError: data, options or recipe are at fault, or the loss became not finite.
         Interrupted: Ctrl-C; the run can be resumed.
     """
+    began = time.monotonic()
     from striate.evaluation.evaluate import evaluate_own
     from striate.report.build import write_report
     from striate.support.signals import heard
@@ -62,7 +64,7 @@ def train(options: TrainOptions) -> TrainResult:
     from striate.training.result import TrainResult
 
     with heard(), group() as processes:
-        planned = plan(options, group=processes)
+        planned = plan(options, group=processes, began=began)
         way_on = processes.resume_command(planned.run.path)
         with (
             planned.held or nullcontext(),

@@ -10,8 +10,9 @@ from typing import Annotated, Any, Literal
 from striate.data.augmentation.settings import Augmentation
 from striate.data.preprocessing import LARGEST_RESIZE
 from striate.errors import RecipeError
+from striate.recipes.sizes import Sizes
 from striate.support.limits import MOST
-from striate.support.tables import Bounds, check_bounds, from_table, plain, share
+from striate.support.tables import ADDED, Bounds, check_bounds, from_table, plain, share
 
 Positive = Annotated[float, Bounds(0, math.inf, above=True)]
 NotNegative = Annotated[float, Bounds(0, math.inf)]
@@ -190,6 +191,9 @@ class Recipe:
     departures: tuple[str, ...] = ()
     """Where it knowingly differs from its reference, and why."""
     epochs: Count = 20
+    passes: Annotated[float, Bounds(0, MOST, above=True)] = field(default=1.0, metadata=ADDED)
+    """How often an epoch goes through the training images; a last batch that is no whole one is
+    left out of each pass."""
     batch_size: Count = 128
     least_steps: CountOrNone = 0
     """The batch is halved, and the rate with it, until an epoch has this many steps: a few hundred
@@ -202,6 +206,7 @@ class Recipe:
     early_stopping: EarlyStopping = field(default_factory=EarlyStopping)
     augmentation: Augmentation = field(default_factory=Augmentation)
     preprocessing: Input = field(default_factory=Input)
+    sizes: Sizes = field(default=Sizes(), metadata=ADDED)
 
     def __post_init__(self) -> None:
         check_bounds(self, self.name)
@@ -243,6 +248,23 @@ class Recipe:
             self,
             augmentation=replace(self.augmentation, sizes=(smallest, largest)),
             preprocessing=replace(self.preprocessing, resize=resize),
+        )
+
+    def lasting(self, epochs: int) -> Recipe:
+        """The recipe for that many epochs, its schedule drawn out or together in proportion."""
+        ratio, schedule = epochs / self.epochs, self.schedule
+        shares = sorted(each if each < 1 else each / self.epochs for each in schedule.milestones)
+        return replace(
+            self,
+            epochs=epochs,
+            schedule=replace(
+                schedule,
+                # A milestone after the last epoch is none; as a share it would be an epoch.
+                milestones=tuple(each for each in shares if each < 1),
+                rates=schedule.rates[: sum(each < 1 for each in shares)],
+                every=schedule.every * ratio,
+                warmup=schedule.warmup * ratio,
+            ),
         )
 
     def with_changes(

@@ -8,6 +8,7 @@ from typing import Any
 
 from striate.recipes.frozen import FrozenRecipe
 from striate.recipes.recipe import Recipe
+from striate.recipes.sizes import Sizes
 
 #: (table, key): the choices of that table under which the key is read. What stands in no line is
 #: always read.
@@ -49,6 +50,8 @@ def in_use(recipe: Recipe | FrozenRecipe | None, small: bool) -> dict[str, Any]:
     for name, value in vars(recipe).items() if recipe else ():
         if not is_dataclass(value):
             kept[name] = value
+            continue
+        if isinstance(value, Sizes) and not value.vary:
             continue
         found = {key: each for key, each in vars(value).items() if each is not None}
         choices = dict(found)

@@ -92,6 +92,8 @@ class Provenance:
     """Threads that read the images."""
     command: str = ""
     """The command line, as a shell takes it."""
+    minutes: float | None = None
+    """That the training was to take, where its epochs were chosen by that."""
     started: str = ""
     """Date and time (ISO 8601, UTC)."""
     versions: Mapping[str, str] = field(default_factory=dict)

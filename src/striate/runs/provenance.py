@@ -29,14 +29,16 @@ def data_origin(data: Data, val_fraction: float) -> DataOrigin:
     )
 
 
-def provenance(*, workers: int) -> Provenance:
+def provenance(*, workers: int, minutes: float | None = None) -> Provenance:
     """What a run that is begun now, by this command, is made with.
 
     Args:
         workers: threads that read its images.
+        minutes: that it is to take; None where that is not what decides its length.
     """
     return Provenance(
         workers=workers,
+        minutes=minutes,
         command=command_line(),
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         versions=versions(),

@@ -25,6 +25,8 @@ class Epoch:
     validation: ValidationFigures | None = None
     stopped: bool = False
     """Whether a callback ended the training after this epoch."""
+    size: tuple[int, int] | None = None
+    """Height and width of its training images, where sizes grow; otherwise the network's own."""
 
 
 @dataclass(frozen=True, kw_only=True)

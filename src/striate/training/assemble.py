@@ -135,6 +135,18 @@ def make_training(
 
     Nothing is written.
     """
+    return Training(make_setup(run, network, data, options=options, place=place))
+
+
+def make_setup(
+    run: Run,
+    network: nn.Module,
+    data: Data,
+    *,
+    options: TrainOptions,
+    place: Place,
+) -> Setup:
+    """What that training is given."""
     recipe = run.config.recipe
     assert isinstance(recipe, Recipe), "no other run has anything left to train"
     train, validation = _loaders(run, data, recipe, threads(options.workers), place.group)
@@ -142,7 +154,7 @@ def make_training(
     if recipe.loss.class_weights == "balanced":
         weights = balanced_weights(data.train.labels, len(data.classes))
         weights = weights.to(place.device)
-    setup = Setup(
+    return Setup(
         path=run.path,
         identity=run.config.identity,
         recipe=recipe,
@@ -164,7 +176,6 @@ def make_training(
             else None
         ),
     )
-    return Training(setup)
 
 
 def _loaders(

@@ -22,7 +22,7 @@ from striate.support.files import write_atomically
 from striate.support.paths import refuse_special, shown
 from striate.support.tables import from_table
 
-FORMAT = 1
+FORMAT = 2
 MAGIC = b"striate\n"
 
 
@@ -50,6 +50,8 @@ class State:
     """Epochs done."""
     step: int = 0
     """Batches done of the epoch under way."""
+    steps: int = 0
+    """Batches of the epoch under way and of those after it; 0 for as many as the recipe says."""
     sums: Tensor | None = None
     """What the batches of this epoch add up to: loss, main, top-1, then the auxiliary losses."""
     history: list[dict[str, Any]] = field(default_factory=list)
@@ -134,8 +136,8 @@ def _refuse_other_kinds(state: State) -> None:
         plain = kind if isinstance(kind, UnionType) else get_origin(kind) or kind
         if isinstance(value, bool) != (plain is bool) or not isinstance(value, plain):
             raise TypeError(f"{name} is a {type(value).__name__}")
-    if min(state.epoch, state.step) < 0:
-        raise TypeError("epoch and step count from 0")
+    if min(state.epoch, state.step, state.steps) < 0:
+        raise TypeError("epoch and steps count from 0")
     for kind, lines in ((Epoch, state.history), (EpochTiming, state.timing)):
         for line in lines:
             from_table(kind, line, "a line", kind=RunError)

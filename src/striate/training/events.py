@@ -20,28 +20,34 @@ from striate.training.callbacks.base import (
     ValidationEnd,
 )
 from striate.training.checkpoint import State
+from striate.training.course import Course
+from striate.training.time_left import Size
 
 
-def train_begin(run: Path, state: State, *, epochs: int, steps: int, batch_size: int) -> TrainBegin:
+def train_begin(run: Path, state: State, course: Course) -> TrainBegin:
     """The training in the folder `run`, about to go on from `state`."""
     return TrainBegin(
         run=run,
-        epochs=epochs,
-        steps=steps,
-        batch_size=batch_size,
+        epochs=course.epochs,
+        steps=course.steps(state),
+        batch_size=course.batch,
         epoch=state.epoch,
         step=state.step,
-        history=epochs_done(state.history, state.timing),
+        history=epochs_done(state.history, state.timing, course.used),
     )
 
 
-def batch_end(state: State, *, loss: Tensor, rate: float) -> BatchEnd:
+def batch_end(state: State, course: Course, *, loss: Tensor, rate: float) -> BatchEnd:
     """The batch that `state` counts last, and its own loss."""
     assert state.sums is not None
     return BatchEnd(
         epoch=state.epoch + 1,
         step=state.step,
+        steps=course.steps(state),
         learning_rate=rate,
+        size=course.sizes[state.epoch],
+        _speed=lambda: course.speed(state),
+        _left=lambda: course.left(state),
         _loss=loss,
         _sums=state.sums,
     )
@@ -67,8 +73,18 @@ def train_end(state: State, error: BaseException | None) -> TrainEnd:
     )
 
 
-def epoch_end(entry: Mapping[str, Any], timing: Mapping[str, Any], *, best: bool) -> EpochEnd:
-    """One epoch of both files; `entry` is one that was trained, not what a network began with."""
+def epoch_end(
+    entry: Mapping[str, Any],
+    timing: Mapping[str, Any],
+    used: Size,
+    *,
+    best: bool,
+    left: float | None = None,
+) -> EpochEnd:
+    """One epoch of both files; `entry` is one that was trained, not what a network began with.
+
+    Where it says no size, it was trained at that which the network is `used` at.
+    """
     train = entry["train"]
     return EpochEnd(
         epoch=entry["epoch"],
@@ -80,11 +96,13 @@ def epoch_end(entry: Mapping[str, Any], timing: Mapping[str, Any], *, best: bool
         seconds=timing["seconds"],
         images_per_second=timing["images_per_second"],
         best=best,
+        size=tuple(entry.get("size", used)),
+        seconds_left=left,
     )
 
 
 def epochs_done(
-    history: Sequence[Mapping[str, Any]], timing: Sequence[Mapping[str, Any]]
+    history: Sequence[Mapping[str, Any]], timing: Sequence[Mapping[str, Any]], used: Size
 ) -> tuple[EpochEnd, ...]:
     """The epochs that were trained, from all lines of both files."""
     figures = [entry["validation"] for entry in history if "validation" in entry]
@@ -93,6 +111,6 @@ def epochs_done(
     # A network that began with something was judged before its first epoch, too.
     before = len(ranks) - len(trained)
     return tuple(
-        epoch_end(entry, spent, best=all(ranks[place] > rank for rank in ranks[:place]))
+        epoch_end(entry, spent, used, best=all(ranks[place] > rank for rank in ranks[:place]))
         for place, (entry, spent) in enumerate(zip(trained, timing, strict=True), start=before)
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -67,6 +68,18 @@ class Health:
                 "weight": float(max(_rms(weight) for weight in weights)),
             }
         return found
+
+
+def first_problem(entry: Mapping[str, Any]) -> str:
+    """Which figure of a line of ``metrics.jsonl`` is not finite; an empty string for none."""
+    validation = entry.get("validation", {})
+    if not all(math.isfinite(figure) for figure in validation.values()):
+        return f"the validation loss is not finite ({validation['loss']})"
+    for layer, sizes in entry["health"].items():
+        for name, size in sizes.items():
+            if not math.isfinite(size):
+                return f"the {name} of '{layer}' is not finite ({size})"
+    return ""
 
 
 @torch.no_grad()

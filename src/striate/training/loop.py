@@ -9,7 +9,6 @@ checkpoint and ends in the same weights to the bit.
 from __future__ import annotations
 
 import math
-import time
 from contextlib import nullcontext
 from typing import Any
 
@@ -27,10 +26,10 @@ from striate.support.signals import StopSignal
 from striate.training import checkpoint, events
 from striate.training.averaging import AveragedNetwork
 from striate.training.checkpoint import Best, State
-from striate.training.health import Health, first_not_finite
+from striate.training.course import Course
+from striate.training.health import Health, first_not_finite, first_problem
 from striate.training.optimisers import make_optimiser, set_rate
 from striate.training.results import restore_results, write_results
-from striate.training.schedules import RateSchedule
 from striate.training.setup import Setup
 from striate.training.validate import autocast, validate, zeros
 
@@ -43,7 +42,6 @@ class Training:
 
     def __init__(self, setup: Setup) -> None:
         self.setup, self.recipe, self.callbacks = setup, setup.recipe, setup.callbacks
-        self.steps = setup.train.steps
         # Images a step over all processes: a set smaller than a batch is one batch.
         self.batch = min(self.recipe.batch_size, len(setup.train.images))
         # Channels last is the layout that convolutions are fastest in, on processors and elsewhere.
@@ -52,20 +50,22 @@ class Training:
         factors = None if freezing is None else freezing.factors(self.network)
         decays = None if freezing is None else freezing.decays()
         self.optimiser = make_optimiser(self.network, self.recipe.optimiser, factors, decays)
-        self.schedule = RateSchedule(
-            self.recipe.schedule, self.recipe.optimiser, self.recipe.epochs, self.steps
-        )
-        updates = -(-self.steps // self.recipe.gradient.accumulate) * self.recipe.epochs
+        self.course = Course(setup, self.batch)
         self.averaged = (
             None
             if self.recipe.averaging.name == "none"
-            else AveragedNetwork(self.network, self.recipe.averaging, updates)
+            else AveragedNetwork(self.network, self.recipe.averaging, self.course.updates)
         )
         self.health = Health(self.network)
         self.state = State(identity=setup.identity)
         self.kept: tuple[int, int] | None = None
         """The epochs, and the steps after them, of the last checkpoint."""
         self.wrapped = setup.group.wrap(self.network)
+
+    @property
+    def steps(self) -> int:
+        """Batches of the epoch under way, or of the next one."""
+        return self.course.steps(self.state)
 
     @property
     def judged(self) -> nn.Module:
@@ -100,9 +100,9 @@ class Training:
         state, group = self.state, self.setup.group
         try:
             with StopSignal() as stop:
-                sizes = {"epochs": self.recipe.epochs, "steps": self.steps}
-                begin = events.train_begin(self.setup.path, state, batch_size=self.batch, **sizes)
+                begin = events.train_begin(self.setup.path, state, self.course)
                 self.callbacks.on_train_begin(begin)
+                self.course.begin(state, begin.history)
                 while not self.is_finished:
                     if group.highest(STOP if stop.received else NOTHING):
                         raise self._interrupted()
@@ -139,18 +139,21 @@ class Training:
         if state.sums is None:
             heads = len(self.setup.criterion.auxiliary_weights)
             state.sums = zeros(3 + heads, self.setup.device)
-        began = saved = time.monotonic()
-        earlier = state.seconds
-        for step, batch in enumerate(
-            self.setup.train.batches(state.epoch, start=state.step), start=state.step
-        ):
+        began = saved = self.setup.now()
+        earlier, size = state.seconds, self.course.sizes[state.epoch]
+        self.course.time_left.begin()
+        batches = self.setup.train.batches(state.epoch, state.step, steps, size=size)
+        for step, batch in enumerate(batches, start=state.step):
             updated = self._step(batch, step)
             state.step = step + 1
-            now = time.monotonic()
+            self.course.time_left.did_step(size, state.step)
+            now = self.setup.now()
             state.seconds = earlier + now - began
             if self.callbacks.members:
                 rate = self.optimiser.param_groups[-1]["lr"]
-                self.callbacks.on_batch_end(events.batch_end(state, loss=self.loss, rate=rate))
+                self.callbacks.on_batch_end(
+                    events.batch_end(state, self.course, loss=self.loss, rate=rate)
+                )
             # A checkpoint holds no gradients, so it waits for the update that uses them up.
             if not updated or state.step == steps:
                 continue
@@ -166,12 +169,12 @@ class Training:
     def _step(self, batch: Batch, step: int) -> bool:
         """Forward, backward and, where enough gradients have come together, an update."""
         state, accumulate = self.state, self.recipe.gradient.accumulate
-        whole = state.epoch * self.steps + step
+        whole = state.epoch * self.course.planned + step
         # Dropout draws from torch's generator: seeding it by the step makes what it draws
         # independent of everything before, so that no random state needs to be stored.
         draw = uniforms(self.setup.seed, state.epoch, [whole], 1 + self.setup.group.rank, DROPOUT)
         settings.seed(int(draw[0, -1] * 2**53))
-        set_rate(self.optimiser, self.schedule.rate(whole))
+        set_rate(self.optimiser, self.course.rate(state, step))
         updates = (step + 1) % accumulate == 0 or step + 1 == self.steps
         together = min(accumulate, self.steps - step // accumulate * accumulate)
         # What is averaged over the processes must be the mean over all images, also where a batch
@@ -224,7 +227,10 @@ class Training:
 
     def _finish_epoch(self) -> None:
         state, setup = self.state, self.setup
-        entry = {**self._train_figures(), "validation": self.validate(), "health": self.measured}
+        figures, began = self._train_figures(), setup.now()
+        entry = {**figures, "validation": self.validate(), "health": self.measured}
+        validated = setup.now()
+        self.course.time_left.saw_validation(validated - began)
         self._record(entry)
         self.callbacks.on_validation_end(events.validation_end(entry))
         images = self.steps * self.batch
@@ -235,14 +241,22 @@ class Training:
         }
         state.timing.append(timing)
         state.epoch, state.step, state.sums, state.seconds = state.epoch + 1, 0, None, 0.0
-        self.schedule.observe(entry["validation"]["top1"])
+        self.course.schedule.observe(entry["validation"]["top1"])
         better = self._judge(entry["validation"])
+        if setup.deadline is not None and not self.is_finished:
+            # Stored with all else before the next epoch begins, so that a resumed run keeps to it.
+            state.steps = setup.group.share(
+                setup.deadline.steps(self.course.time_left, state.epoch)
+            )
         self._save_checkpoint()
         if setup.group.leads:
             write_results(setup.path, state, self.judged if better else None)
         setup.group.wait()
         self.callbacks.on_checkpoint(events.checkpoint_of(setup.path, state))
-        self.callbacks.on_epoch_end(events.epoch_end(entry, timing, best=better))
+        self.course.time_left.saw_between(setup.now() - validated)
+        left = self.course.left(state)
+        end = events.epoch_end(entry, timing, self.course.used, best=better, left=left)
+        self.callbacks.on_epoch_end(end)
         self._stop_for_callbacks(entry)
 
     def _stop_for_callbacks(self, entry: dict[str, Any]) -> None:
@@ -261,15 +275,10 @@ class Training:
 
     def _record(self, entry: dict[str, Any]) -> None:
         """Add a line of ``metrics.jsonl``, whose format knows finite numbers only."""
-        validation = entry.get("validation", {})
         epoch = entry["epoch"]
         where = f"epoch {epoch}, its end" if epoch else "epoch 1, its first update"
-        if not all(math.isfinite(figure) for figure in validation.values()):
-            raise self._diverged(where, f"the validation loss is not finite ({validation['loss']})")
-        for layer, sizes in entry["health"].items():
-            for name, size in sizes.items():
-                if not math.isfinite(size):
-                    raise self._diverged(where, f"the {name} of '{layer}' is not finite ({size})")
+        if problem := first_problem(entry):
+            raise self._diverged(where, problem)
         self.state.history.append(entry)
 
     def _start(self) -> dict[str, Any]:
@@ -284,11 +293,12 @@ class Training:
         if not all(math.isfinite(mean) for mean in means):
             raise self._diverged(f"epoch {self.state.epoch + 1}", "the loss became not finite")
         total, main, top1, *auxiliary = means
-        step = (self.state.epoch + 1) * self.steps
+        size = self.course.sizes[self.state.epoch]
         return {
             "epoch": self.state.epoch + 1,
-            "step": step,
-            "learning_rate": self.schedule.rate(step - 1),
+            "step": self.state.history[-1]["step"] + self.steps,
+            **({"size": list(size)} if self.recipe.sizes.vary else {}),
+            "learning_rate": self.course.rate(self.state, self.steps - 1),
             "train": {"loss": total, "main": main, "auxiliary": auxiliary, "top1": top1},
         }
 
@@ -336,7 +346,7 @@ class Training:
         if self.setup.group.leads:
             state.network = self.network.state_dict()
             state.optimiser = self.optimiser.state_dict()
-            state.schedule = self.schedule.state()
+            state.schedule = self.course.schedule.state()
             state.averaging = {} if self.averaged is None else self.averaged.state()
             checkpoint.save(self.setup.path / names.STATE, state)
         state.sums = mine
@@ -351,7 +361,7 @@ class Training:
         """
         found = self.validate()
         self._record({"epoch": 0, "step": 0, "validation": found, "health": {}})
-        self.schedule.observe(found["top1"])
+        self.course.schedule.observe(found["top1"])
         self._judge(found)
         self._save_checkpoint()
         write_results(self.setup.path, self.state, self.judged)
@@ -371,7 +381,7 @@ class Training:
         try:
             self.network.load_state_dict(state.network)
             self.optimiser.load_state_dict(state.optimiser)
-            self.schedule.restore(state.schedule)
+            self.course.schedule.restore(state.schedule)
             if self.averaged is not None:
                 self.averaged.restore(state.averaging)
         except (RuntimeError, LookupError, TypeError, ValueError, AttributeError) as error:

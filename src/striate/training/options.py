@@ -54,6 +54,14 @@ class TrainOptions(Options):
         ),
     ] = None
     epochs: Annotated[int | None, Bounds(1, MOST), Doc("Instead of the recipe's.")] = None
+    minutes: Annotated[
+        float | None,
+        Bounds(0, MOST, above=True),
+        Doc(
+            "Instead of `epochs`: as many as fit, on this machine, until so many minutes after the "
+            "command began."
+        ),
+    ] = None
     size: Annotated[
         int | None,
         Bounds(8, LARGEST_SIDE),

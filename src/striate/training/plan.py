@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 
 from torch import nn
@@ -31,12 +32,15 @@ from striate.support import settings
 from striate.training.assemble import (
     find_starting_weights,
     make_callbacks,
+    make_setup,
     make_training,
     open_images_of,
     start_from,
 )
 from striate.training.callbacks.several import Callbacks
+from striate.training.deadline import Deadline
 from striate.training.distributed import Group
+from striate.training.growth import fit_sizes
 from striate.training.holding import Holding
 from striate.training.loop import Training
 from striate.training.options import TrainOptions
@@ -58,8 +62,11 @@ class Planned:
     """The run's folder, to be let go of when all is written; the leader alone has it."""
 
 
-def plan(options: TrainOptions, *, group: Group) -> Planned:
+def plan(options: TrainOptions, *, group: Group, began: float | None = None) -> Planned:
     """Decide everything about the training that `options` ask for, and write ``run.toml``.
+
+    Where it has to take some minutes, these count from `began`, by `time.monotonic`; from now on if
+    that is None.
 
     The run's folder is claimed before the images are looked at, which takes minutes; where nothing
     comes of it, it is given up again.
@@ -71,6 +78,16 @@ def plan(options: TrainOptions, *, group: Group) -> Planned:
     """
     if options.data is not None:
         options = replace(options, data=named_data(options.data))
+    if options.minutes is not None and options.epochs is not None:
+        raise StriateError(
+            parameter("minutes", options.minutes),
+            f"decides how many epochs there are, and so does {parameter('epochs', options.epochs)}",
+            "give one of them",
+        )
+    deadline = None
+    if options.minutes is not None:
+        now = time.monotonic()
+        deadline = Deadline(minutes=options.minutes, began=now if began is None else began)
     target = resumed_run(options)
     callbacks = make_callbacks(
         options.callbacks,
@@ -82,7 +99,7 @@ def plan(options: TrainOptions, *, group: Group) -> Planned:
     try:
         with holding:
             if target is None:
-                run, training, data = _plan_new(options, group, callbacks, holding)
+                run, training, data = _plan_new(options, group, callbacks, holding, deadline)
             else:
                 run, training, data = plan_resumed(target, options, group, callbacks, holding)
             return Planned(run=run, training=training, data=data, held=holding.handed_on())
@@ -95,7 +112,11 @@ def plan(options: TrainOptions, *, group: Group) -> Planned:
 
 
 def _plan_new(
-    options: TrainOptions, group: Group, callbacks: Callbacks, holding: Holding
+    options: TrainOptions,
+    group: Group,
+    callbacks: Callbacks,
+    holding: Holding,
+    deadline: Deadline | None,
 ) -> tuple[Run, Training, Data]:
     device = choose_device(options.device or "auto")
     place = Place(device=device, group=group, callbacks=callbacks)
@@ -142,6 +163,9 @@ def _plan_new(
     data = photographs.settled(data, shape, place)
     # One forward without numbers: a size that the network cannot take is found out here.
     count_macs(network, preprocessing.input_size)
+    recipe, note = fit_sizes(recipe, network, preprocessing.input_size)
+    if note:
+        callbacks.on_note(note)
     precision = choose_precision(
         options.precision or "auto", network, preprocessing.input_size, device
     )
@@ -161,15 +185,38 @@ def _plan_new(
         device=device.type,
         threads=processor_threads(group.world),
         world=group.world,
-        provenance=provenance(workers=threads(options.workers)),
+        provenance=provenance(workers=threads(options.workers), minutes=options.minutes),
     )
     run = Run(out, config)
-    training = make_training(run, network, data, options=options, place=place)
+    if deadline is None:
+        training = make_training(run, network, data, options=options, place=place)
+    else:
+        run, training = _in_time(deadline, run, network, data, options=options, place=place)
     callbacks.on_note(data.described)
     if group.leads:
         keep_images(out, data)
-    holding.begin(config)
+    holding.begin(run.config)
     return run, training, data
+
+
+def _in_time(
+    deadline: Deadline,
+    run: Run,
+    network: nn.Module,
+    data: Data,
+    *,
+    options: TrainOptions,
+    place: Place,
+) -> tuple[Run, Training]:
+    """The training of `network` by the recipe of `run` with as many epochs as fit."""
+    setup = make_setup(run, network, data, options=options, place=place)
+    recipe, seen, note = place.group.lead(lambda: deadline.fit(setup))
+    place.callbacks.on_note(note)
+    timed = Run(run.path, replace(run.config, recipe=recipe))
+    training = make_training(timed, network, data, options=options, place=place)
+    training.setup.deadline = deadline
+    training.course.time_left.take_over(seen)
+    return timed, training
 
 
 def _guessed_shape(options: TrainOptions, known: Entry, weights: Found | None) -> Shape:

@@ -241,6 +241,7 @@ def _refuse_changes(options: TrainOptions, run: Run, recipe: Recipe) -> None:
     settled: Mapping[str, tuple[Any, Any]] = {
         "net": (options.net, config.network),
         "epochs": (options.epochs, recipe.epochs),
+        "minutes": (options.minutes, config.provenance.minutes),
         "size": (options.size, config.preprocessing.height),
         "batch_size": (options.batch_size, recipe.batch_size),
         "seed": (options.seed, config.seed),

@@ -28,8 +28,12 @@ class RateSchedule:
         self._best = -math.inf
         self._waited = 0
 
-    def rate(self, step: int) -> float:
-        """The rate for the batch number `step` of the run, counted from 0 over all epochs."""
+    def rate(self, step: float) -> float:
+        """The rate for the batch number `step` of the run, counted from 0 over all epochs.
+
+        Where an epoch has another number of batches than the others, their numbers are no whole
+        ones: they are spread over the epoch.
+        """
         epoch = step / self.steps
         warmup = self._warmup_epochs()
         if epoch < warmup:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -14,6 +17,9 @@ from striate.training.callbacks.several import Callbacks
 from striate.training.distributed import Group
 from striate.training.freezing import Freezing
 from striate.training.losses import Criterion
+
+if TYPE_CHECKING:
+    from striate.training.deadline import Deadline
 
 
 @dataclass(kw_only=True)
@@ -39,3 +45,7 @@ class Setup:
     checkpoint_seconds: float = 300.0
     freezing: Freezing | None = None
     """Which parts of a transferred network train; None for all of any other."""
+    now: Callable[[], float] = time.monotonic
+    """The clock, in seconds, by which time left is told."""
+    deadline: Deadline | None = None
+    """When all has to be done; None where the recipe alone says how much is trained."""

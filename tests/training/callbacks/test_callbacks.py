@@ -89,14 +89,14 @@ def told(tmp_path_factory: pytest.TempPathFactory, photographs: Path) -> tuple[P
 
 
 def expected(entry: dict[str, Any], timing: dict[str, Any]) -> dict[str, Any]:
-    """The lines of both files as `EpochEnd` holds them, but for `best`."""
+    """The lines of both files as `EpochEnd` holds them, but for `best` and the time left."""
     train = {**entry["train"], "auxiliary": tuple(entry["train"]["auxiliary"])}
-    return {**entry, **timing, "train": train}
+    return {**entry, **timing, "train": train, "size": (16, 16)}
 
 
 def without_best(epoch: EpochEnd) -> dict[str, Any]:
     found = asdict(epoch)
-    del found["best"]
+    del found["best"], found["seconds_left"]
     return found
 
 
@@ -432,7 +432,21 @@ def begin() -> TrainBegin:
 @pytest.fixture
 def end(told: tuple[Path, Recorder]) -> EpochEnd:
     epoch: EpochEnd = told[1].of("on_epoch_end")[0]
-    return replace(epoch, epoch=1, images_per_second=1234.5, best=True)
+    return replace(epoch, epoch=1, images_per_second=1234.5, best=True, seconds_left=30.2)
+
+
+def batch_end(epoch: int, step: int, total: float) -> BatchEnd:
+    return BatchEnd(
+        epoch=epoch,
+        step=step,
+        steps=10,
+        learning_rate=0.1,
+        size=(16, 16),
+        _speed=lambda: 20.4,
+        _left=lambda: 6.3,
+        _loss=1.0,
+        _sums=[total],
+    )
 
 
 @pytest.fixture
@@ -449,8 +463,7 @@ def test_a_file_gets_a_line_an_epoch(begin: TrainBegin, end: EpochEnd, now: list
     shown.on_note("a [b]c[/b] d\x1b[2J")
     shown.on_train_begin(begin)
     now[0] += 30
-    batch = BatchEnd(epoch=1, step=3, learning_rate=0.1, _loss=1.0, _sums=[6.0])
-    shown.on_batch_end(batch)
+    shown.on_batch_end(batch_end(1, 3, 6.0))
     shown.on_epoch_end(end)
     shown.on_train_end(TrainEnd(epochs=1, best_epoch=1, stopped=False, error=None))
     note, headings, star, row = text.getvalue().splitlines()
@@ -475,7 +488,7 @@ def test_a_terminal_has_a_bar_that_goes_away(begin: TrainBegin, now: list[float]
     shown.on_train_begin(begin)
     assert shown.bar is not None
     now[0] += 2
-    batch = BatchEnd(epoch=1, step=5, learning_rate=0.1, _loss=1.0, _sums=[12.5])
+    batch = batch_end(1, 5, 12.5)
     shown.on_batch_end(batch)
     (task,) = shown.bar.tasks
     assert (task.completed, task.total) == (5, 20)
@@ -492,11 +505,15 @@ def test_a_resumed_run_counts_from_where_it_is(begin: TrainBegin, now: list[floa
     shown = Terminal(Screen())
     shown.on_train_begin(replace(begin, epoch=1, step=2))
     now[0] += 2
-    shown.on_batch_end(BatchEnd(epoch=2, step=6, learning_rate=0.1, _loss=1.0, _sums=[6.0]))
+    shown.on_batch_end(batch_end(2, 6, 6.0))
     assert shown.bar is not None
     (task,) = shown.bar.tasks
     assert task.completed == 16
-    assert task.fields["figures"].endswith("16 images/s  0:02 left")
+    # An epoch of another number of steps is a tenth of the way too when a tenth of it is done.
+    now[0] += 2
+    shown.on_batch_end(replace(batch_end(2, 16, 6.0), steps=20, _left=lambda: None))
+    assert task.completed == 18
+    assert task.fields["figures"].endswith("? left")
     shown.on_train_end(TrainEnd(epochs=1, best_epoch=1, stopped=False, error=None))
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, SupportsFloat
 
@@ -30,6 +30,9 @@ class EpochEnd:
         images_per_second: of training.
         best: whether no epoch before it did as well on the validation images: its weights are
             those that the run keeps now.
+        size: height and width of its training images.
+        seconds_left: that the training will still take, its last evaluation included; None of an
+            epoch that an earlier start had done.
     """
 
     epoch: int
@@ -41,6 +44,9 @@ class EpochEnd:
     seconds: float
     images_per_second: float
     best: bool
+    size: tuple[int, int]
+    # Equal epochs need not have been as far from an end.
+    seconds_left: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +56,7 @@ class TrainBegin:
     Attributes:
         run: the run's folder.
         epochs: that the whole training has.
-        steps: batches an epoch.
+        steps: batches an epoch, as it begins; `BatchEnd` says how many an epoch comes to have.
         batch_size: images a batch, over all processes together.
         epoch: epochs that are done; more than 0 where a run goes on.
         step: batches that are done of the epoch after those.
@@ -76,12 +82,18 @@ class BatchEnd:
     Attributes:
         epoch: the epoch under way, from 1.
         step: batches done of it, from 1.
+        steps: batches of it in all.
         learning_rate: of this batch.
+        size: height and width of its images.
     """
 
     epoch: int
     step: int
+    steps: int
     learning_rate: float
+    size: tuple[int, int]
+    _speed: Callable[[], float]
+    _left: Callable[[], float | None]
     _loss: SupportsFloat
     _sums: Sequence[SupportsFloat] | Tensor
 
@@ -94,6 +106,16 @@ class BatchEnd:
     def mean_loss(self) -> float:
         """The mean loss of the epoch so far; under ``torchrun``, of this process's parts."""
         return float(self._sums[0]) / self.step
+
+    @property
+    def images_per_second(self) -> float:
+        """Of training in this epoch, over all processes together."""
+        return self._speed()
+
+    @property
+    def seconds_left(self) -> float | None:
+        """That the training still takes, its last evaluation included, as far as can be told."""
+        return self._left()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import TextIO
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
-from striate.support.progress import Pace
+from striate.support.progress import clock
 from striate.support.text import printable
 from striate.training.callbacks.base import BatchEnd, Callback, EpochEnd, TrainBegin, TrainEnd
 
@@ -42,13 +42,8 @@ class Terminal(Callback):
 
     def on_train_begin(self, training: TrainBegin) -> None:
         """Print the headings, and show the bar where there is a terminal."""
-        self.epochs, self.steps, self.batch_size = (
-            training.epochs,
-            training.steps,
-            training.batch_size,
-        )
+        self.epochs, self.steps = training.epochs, training.steps
         done = training.epoch * self.steps + training.step
-        self.pace = Pace(done)
         self.console.print(_HEADINGS, soft_wrap=True)
         if self.console.is_terminal:
             self.bar = Progress(
@@ -70,15 +65,12 @@ class Terminal(Callback):
         if self.bar is None or now - self.shown < _SHOWN_EVERY:
             return
         self.shown = now
-        done = (batch.epoch - 1) * self.steps + batch.step
-        images = self.pace.rate(done) * self.batch_size
-        left = self.pace.left(done, self.epochs * self.steps)
         self.bar.update(
             self.task,
-            completed=done,
+            completed=round((batch.epoch - 1 + batch.step / batch.steps) * self.steps),
             description=f"epoch {batch.epoch}/{self.epochs}",
             figures=f"loss {batch.mean_loss:.3f}  rate {batch.learning_rate:.2g}  "
-            f"{images:,.0f} images/s  {left} left",
+            f"{batch.images_per_second:,.0f} images/s  {_clock(batch.seconds_left)} left",
         )
 
     def on_epoch_end(self, epoch: EpochEnd) -> None:
@@ -92,7 +84,7 @@ class Terminal(Callback):
                 f"{100 * epoch.validation.top1:.2f} %",
                 "*" if epoch.best else "",
                 f"{epoch.images_per_second:,.0f}",
-                self.pace.left(epoch.epoch * self.steps, self.epochs * self.steps),
+                _clock(epoch.seconds_left),
             ),
             soft_wrap=True,
         )
@@ -102,3 +94,7 @@ class Terminal(Callback):
         if self.bar is not None:
             self.bar.stop()
             self.bar = None
+
+
+def _clock(seconds: float | None) -> str:
+    return "?" if seconds is None else clock(seconds)
