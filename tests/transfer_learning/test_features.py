@@ -24,7 +24,8 @@ from striate.errors import DataError, ExportError, StriateError
 from striate.support.folders import cache_folder
 from striate.transfer_learning import features as module
 from striate.transfer_learning.backbone import Backbone
-from striate.transfer_learning.features import FeatureSet, draw_view, features
+from striate.transfer_learning.features import FeatureSet, features
+from striate.transfer_learning.views import draw_view
 
 from .conftest import make_backbone, make_images  # type: ignore[import-not-found]
 

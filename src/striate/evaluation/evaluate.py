@@ -18,6 +18,8 @@ from PIL import Image
 from striate.data.checking.check import summary
 from striate.data.labelled import Training, measured_on, open_labelled
 from striate.data.scan import threads
+from striate.data.working_copies.fitted import FittedImages
+from striate.data.working_copies.made import Made, knowing
 from striate.errors import DataError
 from striate.evaluation.metrics import Evaluation, measure
 from striate.inference.classifier import Classifier, GivesProbabilities
@@ -166,6 +168,8 @@ def evaluate_again(
         unkept = f"{error.what} {error.why}"
     with held or nullcontext():
         data = own_data(run, skip_bad=skip_bad, workers=workers, progress=progress)
+        # For the figures and for the report's pictures, each photograph is decoded once.
+        data = knowing(data, Made(fitted=FittedImages(run.preprocessing)))
         evaluation, found = _measured(
             run, data, open_classifier, workers=workers, device=device, progress=progress
         )

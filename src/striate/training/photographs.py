@@ -17,7 +17,7 @@ from striate.data.split import draw
 from striate.data.statistics import Moments
 from striate.data.working_copies.copies import WorkingCopies
 from striate.data.working_copies.fitted import FittedImages
-from striate.data.working_copies.made import Made
+from striate.data.working_copies.made import Made, knowing
 from striate.data.working_copies.shrink import side_for
 from striate.data.working_copies.store import Place as Where
 from striate.errors import StriateError, nearest, parameter
@@ -47,6 +47,7 @@ class Photographs:
         val_fraction: of the split.
         shape: of the images, as far as it is known.
         side: short side of the copies, of a run that has some; None to choose it.
+        all_fitted: whether every image is seen as in evaluation, not the held-out ones alone.
     """
 
     def __init__(
@@ -57,8 +58,9 @@ class Photographs:
         val_fraction: float,
         shape: Shape,
         side: int | None = None,
+        all_fitted: bool = False,
     ) -> None:
-        self.where = where
+        self.where, self._all_fitted = where, all_fitted
         self._seed, self._val_fraction = seed, val_fraction
         self.made = self._make(shape, side, Moments())
 
@@ -74,13 +76,16 @@ class Photographs:
             side = side_for(shape.preprocessing, shape.augmentation)
         if where is not None and side:
             copies = WorkingCopies(side, cache, place=where, memory=_memory())
-        # Where the images have no split of their own, this is who will be held out.
         fitted = FittedImages(
             shape.preprocessing,
-            cache if where in ("auto", "disk") else None,
-            among=lambda digest: draw(digest, self._seed) < self._val_fraction,
+            cache if where in ("auto", "disk") and not self._all_fitted else None,
+            among=None if self._all_fitted else self._is_held_out,
         )
         return Made(copies=copies, fitted=fitted, moments=moments, cache=cache)
+
+    def _is_held_out(self, digest: str) -> bool:
+        """Whether an image will be, where the images have no split of their own."""
+        return draw(digest, self._seed) < self._val_fraction
 
     def settled(self, data: Data, shape: Shape, place: Place) -> Data:
         """`data` with what was made of its images, for a new run.
@@ -115,16 +120,6 @@ class Photographs:
         data = knowing(data, self.made)
         note_room(data, place.callbacks)
         return data
-
-
-def knowing(data: Data, made: Made) -> Data:
-    """`data` whose images know what was `made` of them."""
-    return replace(
-        data,
-        train=replace(data.train, made=made),
-        val=replace(data.val, made=made),
-        test=None if data.test is None else replace(data.test, made=made),
-    )
 
 
 def note_room(data: Data, callbacks: Callbacks) -> None:

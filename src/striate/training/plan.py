@@ -12,6 +12,7 @@ from striate.data.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessin
 from striate.data.scan import threads
 from striate.data.sources import Data, named_data
 from striate.data.statistics import Statistics, channel_statistics
+from striate.data.working_copies.made import knowing
 from striate.engines.precision import (
     choose_device,
     choose_precision,
@@ -44,7 +45,7 @@ from striate.training.growth import fit_sizes
 from striate.training.holding import Holding
 from striate.training.loop import Training
 from striate.training.options import TrainOptions
-from striate.training.photographs import Photographs, Shape, knowing, where_kept
+from striate.training.photographs import Photographs, Shape, where_kept
 from striate.training.place import Place
 from striate.training.resume import plan_resumed, resumed_run
 from striate.zoo.catalogue import Entry, entry

@@ -14,6 +14,7 @@ from torch import nn
 from striate.data.manifest import Manifest
 from striate.data.scan import Visitor
 from striate.data.sources import Data
+from striate.data.working_copies.made import knowing
 from striate.engines.precision import choose_device
 from striate.errors import DataError, RunError, StriateError, parameter
 from striate.recipes.load import load_recipe
@@ -40,7 +41,7 @@ from striate.training.distributed import Group
 from striate.training.holding import Holding
 from striate.training.loop import Training
 from striate.training.options import TrainOptions
-from striate.training.photographs import Photographs, Shape, knowing, note_room, where_kept
+from striate.training.photographs import Photographs, Shape, note_room, where_kept
 from striate.training.place import Place
 from striate.zoo.catalogue import entry
 from striate.zoo.create import canonical

@@ -20,12 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from striate.data.augmentation import crops
-from striate.data.augmentation.settings import Augmentation
 from striate.data.decoding.decode import decoders
 from striate.data.images import ImageSet
-from striate.data.preprocessing import Preprocessing
-from striate.data.random import CROP, FLIP, uniforms
 from striate.engines.choosing import choose_engine, open_session, parse_engine
 from striate.engines.session import Session
 from striate.errors import DataError, ExportError, StriateError, parameter
@@ -35,10 +31,7 @@ from striate.support.folders import cache_at
 from striate.support.progress import Progress
 from striate.transfer_learning.backbone import Backbone
 from striate.transfer_learning.cache.store import CacheEntry
-
-#: How the views after the first are drawn. Smaller parts than a quarter rarely show the class, and
-#: nothing behind a frozen backbone can learn to forgive that.
-VIEWS = Augmentation(scale=(0.25, 1.0))
+from striate.transfer_learning.views import VIEWS, DrawnViews
 
 #: Raised whenever the same file gives other pixels than it did: features kept before are of those.
 PIXELS = 1
@@ -80,6 +73,7 @@ def features(
     engine: str = "auto",
     cache_dir: Path | None = None,
     workers: int = 0,
+    drawn: DrawnViews | None = None,
     progress: Progress | None = None,
 ) -> FeatureSet:
     """The embeddings of `images`, from disk as far as they are there.
@@ -93,6 +87,7 @@ def features(
             computed in PyTorch.
         cache_dir: where features are kept; the usual folder if None.
         workers: threads that decode images; 0 for one a processor.
+        drawn: of the same backbone and seed, views of images that were drawn before.
         progress: called as they are computed.
 
     Raises:
@@ -107,8 +102,10 @@ def features(
     notes: list[str] = []
     folder = cache_at(cache_dir, notes)
     chosen, precision = choose_engine(engine)
+    if drawn is None:
+        drawn = DrawnViews(backbone.preprocessing, 1, seed)
     for name in (chosen, "torch"):
-        work = _Work(backbone, images, (name, precision), seed=seed, workers=workers)
+        work = _Work(backbone, images, (name, precision), drawn=drawn, workers=workers)
         try:
             with closing(work):
                 return _computed(work, wanted, folder, notes, progress)
@@ -190,12 +187,12 @@ class _Work:
         images: ImageSet,
         engine: tuple[str, str],
         *,
-        seed: int,
+        drawn: DrawnViews,
         workers: int,
     ) -> None:
-        self.backbone, self.images = backbone, images
+        self.backbone, self.images, self.drawn = backbone, images, drawn
         self.engine, self.precision = engine
-        self.seed, self.workers = seed, workers or os.cpu_count() or 1
+        self.seed, self.workers = drawn.seed, workers or os.cpu_count() or 1
         self.tell: Callable[[int], None] = lambda _: None
         self.computed = 0
         self.seconds = self.start_seconds = 0.0
@@ -274,8 +271,7 @@ class _Work:
         images, preprocessing = self.images, self.backbone.preprocessing
 
         def drawn(index: int) -> NDArray[np.uint8]:
-            with images.reading(index, preprocessing.channels) as image:
-                return draw_view(image, preprocessing, images.digests[index], view, self.seed)
+            return self.drawn.read(images, index, view)
 
         read = drawn if view else evaluated(images, preprocessing)
         return batches_of(
@@ -287,30 +283,3 @@ def _library(spec: str) -> list[str]:
     """The library that a network's code is from, and its version: another may compute otherwise."""
     library = spec.rpartition(":")[0]
     return [library, version(LIBRARIES[library].package)] if library in LIBRARIES else []
-
-
-def draw_view(
-    image: NDArray[np.uint8], preprocessing: Preprocessing, digest: str, view: int, seed: int
-) -> NDArray[np.uint8]:
-    """A view after the first, uint8 (height, width, channels), of an image with that `digest`.
-
-    A random part of the image (`VIEWS`), or, where networks take at most 64 pixels a side, the
-    image as evaluated, shifted by a few pixels. Every other view is flipped horizontally, which of
-    the two
-    being drawn: with an even number of views each image is seen both ways.
-    """
-    index = np.array([int(digest[:15], 16)], np.int64)
-    channels, height, width = preprocessing.input_size
-    flipped = bool(uniforms(seed, 0, index, 1, FLIP)[0, 0] < 1 / 2) ^ bool(view % 2)
-    if preprocessing.fit == "pad" or VIEWS.crop_for(height, width) == "padded":
-        pixels = preprocessing.fit_image(image)[None]
-        draws = uniforms(seed, view, index, 2, CROP)
-        pixels = crops.padded_crops(pixels, draws, VIEWS.padding, preprocessing.fill)[0]
-    else:
-        draws = uniforms(seed, view, index, crops.RESIZED_DRAWS, CROP)
-        how = preprocessing.interpolation
-        crop = crops.resized_crop(
-            image, (height, width), draws[0].tolist(), VIEWS.scale, VIEWS.ratio, interpolation=how
-        )
-        pixels = np.asarray(crop).reshape(height, width, channels)
-    return np.ascontiguousarray(pixels[:, ::-1] if flipped else pixels)

@@ -8,7 +8,15 @@ from typing import Annotated, Literal
 
 from striate.support.limits import MOST
 from striate.support.options import Doc, Options
-from striate.support.shared_options import Images, Seed, ShowProgress, SkipBad, ValFraction, Workers
+from striate.support.shared_options import (
+    Images,
+    Seed,
+    ShowProgress,
+    SkipBad,
+    ValFraction,
+    Workers,
+    WorkingCopies,
+)
 from striate.support.tables import Bounds
 from striate.training.options import GivenCallbacks
 
@@ -82,6 +90,7 @@ class TransferOptions(Options):
     workers: Workers = None
     val_fraction: ValFraction = 0.2
     skip_bad: SkipBad = False
+    working_copies: WorkingCopies = None
     callbacks: GivenCallbacks = ()
     progress: ShowProgress = False
 

@@ -19,6 +19,7 @@ from striate.data.images import ImageSet
 from striate.data.known import known_images, remember_images
 from striate.data.scan import threads
 from striate.data.sources import Data, named_data
+from striate.data.working_copies.made import knowing
 from striate.engines.precision import choose_device, choose_precision, processor_threads
 from striate.errors import StriateError, parameter
 from striate.hub.heads import sizes_of
@@ -42,6 +43,7 @@ from striate.training.ending import going_on
 from striate.training.freezing import is_number
 from striate.training.holding import Holding
 from striate.training.options import TrainOptions
+from striate.training.photographs import Photographs, Shape, where_kept
 from striate.training.place import Place
 from striate.transfer_learning.backbone import Backbone, open_backbone
 from striate.transfer_learning.classifier import float32_features, head_probabilities
@@ -49,6 +51,7 @@ from striate.transfer_learning.features import features
 from striate.transfer_learning.fine_tuning import (
     check_stages,
     decay_of,
+    fine_tuning,
     frozen_recipe,
     recipe_of,
     refuse_meaningless,
@@ -60,6 +63,7 @@ from striate.transfer_learning.heads.fit import FittedHead, check_head, fit_head
 from striate.transfer_learning.learning_curves import by_images, by_stages
 from striate.transfer_learning.options import TransferOptions
 from striate.transfer_learning.result import Timing, Transfer
+from striate.transfer_learning.views import DrawnViews
 
 Floats = NDArray[np.float32]
 
@@ -142,7 +146,7 @@ class _Work:
         out = self._claim()
         backbone, stages = self._open_backbone()
         cache = cache_at(options.cache)
-        data = self._open_images(cache)
+        data = self._open_images(cache, backbone)
         timing, of_train = self._features(backbone, data.train)
         given = of_train, data.train.labels, data.classes
         fitted = fit_head(options.head, *given, penalty=options.penalty, seed=options.seed)
@@ -188,9 +192,22 @@ class _Work:
             self.place.callbacks.on_note(backbone.note)
         return backbone, check_stages(backbone, self.options)
 
-    def _open_images(self, cache: Path | None) -> Data:
-        """The images, of which those that the cache knows need not be decoded again."""
-        options = self.options
+    def _open_images(self, cache: Path | None, backbone: Backbone) -> Data:
+        """The images, of which those that the cache knows need not be decoded again.
+
+        What features are computed of is made of large ones in the same pass.
+        """
+        options, preprocessing = self.options, backbone.preprocessing
+        self.drawn = DrawnViews(preprocessing, options.views, options.seed)
+        recipe = fine_tuning(backbone.spec, max(preprocessing.input_size[1:]), grey=False)
+        shape = Shape(preprocessing=preprocessing, augmentation=recipe.augmentation)
+        self.photographs = Photographs(
+            where_kept(options.working_copies) if options.frozen != "all" else None,
+            seed=options.seed,
+            val_fraction=options.val_fraction,
+            shape=shape,
+            all_fitted=True,
+        )
         known = known_images(cache, self.source)
         data = open_images_of(
             self.source,
@@ -198,10 +215,16 @@ class _Work:
             options=self.training_options,
             place=self.place,
             known=known,
+            visitors=[*self.photographs.made.visitors, self.drawn],
         )
+        data = knowing(data, self.photographs.made)
         self.looked_at = True
         check_head(options.head, options.penalty, images=len(data.train), views=options.views)
         self.place.callbacks.on_note(data.described)
+        if options.frozen != "all":
+            trained = recipe_of(backbone, data, options)
+            shape = Shape(preprocessing=preprocessing, augmentation=trained.augmentation)
+            data = self.photographs.settled(data, shape, self.place)
         remember_images(cache, self.source, data, known)
         return data
 
@@ -266,6 +289,7 @@ class _Work:
                 engine=options.engine,
                 cache_dir=options.cache_folder,
                 workers=max(threads(options.workers), 1),
+                drawn=self.drawn,
                 progress=count,
             )
         for note in found.notes:
@@ -374,6 +398,7 @@ class _Work:
             seed=options.seed,
             precision=precision,
             validation_precision="float32",
+            working_copies=self.photographs.side,
             device=device.type,
             threads=torch.get_num_threads(),
             provenance=provenance(workers=threads(options.workers)),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from striate.data.scan import Visitor
+from striate.data.sources import Data
 from striate.data.statistics import Moments
 from striate.data.working_copies.copies import WorkingCopies
 from striate.data.working_copies.fitted import FittedImages
@@ -34,3 +35,13 @@ class Made:
         """Who makes it while the images are decoded."""
         each = (self.copies, self.fitted, self.moments)
         return [visitor for visitor in each if visitor is not None]
+
+
+def knowing(data: Data, made: Made) -> Data:
+    """`data` whose images know what was `made` of them."""
+    return replace(
+        data,
+        train=replace(data.train, made=made),
+        val=replace(data.val, made=made),
+        test=None if data.test is None else replace(data.test, made=made),
+    )
