@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import striate
 from striate.errors import ExportError, StriateError
 from striate.runs.run import Run
 from striate.runs.samples import keep_samples
@@ -26,8 +28,6 @@ STORED = Path(__file__).parents[1] / "runs" / "stored"
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     """A run whose folder has a name that is no plain word."""
-    import tarfile
-
     with tarfile.open(STORED / "format0" / "trained.tar.xz") as archive:
         archive.extractall(tmp_path, filter="data")
     return (tmp_path / "trained").rename(tmp_path / "my run <b>")
@@ -115,8 +115,7 @@ def test_a_run_that_cannot_be_exported_is_told_in_one_line(
 def test_a_run_is_served_as_it_predicts(
     run: Path, serve: Callable[..., Any], tmp_path: Path
 ) -> None:
-    import striate
-
+    keep_samples(run, [Image.fromarray(noise(40, 50, seed)) for seed in range(2)])
     _, client = serve(run)
     (tmp_path / "a.png").write_bytes(as_file(noise(40, 40)))
     wanted = striate.predict(run, tmp_path / "a.png", top=99)[0]
