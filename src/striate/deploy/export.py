@@ -149,7 +149,7 @@ def export_run(
         fit=fit,
         normalise=preprocess,
     )
-    verified = trial.verify(model, content)
+    verified = trial.verify(content, [value.name for value in model.graph.input[1:]])
     _write(content, output)
     return ExportReport(
         file=output,

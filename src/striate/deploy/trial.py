@@ -12,7 +12,6 @@ import copy
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -31,12 +30,10 @@ from striate.deploy.verify import (
 )
 from striate.engines.capture import GraphOptions
 from striate.engines.probabilities import Probabilities
+from striate.engines.onnx_bytes import read_onnx
 from striate.engines.pytorch import PyTorchSession
-from striate.engines.seam import split_at_seam
+from striate.engines.seam import cut
 from striate.engines.session import Answers, Pixels, as_it_is, normalised
-
-if TYPE_CHECKING:
-    import onnx
 
 HALVES_IN = "onnxruntime"  # the engine that computes the halves at the seam in any case
 
@@ -112,17 +109,14 @@ class Trial:
         ]
         self.right = self._answers(self.fitted)
 
-    def verify(self, model: onnx.ModelProto, content: bytes) -> Verified:
-        """Compare `model`, which is `content` when serialised, with PyTorch.
-
-        Its inputs but the first are weights, named as in the network's state.
+    def verify(self, model: bytes, weights: Sequence[str]) -> Verified:
+        """Compare the serialised `model`, whose inputs `weights` are the network's, with PyTorch.
 
         Raises:
             ExportError: it does something else.
         """
         with ThreadPoolExecutor(len(VERIFIED_IN)) as pool:  # the engines let go of Python's lock
-            each_in = pool.map(lambda engine: self._in(engine, model, content), VERIFIED_IN)
-            runtime, openvino = each_in
+            runtime, openvino = pool.map(lambda each: self._in(each, model, weights), VERIFIED_IN)
         found = (runtime, openvino)
         levels = [each.levels for each in found if each.levels is not None]
         return Verified(
@@ -134,25 +128,23 @@ class Trial:
             seam=runtime.seam,
         )
 
-    def _in(self, engine: str, model: onnx.ModelProto, content: bytes) -> _Found:
+    def _in(self, engine: str, model: bytes, names: Sequence[str]) -> _Found:
         """What one engine makes of it."""
-        state = self.network.state_dict()
-        names = [value.name for value in model.graph.input[1:]]
+        state = self.network.state_dict() if names else {}
         weights = {name: np.ascontiguousarray(state[name].numpy()) for name in names}
         given = self.batches if self.fit else self.fitted
         feed = as_it_is if self.normalise else normalised(self.preprocessing)
-        answers = run_in(engine, content, given, feed=feed, weights=weights)
+        answers = run_in(engine, model, given, feed=feed, weights=weights)
         pipeline = max(map(difference, answers, self.right))
         levels, seam, expected = None, None, self.right
         # OpenVINO takes long to start, and where its probabilities are right, so are its pixels.
         if self.normalise and (engine == HALVES_IN or not pipeline <= TOLERANCE):
-            halves = split_at_seam(model)
-            planes = run_in(engine, halves.before.SerializeToString(), given)
+            before, network = cut(read_onnx(model))
+            planes = run_in(engine, before, given)
             seen = [each.transpose(0, 2, 3, 1) for each in planes]
             levels = check_pixels(engine, self.names, seen, self.fitted)
             expected = self._answers(seen) if levels else self.right
             if engine == HALVES_IN:
-                network = halves.network.SerializeToString()
                 behind = run_in(engine, network, planes, weights=weights)
                 seam = check_seam(engine, self.names, answers, behind)
         found = check_network(engine, self.names, answers, expected)

@@ -10,9 +10,10 @@ Files from before there was a seam have no such tensor, and are used whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from striate.engines.onnx_bytes import Node, OnnxFile, read_onnx, write_onnx
 from striate.engines.packages import need
 from striate.errors import ExportError
 
@@ -32,30 +33,61 @@ class Halves(NamedTuple):
     """From `PIXELS`, and weights where they are inputs, to the file's outputs."""
 
 
+def can_be_cut(file: OnnxFile) -> bool:
+    """Whether `cut` can cut `file`."""
+    named = file.metadata.get(PIXELS) == PIXELS and PIXELS in file.between
+    return named and any(PIXELS in node.makes for node in file.nodes)
+
+
+def cut(file: OnnxFile) -> tuple[bytes, bytes]:
+    """The two sides of the seam as files: before it, and the network behind it.
+
+    Raises:
+        ExportError: it has no seam, or something beside `PIXELS` crosses it.
+    """
+    if not can_be_cut(file):
+        raise ExportError("the ONNX file", f"has no tensor '{PIXELS}'", "export its run again")
+    pixels = file.between[PIXELS]
+    ends = [value.name for value in file.outputs]
+    before = _behind(file, [PIXELS])
+    network = _behind(file, ends, given=[PIXELS])
+    read = {name for node in network for name in node.reads} | {*ends}
+    made = {name for node in before for name in node.makes} - {PIXELS}
+    taken = {name for node in before for name in node.reads}
+    images = [each for each in file.inputs if each.name in taken]
+    crossing = read & (made | {each.name for each in images})
+    if crossing:
+        raise ExportError(
+            "the ONNX file",
+            f"its network reads '{min(crossing)}' beside '{PIXELS}'",
+            "export its run again",
+        )
+    weights = [each for each in file.inputs if each.name in read]
+    return (
+        write_onnx(file, before, images, [pixels]),
+        write_onnx(file, network, [pixels, *weights], file.outputs),
+    )
+
+
+def _behind(file: OnnxFile, outputs: Iterable[str], given: Iterable[str] = ()) -> list[Node]:
+    pairs = [(node.reads, node.makes) for node in file.nodes]
+    return [file.nodes[number] for number in nodes_behind(pairs, outputs, given=given)]
+
+
 def has_seam(model: onnx.ModelProto) -> bool:
     """Whether `split_at_seam` can cut `model`."""
-    named = any(entry.key == entry.value == PIXELS for entry in model.metadata_props)
-    known = any(value.name == PIXELS for value in model.graph.value_info)
-    return named and known and any(PIXELS in node.output for node in model.graph.node)
+    return can_be_cut(read_onnx(model.SerializeToString()))
 
 
 def split_at_seam(model: onnx.ModelProto) -> Halves:
     """Cut `model`, which is left as it is: ``join(*split_at_seam(model))`` computes the same.
 
     Raises:
-        ExportError: it has no seam, or something beside `PIXELS` crosses it.
+        ExportError: as `cut`.
     """
-    if not has_seam(model):
-        raise ExportError("the ONNX file", f"has no tensor '{PIXELS}'", "export its run again")
-    pixels = next(value for value in model.graph.value_info if value.name == PIXELS)
-    before = _part(model, nodes_behind(model.graph.node, [PIXELS]))
-    before.graph.output.append(pixels)
-    outputs = [value.name for value in model.graph.output]
-    network = _part(model, nodes_behind(model.graph.node, outputs, given=[PIXELS]))
-    network.graph.input.insert(0, pixels)
-    network.graph.output.extend(model.graph.output)
-    _refuse_other_crossings(before, network)
-    return Halves(before, network)
+    before, network = cut(read_onnx(model.SerializeToString()))
+    load = need("onnx").load_from_string
+    return Halves(load(before), load(network))
 
 
 def join(before: onnx.ModelProto, network: onnx.ModelProto) -> onnx.ModelProto:
@@ -100,10 +132,23 @@ def put_in_front(before: onnx.ModelProto, network: onnx.ModelProto) -> None:
 
 
 def nodes_behind(
-    nodes: Sequence[onnx.NodeProto], outputs: Iterable[str], *, given: Iterable[str] = ()
-) -> list[onnx.NodeProto]:
-    """Those of `nodes`, in their order, that `outputs` are made by, where `given` are known."""
-    maker = {name: number for number, node in enumerate(nodes) for name in node.output}
+    nodes: Sequence[tuple[Iterable[str], Iterable[str]]],
+    outputs: Iterable[str],
+    *,
+    given: Iterable[str] = (),
+) -> list[int]:
+    """The numbers of the nodes that `outputs` are made by, where `given` are known.
+
+    Args:
+        nodes: what each of them reads, and what it makes.
+        outputs: names of tensors.
+        given: names of tensors.
+
+    Examples:
+        >>> nodes_behind([("a", "b"), ("b", "c"), ("b", "d"), ("d", "e")], "e", given="b")
+        [2, 3]
+    """
+    maker = {name: number for number, (_, makes) in enumerate(nodes) for name in makes}
     found: set[int] = set()
     known, wanted = set(given), list(outputs)
     while wanted:
@@ -111,45 +156,5 @@ def nodes_behind(
         number = None if name in known else maker.get(name)
         if number is not None and number not in found:
             found.add(number)
-            wanted.extend(_read_by(nodes[number]))
-    return [node for number, node in enumerate(nodes) if number in found]
-
-
-def _part(model: onnx.ModelProto, nodes: Iterable[onnx.NodeProto]) -> onnx.ModelProto:
-    """`nodes` with the initialisers and the inputs that they read, without outputs."""
-    part: onnx.ModelProto = need("onnx").ModelProto()
-    for field, value in model.ListFields():
-        if field.name in ("ir_version", "producer_name", "producer_version"):
-            setattr(part, field.name, value)
-    part.opset_import.extend(model.opset_import)
-    part.metadata_props.extend(model.metadata_props)
-    graph = part.graph
-    graph.name = model.graph.name
-    graph.node.extend(nodes)
-    read = {name for node in graph.node for name in _read_by(node)}
-    graph.initializer.extend(each for each in model.graph.initializer if each.name in read)
-    graph.input.extend(each for each in model.graph.input if each.name in read)
-    return part
-
-
-def _refuse_other_crossings(before: onnx.ModelProto, network: onnx.ModelProto) -> None:
-    """Raise unless `PIXELS` is all that the one half makes and the other reads."""
-    made = {name for node in before.graph.node for name in node.output} - {PIXELS}
-    read = {name for node in network.graph.node for name in _read_by(node)}
-    images = {each.name for each in before.graph.input}
-    crossing = (made | images) & (read | {each.name for each in network.graph.output})
-    if crossing:
-        raise ExportError(
-            "the ONNX file",
-            f"its network reads '{min(crossing)}' beside '{PIXELS}'",
-            "export its run again",
-        )
-
-
-def _read_by(node: onnx.NodeProto) -> Iterator[str]:
-    """What a node reads, by itself and in its branches."""
-    yield from filter(None, node.input)
-    for attribute in node.attribute:
-        if attribute.HasField("g"):
-            for inner in attribute.g.node:
-                yield from _read_by(inner)
+            wanted.extend(nodes[number][0])
+    return sorted(found)

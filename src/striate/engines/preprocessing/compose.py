@@ -77,7 +77,8 @@ def before_alone(
     shape = [batch, *size, preprocessing.channels]
     taken = helper.make_tensor_value_info(input_name, need("onnx").TensorProto.UINT8, shape)
     ends = [taken], [_pixels(preprocessing, batch)]
-    needed = nodes_behind(nodes.nodes, [PIXELS])
+    pairs = [(node.input, node.output) for node in nodes.nodes]
+    needed = [nodes.nodes[number] for number in nodes_behind(pairs, [PIXELS])]
     read = {name for node in needed for name in node.input}
     constants = [each for each in nodes.initializers if each.name in read]
     graph = helper.make_graph(needed, "before", *ends, constants)
