@@ -30,10 +30,11 @@ def test_engines_by_name(wanted: str, found: tuple[str, str]) -> None:
 
 
 def test_what_is_left_open_is_what_is_quickest(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = "striate.engines.choosing"
     monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
     for fast, precision in ((True, "bfloat16"), (False, "float32")):
-        monkeypatch.setattr(f"{module}.has_fast_bfloat16", lambda _, fast=fast: fast)
+        monkeypatch.setattr(
+            "striate.engines.precision.has_fast_bfloat16", lambda _, fast=fast: fast
+        )
         assert choose_engine() == ("openvino", precision)
         assert choose_engine("torch") == ("torch", precision)
         assert choose_engine("onnxruntime") == ("onnxruntime", "float32")
@@ -70,7 +71,7 @@ def test_a_network_that_cannot_be_captured_goes_to_pytorch(
     def refused(*_: object) -> None:
         raise ExportError("capture 'export'", "PyTorch cannot capture the network so (a loop)", "x")
 
-    monkeypatch.setattr("striate.engines.choosing.capture_somehow", refused)
+    monkeypatch.setattr("striate.engines.capture.capture_somehow", refused)
     said = f"`engine='{engine}'`: cannot have the network .*a loop.*; take `engine='torch'`"
     with pytest.raises(ExportError, match=said):
         open_session(Untraceable(), PREPROCESSING, engine)

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import os
-
 import pytest
 import torch
 from torch import nn
@@ -12,7 +10,6 @@ from striate.engines.precision import (
     WORTH_CASTING,
     choose_device,
     choose_precision,
-    processor_threads,
 )
 from striate.errors import StriateError
 from striate.zoo.catalogue import Entry, entries
@@ -29,26 +26,6 @@ def test_devices_that_are_here() -> None:
 def test_devices_that_nothing_can_be_computed_on(name: str) -> None:
     with pytest.raises(StriateError, match=r"`device=.*; take auto or cpu"):
         choose_device(name)
-
-
-@pytest.mark.parametrize(
-    ("given", "threads"), [("3", 3), (" 2 ", 2), ("4,2", 4), ("1, 8, 2", 1), ("007", 7)]
-)
-def test_threads_are_those_asked_for(
-    monkeypatch: pytest.MonkeyPatch, given: str, threads: int
-) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", given)
-    assert processor_threads(1) == processor_threads(2) == threads
-
-
-@pytest.mark.parametrize("nonsense", ["", "many", "0", "-2", "1.5", ",3", "9" * 40])
-def test_nonsense_leaves_the_processors(monkeypatch: pytest.MonkeyPatch, nonsense: str) -> None:
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    own = processor_threads(1)
-    assert 1 <= own <= (os.cpu_count() or 1)
-    monkeypatch.setenv("OMP_NUM_THREADS", nonsense)
-    assert processor_threads(1) == own
-    assert processor_threads(10_000) == 1
 
 
 class Product(nn.Module):

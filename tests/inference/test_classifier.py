@@ -200,7 +200,7 @@ def test_it_computes_on_the_device_that_it_is_told(files: list[Path]) -> None:
 
 def test_only_pytorch_is_on_another_device(monkeypatch: pytest.MonkeyPatch) -> None:
     elsewhere = torch.device("cuda:0")
-    monkeypatch.setattr("striate.inference.classifier.choose_device", lambda _: elsewhere)
+    monkeypatch.setattr("striate.engines.precision.choose_device", lambda _: elsewhere)
     said = "`device='cuda:0'`: is not where `engine='openvino'` computes, which is the processor"
     with pytest.raises(StriateError, match=said):
         Classifier.of_network(

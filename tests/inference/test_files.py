@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,8 @@ KINDS: dict[str, dict[str, Any]] = {
     "one fitted": {"dynamic": ()},
     "normalised": {"preprocess": False},
 }
+WHOLE = "without a seam"
+"""Of any size, as files were before there was one: such a file fits its images itself."""
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +46,9 @@ def export(run: Path) -> Callable[..., Path]:
     def made(kind: str) -> Path:
         pytest.importorskip("openvino")
         file = run.parent / f"{kind}.onnx"
-        if not file.exists():
+        if not file.exists() and kind == WHOLE:
+            altered(made("any size"), file, with_metadata(pixels="/preprocess/pixels"))
+        elif not file.exists():
             striate.export(run, file, capture="trace", **KINDS[kind])
         return file
 
@@ -100,7 +106,7 @@ def test_a_run_in_every_engine(run: Path, engine: str, close: float) -> None:
 
 
 @pytest.mark.parametrize("engine", ["auto", "openvino"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, WHOLE])
 def test_a_file_of_every_kind(
     run: Path, export: Callable[[str], Path], kind: str, engine: str
 ) -> None:
@@ -109,7 +115,7 @@ def test_a_file_of_every_kind(
         expected = "onnxruntime float32" if engine == "auto" else "openvino float32"
         assert (found.session.name, found.classes) == (expected, tuple("0123456789"))
         assert found.batch_size == (1 if kind.startswith("one") else 8)
-        assert found.fits == ("fitted" in kind or kind == "normalised")
+        assert found.fits == (kind != WHOLE)
         np.testing.assert_allclose(found.probabilities(images), by_hand(run, images), atol=1e-5)
         assert [each.classes[0] for each in found.predict(images, top=1)] == [
             str(each.argmax()) for each in by_hand(run, images)
@@ -262,7 +268,7 @@ def test_weights_in_other_files_are_not_looked_for(
 
 def test_a_graph_that_no_engine_runs(export: Callable[[str], Path], tmp_path: Path) -> None:
     def spoil(model: onnx.ModelProto) -> None:
-        model.graph.node[0].op_type = "Nonsense"
+        model.graph.node[-1].op_type = "Nonsense"
 
     file = altered(export("fitted"), tmp_path / "odd.onnx", spoil)
     for engine in ("onnxruntime", "openvino"):
@@ -276,3 +282,39 @@ def test_the_kept_pictures_of_a_run_are_pictures(run: Path) -> None:
     samples = read_samples(opened)
     with Classifier.of_run(opened) as found:
         assert found.probabilities(samples).shape == (len(samples), 10)
+
+
+WITHOUT_TORCH = """
+import sys
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("torch", "onnx"):
+            raise ImportError(f"{name} is not installed")
+
+sys.meta_path.insert(0, Missing())
+from striate.cli.main import main
+sys.argv = ["striate", *sys.argv[1:]]
+main()
+"""
+
+
+def test_a_file_is_used_without_torch_and_without_onnx(
+    export: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """All that using a file takes is an engine, NumPy and Pillow; torch alone costs seconds."""
+    for number, image in enumerate(pictures(6)):
+        folder = tmp_path / str(number % 2)
+        folder.mkdir(exist_ok=True)
+        Image.fromarray(image).save(folder / f"{number}.png")
+    for command in (["predict", "--top", "1"], ["evaluate", "--json"]):
+        name, *options = command
+        given = [name, str(export("any size")), str(tmp_path), *options]
+        done = subprocess.run(
+            [sys.executable, "-c", WITHOUT_TORCH, *given],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("%") == 6 if name == "predict" else '"top1' in done.stdout

@@ -280,7 +280,7 @@ def test_what_openvino_cannot_have_is_computed_in_pytorch(
     def refused(*_: object) -> None:
         raise ExportError("capture 'export'", "PyTorch cannot capture the network so (a loop)")
 
-    monkeypatch.setattr("striate.engines.choosing.capture_somehow", refused)
+    monkeypatch.setattr("striate.engines.capture.capture_somehow", refused)
     with monkeypatch.context() as patched:
         patched.setattr(module, "choose_engine", lambda _: ("openvino", "float32"))
         found = features(backbone, images, engine=engine, workers=1)
@@ -299,7 +299,7 @@ def test_who_insists_on_openvino_is_told_why_not(
     def refused(*_: object) -> None:
         raise ExportError("capture 'export'", "PyTorch cannot capture the network so (a loop)", "x")
 
-    monkeypatch.setattr("striate.engines.choosing.capture_somehow", refused)
+    monkeypatch.setattr("striate.engines.capture.capture_somehow", refused)
     with pytest.raises(
         ExportError, match=r"`engine='openvino'`: .*a loop.*; take `engine='torch'`"
     ):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from striate.runs.run import Run
 
 TOGETHER = 32
-"""Images that `predict` computes together: the last digits of a network's sums depend on it."""
+"""Images that PyTorch computes together for `predict`: the last digits of sums depend on it."""
 
 
 def open_run(path: str | Path, *, allow_code: bool = False) -> Run:
@@ -46,6 +46,7 @@ def open_classifier(
     device: str = "cpu",
     engine: str = "auto",
     batch_size: int | None = None,
+    streams: int | None = None,
     allow_code: bool = False,
 ) -> Classifier:
     """The network of a run, or of an ONNX file, ready to use: images in, probabilities out.
@@ -61,6 +62,8 @@ def open_classifier(
             the default.
         batch_size: the most images that are computed together; None for what suits the
             engine.
+        streams: batches that a file's engine computes at a time; None for one a processor. With 1
+            all processors share a batch, which is quicker for single images.
         allow_code: as for `open_run`.
 
     Examples:
@@ -73,20 +76,23 @@ def open_classifier(
         StriateError: the run or the file is at fault, or `device` or `engine` is not here.
     """
     from striate.engines.exported import is_exported
-    from striate.engines.precision import choose_device
     from striate.inference.classifier import Classifier
-    from striate.runs.run import Run
 
     if not is_exported(source):
+        from striate.runs.run import Run
+
         run = Run.open(source, allow_code=allow_code)
         return Classifier.of_run(run, device=device, engine=engine, batch_size=batch_size)
-    if choose_device(device).type != "cpu" and device != "auto":
-        raise StriateError(
-            parameter("device", device),
-            "is not where an ONNX file is computed, which is the processor",
-            "leave it out, or give the run's folder",
-        )
-    return Classifier.of_file(source, engine=engine, batch_size=batch_size)
+    if device not in ("cpu", "auto"):
+        from striate.engines.precision import choose_device
+
+        if choose_device(device).type != "cpu":
+            raise StriateError(
+                parameter("device", device),
+                "is not where an ONNX file is computed, which is the processor",
+                "leave it out, or give the run's folder",
+            )
+    return Classifier.of_file(source, engine=engine, batch_size=batch_size, streams=streams)
 
 
 @takes(EvaluateOptions)
@@ -104,14 +110,15 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
         StriateError: the run or the images are at fault, or the network was trained on all of them.
     """
     from striate.engines.exported import is_exported
+
+    if is_exported(options.run):
+        return _evaluate_file(options)
     from striate.evaluation.evaluate import evaluate_again, evaluate_on
     from striate.report.build import write_report
     from striate.runs.data import origin_of, training_of
     from striate.runs.run import Run
     from striate.transfer_learning.classifier import classifier_of
 
-    if is_exported(options.run):
-        return _evaluate_file(options)
     opened = Run.open(options.run, allow_code=options.allow_code)
     if options.data is None and not options.all_images:
         return evaluate_again(
@@ -200,6 +207,7 @@ def predict(options: PredictOptions) -> list[Prediction] | Iterator[Prediction]:
     """
     from striate.data.finding.inputs import is_single, items
     from striate.data.scan import threads
+    from striate.engines.exported import is_exported
 
     single, wanted, total = is_single(options.images), items(options.images), 0
     if options.progress:
@@ -208,7 +216,8 @@ def predict(options: PredictOptions) -> list[Prediction] | Iterator[Prediction]:
     classifier = open_classifier(
         options.run,
         device=options.device,
-        batch_size=TOGETHER,
+        batch_size=None if is_exported(options.run) else TOGETHER,
+        streams=1 if single else None,
         allow_code=options.allow_code,
     )
     found = _predicted(classifier, wanted, top=options.top, workers=threads(options.workers))

@@ -29,8 +29,8 @@ from striate.deploy.verify import (
     run_in,
 )
 from striate.engines.capture import GraphOptions
-from striate.engines.probabilities import Probabilities
 from striate.engines.onnx_bytes import read_onnx
+from striate.engines.probabilities import Probabilities
 from striate.engines.pytorch import PyTorchSession
 from striate.engines.seam import cut
 from striate.engines.session import Answers, Pixels, as_it_is, normalised

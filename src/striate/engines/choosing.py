@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from striate.data.preprocessing import Preprocessing
-from striate.engines.capture import GraphOptions, capture_somehow
 from striate.engines.onnx_runtime import OnnxRuntimeSession
 from striate.engines.openvino import OpenVinoSession
-from striate.engines.precision import has_fast_bfloat16
-from striate.engines.preprocessing.compose import NORMALISED, put_before
-from striate.engines.pytorch import PyTorchSession
-from striate.engines.session import BATCH, Feed, Session, as_it_is
+from striate.engines.session import BATCH, Feed, Session, as_it_is, channels_first
 from striate.errors import ExportError, StriateError, nearest, parameter
 from striate.support.packages import need
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
 
 ENGINES = {"openvino": "OpenVINO", "onnxruntime": "ONNX Runtime", "torch": "PyTorch"}
 """Engines and what people call them."""
@@ -79,6 +77,10 @@ def choose_engine(wanted: str = "auto") -> tuple[str, str]:
         usable = all(importlib.util.find_spec(each) for each in ("openvino", "onnx"))
         engine = "openvino" if usable else "torch"
     if not precision:
+        import torch
+
+        from striate.engines.precision import has_fast_bfloat16
+
         fast = engine != "onnxruntime" and has_fast_bfloat16(torch.device("cpu"))
         precision = "bfloat16" if fast else "float32"
     return engine, precision
@@ -108,6 +110,8 @@ def open_session(
         ExportError: the engine is missing, or cannot run the network.
     """
     if engine == "torch":
+        from striate.engines.pytorch import PyTorchSession
+
         return PyTorchSession(
             network, preprocessing, precision=precision, device=device, batch_size=batch_size
         )
@@ -122,6 +126,7 @@ def open_session(
             precision=precision,
             batch_size=batch_size,
             fixed=(size[0], size[1], channels),
+            fill_up=True,
             normalise=preprocessing,
         )
     except ExportError as error:
@@ -134,6 +139,11 @@ def open_session(
 
 def _graph(network: nn.Module, preprocessing: Preprocessing, *, of_pixels: bool) -> bytes:
     """`network` as an ONNX graph of any batch of normalised images, or of their pixels."""
+    import torch
+
+    from striate.engines.capture import GraphOptions, capture_somehow
+    from striate.engines.preprocessing.compose import NORMALISED, put_before
+
     options = GraphOptions(
         input_name=NORMALISED if of_pixels else "image", output_name="answers", dynamic=("batch",)
     )
@@ -162,6 +172,8 @@ def open_graph(
     weights: Mapping[str, NDArray[Any]] | None = None,
     batch_size: int = BATCH,
     fixed: tuple[int, int, int] | None = None,
+    planes: bool = False,
+    streams: int = 1,
 ) -> Session:
     """A serialised ONNX graph in `engine`, ONNX Runtime or OpenVINO.
 
@@ -172,14 +184,29 @@ def open_graph(
         feed: makes of a batch of pixels what the graph takes.
         weights: further inputs by name, where the graph's weights are inputs.
         batch_size: the most images in a batch.
-        fixed: (height, width, channels) where all batches have the same, for OpenVINO to compute
-            several of them at a time.
+        fixed: the shape of an image where all batches have the same, as the graph takes it.
+        planes: the graph takes pixels with their channels first; it is fed as others are, uint8
+            (n, height, width, channels).
+        streams: how many batches are computed at a time, where all have one shape.
 
     Raises:
         ExportError: the engine is missing, or cannot run the graph.
     """
     if engine == "onnxruntime":
-        return OnnxRuntimeSession(graph, feed=feed, weights=weights, batch_size=batch_size)
+        return OnnxRuntimeSession(
+            graph,
+            feed=channels_first if planes else feed,
+            weights=weights,
+            batch_size=batch_size,
+            streams=streams,
+        )
     return OpenVinoSession(
-        graph, feed=feed, weights=weights, precision=precision, batch_size=batch_size, fixed=fixed
+        graph,
+        feed=feed,
+        weights=weights,
+        precision=precision,
+        batch_size=batch_size,
+        fixed=fixed,
+        planes=planes,
+        streams=streams,
     )

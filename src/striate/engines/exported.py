@@ -7,22 +7,21 @@ files is refused.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from striate.data.preprocessing import Preprocessing
-from striate.engines.capture import graphs_of
 from striate.engines.choosing import open_graph, parse_engine
 from striate.engines.messages import brief
+from striate.engines.onnx_bytes import OnnxFile, Tensor, read_onnx
+from striate.engines.seam import can_be_cut, cut
 from striate.engines.session import BATCH, Session, as_it_is, normalised
 from striate.errors import ExportError, RunError, StriateError, parameter
-from striate.support.packages import need
 from striate.support.paths import expanded, read_file, shown
-
-if TYPE_CHECKING:
-    import onnx
+from striate.support.processors import processor_threads
 
 SUFFIX = ".onnx"
 
@@ -37,11 +36,13 @@ class ExportedFile:
 
     Attributes:
         path: where it is.
-        graph: all its bytes.
+        graph: what is computed: of a file with a seam the part behind it, whole else.
         classes: names, in the order of its outputs.
         preprocessing: of the run that it was exported from.
         takes: what goes in.
         batch: how many images it takes at a time; 0 for any number.
+        is_cut: whether `graph` is the part behind the seam, which takes images that are fitted.
+        metadata: all that the file says of itself, by key.
     """
 
     path: Path
@@ -50,13 +51,27 @@ class ExportedFile:
     preprocessing: Preprocessing
     takes: Takes
     batch: int
+    is_cut: bool
+    metadata: Mapping[str, str]
 
-    def session(self, engine: str = "auto", *, batch_size: int | None = None) -> Session:
+    @property
+    def fits(self) -> bool:
+        """Whether it takes images of any size, and brings them to the network's itself."""
+        return self.takes == "any size" and not self.is_cut
+
+    def session(
+        self,
+        engine: str = "auto",
+        *,
+        batch_size: int | None = None,
+        streams: int | None = None,
+    ) -> Session:
         """The file in an engine.
 
         Args:
             engine: as for `striate.inference.classifier.Classifier.of_file`.
             batch_size: the most images in a batch, where the file leaves that open; None for 8.
+            streams: batches computed at a time, where they have one size; None for one a processor.
 
         Raises:
             ExportError: the engine is missing, or cannot run the file.
@@ -78,6 +93,8 @@ class ExportedFile:
                 feed=normalised(self.preprocessing) if self.takes == "normalised" else as_it_is,
                 batch_size=self.batch or batch_size or BATCH,
                 fixed=self._shape(),
+                planes=self.is_cut,
+                streams=1 if self.fits else streams or processor_threads(1),
             )
         except ExportError as error:
             raise ExportError(
@@ -87,6 +104,8 @@ class ExportedFile:
     def _shape(self) -> tuple[int, int, int] | None:
         """An image as the graph takes it, where all have one shape."""
         channels, height, width = self.preprocessing.input_size
+        if self.is_cut:
+            return height, width, channels
         shapes = {"fitted": (height, width, channels), "normalised": (channels, height, width)}
         return shapes.get(self.takes)
 
@@ -104,50 +123,39 @@ def open_exported(path: str | Path) -> ExportedFile:
         ExportError: there is none, it is damaged, is not one of ours, keeps its weights elsewhere,
             or takes them as inputs.
     """
-    onnx = need("onnx", purpose="read an ONNX file", extra="export", kind=ExportError)
     file = expanded(path, kind=ExportError)
     try:
         content = read_file(file, kind=ExportError)
     except FileNotFoundError as error:
         raise ExportError(shown(file), "there is no such file", "check the path") from error
     try:
-        model = onnx.load_from_string(content)
-    except Exception as error:  # protobuf's errors are of several kinds
+        model = read_onnx(content)
+    except ValueError as error:
         raise ExportError(shown(file), f"is no sound ONNX file ({brief(error)})") from error
-    if _is_scattered(model):
+    if model.scattered:
         raise ExportError(shown(file), "keeps its weights in other files", "export it as one file")
     classes, preprocessing = _metadata(file, model)
-    inputs = model.graph.input
-    if len(inputs) != 1:
+    if len(model.inputs) != 1:
         raise ExportError(
             shown(file), "takes its weights as inputs", "export the run with its weights inside"
         )
-    takes, batch = _input(file, inputs[0], preprocessing)
+    takes, batch = _input(file, model.inputs[0], preprocessing)
+    is_cut = can_be_cut(model)
     return ExportedFile(
         path=file,
-        graph=content,
+        graph=cut(model)[1] if is_cut else content,
         classes=classes,
         preprocessing=preprocessing,
         takes=takes,
         batch=batch,
+        is_cut=is_cut,
+        metadata=model.metadata,
     )
 
 
-def _is_scattered(model: onnx.ModelProto) -> bool:
-    """Whether a tensor's numbers lie outside of the file."""
-    elsewhere = need(
-        "onnx", purpose="read an ONNX file", extra="export"
-    ).external_data_helper.uses_external_data
-    for graph in graphs_of(model.graph):
-        constants = (each.t for node in graph.node for each in node.attribute if each.HasField("t"))
-        if any(elsewhere(tensor) for tensor in (*graph.initializer, *constants)):
-            return True
-    return False
-
-
-def _metadata(path: Path, model: onnx.ModelProto) -> tuple[tuple[str, ...], Preprocessing]:
+def _metadata(path: Path, model: OnnxFile) -> tuple[tuple[str, ...], Preprocessing]:
     """The classes and the pre-processing that a file names."""
-    found = {entry.key: entry.value for entry in model.metadata_props}
+    found = model.metadata
     if not {"classes", "preprocessing"} <= found.keys():
         raise ExportError(
             shown(path),
@@ -170,21 +178,17 @@ def _is_name(value: Any) -> bool:
     return isinstance(value, str)
 
 
-def _input(
-    path: Path, value: onnx.ValueInfoProto, preprocessing: Preprocessing
-) -> tuple[Takes, int]:
+def _input(path: Path, value: Tensor, preprocessing: Preprocessing) -> tuple[Takes, int]:
     """What goes in, and how many images at a time (0: any number)."""
-    kinds = need("onnx", purpose="read an ONNX file", extra="export").TensorProto
-    kind = value.type.tensor_type
-    axes = [0 if axis.dim_param else int(axis.dim_value) for axis in kind.shape.dim]
+    axes = [each if isinstance(each, int) else 0 for each in value.shape]
     batch, shape = sum(axes[:1]), axes[1:]
     channels, height, width = preprocessing.input_size
-    known: dict[tuple[int, tuple[int, ...]], Takes] = {
-        (kinds.UINT8, (0, 0, channels)): "any size",
-        (kinds.UINT8, (height, width, channels)): "fitted",
-        (kinds.FLOAT, (channels, height, width)): "normalised",
+    known: dict[tuple[str, tuple[int, ...]], Takes] = {
+        ("uint8", (0, 0, channels)): "any size",
+        ("uint8", (height, width, channels)): "fitted",
+        ("float32", (channels, height, width)): "normalised",
     }
-    takes = known.get((kind.elem_type, tuple(shape)))
+    takes = known.get((value.dtype, tuple(shape)))
     if takes is None:
         raise ExportError(
             shown(path),

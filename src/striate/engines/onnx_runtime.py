@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from striate.engines.packages import need
-from striate.engines.precision import processor_threads
 from striate.engines.session import NOTHING, Answers, Feed, Pixels, Session, as_it_is, in_one_line
+from striate.support.prefetch import prefetch
+from striate.support.processors import processor_threads
 
 TITLE = "ONNX Runtime"
 
@@ -23,6 +24,7 @@ class OnnxRuntimeSession(Session):
         feed: makes of a batch of pixels what the graph takes.
         weights: what the graph takes beside it, by name, where its weights are inputs.
         batch_size: the most images in a batch.
+        streams: how many batches are computed at a time, each with its share of the processors.
 
     Raises:
         ExportError: ONNX Runtime is missing, or cannot run the graph.
@@ -35,25 +37,33 @@ class OnnxRuntimeSession(Session):
         feed: Feed = as_it_is,
         weights: Mapping[str, NDArray[Any]] | None = None,
         batch_size: int,
+        streams: int = 1,
     ) -> None:
         super().__init__("onnxruntime float32", batch_size)
         runtime = need("onnxruntime")
         options = runtime.SessionOptions()
         options.log_severity_level = 3  # errors alone
-        options.intra_op_num_threads = processor_threads(1)
+        options.intra_op_num_threads = max(processor_threads(1) // streams, 1)
+        # A thread that waits for work by turning round takes the processor from those that decode.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         with in_one_line(TITLE):
             self._session = runtime.InferenceSession(
                 graph, options, providers=["CPUExecutionProvider"]
             )
         self._input = self._session.get_inputs()[0].name
         self._feed, self._weights = feed, dict(weights or {})
+        self._streams = streams
 
     def run(self, batches: Iterable[Pixels]) -> Generator[Answers]:
-        """Compute each batch as it is asked for; see `Session.run`."""
-        for pixels in batches:
-            yield self._answers(pixels) if len(pixels) else NOTHING
+        """Compute as many batches at a time as there are streams; see `Session.run`."""
+        workers = self._streams if self._streams > 1 else 0
+        return prefetch(
+            self._answers, batches, workers=workers, ahead=workers, name="striate-onnxruntime"
+        )
 
     def _answers(self, pixels: Pixels) -> Answers:
+        if not len(pixels):
+            return NOTHING
         inputs = {self._input: self._feed(pixels), **self._weights}
         with in_one_line(TITLE):
             return np.asarray(self._session.run(None, inputs)[0])

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from striate.data.preprocessing import Preprocessing
 from striate.engines.packages import need
-from striate.engines.precision import processor_threads
 from striate.engines.session import NOTHING, Answers, Feed, Pixels, Session, as_it_is, in_one_line
+from striate.support.processors import processor_threads
 
 TITLE = "OpenVINO"
 _HINTS = {"bfloat16": "bf16", "float32": "f32"}
@@ -47,10 +47,13 @@ class OpenVinoSession(Session):
         precision: ``float32`` or ``bfloat16``. On processors that multiply bfloat16,
             OpenVINO takes that unless it is given another, and differs by per cents.
         batch_size: the most images in a batch.
-        fixed: the size of a batch, (height, width, channels), where all have the same: it is then
-            compiled for full batches, several of which are computed at a time, and a smaller one is
-            filled up. None: every batch may have another size.
+        fixed: the shape of an image where all have the same, for which it is then compiled; None:
+            every batch may have another.
+        fill_up: compile for full batches alone, and fill up a smaller one.
         normalise: the graph takes normalised images; OpenVINO makes them of pixels.
+        planes: the graph takes pixels with their channels first; OpenVINO turns them.
+        streams: how many batches are computed at a time, where all images have one shape; None for
+            as many as suit the processor.
 
     Raises:
         ExportError: OpenVINO is missing, or cannot run the graph.
@@ -65,28 +68,35 @@ class OpenVinoSession(Session):
         precision: str = "float32",
         batch_size: int,
         fixed: tuple[int, int, int] | None = None,
+        fill_up: bool = False,
         normalise: Preprocessing | None = None,
+        planes: bool = False,
+        streams: int | None = None,
     ) -> None:
         super().__init__(f"openvino {precision}", batch_size)
         openvino = need("openvino")
         settings: dict[str, Any] = {"INFERENCE_PRECISION_HINT": _HINTS[precision]}
         if fixed is not None:
-            settings["PERFORMANCE_HINT"] = "THROUGHPUT"
             settings["INFERENCE_NUM_THREADS"] = processor_threads(1)
+            if streams is None:
+                settings["PERFORMANCE_HINT"] = "THROUGHPUT"
+            else:
+                settings["NUM_STREAMS"] = streams
         with in_one_line(TITLE):
             core = _core(openvino)
             model = core.read_model(graph)
-            if normalise is not None:
-                model = _with_normalisation(model, normalise)
+            if normalise is not None or planes:
+                model = _taking_pixels(model, normalise)
             if fixed is not None:
-                model.reshape([batch_size, *fixed])  # a fixed size is compiled better
+                many = batch_size if fill_up else openvino.Dimension(1, batch_size)
+                model.reshape([many, *fixed])  # a fixed size is compiled better
             compiled = core.compile_model(model, "CPU", settings)
-            streams = 0
+            at_a_time = 0
             if fixed is not None:
-                streams = int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+                at_a_time = int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
             # One more than there are streams, so that none waits while a result is taken out.
-            self._requests = [compiled.create_infer_request() for _ in range(streams + 1)]
-        self._full = batch_size if fixed is not None else 0
+            self._requests = [compiled.create_infer_request() for _ in range(at_a_time + 1)]
+        self._full = batch_size if fixed is not None and fill_up else 0
         self._feed, self._weights = feed, dict(weights or {})
 
     def run(self, batches: Iterable[Pixels]) -> Generator[Answers]:
@@ -152,8 +162,13 @@ def in_parallel(
                     request.wait()
 
 
-def _with_normalisation(model: Any, preprocessing: Preprocessing) -> Any:
-    """`model` taking the pixels themselves: uint8 (n, height, width, channels)."""
+def _taking_pixels(model: Any, preprocessing: Preprocessing | None) -> Any:
+    """`model` taking uint8 (n, height, width, channels).
+
+    Args:
+        model: takes pixels, or normalised images, with their channels first.
+        preprocessing: how they are normalised, if they are.
+    """
     from openvino import Layout, Type
     from openvino.preprocess import PrePostProcessor
 
@@ -161,7 +176,8 @@ def _with_normalisation(model: Any, preprocessing: Preprocessing) -> Any:
     image = prepared.input()
     image.tensor().set_element_type(Type.u8).set_layout(Layout("NHWC"))
     image.model().set_layout(Layout("NCHW"))
-    image.preprocess().convert_element_type(Type.f32).mean(
-        [255 * value for value in preprocessing.mean]
-    ).scale([255 * value for value in preprocessing.std])
+    if preprocessing is not None:
+        image.preprocess().convert_element_type(Type.f32).mean(
+            [255 * value for value in preprocessing.mean]
+        ).scale([255 * value for value in preprocessing.std])
     return prepared.build()

@@ -1,9 +1,6 @@
-"""In what precision, on what device and with how many threads a run computes."""
+"""In what precision and on what device a run computes."""
 
 from __future__ import annotations
-
-import os
-import re
 
 import torch
 from torch import nn
@@ -74,16 +71,3 @@ def choose_precision(
     if not has_fast_bfloat16(device):
         return "float32"
     return "bfloat16" if count_macs(network, shape) >= WORTH_CASTING else "float32"
-
-
-def processor_threads(world: int) -> int:
-    """Threads of one operator: all processors that this process may use, shared by `world`.
-
-    ``OMP_NUM_THREADS`` decides where it is a number, or a list whose first entry is one.
-    """
-    # Not PyTorch's current count: an earlier run in the same process may have changed that.
-    given = re.fullmatch(r"\s*0*([1-9]\d{0,3})\s*(,.*)?", os.environ.get("OMP_NUM_THREADS", ""))
-    if given:
-        return int(given[1])
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max((usable or 1) // world, 1)

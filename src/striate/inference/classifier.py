@@ -14,8 +14,6 @@ from striate.data.images import ImageSet
 from striate.data.scan import threads
 from striate.engines.choosing import open_session, parse_engine
 from striate.engines.exported import open_exported
-from striate.engines.precision import choose_device
-from striate.engines.probabilities import Probabilities
 from striate.engines.session import BATCH
 from striate.errors import DataError, StriateError, TrainingError, parameter
 from striate.inference.prediction import Prediction
@@ -104,6 +102,9 @@ class Classifier(Predictor[Prediction]):
         Raises:
             StriateError: `device` is not here, or `engine` is unknown or cannot have the network.
         """
+        from striate.engines.precision import choose_device
+        from striate.engines.probabilities import Probabilities
+
         where = choose_device(str(device))
         name, precision = parse_engine(engine)
         name = name or "torch"
@@ -149,7 +150,12 @@ class Classifier(Predictor[Prediction]):
 
     @classmethod
     def of_file(
-        cls, path: str | Path, *, engine: str = "auto", batch_size: int | None = None
+        cls,
+        path: str | Path,
+        *,
+        engine: str = "auto",
+        batch_size: int | None = None,
+        streams: int | None = None,
     ) -> Classifier:
         """An ONNX file that `striate export` wrote; nothing but the file is needed.
 
@@ -160,6 +166,8 @@ class Classifier(Predictor[Prediction]):
                 default.
             batch_size: the most images that are computed together, where the file leaves that
                 open; None for 8.
+            streams: how many batches are computed at a time; None for one a processor. With 1 all
+                processors share a batch, which is quicker for a single one.
 
         Raises:
             ExportError: there is no such file, it is damaged or not one of ours, takes its weights
@@ -167,8 +175,8 @@ class Classifier(Predictor[Prediction]):
             StriateError: `engine` is unknown or no engine for files.
         """
         file = open_exported(path)
-        session = file.session(engine, batch_size=batch_size)
-        return cls(session, file.preprocessing, file.classes, fits=file.takes != "any size")
+        session = file.session(engine, batch_size=batch_size, streams=streams)
+        return cls(session, file.preprocessing, file.classes, fits=not file.fits)
 
     @property
     def outputs(self) -> int:

@@ -134,8 +134,8 @@ class Predictor(Closable, ABC, Generic[Answer]):
     ) -> Generator[Answer]:
         """An answer to each of `items`, in their order, as they come.
 
-        No more than a batch of items is asked for ahead of what is computed; of an engine that
-        computes several at a time, than these.
+        No more than a batch of items is read ahead of what is computed; of an engine that computes
+        several batches at a time, than these.
 
         Args:
             items: see `striate.data.finding.inputs.items`; may have no end.
@@ -188,20 +188,22 @@ class Predictor(Closable, ABC, Generic[Answer]):
 
         # Threads have something to share where a file takes one image at a time.
         together = max(self.batch_size, CHUNK) if workers else self.batch_size
-        source = iter(items)
-        while asked := list(islice(source, together)):
-            sound = []
-            for item, found in prefetch(read, asked, workers=workers, ahead=together):
-                error = found if isinstance(found, DataError) else None
-                waiting.append((item, error))
-                if not isinstance(found, DataError):
-                    sound.append(found)
-            channels, height, width = self.input
-            yield from (
-                grouped(sound, self.batch_size)
-                if sound
-                else (np.empty((0, height, width, channels), np.uint8),)
-            )
+        channels, height, width = self.input
+        # One pipeline for all batches: the next is read while the engine computes.
+        reading = prefetch(read, items, workers=workers, ahead=together, name="striate-images")
+        with closing(reading):
+            while asked := list(islice(reading, together)):
+                sound = []
+                for item, found in asked:
+                    error = found if isinstance(found, DataError) else None
+                    waiting.append((item, error))
+                    if not isinstance(found, DataError):
+                        sound.append(found)
+                yield from (
+                    grouped(sound, self.batch_size)
+                    if sound
+                    else (np.empty((0, height, width, channels), np.uint8),)
+                )
 
     # --- its engine ----------------------------------------------------------------------------
 

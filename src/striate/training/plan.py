@@ -13,11 +13,7 @@ from striate.data.scan import threads
 from striate.data.sources import Data, named_data
 from striate.data.statistics import Statistics, channel_statistics
 from striate.data.working_copies.made import knowing
-from striate.engines.precision import (
-    choose_device,
-    choose_precision,
-    processor_threads,
-)
+from striate.engines.precision import choose_device, choose_precision
 from striate.errors import Interrupted, StriateError, parameter
 from striate.hub.found import Found
 from striate.hub.weights import preprocessing_from, trained_for
@@ -30,6 +26,7 @@ from striate.runs.images import keep_images
 from striate.runs.provenance import data_origin, provenance, weights_origin
 from striate.runs.run import Run
 from striate.support import settings
+from striate.support.processors import processor_threads
 from striate.training.assemble import (
     find_starting_weights,
     make_callbacks,

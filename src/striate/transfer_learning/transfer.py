@@ -20,7 +20,7 @@ from striate.data.known import known_images, remember_images
 from striate.data.scan import threads
 from striate.data.sources import Data, named_data
 from striate.data.working_copies.made import knowing
-from striate.engines.precision import choose_device, choose_precision, processor_threads
+from striate.engines.precision import choose_device, choose_precision
 from striate.errors import StriateError, parameter
 from striate.hub.heads import sizes_of
 from striate.hub.surgery import Transferred
@@ -35,6 +35,7 @@ from striate.runs.weights import write_weights
 from striate.support import settings
 from striate.support.files import write_atomically
 from striate.support.folders import cache_at
+from striate.support.processors import processor_threads
 from striate.support.progress import counting
 from striate.support.text import printable
 from striate.training.assemble import make_callbacks, open_images_of

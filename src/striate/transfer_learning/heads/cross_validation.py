@@ -17,8 +17,8 @@ import sklearn
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
-from striate.engines.precision import processor_threads
 from striate.evaluation.metrics import negative_log_likelihood
+from striate.support.processors import processor_threads
 from striate.transfer_learning.heads.scaling import KINDS, Floats, Kind, Scaling
 
 T = TypeVar("T")
