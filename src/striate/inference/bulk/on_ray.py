@@ -17,13 +17,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from striate.engines.precision import processor_threads
 from striate.errors import StriateError, parameter
 from striate.inference.bulk.folder import Job
 from striate.inference.bulk.rows import BulkPredictor
 from striate.inference.bulk.shards import Counts, Shards
 from striate.support import settings
 from striate.support.packages import need
+from striate.support.processors import processor_threads
 from striate.support.progress import Progress
 from striate.support.signals import heard
 
