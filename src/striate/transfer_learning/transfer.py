@@ -32,10 +32,9 @@ from striate.runs.origins import TransferOrigin
 from striate.runs.provenance import data_origin, provenance
 from striate.runs.run import Run
 from striate.runs.weights import write_weights
-from striate.support import settings
+from striate.support import processors, settings
 from striate.support.files import write_atomically
 from striate.support.folders import cache_at
-from striate.support.processors import processor_threads
 from striate.support.progress import counting
 from striate.support.text import printable
 from striate.training.assemble import make_callbacks, open_images_of
@@ -81,7 +80,7 @@ def transfer(options: TransferOptions) -> Transfer:
     with (
         going_on(work.reached, work.way_on),
         work.holding,
-        settings.threads(processor_threads(1)),
+        settings.threads(processors.processor_threads(1)),
         settings.seeded(options.seed),
     ):
         return work.run()
