@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,16 +11,24 @@ import numpy as np
 import pytest
 from PIL import Image
 
+_NUMBERS = itertools.count()
+
 COLOURS = {"red": (200, 40, 40), "green": (40, 180, 60), "blue": (50, 60, 210)}
 
 
 @pytest.fixture(scope="session", autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A cache of the tests' own: nothing is taken from the user's, and nothing left there."""
+def _caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of the caches of all tests; what fixtures of many tests keep is in one of them."""
+    folder = tmp_path_factory.mktemp("caches")
     with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("cache")
-        patch.setenv("STRIATE_CACHE", str(folder))
+        patch.setenv("STRIATE_CACHE", str(folder / "shared"))
         yield folder
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(_caches: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test finds what another one, or the person at this machine, has cached."""
+    monkeypatch.setenv("STRIATE_CACHE", str(_caches / str(next(_NUMBERS))))
 
 
 @pytest.fixture(scope="session")

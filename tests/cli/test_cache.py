@@ -126,7 +126,7 @@ def test_small_files_are_shown_and_removed_as_well(
     then = time.time() - 40 * 86_400
     os.utime(root / "heads" / f"{NAME}.json", (then, then))
     run()
-    assert "1 source of whole images, 1 head compared" in capsys.readouterr().out
+    assert "1 source of known images, 1 head compared" in capsys.readouterr().out
     run("--prune", "--json")
     document = json.loads(capsys.readouterr().out)
     assert document["images"] == {"files": 1, "bytes": len(HEAD.replace("heads", "images"))}

@@ -13,6 +13,7 @@ from striate.cli.check import check as command
 from striate.data.checking.check import check, summary
 from striate.data.checking.duplicates import near_duplicates
 from striate.data.checking.terminal import show
+from striate.data.sketches import Sketches, sketch_of
 from striate.data.sources import open_data
 from striate.data.statistics import channel_statistics
 from striate.errors import DataError, RecipeError
@@ -89,14 +90,21 @@ def test_near_duplicates_are_found_across_given_splits(folder, tmp_path):
     assert all(group.crosses_splits for group in found)
 
 
+def given(squares):
+    """What `near_duplicates` takes, of grey squares (n, 32, 32) each of a content of its own."""
+    sketches = Sketches.empty(len(squares))
+    for index, square in enumerate(squares):
+        sketches.put(index, sketch_of(square[:, :, None]))
+    return sketches, squares.__getitem__, [f"{index:032x}" for index in range(len(squares))]
+
+
 def test_many_images_are_compared_without_missing_copies():
     rng = np.random.default_rng(0)
     thumbnails = np.stack([np.asarray(scene(number, 32).convert("L")) for number in range(3000)])
     copies = rng.choice(3000, 100, replace=False)
     noisy = np.clip(thumbnails[copies] + rng.normal(0, 4, (100, 32, 32)), 0, 255).astype(np.uint8)
     everything = np.concatenate([thumbnails, noisy])
-    colours = np.full((3100, 3), 120, np.float32)
-    found = near_duplicates(everything, colours, [str(index) for index in range(3100)])
+    found = near_duplicates(*given(everything))
     pairs = {tuple(group) for group in found.groups}
     wanted = {(int(original), 3000 + place) for place, original in enumerate(copies)}
     assert len(wanted & pairs) >= 99
@@ -104,8 +112,7 @@ def test_many_images_are_compared_without_missing_copies():
 
 
 def test_flat_images_are_counted_and_not_compared():
-    flat = np.full((5, 32, 32), 200, np.uint8)
-    found = near_duplicates(flat, np.zeros((5, 3), np.float32), list("abcde"))
+    found = near_duplicates(*given(np.full((5, 32, 32), 200, np.uint8)))
     assert found.groups == []
     assert found.flat == 5
 

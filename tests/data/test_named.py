@@ -36,7 +36,8 @@ def test_idx_files(tmp_path, packed, place):
     data = open_data(tmp_path)
     assert data.classes == tuple("0123456789")
     assert data.held_out_name == "test"
-    assert data.train.in_memory(1).shape == (50, 28, 28, 1)
+    held = data.train.in_memory(1)
+    assert (len(held), held.size, held.channels) == (50, (28, 28), 1)
     assert data.val.labels.tolist() == [*range(10)] * 2
     assert data.train.names[17] == "train[17]"
     assert data.train.path(17) is None
@@ -134,8 +135,9 @@ def test_digits_work_at_once():
     assert data.origin == "digits"
     assert data.train.is_grey
     assert data.train.read(0, 1).shape == (8, 8, 1)
-    assert data.train.in_memory(3).shape == (len(data.train), 8, 8, 3)
-    assert int(data.train.in_memory(1).max()) == 255
+    held = data.train.in_memory(3)
+    assert (len(held), held.size, held.channels) == (len(data.train), (8, 8), 3)
+    assert max(int(image.max()) for image in data.train.in_memory(1)) == 255
     assert open_data("digits").fingerprint == data.fingerprint
 
 

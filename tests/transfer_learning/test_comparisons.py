@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from striate.data.known import image_files, remember_images
+from striate.data.known import image_files
 from striate.data.sources import open_data
 from striate.support.cache_files import prune_files
 from striate.transfer_learning.cache.comparisons import HEADS, compared, head_files
@@ -78,7 +78,7 @@ def test_a_head_is_compared_once(tmp_path: Path) -> None:
 def test_only_our_own_files_are_removed(photographs: Path, tmp_path: Path) -> None:
     """``images`` and ``heads`` are names that anybody may have given to his own folders."""
     data, rows = str(photographs), np.ones((4, 3), np.float32)
-    remember_images(tmp_path, data, open_data(data, workers=1), {})
+    open_data(data, workers=1, cache=tmp_path)
     compared(tmp_path, "svm", rows, np.arange(4), lambda: {"kind": "svm"})
     name = "0123456789abcdef" * 2
     before = {"images": '{"data": "here", "images": {}}', "heads": '{"kind": "svm"}'}

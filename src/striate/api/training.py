@@ -27,12 +27,15 @@ def check(options: CheckOptions) -> CheckReport:
     """
     from striate.data.checking.check import check as look
     from striate.data.scan import threads
+    from striate.support.folders import cache_at
 
     with counting("checking images", wanted=options.progress) as count:
         return look(
             options.data,
             seed=options.seed,
             val_fraction=options.val_fraction,
+            cache=cache_at(None),
+            recheck=options.recheck,
             workers=max(threads(options.workers), 1),
             progress=count,
         )

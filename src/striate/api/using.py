@@ -126,6 +126,7 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
             write_report=write_report,
             open_classifier=classifier_of,
             skip_bad=options.skip_bad,
+            recheck=options.recheck,
             workers=options.workers,
             device=options.device,
             progress=options.progress,
@@ -137,6 +138,7 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
         all_images=options.all_images,
         # As it was trained: of a run without the files that cannot be used they are left out.
         skip_bad=options.skip_bad or opened.config.data.skipped > 0,
+        recheck=options.recheck,
         workers=options.workers,
         progress=options.progress,
     )
@@ -157,6 +159,7 @@ def _evaluate_file(options: EvaluateOptions) -> Evaluation:
             options.data,
             all_images=options.all_images,
             skip_bad=options.skip_bad,
+            recheck=options.recheck,
             workers=options.workers,
             progress=options.progress,
         )

@@ -2,47 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from striate.data.columns import Digests, Files, Names, Numbered
 from striate.data.finding import named
 from striate.data.finding.folders import existing_folder
 from striate.data.finding.idx import ArrayPart, digit_names, find_idx, read_idx_part
-from striate.data.finding.layout import Layout, read_layout
-from striate.data.images import Array, ImageSet, stack
-from striate.data.preprocessing import with_channels
-from striate.data.scan import (
-    Problem,
-    Record,
-    Visitor,
-    digest_of_pixels,
-    measure,
-    over_threads,
-    scan,
-)
+from striate.data.finding.layout import Layout, Part, read_layout
+from striate.data.images import Array, ImageSet
+from striate.data.pixels import Block, Pixels
+from striate.data.reading import ReadFiles, ReadSettings, read_files
+from striate.data.records import FORMS, Records
+from striate.data.scan import Problem, Record, belied, digest_of_pixels, measure, over_threads
+from striate.data.sketches import Sketches
 from striate.errors import DataError
 from striate.support import paths
-from striate.support.progress import Progress
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReadSettings:
-    """How to read: on how many threads, with thumbnails or not, and what to call with the progress.
-
-    `known` are records of images that need not be decoded again, and `visitors` are shown the
-    images of files that they want; see `striate.data.scan.scan`.
-    """
-
-    workers: int = 0
-    thumbnails: bool = False
-    progress: Progress | None = None
-    download: bool = True
-    known: Mapping[str, Record] | None = None
-    visitors: Sequence[Visitor] = ()
 
 
 @dataclass
@@ -50,32 +29,20 @@ class Contents:
     """All that was found.
 
     `sets` holds the sound images of each split of the source (``train``, ``val``, ``test``; a
-    source without splits is all ``train``), each with its own classes. `thumbnails` (n, 32, 32) and
-    `colours` (n, 3) go with them where they were asked for. `problems` are files that cannot be
-    used, `misnamed` those whose name belies their format, `ignored` those that are no images, and
-    `loose` images that lie in no class folder.
+    source without splits is all ``train``), each with its own classes; `sketches` go with them
+    where they were asked for. `problems` are files that cannot be used, `misnamed` those whose name
+    belies their format, `ignored` those that are no images, and `loose` images that lie in no class
+    folder.
     """
 
     origin: str
     sets: dict[str, ImageSet] = field(default_factory=dict)
-    thumbnails: dict[str, Array] = field(default_factory=dict)
-    colours: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    sketches: dict[str, Sketches] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     misnamed: list[Problem] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
     loose: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class _Split:
-    """One split before its images are known: image i has ``labels[i]`` and ``names[i]``."""
-
-    name: str
-    classes: tuple[str, ...]
-    labels: NDArray[np.int64]
-    names: list[str]
-    paths: list[Path] | None = None
 
 
 def read_contents(data: str | Path, settings: ReadSettings) -> Contents:
@@ -108,16 +75,13 @@ def _contents_of_folder(layout: Layout, settings: ReadSettings) -> Contents:
     found = Contents(
         str(layout.root), ignored=layout.ignored, loose=layout.loose, notes=layout.notes
     )
-    files = [path for part in layout.parts.values() for path in part.paths]
-    names = [layout.name(path) for path in files]
-    records = _scan(files, names, settings)
+    files = layout.files
+    names = Names(files, str(layout.root))
+    source = _Source(files, names, read_files(files, names, found.origin, settings))
     start = 0
     for name, part in layout.parts.items():
-        rows = slice(start, start + len(part.paths))
-        start = rows.stop
-        labels = np.asarray(part.labels, np.int64)
-        split = _Split(name, part.classes, labels, names[rows], files[rows])
-        _add_scanned(found, split, records[rows])
+        _add(found, name, part, source, np.arange(start, start + len(part.paths)))
+        start += len(part.paths)
     return found
 
 
@@ -141,22 +105,48 @@ def _contents_of_named(name: str, settings: ReadSettings) -> Contents:
         if isinstance(part, ArrayPart):
             _add_arrays(found, split, known.classes, part, settings)
             continue
-        names = [path.name for path in part.paths]
-        records = _scan(part.paths, names, settings)
-        _add_scanned(found, _Split(split, known.classes, part.labels, names, part.paths), records)
+        files = Files.of((str(path.parent), [path.name]) for path in part.paths)
+        names = Names(files, None)
+        source = _Source(files, names, read_files(files, names, f"{name}/{split}", settings))
+        labelled = Part(known.classes, files, part.labels)
+        _add(found, split, labelled, source, np.arange(len(files)))
     return found
 
 
-def _scan(paths: list[Path], names: list[str], settings: ReadSettings) -> list[Record | Problem]:
-    return scan(
-        paths,
-        names,
-        workers=settings.workers,
-        thumbnails=settings.thumbnails,
-        known=settings.known,
-        visitors=settings.visitors,
-        progress=settings.progress,
+@dataclass(frozen=True)
+class _Source:
+    """All files of a source, how they are called, and what is known of them."""
+
+    files: Files
+    names: Names
+    read: ReadFiles
+
+
+def _add(found: Contents, split: str, part: Part, source: _Source, rows: NDArray[np.int64]) -> None:
+    """Add the files in those `rows` of the source as a split, those with problems apart.
+
+    `part` has the classes, and the label of each.
+    """
+    files, names, records = source.files, source.names, source.read.records
+    own = range(int(rows[0]), int(rows[-1]) + 1) if len(rows) else range(0)
+    found.problems += [records.problems[row] for row in sorted(records.problems) if row in own]
+    sound = records.sound[rows]
+    kept = rows[sound]
+    for row in kept[records.misnamed[kept]].tolist():
+        reason = belied(files[row], FORMS[records.forms[row]])
+        found.misnamed.append(Problem(names[row], "misnamed", reason))
+    found.sets[split] = ImageSet(
+        classes=part.classes,
+        labels=part.labels[sound],
+        names=names.take(kept),
+        digests=Digests(records.digests[kept]),
+        sizes=records.sizes[kept],
+        grey=records.grey[kept],
+        paths=files.take(kept),
+        pixels=source.read.pixels(kept),
     )
+    if records.sketches is not None:
+        found.sketches[split] = records.sketches.take(kept)
 
 
 def _add_arrays(
@@ -165,55 +155,24 @@ def _add_arrays(
     """Add a split whose images are arrays."""
 
     def examine(image: Array) -> Record:
-        return measure(image, digest_of_pixels(image), settings.thumbnails)
+        return measure(image, digest_of_pixels(image), settings.sketches)
 
     if int(part.labels.max()) >= len(classes):
         why = f"label {part.labels.max()} is beyond its {len(classes)} classes"
         raise DataError(found.origin, why)
-    names = [f"{name}[{index}]" for index in range(len(part.labels))]
-    records = list(over_threads(examine, list(part.images), settings.workers))
-    _add(found, _Split(name, classes, part.labels, names), records)
-
-
-def _add_scanned(found: Contents, split: _Split, records: Sequence[Record | Problem]) -> None:
-    """Add a split whose files were scanned, its bad files apart."""
-    keep: list[int] = []
-    sound: list[Record] = []
-    for index, record in enumerate(records):
-        if isinstance(record, Problem):
-            found.problems.append(record)
-            continue
-        keep.append(index)
-        sound.append(record)
-        if record.misnamed:
-            found.misnamed.append(Problem(split.names[index], "misnamed", record.misnamed))
-    names = [split.names[index] for index in keep]
-    paths = None if split.paths is None else [split.paths[index] for index in keep]
-    _add(found, _Split(split.name, split.classes, split.labels[keep], names, paths), sound)
-
-
-def _add(found: Contents, split: _Split, records: list[Record]) -> None:
-    found.sets[split.name] = ImageSet(
-        classes=split.classes,
-        labels=split.labels,
-        names=split.names,
-        digests=[record.digest for record in records],
-        sizes=np.array([(r.height, r.width) for r in records], np.int32).reshape(-1, 2),
-        grey=np.array([record.grey for record in records], np.bool_),
-        paths=split.paths,
-        pixels=_small_pixels(records),
+    records = Records(len(part.labels), sketches=settings.sketches, pixels=False)
+    with closing(over_threads(examine, list(part.images), settings.workers)) as examined:
+        for index, record in enumerate(examined):
+            records.put(index, record)
+    grey = bool(records.grey.all())
+    found.sets[name] = ImageSet(
+        classes=classes,
+        labels=part.labels,
+        names=Numbered(name, np.arange(len(records))),
+        digests=Digests(records.digests),
+        sizes=records.sizes,
+        grey=records.grey,
+        pixels=Pixels(Block.of(part.images[:, :, :, :1] if grey else part.images)),
     )
-    squares = [record.thumbnail for record in records if record.thumbnail is not None]
-    if squares:
-        found.thumbnails[split.name] = np.stack(squares)
-        found.colours[split.name] = np.array([record.colour for record in records], np.float32)
-
-
-def _small_pixels(records: list[Record]) -> Array | list[Array] | None:
-    """The pixels of a set in which every image is small, in as few channels as hold them all."""
-    pixels = [record.pixels for record in records if record.pixels is not None]
-    if not pixels or len(pixels) < len(records):
-        return None
-    if all(record.grey for record in records):
-        return stack([image[:, :, :1] for image in pixels])
-    return stack([with_channels(image, 3) for image in pixels])
+    if records.sketches is not None:
+        found.sketches[name] = records.sketches

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from striate.data.columns import taken
 from striate.data.decoding.decode import decoding
+from striate.data.pixels import Block, Gathered, Pixels
 from striate.data.preprocessing import Preprocessing, with_channels
 from striate.errors import DataError
+from striate.support.prefetch import prefetch
 
+_AHEAD = 64  # images a thread
 if TYPE_CHECKING:
     from striate.data.working_copies.made import Made
 
@@ -37,10 +41,12 @@ class ImageSet:
         sizes: int32 (n, 2), height and width in pixels of each upright image.
         grey: bool (n,), whether each image is without any colour, however it is stored.
         paths: file of each image; None for sets that never were files.
-        pixels: decoded images of a small set: one uint8 array (n, H, W, C) where all have one size,
-            else a list of (H, W, C); C is 1 where all are grey, else 3. None for sets read from
-            files.
+        pixels: decoded images of a small set: (H, W, C) each, or one uint8 array (n, H, W, C); C is
+            1 where all are grey, else 3. None for sets read from files.
         made: what was made of large images, so that their files need not be decoded each time.
+
+    Names, digests and paths of many images are columns (`striate.data.columns`), and their pixels
+    are views of what is held once (`striate.data.pixels`).
     """
 
     classes: tuple[str, ...]
@@ -126,19 +132,25 @@ class ImageSet:
         with self.reading(index, preprocessing.channels) as image:
             return preprocessing.fit_image(image)
 
-    def in_memory(self, channels: int) -> Array | list[Array]:
-        """All images decoded: uint8 (n, H, W, channels), or a list where their sizes differ.
+    def in_memory(self, channels: int, workers: int = 0) -> Pixels:
+        """All images decoded, with that many channels.
 
-        Meant for sets whose `largest_side` is at most SMALL pixels. Treat it as read-only.
+        Meant for sets whose `largest_side` is at most SMALL pixels. Treat them as read-only.
+
+        Raises:
+            DataError: as `read`.
         """
-        pixels = self.pixels
-        if pixels is None:
-            pixels = [self.read(index, channels) for index in range(len(self))]
-        if isinstance(pixels, np.ndarray) and pixels.shape[3] == channels:
-            return pixels
-        if isinstance(pixels, np.ndarray) and channels == 3:
-            return np.repeat(pixels, 3, axis=3)
-        return stack([with_channels(image, channels) for image in pixels])
+        if isinstance(self.pixels, Pixels):
+            return self.pixels.with_channels(channels)
+        if self.pixels is not None:
+            return Pixels(Block.of(self.pixels)).with_channels(channels)
+        gathered = Gathered()
+        read = partial(self.read, channels=channels)
+        whole = prefetch(read, range(len(self)), workers=workers, ahead=_AHEAD * workers)
+        with closing(whole):
+            for image in whole:
+                gathered.add(image)
+        return Pixels(gathered.block())
 
     def relabelled(self, classes: tuple[str, ...], labels: NDArray[np.int64]) -> ImageSet:
         """The same images under other classes."""
@@ -147,28 +159,19 @@ class ImageSet:
     def subset(self, indices: Sequence[int] | NDArray[np.int64]) -> ImageSet:
         """The images at `indices`, in that order."""
         chosen = np.asarray(indices, np.int64)
-        pixels: Array | list[Array] | None = None
-        if isinstance(self.pixels, np.ndarray):
-            pixels = self.pixels[chosen]
-        elif self.pixels is not None:
-            pixels = [self.pixels[index] for index in chosen]
+        pixels = self.pixels
+        if isinstance(pixels, np.ndarray):
+            pixels = Pixels(Block.of(pixels))
         return replace(
             self,
             labels=self.labels[chosen],
-            names=[self.names[index] for index in chosen],
-            digests=[self.digests[index] for index in chosen],
+            names=taken(self.names, chosen),
+            digests=taken(self.digests, chosen),
             sizes=self.sizes[chosen],
             grey=self.grey[chosen],
-            paths=None if self.paths is None else [self.paths[index] for index in chosen],
-            pixels=pixels,
+            paths=None if self.paths is None else taken(self.paths, chosen),
+            pixels=None if pixels is None else taken(pixels, chosen),
         )
-
-
-def stack(images: Sequence[Array]) -> Array | list[Array]:
-    """`images`, each (H, W, C), as one array where all have one shape, else as a list."""
-    if len({image.shape for image in images}) == 1:
-        return np.stack(list(images))
-    return list(images)
 
 
 def has_no_colour(image: Array) -> bool:

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from striate.data.contents import Contents, ReadSettings, read_contents
+from striate.data.contents import Contents, read_contents
 from striate.data.images import ImageSet
 from striate.data.manifest import Manifest
+from striate.data.reading import ReadSettings
 from striate.data.scan import Problem
 from striate.data.sources import data_from, joined, refusal, with_classes
 from striate.data.split import draw
@@ -65,6 +66,8 @@ def open_labelled(
     all_images: bool = False,
     skip_bad: bool = False,
     workers: int = 0,
+    cache: Path | None = None,
+    recheck: bool = False,
     progress: Progress | None = None,
 ) -> Labelled:
     """Images to measure a network with those `classes` on: test, else val, else all there are.
@@ -79,13 +82,24 @@ def open_labelled(
         all_images: take every image of every split, those among them that were trained on.
         skip_bad: go on without the files that cannot be used.
         workers: threads.
+        cache: as for `striate.data.sources.open_data`.
+        recheck: as there.
         progress: called with the number of files done and of all.
 
     Raises:
         DataError: as `open_data` does, for a class that the network does not know, and where no
             image is left.
     """
-    found = read_contents(data, ReadSettings(workers=workers, progress=progress))
+    manifest = None if training is None else training.manifest
+    settings = ReadSettings(
+        workers=workers,
+        progress=progress,
+        cache=cache,
+        recheck=recheck,
+        pixels=False,
+        known=None if manifest is None else manifest.by_content(),
+    )
+    found = read_contents(data, settings)
     if found.problems and not skip_bad:
         raise refusal(found)
     origin, known = printable(found.origin), tuple(classes)

@@ -7,7 +7,7 @@ an epoch sees what it would have seen.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from math import prod
 from typing import NamedTuple
@@ -21,6 +21,7 @@ from striate.data.augmentation.mixing import draw_erasing, draw_mixing
 from striate.data.augmentation.settings import NOTHING, Augmentation
 from striate.data.batch import Batch
 from striate.data.images import SMALL, ImageSet
+from striate.data.pixels import Block, Pixels
 from striate.data.preprocessing import Preprocessing, resize
 from striate.data.random import CROP, FLIP, Key, permutation, uniforms
 from striate.errors import DataError, RecipeError, StriateError
@@ -94,7 +95,7 @@ class Loader:
         self._spans = self._share_out()
         # Crops that start from the image as evaluation sees it, and so may be cut from arrays.
         self._fits = self._crop in ("none", "padded") or preprocessing.fit == "pad"
-        self._held: NDArray[np.uint8] | Sequence[NDArray[np.uint8]] | None = None
+        self._held: Pixels | None = None
         self._fits_late = False  # what is held has its own size, and is fitted batch by batch
 
     def _check(self) -> None:
@@ -266,8 +267,8 @@ class Loader:
 
     def _fitted(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """New copies of the images as evaluation sees them: uint8 (n, height, width, channels)."""
-        if isinstance(self._held, np.ndarray) and not self._fits_late:
-            return self._held[indices]
+        if self._held is not None and self._held.size is not None and not self._fits_late:
+            return self._held.gather(indices)
         channels, *size = self.preprocessing.input_size
         pixels = np.empty((len(indices), *size, channels), np.uint8)
         for position, index in enumerate(indices.tolist()):
@@ -299,7 +300,7 @@ class Loader:
         """Decode a set of small images, once; fit them too where that takes little memory."""
         if self._held is not None or self.images.largest_side > SMALL:
             return
-        images = self.images.in_memory(self.preprocessing.channels)
+        images = self.images.in_memory(self.preprocessing.channels, self.workers)
         if self._fits and not _are_fitted(images, self.preprocessing):
             self._fits_late = len(images) * prod(self.preprocessing.input_size) > MOST_FITTED
             images = images if self._fits_late else _fit_all(images, self.preprocessing)
@@ -324,23 +325,16 @@ def _resized(
     return np.stack([resize(image, *size, interpolation=how) for image in images])
 
 
-def _are_fitted(
-    images: NDArray[np.uint8] | Sequence[NDArray[np.uint8]], preprocessing: Preprocessing
-) -> bool:
+def _are_fitted(images: Pixels, preprocessing: Preprocessing) -> bool:
     """Whether `fit_image` would change none of the images."""
     size = (preprocessing.height, preprocessing.width)
-    return isinstance(images, np.ndarray) and (
-        images.shape[1:3] == size == preprocessing.resized(*images.shape[1:3])
-        and images.shape[3] == preprocessing.channels
-    )
+    return images.size == size == preprocessing.resized(*size)
 
 
-def _fit_all(
-    images: NDArray[np.uint8] | Sequence[NDArray[np.uint8]], preprocessing: Preprocessing
-) -> NDArray[np.uint8]:
-    """`fit_image` of every image: uint8 (n, height, width, channels)."""
+def _fit_all(images: Pixels, preprocessing: Preprocessing) -> Pixels:
+    """`fit_image` of every image: uint8 (height, width, channels) each."""
     size = (preprocessing.height, preprocessing.width)
     fitted = np.empty((len(images), *size, preprocessing.channels), np.uint8)
     for position, image in enumerate(images):
         fitted[position] = preprocessing.fit_image(image)
-    return fitted
+    return Pixels(Block.of(fitted))

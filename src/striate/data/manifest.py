@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +18,15 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from striate.data.columns import HASH, Digests
+from striate.data.records import ByContent
+from striate.data.statistics import Statistics
 from striate.errors import RunError
 
 if TYPE_CHECKING:
     from striate.data.images import ImageSet
 
 _BY_CONTENT = "content:"
-_HASH = 16  # bytes; see `striate.data.scan.digest_of`
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -37,6 +39,10 @@ class Manifest:
         labels: by split, the class of each image, int64 (n,).
         held_out: as in `striate.data.sources.Data`.
         fingerprint: what ``run.toml`` calls these images.
+        sizes: by split, height and width of each image, (n, 2); of runs from before these were
+            kept, nothing.
+        grey: by split, whether each image has no colour; likewise.
+        statistics: of the channels of the training images, once they were measured.
     """
 
     classes: tuple[str, ...]
@@ -44,6 +50,9 @@ class Manifest:
     labels: Mapping[str, NDArray[np.int64]]
     held_out: str
     fingerprint: str
+    sizes: Mapping[str, NDArray[np.int32]] = field(default_factory=dict)
+    grey: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
+    statistics: Statistics | None = None
 
     @classmethod
     def of(
@@ -53,41 +62,63 @@ class Manifest:
         classes: tuple[str, ...],
         held_out: str,
         fingerprint: str,
+        statistics: Statistics | None = None,
     ) -> Manifest:
         """What is to be kept of `splits`."""
         return cls(
             classes=classes,
-            digests={split: list(images.digests) for split, images in splits.items()},
+            digests={split: Digests.of(images.digests) for split, images in splits.items()},
             labels={split: images.labels for split, images in splits.items()},
+            sizes={split: images.sizes for split, images in splits.items()},
+            grey={split: images.grey for split, images in splits.items()},
             held_out=held_out,
             fingerprint=fingerprint,
+            statistics=statistics,
         )
 
     def trained_on(self, digests: Sequence[str]) -> NDArray[np.bool_]:
         """Which images, by their content hashes, the network was trained on: bool (n,)."""
-        known = set(self.digests["train"])
-        return np.array([digest in known for digest in digests], np.bool_)
+        known = Digests.of(self.digests["train"])
+        return known.places_of(Digests.of(digests)) >= 0
+
+    def by_content(self) -> ByContent | None:
+        """Records of the images, by their content; None where their sizes are not known."""
+        if self.sizes.keys() != self.digests.keys() or self.grey.keys() != self.digests.keys():
+            return None
+        return ByContent(
+            Digests.joined(list(self.digests.values())),
+            np.concatenate([self.sizes[split] for split in self.digests]),
+            np.concatenate([self.grey[split] for split in self.digests]),
+        )
 
     def lists_the_same_as(self, other: Manifest) -> bool:
         """Whether both list the same images, of the same classes, in the same order."""
         return (
             self.classes == other.classes
-            and dict(self.digests) == dict(other.digests)
+            and self.digests.keys() == other.digests.keys()
+            and all(
+                Digests.of(own) == Digests.of(other.digests[split])
+                for split, own in self.digests.items()
+            )
             and all((labels == other.labels[split]).all() for split, labels in self.labels.items())
         )
 
     def to_bytes(self) -> bytes:
-        """The file: a few bytes more than 20 an image."""
+        """The file: a few bytes more than 29 an image."""
         arrays: dict[str, NDArray[Any]] = {}
         for split, digests in self.digests.items():
-            joined = bytes.fromhex("".join(digests))
-            arrays[f"{split}.digests"] = np.frombuffer(joined, np.uint8).reshape(-1, _HASH)
+            arrays[f"{split}.digests"] = Digests.of(digests).rows
             arrays[f"{split}.labels"] = self.labels[split].astype(np.int32)
-        about = {
+            if split in self.sizes:
+                arrays[f"{split}.sizes"] = np.ascontiguousarray(self.sizes[split], np.int32)
+                arrays[f"{split}.grey"] = np.ascontiguousarray(self.grey[split], np.uint8)
+        about: dict[str, Any] = {
             "classes": self.classes,
             "fingerprint": self.fingerprint,
             "held_out": self.held_out,
         }
+        if self.statistics is not None:
+            about["statistics"] = asdict(self.statistics)
         # One value, since safetensors writes several in no fixed order.
         return save(arrays, metadata={"striate": json.dumps(about, sort_keys=True)})
 
@@ -111,17 +142,21 @@ class Manifest:
             found = cls(
                 classes=tuple(str(name) for name in about["classes"]),
                 digests={
-                    name.removesuffix(".digests"): [row.tobytes().hex() for row in array]
-                    for name, array in arrays.items()
-                    if name.endswith(".digests")
+                    split: Digests(array.reshape(-1, HASH))
+                    for split, array in _called(arrays, "digests").items()
                 },
                 labels={
-                    name.removesuffix(".labels"): array.astype(np.int64)
-                    for name, array in arrays.items()
-                    if name.endswith(".labels")
+                    split: array.astype(np.int64)
+                    for split, array in _called(arrays, "labels").items()
+                },
+                sizes=_called(arrays, "sizes"),
+                grey={
+                    split: array.astype(np.bool_)
+                    for split, array in _called(arrays, "grey").items()
                 },
                 held_out=str(about["held_out"]),
                 fingerprint=str(about["fingerprint"]),
+                statistics=_statistics_in(about.get("statistics")),
             )
             found._check()
         except (SafetensorError, LookupError, TypeError, ValueError, AttributeError) as error:
@@ -134,6 +169,11 @@ class Manifest:
         """ValueError where the parts do not belong together."""
         if not {"train", "val"} <= self.digests.keys() or self.digests.keys() != self.labels.keys():
             raise ValueError("splits")
+        for split, sizes in self.sizes.items():
+            if sizes.shape != (len(self.digests[split]), 2) or sizes.min(initial=1) < 1:
+                raise ValueError("sizes")
+            if self.grey[split].shape != sizes.shape[:1]:
+                raise ValueError("grey")
         for split, labels in self.labels.items():
             if labels.shape != (len(self.digests[split]),):
                 raise ValueError("labels")
@@ -145,18 +185,60 @@ class Manifest:
                 raise ValueError("fingerprint")
 
 
+def _statistics_in(about: dict[str, Any] | None) -> Statistics | None:
+    """What `Manifest.to_bytes` wrote of them; ValueError or the like where it did not."""
+    if about is None:
+        return None
+    vectors = tuple(tuple(map(float, vector)) for vector in about["eigenvectors"])
+    return Statistics(
+        mean=tuple(map(float, about["mean"])),
+        std=tuple(map(float, about["std"])),
+        eigenvalues=tuple(map(float, about["eigenvalues"])),
+        eigenvectors=vectors,
+        images=int(about["images"]),
+        of=int(about["of"]),
+    )
+
+
 def fingerprint_of(
     classes: Sequence[str],
     digests: Mapping[str, Sequence[str]],
     labels: Mapping[str, NDArray[np.int64]],
 ) -> str:
     """One hash of the split, class and content of every image, in any order and by any name."""
-    lines = sorted(
-        f"{split}\0{classes[label]}\0{digest}\n"
-        for split in digests
-        for label, digest in zip(labels[split].tolist(), digests[split], strict=True)
-    )
-    return _BY_CONTENT + sha256("".join(lines).encode("utf-8", "surrogatepass")).hexdigest()
+    groups: dict[bytes, NDArray[np.uint8]] = {}
+    for split in digests:
+        rows = Digests.of(digests[split])
+        order = rows.order(labels[split])
+        sorted_labels = labels[split][order]
+        for label in np.unique(sorted_labels).tolist():
+            start, end = np.searchsorted(sorted_labels, [label, label + 1])
+            begin = f"{split}\0{classes[label]}\0".encode("utf-8", "surrogatepass")
+            groups[begin] = rows.rows[order[start:end]]
+    # Lines "split\0class\0hash\n" in their order: no beginning is the beginning of another one.
+    total = sha256()
+    for begin in sorted(groups):
+        total.update(_lines(begin, groups[begin]))
+    return _BY_CONTENT + total.hexdigest()
+
+
+def _lines(begin: bytes, rows: NDArray[np.uint8]) -> bytes:
+    """A line for each hash in `rows`, uint8 (n, 16), that begins so."""
+    text = np.frombuffer(rows.tobytes().hex().encode(), np.uint8).reshape(len(rows), -1)
+    lines = np.empty((len(rows), len(begin) + text.shape[1] + 1), np.uint8)
+    lines[:, : len(begin)] = np.frombuffer(begin, np.uint8)
+    lines[:, len(begin) : -1] = text
+    lines[:, -1] = ord("\n")
+    return lines.tobytes()
+
+
+def _called(arrays: Mapping[str, NDArray[Any]], name: str) -> dict[str, NDArray[Any]]:
+    """The arrays of that name, by split."""
+    return {
+        key.removesuffix(f".{name}"): array
+        for key, array in arrays.items()
+        if key.endswith(f".{name}")
+    }
 
 
 def is_of_names(fingerprint: str) -> bool:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -14,14 +14,12 @@ import numpy as np
 from striate.data.decoding.decode import ImageError, content_of, decoded, digest_of
 from striate.data.decoding.formats import FOREIGN, SUFFIXES
 from striate.data.images import SMALL, Array, has_no_colour
-from striate.data.preprocessing import resize, with_channels
+from striate.data.sketches import Sketch, sketch_of
 from striate.errors import StriateError, parameter
 from striate.support.prefetch import prefetch
 from striate.support.progress import Progress
 
-THUMBNAIL = 32
-"""Side in pixels of the grey squares by which near duplicates are known."""
-
+_PASSING = ("too large", "changed")  # kinds of faults that hang on more than the content
 _CHUNK = 64  # files a task; a task a file would spend a third of a small image's time on hand-over
 
 Item = TypeVar("Item")
@@ -30,29 +28,33 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Problem:
-    """A file at fault: its name relative to the origin, the kind of fault, the reason in words."""
+    """A file at fault: its name relative to the origin, the kind of fault, the reason in words.
+
+    `lasting` is one of the file's content, which another look would find again.
+    """
 
     name: str
     kind: str
     reason: str
+    lasting: bool = field(default=False, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
 class Record:
     """What is known of a sound image.
 
-    `misnamed` says how the file's name contradicts its format; `pixels` are kept of small images
-    only; `thumbnail` is uint8 (32, 32), and `colour` the mean of each channel, if asked for.
+    `form` is the format that it has, and `misnamed` says how the file's name contradicts that;
+    `pixels` are kept of small images only, and a `sketch` where one was asked for.
     """
 
     digest: str
     height: int
     width: int
     grey: bool
-    misnamed: str
-    pixels: Array | None
-    thumbnail: Array | None
-    colour: tuple[float, float, float] | None
+    form: str
+    misnamed: str = ""
+    pixels: Array | None = None
+    sketch: Sketch | None = None
 
 
 class Visitor(Protocol):
@@ -72,72 +74,83 @@ def scan(
     paths: Sequence[Path],
     names: Sequence[str],
     *,
+    only: Sequence[int] | None = None,
     workers: int = 0,
-    thumbnails: bool = False,
-    known: Mapping[str, Record] | None = None,
+    sketches: bool = False,
+    pixels: bool = True,
+    known: Callable[[str], Record | None] | None = None,
     visitors: Sequence[Visitor] = (),
     progress: Progress | None = None,
-) -> list[Record | Problem]:
-    """A record of each file that decodes to its end, a problem for each that does not.
+) -> Generator[Record | Problem]:
+    """A record of each file that decodes to its end, a problem for each that does not, in order.
 
-    `known` are records of sound images by their content hash: files with that content are read and
-    hashed, and decoded again only for `visitors` that want them. All others are shown to every
-    visitor.
+    The result does not depend on the number of threads.
 
-    `workers` threads share the work (0: one a processor, at most eight); the result does not
-    depend on their number.
+    Args:
+        paths: the files.
+        names: how problems call them.
+        only: which of the files; None for all.
+        workers: threads that share the work; 0 for one a processor, at most eight.
+        sketches: make a sketch of every image.
+        pixels: the pixels of small images are wanted, also of those that are known.
+        known: gives the record of a sound image by its content hash. Files with that content are
+            read and hashed, and decoded again only for what its record lacks, or for `visitors`
+            that want them.
+        visitors: are shown the other sound images, and those of the known ones that they want.
+        progress: called with the number of files done and of all.
     """
 
-    def examine(item: tuple[Path, str]) -> Record | Problem:
-        path, name = item
+    def lacks_pixels(record: Record) -> bool:
+        return pixels and max(record.height, record.width) <= SMALL
+
+    def examine(index: int) -> Record | Problem:
+        path, name = paths[index], names[index]
+        read = False
         try:
             with content_of(path) as data:
+                read = True
                 digest = digest_of(data)
-                record = known.get(digest) if known else None
+                record = known(digest) if known else None
                 asking = visitors
                 if record is not None:
                     asking = [visitor for visitor in visitors if visitor.wants(digest)]
-                    if not asking:
-                        return record
-                with decoded(data, name, sound=record is not None) as (pixels, form):
+                    if not (asking or sketches or lacks_pixels(record)):
+                        return replace(record, misnamed=belied(path, record.form))
+                with decoded(data, name, sound=record is not None) as (image, form):
                     for visitor in asking:
-                        visitor.visit(digest, pixels)
-                    return record or measure(pixels, digest, thumbnails, _belied(path, form))
+                        visitor.visit(digest, image)
+                    return measure(image, digest, sketches, form, belied(path, form))
         except ImageError as error:
-            return Problem(name, error.kind, _sentence(error))
+            lasting = read and error.kind not in _PASSING
+            return Problem(name, error.kind, _sentence(error), lasting)
 
-    return list(over_threads(examine, list(zip(paths, names, strict=True)), workers, progress))
+    return over_threads(examine, range(len(paths)) if only is None else only, workers, progress)
 
 
-def _belied(path: Path, form: str) -> str:
+def belied(path: Path, form: str) -> str:
     """How the name of a file contradicts the format that it has; empty where it does not."""
+    if not form:
+        return ""
     suffix = path.suffix.lower()
     promised = SUFFIXES.get(suffix) or FOREIGN.get(suffix, form)
     return f"is {form}, not {promised} as its name says" if form != promised else ""
 
 
-def measure(pixels: Array, digest: str, thumbnails: bool, misnamed: str = "") -> Record:
+def measure(
+    pixels: Array, digest: str, sketches: bool, form: str = "", misnamed: str = ""
+) -> Record:
     """The record of an image (H, W, C)."""
     height, width = pixels.shape[:2]
-    square, colour = thumbnail(pixels) if thumbnails else (None, None)
     return Record(
         digest=digest,
         height=height,
         width=width,
         grey=has_no_colour(pixels),
+        form=form,
         misnamed=misnamed,
         pixels=pixels if max(height, width) <= SMALL else None,
-        thumbnail=square,
-        colour=colour,
+        sketch=sketch_of(pixels) if sketches else None,
     )
-
-
-def thumbnail(pixels: Array) -> tuple[Array, tuple[float, float, float]]:
-    """The image squeezed into a grey square, uint8 (32, 32), and its mean colour, 0 to 255."""
-    small = resize(pixels, THUMBNAIL, THUMBNAIL)
-    mean = small.reshape(-1, small.shape[2]).mean(axis=0)
-    red, green, blue = (float(mean[c % len(mean)]) for c in range(3))
-    return with_channels(small, 1)[:, :, 0], (red, green, blue)
 
 
 def threads(workers: int | None) -> int:
@@ -158,7 +171,7 @@ def over_threads(
     items: Sequence[Item],
     workers: int = 0,
     progress: Progress | None = None,
-) -> Iterator[Result]:
+) -> Generator[Result]:
     """``map(function, items)`` on threads, in order, with at most a few chunks under way."""
     workers = workers or min(8, os.cpu_count() or 1)
     chunks = (items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK))

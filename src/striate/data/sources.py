@@ -5,25 +5,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from striate.data.contents import Contents, ReadSettings, read_contents
+from striate.data.columns import Digests, concatenated
+from striate.data.contents import Contents, read_contents
 from striate.data.finding.folders import entries
-from striate.data.images import Array, ImageSet, stack
+from striate.data.images import ImageSet
 from striate.data.manifest import (
     Manifest,
     fingerprint_of,
     fingerprint_with_names,
     is_of_names,
 )
+from striate.data.pixels import Gathered, Pixels
 from striate.data.preprocessing import with_channels
-from striate.data.scan import Problem, Record, Visitor
+from striate.data.reading import ReadSettings
+from striate.data.scan import Problem, Visitor
 from striate.data.split import held_out
+from striate.data.statistics import Statistics
 from striate.errors import DataError, RunError, nearest, parameter
 from striate.support import paths
 from striate.support.progress import Progress
@@ -48,6 +53,7 @@ class Data:
             (taken from the training images by content hash and seed).
         notes: what a person should know and need not mend.
         others: how many files are no images.
+        statistics: of the channels of the training images, where they are known.
     """
 
     origin: str
@@ -60,6 +66,7 @@ class Data:
     held_out_name: str = "val"
     notes: tuple[str, ...] = ()
     others: int = 0
+    statistics: Statistics | None = None
 
     @property
     def splits(self) -> dict[str, ImageSet]:
@@ -85,6 +92,7 @@ class Data:
             classes=self.classes,
             held_out=self.held_out_name,
             fingerprint=self.fingerprint,
+            statistics=self.statistics,
         )
 
     def is_of(self, fingerprint: str) -> bool:
@@ -113,7 +121,9 @@ def open_data(
     skip_bad: bool = False,
     download: bool = True,
     workers: int = 0,
-    known: Mapping[str, Record] | None = None,
+    cache: Path | None = None,
+    recheck: bool = False,
+    pixels: bool = True,
     visitors: Sequence[Visitor] = (),
     manifest: Manifest | None = None,
     progress: Progress | None = None,
@@ -130,7 +140,10 @@ def open_data(
         skip_bad: go on without the files that cannot be used; they are listed in `Data.skipped`.
         download: fetch a named data set that is not in the cache.
         workers: threads; 0 for one a processor. The result does not depend on it.
-        known: records of images that need not be decoded again, by content hash.
+        cache: folder of what is known of files from before, which are not read again; None for
+            none. See `striate.data.known`.
+        recheck: read all files all the same.
+        pixels: hold small images in memory, decoded.
         visitors: who takes something from the images of files while they are decoded.
         manifest: of a run, whose images are wanted as they were, whatever they are called now.
         progress: called with the number of files done and of all.
@@ -142,7 +155,14 @@ def open_data(
         RunError: images of the manifest are gone.
     """
     settings = ReadSettings(
-        workers=workers, progress=progress, download=download, known=known, visitors=visitors
+        workers=workers,
+        progress=progress,
+        download=download,
+        cache=cache,
+        recheck=recheck,
+        pixels=pixels,
+        known=None if manifest is None else manifest.by_content(),
+        visitors=visitors,
     )
     found = read_contents(data, settings)
     if manifest is not None:
@@ -211,21 +231,15 @@ def restored(found: Contents, manifest: Manifest, *, seed: int, val_fraction: fl
     with suppress(DataError):
         data = data_from(found, seed=seed, val_fraction=val_fraction)
         if data.manifest.lists_the_same_as(manifest):
-            return replace(data, fingerprint=manifest.fingerprint)
+            return replace(data, fingerprint=manifest.fingerprint, statistics=manifest.statistics)
     everything = joined(list(found.sets.values()), manifest.classes)
-    places = {
-        key: index
-        for index, key in enumerate(
-            zip(everything.digests, everything.labels.tolist(), strict=True)
-        )
-    }
+    there = _with_labels(everything.digests, everything.labels)
     splits: dict[str, ImageSet] = {}
     gone = 0
     for split, digests in manifest.digests.items():
-        wanted = zip(digests, manifest.labels[split].tolist(), strict=True)
-        indices = [places.get(key, -1) for key in wanted]
-        gone += indices.count(-1)
-        splits[split] = everything.subset([index for index in indices if index >= 0])
+        places = there.places_of(_with_labels(digests, manifest.labels[split]))
+        gone += int((places < 0).sum())
+        splits[split] = everything.subset(places[places >= 0])
     if gone:
         total = sum(map(len, manifest.digests.values()))
         bad = "".join(f", {problem.name} {problem.reason}" for problem in found.problems)
@@ -234,8 +248,9 @@ def restored(found: Contents, manifest: Manifest, *, seed: int, val_fraction: fl
             f"{gone:,} of {total:,} are not there{bad}"
         )
         raise RunError(printable(found.origin), why, "restore them")
-    kept = {digest for images in splits.values() for digest in images.digests}
-    new = sum(digest not in kept for images in found.sets.values() for digest in images.digests)
+    kept = Digests.joined([images.digests for images in splits.values()])
+    every = Digests.joined([images.digests for images in found.sets.values()])
+    new = int((kept.places_of(every) < 0).sum())
     note = [f"{_counted(new, 'image')} came after the run began: not used"] if new else []
     return Data(
         origin=found.origin,
@@ -248,7 +263,15 @@ def restored(found: Contents, manifest: Manifest, *, seed: int, val_fraction: fl
         held_out_name=manifest.held_out,
         notes=(*found.notes, *note),
         others=len(found.ignored),
+        statistics=manifest.statistics,
     )
+
+
+def _with_labels(digests: Sequence[str], labels: NDArray[np.int64]) -> Digests:
+    """Each content hash and label as one key, of the form of a content hash."""
+    rows = Digests.of(digests).rows.copy()
+    rows.view(np.uint64)[:, 0] += labels.astype(np.uint64) * np.uint64(0x9E37_79B9_7F4A_7C15)
+    return Digests(rows)
 
 
 def joined(sets: Sequence[ImageSet], classes: tuple[str, ...]) -> ImageSet:
@@ -265,27 +288,28 @@ def joined(sets: Sequence[ImageSet], classes: tuple[str, ...]) -> ImageSet:
     everything = ImageSet(
         classes=classes,
         labels=labels,
-        names=[name for images in sets for name in images.names],
-        digests=[digest for images in sets for digest in images.digests],
+        names=concatenated([images.names for images in sets]),
+        digests=concatenated([images.digests for images in sets]),
         sizes=np.concatenate([images.sizes for images in sets]),
         grey=np.concatenate([images.grey for images in sets]),
-        paths=[path for images in sets for path in images.paths or ()] if files else None,
+        paths=concatenated([images.paths or () for images in sets]) if files else None,
         pixels=_pixels(sets) if held else None,
     )
     return everything.subset(np.flatnonzero(labels >= 0))
 
 
-def _pixels(sets: Sequence[ImageSet]) -> Array | list[Array]:
-    """The pixels of several sets that hold them, in as few channels as hold them all."""
+def _pixels(sets: Sequence[ImageSet]) -> Pixels:
+    """The pixels of several sets that hold them: views, where they lie in one block."""
+    held = [each.pixels for each in sets]
+    views = [each for each in held if isinstance(each, Pixels)]
+    if len(views) == len(held) and len({id(each.block) for each in views}) == 1:
+        return Pixels(views[0].block, np.concatenate([each.rows for each in views]))
+    gathered = Gathered()
     grey = all(images.is_grey for images in sets)
-    return stack(
-        [
-            with_channels(image, 1 if grey else 3)
-            for images in sets
-            if images.pixels is not None
-            for image in images.pixels
-        ]
-    )
+    for images in sets:
+        for image in images.pixels if images.pixels is not None else ():
+            gathered.add(with_channels(image, 1 if grey else 3))
+    return Pixels(gathered.block())
 
 
 def _refuse_few_classes(origin: str, train: ImageSet) -> None:

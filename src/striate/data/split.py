@@ -45,26 +45,40 @@ def held_out(
         RecipeError: `fraction` does not lie between 0 and 1.
     """
     check_fraction(fraction)
-    draws = {digest: draw(digest, seed) for digest in digests}
-    out = {digest: value < fraction for digest, value in draws.items()}
-    pictures: dict[int, set[str]] = {}
-    for digest, label in zip(digests, labels.tolist(), strict=True):
-        pictures.setdefault(label, set()).add(digest)
-    classes = [sorted(pictures[label], key=draws.__getitem__) for label in sorted(pictures)]
+    draws = np.fromiter((draw(digest, seed) for digest in digests), np.float64, len(digests))
+    out = draws < fraction
+    members = np.bincount(labels)
+    held = np.bincount(labels[out], minlength=len(members))
+    one_sided = (held == 0) | (held == members)
+    return _mended(out, draws, labels) if (one_sided & (members > 0)).any() else out
+
+
+def _mended(
+    out: NDArray[np.bool_], draws: NDArray[np.float64], labels: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """`out` after each class that lacks a side was given a picture there.
+
+    A picture goes by its draw, which equal pictures share and others do not.
+    """
+    sides: dict[float, bool] = dict(zip(draws.tolist(), out.tolist(), strict=True))
+    pictures: dict[int, set[float]] = {}
+    for label, value in zip(labels.tolist(), draws.tolist(), strict=True):
+        pictures.setdefault(label, set()).add(value)
+    classes = [sorted(pictures[label]) for label in sorted(pictures)]
     for own in classes:
-        if all(out[digest] for digest in own):
-            out[own[-1]] = False
+        if all(sides[value] for value in own):
+            sides[own[-1]] = False
     for own in classes:
-        if len(own) > 1 and not any(out[digest] for digest in own):
-            free = (digest for digest in own if not _is_last(digest, classes, out))
+        if len(own) > 1 and not any(sides[value] for value in own):
+            free = (value for value in own if not _is_last(value, classes, sides))
             chosen = next(free, None)
             if chosen is not None:
-                out[chosen] = True
-    return np.array([out[digest] for digest in digests], np.bool_)
+                sides[chosen] = True
+    return np.array([sides[value] for value in draws.tolist()], np.bool_)
 
 
-def _is_last(digest: str, classes: list[list[str]], out: dict[str, bool]) -> bool:
+def _is_last(value: float, classes: list[list[float]], sides: dict[float, bool]) -> bool:
     """Whether a class that holds the picture has no other to train on."""
     return any(
-        digest in own and all(out[other] for other in own if other != digest) for own in classes
+        value in own and all(sides[other] for other in own if other != value) for own in classes
     )

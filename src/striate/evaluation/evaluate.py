@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from PIL import Image
 
-from striate.data.checking.check import summary
+from striate.data.checking.check import statistics_of, summary
 from striate.data.labelled import Training, measured_on, open_labelled
 from striate.data.scan import threads
 from striate.data.working_copies.fitted import FittedImages
@@ -30,6 +30,7 @@ from striate.runs.images import keep_images
 from striate.runs.samples import keep_samples
 from striate.support import settings
 from striate.support.files import WriteError, write_atomically
+from striate.support.folders import cache_at
 from striate.support.prefetch import prefetch
 from striate.support.progress import counting
 
@@ -62,6 +63,7 @@ def evaluate_on(
     training: Training | None = None,
     all_images: bool = False,
     skip_bad: bool = False,
+    recheck: bool = False,
     workers: int | None = None,
     progress: bool = False,
 ) -> Evaluation:
@@ -73,6 +75,7 @@ def evaluate_on(
         training: what is known of the images that it was trained on; None for nothing.
         all_images: measure on all images, those that it was trained on among them.
         skip_bad: leave unreadable files out instead of stopping at them.
+        recheck: read files again that are known from before.
         workers: threads that read images; None for one a processor, at most four.
         progress: count on standard error.
 
@@ -87,6 +90,8 @@ def evaluate_on(
             all_images=all_images,
             skip_bad=skip_bad,
             workers=max(threads(workers), 1),
+            cache=cache_at(None),
+            recheck=recheck,
             progress=count,
         )
     with counting("evaluating images", wanted=progress) as count:
@@ -139,6 +144,7 @@ def evaluate_again(
     write_report: WriteReport,
     open_classifier: OpenClassifier = Classifier.of_run,
     skip_bad: bool = False,
+    recheck: bool = False,
     workers: int | None,
     device: str = "cpu",
     progress: bool = False,
@@ -152,6 +158,7 @@ def evaluate_again(
         write_report: called when all else is kept.
         open_classifier: opens the run's network.
         skip_bad: leave unreadable files out instead of stopping at them.
+        recheck: read files again that are known from before.
         workers: threads that read images; None for one a processor, at most four.
         device: where to compute.
         progress: count on standard error.
@@ -167,7 +174,7 @@ def evaluate_again(
     except WriteError as error:
         unkept = f"{error.what} {error.why}"
     with held or nullcontext():
-        data = own_data(run, skip_bad=skip_bad, workers=workers, progress=progress)
+        data = own_data(run, skip_bad=skip_bad, recheck=recheck, workers=workers, progress=progress)
         # For the figures and for the report's pictures, each photograph is decoded once.
         data = knowing(data, Made(fitted=FittedImages(run.preprocessing)))
         evaluation, found = _measured(
@@ -237,6 +244,10 @@ def _keep(
     )
     with closing(pictures):
         keep_samples(run.path, pictures, [data.val.names[index] for index in chosen.tolist()])
-    if not (run.path / names.IMAGES).exists():  # a run from before there was a list of its images
+    if data.statistics is None and not run.config.transfer:
+        data = replace(data, statistics=statistics_of(data))
+        # Kept, so that no image that was trained on is read for them again.
         keep_images(run.path, replace(data, fingerprint=run.config.data.fingerprint))
-    write_report(run, data, evaluation, found, summary(data, statistics=not run.config.transfer))
+    elif not (run.path / names.IMAGES).exists():  # a run from before there was such a list
+        keep_images(run.path, replace(data, fingerprint=run.config.data.fingerprint))
+    write_report(run, data, evaluation, found, summary(data))

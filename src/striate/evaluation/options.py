@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import Annotated
 
 from striate.support.options import Doc, Options
-from striate.support.shared_options import AllowCode, Device, ShowProgress, SkipBad, Workers
+from striate.support.shared_options import (
+    AllowCode,
+    Device,
+    Recheck,
+    ShowProgress,
+    SkipBad,
+    Workers,
+)
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,7 @@ class EvaluateOptions(Options):
             "them. A run that was trained so leaves them out in any case."
         ),
     ] = False
+    recheck: Recheck = False
     workers: Workers = None
     device: Annotated[
         Device,

@@ -10,6 +10,7 @@ from striate.data.scan import threads
 from striate.data.sources import open_data
 from striate.errors import DataError, RunError
 from striate.runs.images import images_of
+from striate.support.folders import cache_at
 from striate.support.paths import shown
 from striate.support.progress import counting
 from striate.support.text import printable
@@ -49,12 +50,18 @@ def training_of(run: Run) -> Training | None:
 
 
 def own_data(
-    run: Run, *, skip_bad: bool = False, workers: int | None, progress: bool = False
+    run: Run,
+    *,
+    skip_bad: bool = False,
+    recheck: bool = False,
+    workers: int | None,
+    progress: bool = False,
 ) -> Data:
-    """The images that `run` was made with, whatever they are called now.
+    """The images that `run` was made with, whatever they are called now; none of them is decoded.
 
-    Files that cannot be used are left out (`skip_bad`) where the run was made without such files,
-    and where its own list tells that they are none of its images.
+    A file with the content of one of them is one of them, and was found whole then. Files that
+    cannot be used are left out (`skip_bad`) where the run was made without such files, and where
+    its own list tells that they are none of its images.
 
     Raises:
         DataError: they are no longer where they were, or cannot be read.
@@ -70,6 +77,9 @@ def own_data(
                 val_fraction=origin.val_fraction,
                 skip_bad=skip_bad or origin.skipped > 0,
                 workers=max(threads(workers), 1),
+                cache=cache_at(None),
+                recheck=recheck,
+                pixels=False,
                 manifest=manifest,
                 progress=count,
             )

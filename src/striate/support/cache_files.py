@@ -27,7 +27,6 @@ MARK = "striate"
 
 #: Names of these files and of folders beside them: 32 digits of a hash.
 HASH = re.compile(r"[0-9a-f]{32}")
-_FILE = re.compile(r"[0-9a-f]{32}\.json")
 _LARGEST_FILE = 1 << 30
 
 
@@ -85,7 +84,9 @@ class CachedFile:
     """Seconds since 1970, UTC, of the last use."""
 
 
-def cached_files(folder: Path, kind: str, *, before: str = "") -> list[CachedFile]:
+def cached_files(
+    folder: Path, kind: str, *, place: str = "", suffix: str = ".json", before: str = ""
+) -> list[CachedFile]:
     """The files of that kind in the cache in `folder`.
 
     Only what is ours without a doubt: called by a hash, and beginning as what we write.
@@ -93,13 +94,16 @@ def cached_files(folder: Path, kind: str, *, before: str = "") -> list[CachedFil
     Args:
         folder: of the cache.
         kind: what the files hold.
-        before: how a file of that kind began before there was a mark; empty for none.
+        place: the folder in it that they are in; by default called as their kind.
+        suffix: in which their names end.
+        before: how a file of that kind began before there was a mark, if there was such a time.
     """
-    begins = [json.dumps({MARK: kind})[:-1], *([before] if before else [])]
     found = []
+    begins = [json.dumps({MARK: kind})[:-1], *([before] if before else [])]
     with suppress(OSError):
-        for path in sorted((folder / kind).iterdir()):
-            if _FILE.fullmatch(path.name) and _begins(path, *begins):
+        for path in sorted((folder / (place or kind)).iterdir()):
+            ours = path.suffix == suffix and HASH.fullmatch(path.stem)
+            if ours and _begins(path, *begins):
                 known = path.stat()
                 found.append(CachedFile(path=path, bytes=known.st_size, used=known.st_mtime))
     return found

@@ -50,4 +50,11 @@ AllowCode = Annotated[
         "whoever made it."
     ),
 ]
+Recheck = Annotated[
+    bool,
+    Doc(
+        "Read every file again. By default a file that has the size, times and inode with which it "
+        "was last seen is taken to be as it was."
+    ),
+]
 ShowProgress = Annotated[bool, Doc("Show progress on standard error.", python_only=True)]

@@ -10,7 +10,7 @@ from torch import nn
 
 from striate.data.loader import Loader
 from striate.data.manifest import Manifest
-from striate.data.scan import Record, Visitor, threads
+from striate.data.scan import Visitor, threads
 from striate.data.sources import Data, open_data
 from striate.data.statistics import channel_statistics
 from striate.hub.found import Found
@@ -19,6 +19,7 @@ from striate.hub.weights import Published, give
 from striate.recipes.recipe import Recipe
 from striate.runs.run import Run
 from striate.runs.starting_weights import find_weights
+from striate.support.folders import cache_at
 from striate.support.progress import counting
 from striate.training.callbacks.base import Callback
 from striate.training.callbacks.several import Callbacks, check_callbacks
@@ -60,15 +61,15 @@ def open_images_of(
     seed: int,
     options: TrainOptions,
     place: Place,
-    known: Mapping[str, Record] | None = None,
+    cache: Path | None = None,
     manifest: Manifest | None = None,
     visitors: Sequence[Visitor] = (),
 ) -> Data:
     """The images that `data` names, as the options want them looked at.
 
-    Those that are `known`, by content hash, are not decoded again; with the `manifest` of a run
-    they are those of the run. What was passed over, and what is otherwise worth knowing, is noted.
-    The `visitors` are shown what is decoded.
+    Files that the `cache` knows are not read again (by default that in the usual folder); with the
+    `manifest` of a run the images are those of the run. What was passed over, and what is otherwise
+    worth knowing, is noted. The `visitors` are shown what is decoded.
 
     Raises:
         DataError: see `striate.data.sources.open_data`.
@@ -84,8 +85,9 @@ def open_images_of(
                 val_fraction=options.val_fraction,
                 skip_bad=options.skip_bad,
                 workers=max(threads(options.workers), 1),
-                known=known,
                 visitors=visitors,
+                cache=cache_at(cache),
+                recheck=options.recheck,
                 manifest=manifest,
                 progress=progress,
             )

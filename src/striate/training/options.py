@@ -11,6 +11,7 @@ from typing import Annotated
 from striate.support.limits import LARGEST_SEED, LARGEST_SIDE, MOST
 from striate.support.options import Doc, Options
 from striate.support.shared_options import (
+    Recheck,
     ShowProgress,
     SkipBad,
     ValFraction,
@@ -113,6 +114,7 @@ class TrainOptions(Options):
     ] = None
     val_fraction: ValFraction = 0.2
     skip_bad: SkipBad = False
+    recheck: Recheck = False
     working_copies: WorkingCopies = None
     resume: Annotated[
         bool,

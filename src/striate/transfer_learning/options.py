@@ -10,6 +10,7 @@ from striate.support.limits import MOST
 from striate.support.options import Doc, Options
 from striate.support.shared_options import (
     Images,
+    Recheck,
     Seed,
     ShowProgress,
     SkipBad,
@@ -90,6 +91,7 @@ class TransferOptions(Options):
     workers: Workers = None
     val_fraction: ValFraction = 0.2
     skip_bad: SkipBad = False
+    recheck: Recheck = False
     working_copies: WorkingCopies = None
     callbacks: GivenCallbacks = ()
     progress: ShowProgress = False

@@ -16,7 +16,6 @@ import torch
 from numpy.typing import NDArray
 
 from striate.data.images import ImageSet
-from striate.data.known import known_images, remember_images
 from striate.data.scan import threads
 from striate.data.sources import Data, named_data
 from striate.data.working_copies.made import knowing
@@ -100,6 +99,7 @@ class _Work:
             epochs=options.epochs,
             batch_size=options.batch_size,
             skip_bad=options.skip_bad,
+            recheck=options.recheck,
             workers=options.workers,
             progress=options.progress,
         )
@@ -193,7 +193,7 @@ class _Work:
         return backbone, check_stages(backbone, self.options)
 
     def _open_images(self, cache: Path | None, backbone: Backbone) -> Data:
-        """The images, of which those that the cache knows need not be decoded again.
+        """The images, of which files that the cache knows are not read again.
 
         What features are computed of is made of large ones in the same pass.
         """
@@ -208,13 +208,12 @@ class _Work:
             shape=shape,
             all_fitted=True,
         )
-        known = known_images(cache, self.source)
         data = open_images_of(
             self.source,
             seed=options.seed,
             options=self.training_options,
             place=self.place,
-            known=known,
+            cache=cache,
             visitors=[*self.photographs.made.visitors, self.drawn],
         )
         data = knowing(data, self.photographs.made)
@@ -225,7 +224,6 @@ class _Work:
             trained = recipe_of(backbone, data, options)
             shape = Shape(preprocessing=preprocessing, augmentation=trained.augmentation)
             data = self.photographs.settled(data, shape, self.place)
-        remember_images(cache, self.source, data, known)
         return data
 
     def _note_fit(self, fitted: FittedHead, of_train: Floats, data: Data) -> None:

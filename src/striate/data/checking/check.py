@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from striate.data.checking.duplicates import PHOTOGRAPHS, SIGNS, exact_duplicates, near_duplicates
-from striate.data.contents import Contents, ReadSettings, read_contents
-from striate.data.images import SMALL, ImageSet
-from striate.data.scan import Problem
+from striate.data.checking.duplicates import (
+    PHOTOGRAPHS,
+    SIGNS,
+    Found,
+    exact_duplicates,
+    near_duplicates,
+)
+from striate.data.columns import concatenated
+from striate.data.contents import Contents, read_contents
+from striate.data.images import SMALL, Array, ImageSet
+from striate.data.reading import ReadSettings
+from striate.data.scan import Problem, over_threads
+from striate.data.sketches import SQUARE, Sketches, square_of
 from striate.data.sources import Data, data_from
 from striate.data.split import check_fraction
 from striate.data.statistics import Statistics, channel_statistics
@@ -147,24 +158,36 @@ def check(
     seed: int = 0,
     val_fraction: float = 0.2,
     workers: int = 0,
+    cache: Path | None = None,
+    recheck: bool = False,
     progress: Progress | None = None,
 ) -> CheckReport:
     """Look at every image that `data` names, as `striate.data.sources.open_data` would.
 
-    `seed` and `val_fraction` decide the split where there is none, for the duplicates across it.
+    Args:
+        data: as there.
+        seed: decides the split where there is none, for the duplicates across it.
+        val_fraction: share of the images that this split holds out.
+        workers: threads; 0 for one a processor.
+        cache: as there.
+        recheck: as there.
+        progress: called with the number of files done and of all.
 
     Raises:
         DataError: there is nothing to look at: no such place, no class folders.
     """
     check_fraction(val_fraction)
-    found = read_contents(data, ReadSettings(workers=workers, thumbnails=True, progress=progress))
+    settings = ReadSettings(
+        workers=workers, sketches=True, cache=cache, recheck=recheck, progress=progress
+    )
+    found = read_contents(data, settings)
     splits, held_out, notes, refusal = found.sets, "none", tuple(found.notes), ""
     try:
         arranged = data_from(found, seed=seed, val_fraction=val_fraction)
         splits, held_out, notes = arranged.splits, arranged.held_out_name, arranged.notes
     except DataError as error:
         refusal = f"{error.why}; {error.remedy}".rstrip("; ")
-    groups, uncompared = _duplicates(found, splits)
+    groups, uncompared = _duplicates(found, splits, workers)
     return CheckReport(
         origin=found.origin,
         problems=tuple(found.problems),
@@ -175,17 +198,18 @@ def check(
         notes=notes,
         duplicates=groups,
         uncompared=uncompared,
-        **_figures(splits, held_out, workers),
+        **_figures(splits, held_out),
+        statistics=_statistics(splits, workers) if len(_first(splits)) else None,
     )
 
 
-def summary(data: Data, *, statistics: bool = True) -> dict[str, Any]:
+def summary(data: Data) -> dict[str, Any]:
     """What a report of a run holds of its images: `CheckReport.to_json` without near duplicates.
 
-    Costs no second look at the images but for the channel statistics, which may be left out.
+    No image is read for it; channel statistics are in it where `data` has them.
     """
-    members = _members(data.splits)
-    digests = [digest for images in data.splits.values() for digest in images.digests]
+    digests = concatenated([images.digests for images in data.splits.values()])
+    exact = exact_duplicates(digests)
     return CheckReport(
         origin=data.origin,
         problems=data.skipped,
@@ -194,18 +218,31 @@ def summary(data: Data, *, statistics: bool = True) -> dict[str, Any]:
         ignored=(),
         loose=(),
         notes=data.notes,
-        duplicates=_described("exact", exact_duplicates(digests), members),
+        duplicates=_described("exact", exact, _members(data.splits, exact)),
         uncompared=len(digests),
-        **_figures(data.splits, data.held_out_name, 0, statistics=statistics),
+        **_figures(data.splits, data.held_out_name),
+        statistics=data.statistics,
     ).to_json()
 
 
-def _figures(
-    splits: dict[str, ImageSet], held_out: str, workers: int, *, statistics: bool = True
-) -> dict[str, Any]:
-    """The fields of a report that are counted and measured on the images themselves."""
-    train = splits["train"] if "train" in splits else next(iter(splits.values()))
+def statistics_of(data: Data, workers: int = 0) -> Statistics:
+    """Channel statistics of the images that `data` has to train on, as a report shows them."""
+    return _statistics(data.splits, workers)
+
+
+def _statistics(splits: dict[str, ImageSet], workers: int) -> Statistics:
     grey = all(images.is_grey for images in splits.values())
+    return channel_statistics(_first(splits), 1 if grey else 3, workers=workers)
+
+
+def _first(splits: dict[str, ImageSet]) -> ImageSet:
+    """The training images, or those of the only split where there are none."""
+    return splits["train"] if "train" in splits else next(iter(splits.values()))
+
+
+def _figures(splits: dict[str, ImageSet], held_out: str) -> dict[str, Any]:
+    """The fields of a report that are counted."""
+    train = _first(splits)
     fewest = int(train.counts.min(initial=train.counts.max(initial=0)))
     return {
         "classes": train.classes,
@@ -214,9 +251,6 @@ def _figures(
         "imbalance": round(int(train.counts.max(initial=0)) / fewest, 3) if fewest else 0.0,
         "sizes": _sizes(splits),
         "grey": int(sum(images.grey.sum() for images in splits.values())),
-        "statistics": channel_statistics(train, 1 if grey else 3, workers=workers)
-        if len(train) and statistics
-        else None,
     }
 
 
@@ -230,7 +264,7 @@ def _sizes(splits: dict[str, ImageSet], smallest: int = 5) -> dict[str, Any]:
     sizes = np.concatenate([images.sizes for images in splits.values()]).astype(np.float64)
     if not len(sizes):
         return {}
-    names = [name for images in splits.values() for name in images.names]
+    names = concatenated([images.names for images in splits.values()])
     height, width = sizes.T
     order = np.argsort(sizes.min(axis=1), kind="stable")[:smallest]
     figures = {
@@ -249,37 +283,63 @@ def _sizes(splits: dict[str, ImageSet], smallest: int = 5) -> dict[str, Any]:
     }
 
 
-def _duplicates(found: Contents, splits: dict[str, ImageSet]) -> tuple[tuple[Duplicates, ...], int]:
+def _duplicates(
+    found: Contents, splits: dict[str, ImageSet], workers: int
+) -> tuple[tuple[Duplicates, ...], int]:
     """Exact and near duplicates over all splits."""
-    of_name = {name: split for split, images in splits.items() for name in images.names}
-    members = [
-        Member(member.name, of_name.get(member.name, member.split), member.class_name)
-        for member in _members(found.sets)
-    ]
-    digests = [digest for images in found.sets.values() for digest in images.digests]
-    exact = _described("exact", exact_duplicates(digests), members)
-    if not found.thumbnails:
-        return exact, len(digests)
-    signs = all(each.is_grey and each.largest_side <= SMALL for each in found.sets.values())
-    near = near_duplicates(
-        np.concatenate(list(found.thumbnails.values())),
-        np.concatenate(list(found.colours.values())),
-        digests,
-        SIGNS if signs else PHOTOGRAPHS,
-    )
-    return (*exact, *_described("near", near.groups, members)), near.flat
+    sets = list(found.sets.values())
+    digests = concatenated([images.digests for images in sets])
+    exact, near = exact_duplicates(digests), Found([], len(digests))
+    if len(digests):
+        signs = all(each.is_grey and each.largest_side <= SMALL for each in sets)
+        near = near_duplicates(
+            Sketches.joined(list(found.sketches.values())),
+            lambda indices: _squares(sets, indices, workers),
+            digests,
+            SIGNS if signs else PHOTOGRAPHS,
+        )
+    members = _members(found.sets, [*exact, *near.groups])
+    own = {member.name for member in members.values()}
+    of_name = {
+        name: split for split, images in splits.items() for name in images.names if name in own
+    }
+    for index, member in members.items():
+        members[index] = replace(member, split=of_name.get(member.name, member.split))
+    described = (*_described("exact", exact, members), *_described("near", near.groups, members))
+    return described, near.flat
 
 
-def _members(splits: dict[str, ImageSet]) -> list[Member]:
-    return [
-        Member(name, split, images.classes[label])
-        for split, images in splits.items()
-        for name, label in zip(images.names, images.labels.tolist(), strict=True)
-    ]
+def _squares(sets: Sequence[ImageSet], indices: NDArray[np.int64], workers: int) -> Array:
+    """Grey squares of some images of all `sets`, read again: uint8 (n, 32, 32)."""
+    starts = np.cumsum([0, *map(len, sets)])
+
+    def square(index: int) -> Array:
+        which = int(np.searchsorted(starts, index, side="right")) - 1
+        with sets[which].reading(index - int(starts[which]), None) as pixels:
+            return square_of(pixels)
+
+    squares = np.empty((len(indices), SQUARE, SQUARE), np.uint8)
+    with closing(over_threads(square, indices.tolist(), workers)) as found:
+        for row, each in enumerate(found):
+            squares[row] = each
+    return squares
+
+
+def _members(splits: dict[str, ImageSet], groups: Sequence[Sequence[int]]) -> dict[int, Member]:
+    """The images of `groups`, by their number in all splits together."""
+    starts = np.cumsum([0, *map(len, splits.values())])
+    sets = list(splits.items())
+    members = {}
+    for index in (each for group in groups for each in group):
+        which = int(np.searchsorted(starts, index, side="right")) - 1
+        split, images = sets[which]
+        own = index - int(starts[which])
+        members[index] = Member(images.names[own], split, images.classes[images.labels[own]])
+    return members
 
 
 def _described(
-    kind: str, groups: Sequence[Sequence[int]], members: Sequence[Member]
+    kind: str, groups: Sequence[Sequence[int]], members: Mapping[int, Member]
 ) -> tuple[Duplicates, ...]:
     """Groups of indices as groups of images, those first that harm most."""
     described = [Duplicates(kind, tuple(members[index] for index in group)) for group in groups]

@@ -6,7 +6,14 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Annotated
 
 from striate.support.options import Doc, Options
-from striate.support.shared_options import Images, Seed, ShowProgress, ValFraction, Workers
+from striate.support.shared_options import (
+    Images,
+    Recheck,
+    Seed,
+    ShowProgress,
+    ValFraction,
+    Workers,
+)
 
 
 @dataclass(frozen=True)
@@ -19,5 +26,6 @@ class CheckOptions(Options):
         Seed, Doc("Decides the split of a folder that has none, for the duplicates across it.")
     ] = 0
     val_fraction: ValFraction = 0.2
+    recheck: Recheck = False
     workers: Workers = None
     progress: ShowProgress = False

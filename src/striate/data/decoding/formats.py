@@ -142,15 +142,29 @@ def kind_of(path: Path) -> str:
         (``"HEIC"``, ``"camera raw"`` …) for images that are not, and ``""`` for what is no image,
         no regular file, or cannot be read.
     """
-    suffix = path.suffix.lower()
-    known = SUFFIXES.get(suffix) or FOREIGN.get(suffix)
-    if suffix in _OTHERS or (known and suffix not in _AMBIGUOUS):
-        return known or ""
+    known = kind_of_name(path.name)
+    if known is not None:
+        return known
+    promised = FOREIGN.get(path.suffix.lower())
     with suppress(DataError, OSError):
         kind = kind_of_content(paths.read_start(path, _HEAD, kind=DataError)[0])
         # Raw files of many cameras begin as TIFF does; what follows is a thumbnail.
-        return "camera raw" if (known, kind) == ("camera raw", "TIFF") else kind
+        return "camera raw" if (promised, kind) == ("camera raw", "TIFF") else kind
     return ""
+
+
+def kind_of_name(name: str) -> str | None:
+    """As `kind_of`, of a file's name alone; None where that does not tell.
+
+    >>> kind_of_name("a.jpg"), kind_of_name("a.txt"), kind_of_name("a")
+    ('JPEG', '', None)
+    """
+    dot = name.rfind(".")
+    suffix = name[dot:].lower() if dot > 0 else ""
+    known = SUFFIXES.get(suffix) or FOREIGN.get(suffix)
+    if known and suffix not in _AMBIGUOUS:
+        return known
+    return "" if suffix in _OTHERS else None
 
 
 def kind_of_content(head: bytes) -> str:

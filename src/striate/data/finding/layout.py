@@ -11,14 +11,21 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
+from striate.data.columns import Files
+from striate.data.decoding.formats import kind_of_name
 from striate.data.finding.arrangement import Branch, arrangement
-from striate.data.finding.folders import files_under, is_image
+from striate.data.finding.folders import files_under, is_image, listing
 from striate.data.finding.split_names import says_nothing
 from striate.errors import DataError
 from striate.support.paths import shown
 from striate.support.text import printable
 
+_Listed: TypeAlias = tuple[str, list[str]]  # a folder, and the names of files in it
 _LISTED = 3  # names in a note
 _TOOLS = {"runs", "wandb", "mlruns", "lightning_logs", "tb_logs", "outputs", "checkpoints", "logs"}
 _TOOL_FILES = {"args.yaml", "opt.yaml", "hyp.yaml", "hparams.yaml", "wandb-summary.json"}
@@ -31,18 +38,20 @@ class Part:
     """Images of one split before they are read: `paths[i]` belongs to ``classes[labels[i]]``."""
 
     classes: tuple[str, ...]
-    paths: list[Path]
-    labels: list[int]
+    paths: Files
+    labels: NDArray[np.int64]
 
 
 @dataclass
 class Layout:
     """What a folder holds: parts by split, and what was passed over.
 
-    `ignored` are files that are no images, `loose` images that lie in no class folder.
+    `files` are those of all parts, one after the other; each part has a view of its own. `ignored`
+    are files that are no images, `loose` images that lie in no class folder.
     """
 
     root: Path
+    files: Files = field(default_factory=lambda: Files.of(()))
     parts: dict[str, Part] = field(default_factory=dict)
     ignored: list[str] = field(default_factory=list)
     loose: list[str] = field(default_factory=list)
@@ -63,8 +72,8 @@ def read_layout(root: Path) -> Layout:
     found = arrangement(root)
     layout.notes += found.notes
     nested: dict[str, set[str]] = {}
-    for split, branches in found.splits.items():
-        layout.parts[split] = _part(layout, branches, nested)
+    by_class = {split: _by_class(layout, given, nested) for split, given in found.splits.items()}
+    _part(layout, by_class)
     for folder in found.unused:
         _sort_out(layout, files_under(folder))
     _sort_out(layout, found.files)
@@ -78,7 +87,9 @@ def read_layout(root: Path) -> Layout:
     return layout
 
 
-def _part(layout: Layout, branches: Sequence[Branch], nested: dict[str, set[str]]) -> Part:
+def _by_class(
+    layout: Layout, branches: Sequence[Branch], nested: dict[str, set[str]]
+) -> dict[str, list[_Listed]]:
     """The images of one split: all at any depth in its class folders, sorted by class and path."""
     by_class: dict[str, Branch] = {}
     for branch in branches:
@@ -87,44 +98,62 @@ def _part(layout: Layout, branches: Sequence[Branch], nested: dict[str, set[str]
         if name in by_class:
             raise DataError(shown(branch.folder), f"there are two class folders named '{name}'")
         by_class[name] = branch
-    found: dict[str, list[Path]] = {}
+    found: dict[str, list[_Listed]] = {}
     for name in sorted(by_class):
-        files = files_under(by_class[name].folder)
-        images, others = _parted(files)
-        if _is_left_by_a_tool(layout, by_class[name].folder, images, others):
+        folder = by_class[name].folder
+        images, others = _parted(listing(folder))
+        if _is_left_by_a_tool(layout, folder, bool(images), others):
             continue
         _sort_out(layout, others)
         found[name] = images
-        inner = _inner_folders(by_class[name].folder, images)
+        inner = _inner_folders(folder, images)
         if inner:
             nested.setdefault(name, set()).update(inner)
-    classes = tuple(found)
-    labels = [label for label, name in enumerate(classes) for _ in found[name]]
-    return Part(classes, [path for images in found.values() for path in images], labels)
+    return found
+
+
+def _part(layout: Layout, found: dict[str, dict[str, list[_Listed]]]) -> None:
+    """Make parts of the images of each split, by class."""
+    layout.files = Files.of(
+        listed for classes in found.values() for images in classes.values() for listed in images
+    )
+    start = 0
+    for split, classes in found.items():
+        counts = [sum(len(names) for _, names in images) for images in classes.values()]
+        own = layout.files[start : start + sum(counts)]
+        labels = np.repeat(np.arange(len(counts)), np.array(counts, np.int64))
+        layout.parts[split] = Part(tuple(classes), own, labels)
+        start += len(own)
 
 
 def _sort_out(layout: Layout, files: Iterable[Path]) -> None:
     """Write down files that belong to no class."""
-    images, others = _parted(files)
-    layout.loose += [layout.name(path) for path in images]
-    layout.ignored += [layout.name(path) for path in others]
-
-
-def _parted(files: Iterable[Path]) -> tuple[list[Path], list[Path]]:
-    """Images, and what is none."""
-    parted: tuple[list[Path], list[Path]] = ([], [])
     for path in files:
-        parted[not is_image(path)].append(path)
-    return parted
+        (layout.loose if is_image(path) else layout.ignored).append(layout.name(path))
 
 
-def _is_left_by_a_tool(
-    layout: Layout, folder: Path, images: list[Path], others: list[Path]
-) -> bool:
+def _parted(listed: Iterable[_Listed]) -> tuple[list[_Listed], list[Path]]:
+    """The images, folder by folder, and what is none."""
+    images: list[_Listed] = []
+    others: list[Path] = []
+    for folder, names in listed:
+        own = []
+        for name in names:
+            kind = kind_of_name(name)
+            if kind or (kind is None and is_image(Path(folder, name))):
+                own.append(name)
+            else:
+                others.append(Path(folder, name))
+        if own:
+            images.append((folder, own))
+    return images, others
+
+
+def _is_left_by_a_tool(layout: Layout, folder: Path, has_images: bool, others: list[Path]) -> bool:
     """Whether `folder` is no class but what some training tool wrote; noted either way."""
     name, known = printable(folder.name), folder.name.lower() in _TOOLS
     sign = next((path.name for path in others if _is_of_a_tool(path, known)), "")
-    if known and (sign or not images):
+    if known and (sign or not has_images):
         what = f" ({printable(sign)})" if sign else ""
         layout.notes.append(f"{name}/ holds what a training tool wrote{what}: not a class")
         return True
@@ -145,9 +174,10 @@ def _is_of_a_tool(path: Path, known: bool) -> bool:
     )
 
 
-def _inner_folders(folder: Path, images: list[Path]) -> set[str]:
+def _inner_folders(folder: Path, images: list[_Listed]) -> set[str]:
     """Folders within a class folder that could be the classes; one called ``images`` could not."""
-    inner = {path.relative_to(folder).parts[0] for path in images if path.parent != folder}
+    places = (Path(place).relative_to(folder).parts for place, _ in images)
+    inner = {parts[0] for parts in places if parts}
     if len(inner) == 1 and all(says_nothing(name) or name == folder.name for name in inner):
         return set()
     return inner

@@ -27,6 +27,8 @@ _DRAWN_FILE = re.compile(
     r"([\W_]*\d+)?",
     re.IGNORECASE,
 )
+_MAY_BE_DRAWN = re.compile(r"[\W_](mask|annotation|seg|gt|ground)", re.IGNORECASE)
+"""What every name of `_DRAWN_FILE` holds."""
 _LAST_WORD = re.compile(r"[\W_]+[^\W_]+$")
 
 
@@ -70,6 +72,8 @@ def refuse_masks(classes: Sequence[Top]) -> None:
 
 def _refuse_mask_files(top: Top) -> None:
     """Raise where most images in a class folder have a mask in it: ``1.png``, ``1_mask.png``."""
+    if not any(map(_MAY_BE_DRAWN.search, top.level.file_names)):
+        return  # a million paths are not made for nothing
     stems = {path.stem: path for path in top.level.files}
     found = {stem: _DRAWN_FILE.fullmatch(stem) for stem in stems}
     masks = {stem: match["image"] for stem, match in found.items() if match}

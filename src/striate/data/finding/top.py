@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from pathlib import Path
 
-from striate.data.finding.folders import entries, files_under, is_image
+from striate.data.finding.folders import files_under, is_image, names_in
 from striate.data.finding.split_names import Reading, read_split_name, says_nothing
 from striate.support.text import printable
 
@@ -15,7 +15,13 @@ class Top:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.folders, self.files = entries(path)
+        folders, self.file_names = names_in(path)
+        self.folders = [path / name for name in folders]
+
+    @property
+    def files(self) -> list[Path]:
+        """The files directly in it."""
+        return [self.path / name for name in self.file_names]
 
     @property
     def name(self) -> str:
@@ -59,7 +65,7 @@ class Top:
     @cached_property
     def has_images(self) -> bool:
         """Whether images lie directly in it."""
-        return any(is_image(path) for path in self.files)
+        return any(is_image(self.path / name) for name in self.file_names)
 
     @cached_property
     def holds_images(self) -> bool:

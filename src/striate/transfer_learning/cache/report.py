@@ -29,7 +29,7 @@ class CacheReport(Readable):
     entries: tuple[EntryInfo, ...]
     """Features: an entry for each way of computing them, last used first."""
     files: dict[str, tuple[CachedFile, ...]]
-    """Files about ``images`` that are whole, ``heads`` compared and ``statistics`` of colours."""
+    """Files about known ``images``, ``heads`` compared and ``statistics`` of colours."""
     copies: tuple[CopiesInfo, ...] = ()
     """What was made of large images: an entry for each way of making it, last used first."""
     pruned: bool
@@ -85,11 +85,12 @@ class CacheReport(Readable):
             sets = _plural(len(self.busy), "set", "sets")
             lines.append(f"left {sets} that a process is using")
         lines.append(f"{printable(str(self.folder))}: {self.bytes / 1e6:,.1f} MB")
-        images, heads = len(self.files[IMAGES]), len(self.files[HEADS])
+        images = len({one.path.stem for one in self.files[IMAGES]})
+        heads = len(self.files[HEADS])
         if images or heads:
             sources = _plural(images, "source", "sources")
             compared = _plural(heads, "head", "heads")
-            lines.append(f"{sources} of whole images, {compared} compared")
+            lines.append(f"{sources} of known images, {compared} compared")
         return lines
 
     def summary(self) -> str:
