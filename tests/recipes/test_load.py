@@ -39,6 +39,12 @@ def test_modern_adapts_to_networks_without_batch_norm_and_to_grey_images() -> No
     assert (small.augmentation.border, small.augmentation.erasing) == ("reflect", 0.25)
     digits = load_recipe("modern", **{**WHO, "small": True, "grey": True})
     assert (digits.augmentation.border, digits.augmentation.erasing) == ("fill", 0.0)
+    # Images grow where that was measured: photographs, batch norm, more than 64 pixels.
+    grows = load_recipe("modern", **WHO)
+    assert (grows.sizes.start, grows.sizes.end, grows.epochs) == (0.5, 0.875, 32)
+    for other in ({"small": True}, {"grey": True}, {"normalised": False}, {"family": "vgg"}):
+        still = load_recipe("modern", **{**WHO, **other})
+        assert (still.sizes.vary, still.epochs) == (False, 20)
     plain = load_recipe("modern", **{**WHO, "normalised": False, "grey": True})
     assert plain.optimiser.name == "adamw"
     assert plain.gradient.clip_norm == 1.0

@@ -19,7 +19,7 @@ from striate.errors import Interrupted, StriateError
 from striate.recipes.recipe import Optimiser, Recipe, Schedule
 from striate.recipes.sizes import Sizes
 from striate.runs import layout as names
-from striate.training import deadline
+from striate.training import deadline, probe
 from striate.training.callbacks.base import BatchEnd, Callback
 from striate.training.deadline import Deadline
 from striate.training.schedules import RateSchedule
@@ -228,6 +228,18 @@ def test_a_run_that_was_cut_goes_on_by_what_was_decided(
 
 def test_what_was_measured_leaves_no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The weights are those of a run with the same epochs and steps that nobody measured."""
+
+    def step(setup: Any, size: tuple[int, int], *, most: float) -> float:
+        assert probe.seconds_a_step(setup, size, most=0.0) > 0
+        return 0.05
+
+    def validation(setup: Any, *, most: float) -> float:
+        assert probe.seconds_of_validation(setup, most=0.0) > 0
+        return 0.1
+
+    # What is measured here would depend on what else the machine does.
+    monkeypatch.setattr(deadline, "seconds_a_step", step)
+    monkeypatch.setattr(deadline, "seconds_of_validation", validation)
     monkeypatch.setattr(Deadline, "left", lambda _self: 5.0)
     timed, plain = tmp_path / "timed", tmp_path / "plain"
     striate.train("digits", minutes=1, out=timed, callbacks=[Last()], **OPTIONS)

@@ -18,7 +18,7 @@ from striate.training.validate import autocast
 _WARM = 1
 
 
-def seconds_a_step(setup: Setup, size: Size, *, most: float = 0.0) -> float:
+def seconds_a_step(setup: Setup, size: Size, *, most: float | None = None) -> float:
     """Seconds that a training step at `size` takes.
 
     Some steps are made with a copy of the network, which is thrown away: neither weights nor what
@@ -28,7 +28,7 @@ def seconds_a_step(setup: Setup, size: Size, *, most: float = 0.0) -> float:
     Args:
         setup: of a training.
         size: (height, width) in pixels.
-        most: seconds to spend; a step after the first is timed in any case.
+        most: seconds to spend; where the first step takes them, it has to do. None: two steps.
     """
     network = _copied(setup).train()
     optimiser = make_optimiser(network, setup.recipe.optimiser)
@@ -45,19 +45,22 @@ def seconds_a_step(setup: Setup, size: Size, *, most: float = 0.0) -> float:
             optimiser.zero_grad(set_to_none=True)
             loss.item()  # waits for the device
             done, now = done + 1, setup.now()
-            if done == _WARM:
-                counted = now
-            elif now - began >= most:
+            over = most is None or now - began >= most
+            if done > _WARM and over:
                 break
+            if done == _WARM:
+                if most is not None and over:
+                    return now - began
+                counted = now
     return (now - counted) / (done - _WARM)
 
 
-def seconds_of_validation(setup: Setup, *, most: float = 0.0) -> float:
+def seconds_of_validation(setup: Setup, *, most: float) -> float:
     """Seconds that all validation images take, from some of them.
 
     Args:
         setup: of a training.
-        most: seconds to spend; two batches are looked at in any case, if there are so many.
+        most: seconds to spend; one batch is looked at in any case.
     """
     network = _copied(setup).eval()
     done, images, began = 0, 0, setup.now()
@@ -67,11 +70,12 @@ def seconds_of_validation(setup: Setup, *, most: float = 0.0) -> float:
             with autocast(setup.validation_precision, setup.device):
                 network(batch.inputs(setup.device)).sum().item()  # waits for the device
             done, now = done + 1, setup.now()
-            if done == _WARM and setup.validation.steps > _WARM:
+            over = now - began >= most
+            if done == _WARM and not over and setup.validation.steps > _WARM:
                 counted = now
                 continue
             images += len(batch)
-            if now - began >= most:
+            if over:
                 break
     return (now - counted) / max(images, 1) * len(setup.validation.images) / setup.group.world
 
