@@ -167,7 +167,7 @@ def test_interrupted_anywhere_it_goes_on_to_the_same_bytes(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(BulkPredictor, "answer", answering)
         patch.setattr(BulkPredictor, "failed", failing)
-        with pytest.raises(Interrupted, match="give the same command again"):
+        with pytest.raises(Interrupted, match="and the same command goes on"):
             striate.predict_bulk(run, pictures, tmp_path / "out", shard_size=SHARD)
     before = parts(tmp_path / "out")
     assert before.items() <= parts(whole).items()

@@ -99,7 +99,9 @@ def predict_in_bulk(
             job = _begun(folder, options, source, predictor)
             return _gone_on(folder, job, options, predictor, open_predictor)
     except KeyboardInterrupt as stop:
-        raise Interrupted("; what is done is kept; to go on, give the same command again") from stop
+        raise Interrupted(
+            "before the end; what is done is kept, and the same command goes on"
+        ) from stop
     except StriateError as error:
         if error.why != FULL:
             raise
