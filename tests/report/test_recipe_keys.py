@@ -7,6 +7,7 @@ import torch
 
 from striate.recipes.frozen import FrozenRecipe, HeadFit
 from striate.recipes.recipe import Recipe, Schedule
+from striate.recipes.sizes import Sizes
 from striate.report.recipe_keys import _READ_UNDER, in_use
 
 
@@ -54,7 +55,7 @@ def test_a_warm_up_that_there_is_not_has_no_first_rate() -> None:
 
 
 def test_nothing_else_is_left_out() -> None:
-    recipe = Recipe(name="x")
+    recipe = Recipe(name="x", sizes=Sizes(start=0.5))
     whole, shown = recipe.to_dict(), in_use(recipe, True)
     assert set(shown) == set(whole)
     named = {key for _, key in _READ_UNDER} | {"warmup_rate"}
@@ -62,6 +63,8 @@ def test_nothing_else_is_left_out() -> None:
         if isinstance(values, dict):
             given = {key for key, each in vars(getattr(recipe, name)).items() if each is not None}
             assert given - set(values) <= named
+    # Where images do not grow, nothing of sizes is read.
+    assert set(in_use(Recipe(name="x"), True)) == set(whole) - {"sizes"}
 
 
 def test_a_head_that_was_fitted_and_no_recipe_at_all() -> None:

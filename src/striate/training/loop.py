@@ -3,7 +3,8 @@
 An epoch is: batches in an order that (seed, epoch) decides, one update each, then the validation
 images, one line in ``metrics.jsonl``, and a checkpoint. Nothing that happens depends on the clock,
 on the number of worker threads, or on where the run was cut: a killed run goes on from its last
-checkpoint and ends in the same weights to the bit.
+checkpoint and ends in the same weights to the bit. A deadline alone looks at the clock, and what it
+decides is stored before it happens.
 """
 
 from __future__ import annotations
