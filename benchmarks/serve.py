@@ -1,6 +1,6 @@
 """The service beside the engine alone, and beside LitServe and MLServer with the same network.
 
-``python benchmarks/serve.py IMAGES [--net resnet50] [--file FILE] [--clients 8 32] [--seconds 5]
+``python benchmarks/serve.py IMAGES [--net resnet50] [--file FILE] [--clients 8 32] [--requests 500]
 [--rounds 3] [--engine openvino] [--litserve PYTHON] [--mlserver PYTHON] [--json FILE]``, where
 IMAGES is a folder of JPEG files, and the two PYTHONs are interpreters of environments that have
 these servers, openvino, numpy and Pillow (`serve_sides.py`).
@@ -26,7 +26,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,31 +52,27 @@ class Measured:
 # --------------------------------------------------------------------------------- the engine alone
 
 
-def engine_alone(file: str, images: str, engine: str, seconds: float) -> None:
+def engine_alone(file: str, images: str, engine: str, count: int) -> None:
     """In a process of its own: print its processor time a picture, and its pictures a second."""
-    from itertools import cycle
+    from itertools import cycle, islice
 
     from striate.data.scan import threads
     from striate.inference.classifier import Classifier
 
     paths = [str(path) for path in sorted(Path(images).rglob("*.jpg"))[:64]]
     with Classifier.of_file(file, engine=engine) as classifier:
-        found = classifier.predict(cycle(paths), workers=threads(None))
-        for _ in range(32):
-            next(found)
-        wall, cpu, count = time.perf_counter(), time.process_time(), 0
-        while time.perf_counter() - wall < seconds:
-            assert not next(found).error
-            count += 1
-        cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-        found.close()  # type: ignore[attr-defined]
+        for number in (16, count):  # the first time to warm up
+            cpu, wall = time.process_time(), time.perf_counter()
+            asked = islice(cycle(paths), number)
+            assert not any(one.error for one in classifier.predict(asked, workers=threads(None)))
+            cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     print(json.dumps({"cpu": 1000 * cpu / count, "rate": count / wall}))
 
 
 def measured_alone(given: argparse.Namespace, file: Path) -> Measured:
     command = [sys.executable, __file__, "--alone", str(file), given.images, given.engine]
     done = subprocess.run(
-        [*command, str(given.seconds)], capture_output=True, text=True, check=True
+        [*command, str(given.requests)], capture_output=True, text=True, check=True
     )
     return Measured(**json.loads(done.stdout))
 
@@ -84,22 +80,26 @@ def measured_alone(given: argparse.Namespace, file: Path) -> Measured:
 # ------------------------------------------------------------------------------------------ clients
 
 
-async def ask(port: int, path: str, bodies: list[bytes], clients: int, seconds: float) -> Any:
+@dataclass(frozen=True)
+class Asked:
+    """Where requests go, and what is in them."""
+
+    port: int
+    path: str
+    bodies: list[bytes]
+
+
+async def ask(asked: Asked, clients: int, requests: int) -> list[float]:
     """Latencies of closed-loop clients, each with one connection; any refusal ends it."""
     latencies: list[float] = []
-    end = time.perf_counter() + seconds
+    turns = iter(range(requests))
+    head = f"POST {asked.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
 
-    async def client(number: int) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        turn = number
-        while (began := time.perf_counter()) < end:
-            body = bodies[turn % len(bodies)]
-            turn += 1
-            head = (
-                f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-                f"Content-Length: {len(body)}\r\n\r\n"
-            )
-            writer.write(head.encode() + body)
+    async def client() -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", asked.port)
+        for turn in turns:
+            body, began = asked.bodies[turn % len(asked.bodies)], time.perf_counter()
+            writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
             answer = await reader.readuntil(b"\r\n\r\n")
             length = re.search(rb"content-length: (\d+)", answer.lower())
             assert b" 200 " in answer.splitlines()[0], answer
@@ -108,7 +108,7 @@ async def ask(port: int, path: str, bodies: list[bytes], clients: int, seconds: 
             latencies.append(1000 * (time.perf_counter() - began))
         writer.close()
 
-    await asyncio.gather(*(client(number) for number in range(clients)))
+    await asyncio.gather(*(client() for _ in range(clients)))
     return latencies
 
 
@@ -131,27 +131,25 @@ def descendants(pid: int) -> Iterator[int]:
             yield from descendants(int(child))
 
 
-def measured(
-    process: int, port: int, path: str, bodies: list[bytes], clients: int, seconds: float
-) -> Measured:
-    asyncio.run(ask(port, path, bodies, clients, seconds / 4))
+def measured(process: int, asked: Asked, clients: int, requests: int) -> Measured:
+    asyncio.run(ask(asked, clients, 2 * clients))
     cpu, wall = processor_seconds(process), time.perf_counter()
-    latencies = asyncio.run(ask(port, path, bodies, clients, seconds))
+    latencies = asyncio.run(ask(asked, clients, requests))
     cpu, wall = processor_seconds(process) - cpu, time.perf_counter() - wall
-    return Measured(1000 * cpu / len(latencies), len(latencies) / wall, latencies)
+    return Measured(1000 * cpu / requests, requests / wall, latencies)
 
 
 # ------------------------------------------------------------------------------------------ servers
 
 
 @contextmanager
-def running(command: list[str], port: int, ready: Callable[[], bool]) -> Iterator[int]:
+def running(command: list[str], port: int) -> Iterator[int]:
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         try:
             for _ in range(600):
                 if process.poll() is not None:
                     sys.exit(f"{' '.join(command)} ended")
-                if ready():
+                if listens(port):
                     break
                 time.sleep(0.1)
             yield process.pid
@@ -219,7 +217,7 @@ def exported(net: str, folder: Path) -> Path:
         classes=tuple(f"class {k}" for k in range(1000)),
         config=config,
         epochs_done=1,
-        network=lambda: network.eval(),
+        network=network.eval,
     )
     noise = np.random.default_rng(0).integers(0, 256, (300, 260, 3), dtype=np.uint8)
     file = folder / f"{net}.onnx"
@@ -256,7 +254,7 @@ def report(rounds: list[dict[str, Measured]]) -> list[dict[str, Any]]:
 
 def main() -> None:
     if sys.argv[1:2] == ["--alone"]:
-        engine_alone(*sys.argv[2:5], float(sys.argv[5]))
+        engine_alone(*sys.argv[2:5], int(sys.argv[5]))
         return
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("images")
@@ -264,7 +262,7 @@ def main() -> None:
     parser.add_argument("--file")
     parser.add_argument("--engine", default="openvino")
     parser.add_argument("--clients", type=int, nargs="+", default=[8, 32])
-    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--requests", type=int, default=500)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--litserve")
     parser.add_argument("--mlserver")
@@ -278,17 +276,15 @@ def main() -> None:
             found = {"engine alone": measured_alone(given, file)}
             for side, (command, path, bodies) in sides(given, file, folder).items():
                 port = free_port()
-                with running([*command, str(port)], port, lambda port=port: listens(port)) as pid:  # type: ignore[misc]
+                asked = Asked(port, path, bodies)
+                with running([*command, str(port)], port) as process:
                     for clients in given.clients:
-                        found[f"{side} {clients}"] = measured(
-                            pid, port, path, bodies, clients, given.seconds
-                        )
+                        done = measured(process, asked, clients, given.requests)
+                        found[f"{side} {clients}"] = done
             rounds.append(found)
     rows = report(rounds)
-    print(
-        "| side, clients | CPU ms | a second | of the engine's CPU | ours to it | p50 | p99 | p99 / mean |"
-    )
-    print("|---|---|---|---|---|---|---|---|")
+    heads = ("CPU ms", "a second", "times the engine", "ours to it", "p50", "p99", "p99 to mean")
+    print(f"| side, clients | {' | '.join(heads)} |\n|---{'|---' * len(heads)}|")
     for row in rows:
         cells = [row["cpu_ms"], row["rate"], row["times_the_engine"]]
         cells += [row.get(key) for key in ("ours_to_it", "p50_ms", "p99_ms", "p99_times_mean")]

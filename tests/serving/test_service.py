@@ -231,7 +231,9 @@ def test_innocent_requests_succeed_beside_every_kind_of_bad_one(serve: Serve) ->
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="there is no /proc")
-def test_memory_does_not_grow_with_the_sizes_of_pictures(start: Any) -> None:
+def test_pytorch_is_not_loaded_and_memory_does_not_grow_with_the_sizes_of_pictures(
+    start: Any,
+) -> None:
     process, client = start()
     connection = client.connection()
 
@@ -249,6 +251,7 @@ def test_memory_does_not_grow_with_the_sizes_of_pictures(start: Any) -> None:
 
     for seed in range(150):
         ask(seed)
+    assert "torch" not in Path(f"/proc/{process.pid}/maps").read_text("utf-8")
     before = resident()
     for seed in range(150, 450):
         ask(seed)

@@ -9,12 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from striate.engines.exported import SUFFIX, is_exported
+from striate.engines.exported import SUFFIX, is_exported, open_exported
 from striate.errors import ExportError, StriateError, parameter
 from striate.runs.layout import is_run_folder
 from striate.runs.run import Run
 from striate.support import paths
-from striate.support.packages import need
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,13 +91,11 @@ def _offer(name: str, path: Path, scratch: Path, allow_code: bool) -> Offer:
 
 def _is_of(file: Path, folder: Path) -> bool:
     """Whether the exported `file` is of the run in `folder` as it is now."""
-    onnx = need("onnx", purpose="read an ONNX file", extra="export", kind=ExportError)
     try:
         run = Run.open(folder, allow_code=True)  # which runs nothing before its network is made
-        model = onnx.load(str(file), load_external_data=False)
-        found = {entry.key: entry.value for entry in model.metadata_props}
+        found = open_exported(file).metadata
         epochs = json.loads(found["epochs"])["done"]
-    except Exception:  # whatever is wrong with it is told when it is opened
+    except (StriateError, ValueError, KeyError, TypeError):  # what is wrong is told elsewhere
         return False
     return found.get("run") == run.config.identity and epochs == run.epochs_done
 
