@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from striate.api import (
+        bench,
         cache,
         check,
         compare,
@@ -49,6 +50,7 @@ __all__ = [
     "Network",
     "StriateError",
     "__version__",
+    "bench",
     "cache",
     "check",
     "compare",

@@ -7,6 +7,7 @@ Each does what the command of the same name does and returns what that prints. A
 from __future__ import annotations
 
 from striate.api.bulk import predict_bulk
+from striate.api.measuring import bench
 from striate.api.networks import (
     compare,
     create,
@@ -22,6 +23,7 @@ from striate.api.transfer_learning import cache, transfer
 from striate.api.using import evaluate, export, open_classifier, open_run, predict, serve
 
 __all__ = [
+    "bench",
     "cache",
     "check",
     "compare",

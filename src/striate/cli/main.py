@@ -34,6 +34,7 @@ COMMANDS = {
     "evaluate": "Measure a run on held-out images.",
     "predict": "Classify images, with probabilities.",
     "export": "Write a run as one verified ONNX file.",
+    "bench": "Measure how fast a network is in each engine.",
     "serve": "Serve classifiers over HTTP, with a page for people.",
     "cache": "Show what is cached on disk, or remove what is old.",
 }

@@ -1,4 +1,4 @@
-"""What a person may decide about an exported file."""
+"""What a person may decide about an exported file, and about measuring it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
+from striate.support.limits import MOST
 from striate.support.options import Doc, Options
 from striate.support.shared_options import AllowCode
+from striate.support.tables import Bounds
 
 
 @dataclass(frozen=True)
@@ -48,4 +50,23 @@ class ExportOptions(Options):
             "network's own normalised float32 input."
         ),
     ] = True
+    allow_code: AllowCode = False
+
+
+@dataclass(frozen=True)
+class BenchOptions(Options):
+    """What a person may decide about measuring how fast a network is."""
+
+    source: Annotated[str | Path, Doc("A run's folder, or an ONNX file that `export` wrote.")]
+    _: KW_ONLY
+    data: Annotated[
+        str | Path | None,
+        Doc("Images to measure with from files to answers as well: a file, a folder or a glob."),
+    ] = None
+    images: Annotated[int, Bounds(1, MOST), Doc("The most files that are read.")] = 64
+    seconds: Annotated[
+        float,
+        Bounds(0, 600, above=True),
+        Doc("How long one measurement takes at least; there are five of each."),
+    ] = 0.3
     allow_code: AllowCode = False
