@@ -183,7 +183,7 @@ def _from_files(classifier: Classifier, files: Sequence[Path]) -> Callable[[], i
 
 def _product() -> int:
     """Multiply-accumulates of one product of two matrices, which it computes."""
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     one = np.ones((_PRODUCT, _PRODUCT), np.float32)
     with threadpool_limits(processor_threads(1), "blas"):
