@@ -118,7 +118,7 @@ class Bench:
             process.kill()
             process.wait()
             kills += 1
-            if kills > 6:  # enough of it: the next one may end
+            if kills > 2:  # enough of it: the next one may end
                 process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
                 process.wait()
                 break
