@@ -18,6 +18,7 @@ from striate.api.networks import (
     view,
     what_if,
 )
+from striate.api.shipping import quantise
 from striate.api.training import check, train
 from striate.api.transfer_learning import cache, transfer
 from striate.api.using import evaluate, export, open_classifier, open_run, predict, serve
@@ -37,6 +38,7 @@ __all__ = [
     "open_run",
     "predict",
     "predict_bulk",
+    "quantise",
     "serve",
     "table",
     "train",

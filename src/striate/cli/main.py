@@ -35,6 +35,7 @@ COMMANDS = {
     "predict": "Classify images, with probabilities.",
     "export": "Write a run as one verified ONNX file.",
     "bench": "Measure how fast a network is in each engine.",
+    "quantise": "Make an exported network 8-bit, and measure what it costs.",
     "serve": "Serve classifiers over HTTP, with a page for people.",
     "cache": "Show what is cached on disk, or remove what is old.",
 }

@@ -50,12 +50,15 @@ class Labelled:
         left_out: how many others there are in the same place that the network was trained on.
         skipped: files that cannot be used.
         notes: what a person should know and need not mend.
+        others: the images of the same place, of the network's classes, that are not measured on;
+            None where there are none.
     """
 
     images: ImageSet
     left_out: int = 0
     skipped: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
+    others: ImageSet | None = None
 
 
 def open_labelled(
@@ -117,10 +120,12 @@ def open_labelled(
     if len(splits) > 1 and not all_images:
         notes.append(measured_on(splits[0]))
     left_out = 0
+    others = [] if all_images else [found.sets[name] for name in splits[1:]]
     if training is not None and not all_images:
         trained, note = _trained_on(images, found, training)
         notes += [note] if note else []
         left_out = int(trained.sum())
+        others.insert(0, images.subset(np.flatnonzero(trained)))
         images = images.subset(np.flatnonzero(~trained))
     if not len(images):
         raise DataError(
@@ -129,7 +134,11 @@ def open_labelled(
             "give other images, or measure on these all the same (`all_images=True`)",
         )
     return Labelled(
-        images=images, left_out=left_out, skipped=tuple(found.problems), notes=tuple(notes)
+        images=images,
+        left_out=left_out,
+        skipped=tuple(found.problems),
+        notes=tuple(notes),
+        others=joined(others, known) if others else None,
     )
 
 

@@ -166,7 +166,7 @@
   }
   // Arrow keys go to the next cell that holds images, so that the matrix is one stop of the Tab key.
   const matrix = document.querySelector("table.matrix");
-  matrix.addEventListener("keydown", (event) => {
+  matrix?.addEventListener("keydown", (event) => {
     const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
     const from = place.get(document.activeElement);
     if (!step || !from) return;

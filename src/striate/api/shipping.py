@@ -1,0 +1,106 @@
+"""What a trained network becomes on its way to where it is used."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from striate.deploy.quantise.options import QuantiseOptions
+from striate.errors import ExportError, parameter
+from striate.support.options import takes
+from striate.support.progress import counting
+
+if TYPE_CHECKING:
+    from striate.data.labelled import Training
+    from striate.deploy.quantise.quantise import QuantiseReport
+    from striate.engines.exported import ExportedFile
+    from striate.runs.run import Run
+
+
+@takes(QuantiseOptions)
+def quantise(options: QuantiseOptions) -> QuantiseReport:
+    """Make the network of an exported file 8-bit, and measure what that costs and gains.
+
+    Pre-processing, softmax and heads that were fitted to embeddings stay float. Float and int8 are
+    compared on all held-out images in ONNX Runtime and OpenVINO, and in OpenVINO without VNNI where
+    this processor has it. Outside the limits, 7-bit weights are tried, then layers left float, the
+    worst first. The int8 file takes and gives what the float one does.
+
+    Returns:
+        What was written; figures of each engine, of each layer and of each step that was tried.
+
+    Raises:
+        StriateError: the file, the run or the images are at fault.
+        ExportError: no step is inside the limits; an older file at `output` is then still there.
+    """
+    from striate.data.labelled import open_labelled
+    from striate.data.scan import threads
+    from striate.deploy.quantise.figures import Limits
+    from striate.deploy.quantise.quantise import int8_path, quantise_file, readable
+    from striate.engines.exported import is_exported
+    from striate.report.quantisation import write_quantisation_page
+    from striate.runs.run import Run
+
+    run = None
+    if not is_exported(options.source):
+        run = Run.open(options.source, allow_code=options.allow_code)
+    origin, training = _images(options, run)
+    with _float_file(options, run) as file:
+        readable(file)  # before the images are looked at, which takes longer
+        default = int8_path(file.path) if run is None else run.path / int8_path(file.path).name
+        with counting("checking images", wanted=options.progress) as count:
+            found = open_labelled(
+                origin,
+                file.classes,
+                training=training,
+                skip_bad=options.skip_bad or (run is not None and run.config.data.skipped > 0),
+                workers=max(threads(options.workers), 1),
+                progress=count,
+            )
+        report = quantise_file(
+            file,
+            Path(options.output or default),
+            found,
+            origin=str(origin),
+            limits=Limits(drop=options.drop / 100, agreement=options.agreement / 100),
+            calibration=options.calibration,
+            workers=threads(options.workers),
+            progress=options.progress,
+        )
+    report = replace(report, source=file.path if run is None else run.path)
+    return replace(report, page=write_quantisation_page(report)) if options.page else report
+
+
+def _images(options: QuantiseOptions, run: Run | None) -> tuple[str | Path, Training | None]:
+    """Where the images are, and which of them the network was trained on."""
+    from striate.runs.data import origin_of, training_of
+    from striate.support.text import printable
+
+    if run is not None:
+        return options.data or origin_of(run), training_of(run)
+    if options.data is None:
+        raise ExportError(
+            printable(str(options.source)),
+            "has no images of its own",
+            f"give some to calibrate and measure with ({parameter('data')})",
+        )
+    return options.data, None
+
+
+@contextmanager
+def _float_file(options: QuantiseOptions, run: Run | None) -> Iterator[ExportedFile]:
+    """The file itself; or of a run, one that is exported for as long as the block runs."""
+    from striate.deploy.export import export_run
+    from striate.engines.exported import open_exported
+    from striate.runs.samples import read_samples, sample_names
+
+    if run is None:
+        yield open_exported(options.source)
+        return
+    with tempfile.TemporaryDirectory(prefix="striate-") as folder:
+        file = Path(folder) / f"{run.config.stem}.onnx"
+        yield open_exported(export_run(run, file, read_samples(run), names=sample_names(run)).file)

@@ -1,0 +1,152 @@
+"""A float network against its integer one on the same images, and what is allowed between them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from striate.engines.session import Answers
+from striate.evaluation.metrics import Z95, negative_log_likelihood
+
+WITHOUT_VNNI = 0.01
+"""Top-1 that may be lost, at the least, on a processor without VNNI."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """What an integer network does in one engine, held against the float one in the same.
+
+    Attributes:
+        engine: in which both were computed.
+        vnni: whether the processor adds products of bytes in 32 bits; None where that is no
+            question (no x86).
+        emulated: whether the engine was kept from using what this processor has.
+        images: how many were measured on.
+        agreement: share of images with the same likeliest class.
+        float_top1: share of images that the float network gets right.
+        top1: share of images that the integer network gets right.
+        interval: 95 % interval of the top-1 that is lost, from the same images in both networks.
+        float_loss: mean negative log likelihood of the float network, in nats.
+        loss: that of the integer network.
+        difference: mean absolute difference of a probability.
+    """
+
+    engine: str
+    vnni: bool | None
+    emulated: bool
+    images: int
+    agreement: float
+    float_top1: float
+    top1: float
+    interval: tuple[float, float]
+    float_loss: float
+    loss: float
+    difference: float
+
+    @property
+    def lost(self) -> float:
+        """Top-1 that is lost; negative where some is gained."""
+        return self.float_top1 - self.top1
+
+    @property
+    def title(self) -> str:
+        """Where it was measured, for people."""
+        if not self.emulated:
+            return self.engine
+        return f"{self.engine} without VNNI (emulated)"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {**asdict(self), "interval": list(self.interval), "lost": self.lost}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What an integer network may differ by; fractions.
+
+    Attributes:
+        drop: top-1 that may be lost.
+        agreement: share of images with the same likeliest class, at the least.
+    """
+
+    drop: float
+    agreement: float
+
+    def allowed(self, found: Figures) -> float:
+        """Top-1 that may be lost where `found` was measured."""
+        return self.drop if found.vnni is not False else max(self.drop, WITHOUT_VNNI)
+
+    def problem(self, found: Figures) -> str:
+        """Why `found` is outside, in a few words; empty where it is inside.
+
+        A loss of top-1 is allowed up to `drop`, and as long as the images cannot tell it from none.
+        """
+        if found.agreement < self.agreement:
+            return f"{found.agreement:.1%} of answers agree in {found.title}"
+        if found.lost > self.allowed(found) and found.interval[0] > 0:
+            return f"top-1 loses {100 * found.lost:.2f} points in {found.title}"
+        return ""
+
+
+def compare(
+    floats: Answers,
+    integers: Answers,
+    labels: NDArray[np.int64],
+    *,
+    engine: str,
+    vnni: bool | None,
+    emulated: bool = False,
+) -> Figures:
+    """The figures of one engine.
+
+    Args:
+        floats: probabilities of the float network, (images, classes).
+        integers: those of the integer one.
+        labels: true classes, (images,).
+        engine: in which they were computed.
+        vnni: as for `Figures`.
+        emulated: as for `Figures`.
+    """
+    one, other = floats.argmax(1), integers.argmax(1)
+    right, still = one == labels, other == labels
+    return Figures(
+        engine=engine,
+        vnni=vnni,
+        emulated=emulated,
+        images=len(labels),
+        agreement=float((one == other).mean()),
+        float_top1=float(right.mean()),
+        top1=float(still.mean()),
+        interval=paired_interval(
+            int((right & ~still).sum()), int((still & ~right).sum()), len(labels)
+        ),
+        float_loss=negative_log_likelihood(floats, labels),
+        loss=negative_log_likelihood(integers, labels),
+        difference=float(np.abs(floats - integers).mean()),
+    )
+
+
+def paired_interval(lost: int, gained: int, images: int) -> tuple[float, float]:
+    """The 95 % interval of a difference between two shares of the same images.
+
+    Agresti and Min 2005, "Simple improved confidence intervals for comparing matched proportions":
+    Wald's interval after adding half an image to each cell of the two-by-two table.
+
+    Args:
+        lost: images that only the first gets right.
+        gained: images that only the second gets right.
+        images: of all.
+
+    Examples:
+        >>> low, high = paired_interval(12, 3, 736)
+        >>> round(100 * low, 2), round(100 * high, 2)
+        (0.14, 2.3)
+    """
+    n, off, on = images + 2, lost + 0.5, gained + 0.5
+    centre = (off - on) / n
+    half = Z95 * math.sqrt(max(off + on - (off - on) ** 2 / n, 0)) / n
+    return max(centre - half, -1.0), min(centre + half, 1.0)

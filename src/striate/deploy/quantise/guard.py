@@ -1,0 +1,101 @@
+"""The steps that a quantisation takes until one is inside the limits, and which that is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from striate.deploy.quantise.figures import Figures, Limits
+from striate.deploy.quantise.layer_errors import LayerError
+from striate.support.words import count
+
+FIRST_FLOATS = 2
+"""Layers that are left float in the first step; twice as many in each further one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One way to quantise, measured.
+
+    Attributes:
+        bits: of weights.
+        floats: names of the layers that stay float.
+        figures: what was measured.
+        problem: why it is outside the limits; empty where it is inside.
+    """
+
+    bits: int
+    floats: tuple[str, ...]
+    figures: tuple[Figures, ...]
+    problem: str
+
+    @property
+    def title(self) -> str:
+        """What is done, in words."""
+        return titled(self.bits, len(self.floats))
+
+    @property
+    def worst(self) -> float:
+        """The least agreement of any engine."""
+        return min(each.agreement for each in self.figures)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "weights": self.bits,
+            "float_layers": list(self.floats),
+            "inside": not self.problem,
+            "problem": self.problem,
+            "figures": [each.to_json() for each in self.figures],
+        }
+
+
+def titled(bits: int, floats: int) -> str:
+    """A step in words.
+
+    Examples:
+        >>> titled(8, 0), titled(7, 2)
+        ('8-bit weights', '7-bit weights, 2 layers float')
+    """
+    behind = f", {count(floats)} layers float" if floats else ""
+    return f"{bits}-bit weights{behind}"
+
+
+def steps(
+    measure: Callable[[int, tuple[str, ...]], Sequence[Figures]],
+    errors: Sequence[LayerError],
+    limits: Limits,
+) -> Iterator[Step]:
+    """Steps, each measured as it is asked for, until one is inside `limits` or none is left.
+
+    Weights of 8 bits first, then of 7. If neither does, the better of the two goes on with the
+    layers float that lose most of their signal: 2, 4, 8 … up to half of them.
+
+    Args:
+        measure: gives the figures of a number of bits, and names of layers that stay float.
+        errors: of every layer.
+        limits: what is allowed.
+    """
+    worst_first = [each.name for each in sorted(errors, key=lambda each: each.own)]
+
+    def step(bits: int, floats: int) -> Step:
+        chosen = tuple(worst_first[:floats])
+        figures = tuple(measure(bits, chosen))
+        problems = [problem for each in figures if (problem := limits.problem(each))]
+        return Step(bits=bits, floats=chosen, figures=figures, problem="; ".join(problems))
+
+    whole = []
+    for bits in (8, 7):
+        whole.append(step(bits, 0))
+        yield whole[-1]
+        if not whole[-1].problem:
+            return
+    bits = max(whole, key=lambda each: each.worst).bits
+    floats = FIRST_FLOATS
+    while floats <= len(errors) // 2:
+        last = step(bits, floats)
+        yield last
+        if not last.problem:
+            return
+        floats *= 2

@@ -1,0 +1,65 @@
+"""What a person may decide about a quantisation."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from pathlib import Path
+from typing import Annotated
+
+from striate.support.limits import MOST
+from striate.support.options import Doc, Options
+from striate.support.shared_options import AllowCode, ShowProgress, SkipBad, Workers
+from striate.support.tables import Bounds
+
+Drop = Annotated[
+    float,
+    Bounds(0, 100),
+    Doc(
+        "Points of top-1 that may be lost. A larger loss is allowed as long as the images cannot "
+        "tell it from none (95 % interval of the same images in both networks), and one point in "
+        "any case on a processor without VNNI."
+    ),
+]
+Agreement = Annotated[
+    float,
+    Bounds(0, 100),
+    Doc("Per cent of the images that must keep their likeliest class, at the least."),
+]
+
+
+@dataclass(frozen=True)
+class QuantiseOptions(Options):
+    """What a person may decide about a quantisation."""
+
+    source: Annotated[str | Path, Doc("A run's folder, or an ONNX file that `export` wrote.")]
+    output: Annotated[
+        str | Path | None,
+        Doc(
+            "The file; ``NAME.int8.onnx`` beside the float one, or in the run's folder, by default."
+        ),
+    ] = None
+    _: KW_ONLY
+    data: Annotated[
+        str | Path | None,
+        Doc(
+            "Labelled images, as for `evaluate`: held-out ones to measure on, others to calibrate "
+            "with. A run has its own; a file has none."
+        ),
+    ] = None
+    drop: Drop = 0.3
+    agreement: Agreement = 95.0
+    calibration: Annotated[
+        int | None,
+        Bounds(8, MOST),
+        Doc(
+            "Images to calibrate with, of every class; by default 100, or one of each class where "
+            "there are more."
+        ),
+    ] = None
+    page: Annotated[
+        bool, Doc("Write a page beside the file that shows what it cost and gained.")
+    ] = True
+    skip_bad: SkipBad = False
+    workers: Workers = None
+    progress: ShowProgress = False
+    allow_code: AllowCode = False

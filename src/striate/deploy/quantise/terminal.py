@@ -1,0 +1,100 @@
+"""A quantisation on a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+from rich.text import Text
+
+from striate.support.text import printable
+from striate.support.words import count
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from striate.deploy.quantise.quantise import QuantiseReport
+
+_WORST = 5
+"""Layers that are listed, those that lose most."""
+
+
+def show(found: QuantiseReport, console: Console) -> None:
+    """Print the figures of each engine, the speed, and the layers that lose most."""
+    for note in found.notes:
+        console.print(Text(f"note: {printable(note)}"), soft_wrap=True)
+    console.print(Text(printable(str(found.file))), soft_wrap=True)
+    console.print(
+        f"{found.bytes / 1e6:.1f} MB instead of {found.float_bytes / 1e6:.1f} "
+        f"({found.bytes / found.float_bytes:.2f}); {found.steps[-1].title}"
+    )
+    console.print(
+        f"calibrated with {count(found.calibrated)} images, measured on "
+        f"{count(found.figures[0].images)}; {processor(found)}"
+    )
+    console.print(_figures(found))
+    if found.speeds:
+        console.print(_speeds(found))
+    console.print(_layers(found))
+    if found.page is not None:
+        console.print(Text(f"page: {printable(str(found.page))}"), soft_wrap=True)
+
+
+def processor(found: QuantiseReport) -> str:
+    """On what it was measured, in words."""
+    kinds = {True: "with VNNI", False: "without VNNI", None: "no x86"}
+    what = f"on {printable(found.processor)}, {kinds[found.vnni]}"
+    if found.vnni is False:
+        return f"{what}: processors with VNNI were not measured"
+    return what
+
+
+def _figures(found: QuantiseReport) -> Table:
+    table = Table("engine")
+    for name in ("agreement", "top-1 float", "int8", "lost", "95 % interval", "loss float", "int8"):
+        table.add_column(name, justify="right")
+    for each in found.figures:
+        low, high = (100 * end for end in each.interval)
+        table.add_row(
+            each.title,
+            f"{each.agreement:.2%}",
+            f"{each.float_top1:.2%}",
+            f"{each.top1:.2%}",
+            f"{100 * each.lost:+.2f}",
+            f"{low:+.2f} to {high:+.2f}",
+            f"{each.float_loss:.4f}",
+            f"{each.loss:.4f}",
+        )
+    return table
+
+
+def _speeds(found: QuantiseReport) -> Table:
+    table = Table("processor time an image")
+    for name in ("batch", "float", "int8", "ratio"):
+        table.add_column(name, justify="right")
+    for each in found.speeds:
+        table.add_row(
+            each.engine,
+            str(each.batch),
+            f"{each.float_ms:.2f} ms",
+            f"{each.ms:.2f} ms",
+            f"{each.ratio:.2f}×",
+        )
+    return table
+
+
+def _layers(found: QuantiseReport) -> Table:
+    worst = sorted(found.layers, key=lambda each: each.own)[:_WORST]
+    table = Table("layer", "", title=f"Of {count(len(found.layers))} layers, those that lose most")
+    for name in ("weights", "own", "gathered", "bits"):
+        table.add_column(name, justify="right")
+    for each in worst:
+        table.add_row(
+            Text(printable(each.label)),
+            each.title,
+            count(each.weights),
+            f"{each.own:.1f} dB",
+            f"{each.gathered:.1f} dB",
+            "float" if each.bits == 32 else str(each.bits),
+        )
+    return table

@@ -1,0 +1,258 @@
+"""The page of a quantisation: what 8 bits cost and gained, engine by engine and layer by layer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from striate.report.build import TEMPLATES
+from striate.report.charts import Axes, Chart, Series, line_chart
+from striate.support.files import write_text
+from striate.support.html import asset, frame, templates
+from striate.support.svg import Scale, element
+from striate.support.words import MINUS, THIN, count, figure, percent, plural
+
+if TYPE_CHECKING:
+    from striate.deploy.quantise.figures import Figures
+    from striate.deploy.quantise.quantise import QuantiseReport
+
+_FLOAT = 32
+_SECTIONS = [
+    ("result", "Result"),
+    ("accuracy", "Accuracy"),
+    ("speed", "Speed"),
+    ("layers", "Layers"),
+    ("steps", "Steps"),
+    ("environment", "Environment"),
+]
+
+
+def write_quantisation_page(report: QuantiseReport) -> Path:
+    """Write the page of `report` beside its file; returns its path.
+
+    Raises:
+        WriteError: it cannot be written.
+    """
+    return write_text(report.file.with_suffix(".html"), render(report))
+
+
+def render(report: QuantiseReport) -> str:
+    """The page as HTML. The same report gives the same bytes."""
+    environment = templates(TEMPLATES)
+    environment.filters["percent"] = percent
+    environment.filters["count"] = count
+    chart = _by_depth(report)
+    return environment.get_template("quantisation.html").render(
+        **frame(asset(TEMPLATES / "report.css"), asset(TEMPLATES / "report.js")),
+        page=_page(report),
+        figures=[_row(each, report) for each in report.figures],
+        speeds=_speeds(report),
+        layers=_layers(report),
+        steps=[
+            {
+                "title": each.title,
+                "inside": not each.problem,
+                "problem": each.problem,
+                "agreement": [percent(found.agreement, 2) for found in each.figures],
+                "lost": [_points(found.lost) for found in each.figures],
+            }
+            for each in report.steps
+        ],
+        engines=[each.title for each in report.figures],
+        chart=chart,
+        charts={"by-depth": chart.hover},
+        cells={"cells": {}, "classes": [], "pixels": False},
+        facts=_facts(report),
+    )
+
+
+def _page(report: QuantiseReport) -> dict[str, Any]:
+    least = min(report.figures, key=lambda each: each.agreement)
+    share = report.bytes / report.float_bytes
+    floats = report.steps[-1].floats
+    tiles = [
+        (
+            "size",
+            f"{report.bytes / 1e6:.1f}{THIN}MB",
+            f"{percent(share, 0)} of {report.float_bytes / 1e6:.1f}{THIN}MB",
+        ),
+        *(
+            (
+                each.engine,
+                f"{each.ratio:.2f}×",
+                f"the speed of float, {plural(each.batch, 'image')} at a time",
+            )
+            for each in _largest_batches(report)
+        ),
+        ("weights", f"{report.bits}{THIN}bits", f"{plural(len(floats), 'layer')} left float"),
+        (
+            "top-1 lost",
+            _points(max(each.lost for each in report.figures)),
+            "points, in the engine that loses most",
+        ),
+    ]
+    return {
+        "sections": _SECTIONS,
+        "title": report.network,
+        "file": report.file.name,
+        "lead": f"The network of {report.source.name} with {report.steps[-1].title}, held against "
+        f"the float one on {plural(least.images, 'held-out image')}.",
+        "agreement": percent(least.agreement).removesuffix("%").strip(),
+        "agreement_in": least.title,
+        "standing": _standing(report),
+        "sentence": _sentence(report),
+        "caveat": _caveat(report),
+        "tiles": tiles,
+        "notes": report.notes,
+    }
+
+
+def _largest_batches(report: QuantiseReport) -> list[Any]:
+    """The speed of each engine in its largest batch."""
+    found = {each.engine: each for each in sorted(report.speeds, key=lambda each: each.batch)}
+    return list(found.values())
+
+
+def _points(share: float) -> str:
+    """A difference of shares in points: ``+0.54``."""
+    return f"{100 * share:+.2f}".replace("-", MINUS)
+
+
+def _sentence(report: QuantiseReport) -> str:
+    worst = max(report.figures, key=lambda each: each.lost)
+    low, high = (_points(end) for end in worst.interval)
+    verb = "loses" if worst.lost > 0 else "changes by"
+    return (
+        f"At most, top-1 {verb} {_points(worst.lost)} points ({worst.title}; 95 % interval of the "
+        f"same images in both networks: {low} to {high})."
+    )
+
+
+def _caveat(report: QuantiseReport) -> str:
+    if report.vnni is False:
+        return (
+            f"Measured on {report.processor}, which adds products of bytes in 16 bits. Processors "
+            "with VNNI add them in 32: they are quicker, and were not measured."
+        )
+    if report.vnni is None:
+        return f"Measured on {report.processor}; x86 processors were not measured."
+    return (
+        f"Measured on {report.processor}, which has VNNI; OpenVINO without it was emulated on the "
+        "same processor, ONNX Runtime cannot be."
+    )
+
+
+def _row(each: Figures, report: QuantiseReport) -> dict[str, Any]:
+    low, high = each.interval
+    return {
+        "title": each.title,
+        "agreement": each.agreement,
+        "float_top1": percent(each.float_top1, 2),
+        "top1": percent(each.top1, 2),
+        "lost": _points(each.lost),
+        "interval": f"{_points(low)} to {_points(high)}",
+        "allowed": f"{100 * report.limits.allowed(each):.2f}",
+        "float_loss": f"{each.float_loss:.4f}",
+        "loss": f"{each.loss:.4f}",
+        "difference": figure(each.difference, 2),
+    }
+
+
+def _speeds(report: QuantiseReport) -> list[dict[str, Any]]:
+    longest = max((each.float_ms for each in report.speeds), default=1.0)
+    longest = max([longest, *(each.ms for each in report.speeds)])
+    return [
+        {
+            "engine": each.engine,
+            "batch": each.batch,
+            "float": f"{each.float_ms:.2f}",
+            "float_share": 100 * each.float_ms / longest,
+            "int8": f"{each.ms:.2f}",
+            "share": 100 * each.ms / longest,
+            "ratio": f"{each.ratio:.2f}",
+        }
+        for each in report.speeds
+    ]
+
+
+def _layers(report: QuantiseReport) -> list[dict[str, Any]]:
+    return [
+        {
+            "number": number,
+            "name": each.label,
+            "title": each.title,
+            "weights": each.weights,
+            "own": each.own,
+            "gathered": each.gathered,
+            "bits": "float" if each.bits == _FLOAT else str(each.bits),
+            "value": each.bits,
+        }
+        for number, each in enumerate(report.layers, 1)
+    ]
+
+
+def _by_depth(report: QuantiseReport) -> Chart:
+    axes = Axes(
+        label="Signal-to-noise ratio of each layer's output, from input to output",
+        x=range(1, len(report.layers) + 1),
+        x_names=[f"{i}. {each.label}" for i, each in enumerate(report.layers, 1)],
+        x_title="layer, from input to output",
+        show=lambda value: f"{value:.1f} dB",
+    )
+    series = [
+        Series(name="its own rounding", style="val", values=[each.own for each in report.layers]),
+        Series(
+            name="all that has gathered",
+            style="train",
+            values=[each.gathered for each in report.layers],
+        ),
+    ]
+    return line_chart(series, axes)
+
+
+def _standing(report: QuantiseReport) -> Markup:
+    """Top-1 of both networks in the engine that loses most, from nothing to everything."""
+    worst = max(report.figures, key=lambda each: each.lost)
+    across = Scale(low=0, high=1, start=0, end=1000)
+    was, now = across(worst.float_top1), across(worst.top1)
+    words = (
+        f"Top-1 {percent(worst.float_top1, 2)} in float, {percent(worst.top1, 2)} in int8, between "
+        "nothing and everything"
+    )
+    return element(
+        "svg",
+        element("rect", x=0, y=11, width=1000, height=8, class_="track"),
+        element("rect", x=0, y=11, width=now, height=8, class_="upto"),
+        element("rect", x=max(was - 1.5, 0), y=3, width=3, height=24, class_="base"),
+        element("rect", x=max(now - 1.5, 0), y=3, width=3, height=24, class_="at"),
+        viewBox="0 0 1000 30",
+        preserveAspectRatio="none",
+        role="img",
+        aria_label=words,
+    )
+
+
+def _facts(report: QuantiseReport) -> list[tuple[str, list[tuple[str, str]]]]:
+    kinds = {True: "yes", False: "no", None: "no x86"}
+    limits = report.limits
+    return [
+        (
+            "Calibration",
+            [
+                ("images", count(report.calibrated)),
+                ("contents", report.calibration[:16]),
+                ("ranges", "least and greatest value"),
+            ],
+        ),
+        (
+            "Limits",
+            [
+                ("top-1 lost", f"{100 * limits.drop:g} points"),
+                ("agreement", f"{100 * limits.agreement:g}{THIN}%"),
+            ],
+        ),
+        ("Processor", [("name", report.processor), ("VNNI", kinds[report.vnni])]),
+        ("File", [("name", report.file.name), ("made of", report.source.name)]),
+    ]

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from striate.deploy.quantise.figures import Figures, Limits, compare, paired_interval
+
+LIMITS = Limits(drop=0.003, agreement=0.97)
+
+
+def figures(**changed: object) -> Figures:
+    sound = {
+        "engine": "OpenVINO", "vnni": True, "emulated": False, "images": 1000, "agreement": 0.98,
+        "float_top1": 0.9, "top1": 0.899, "interval": (-0.002, 0.004), "float_loss": 0.3,
+        "loss": 0.31, "difference": 0.01,
+    }  # fmt: skip
+    return Figures(**{**sound, **changed})  # type: ignore[arg-type]
+
+
+def test_figures_of_four_images_by_hand() -> None:
+    floats = np.array([[0.9, 0.1], [0.6, 0.4], [0.3, 0.7], [0.2, 0.8]], np.float32)
+    integers = np.array([[0.8, 0.2], [0.4, 0.6], [0.3, 0.7], [0.7, 0.3]], np.float32)
+    labels = np.array([0, 0, 1, 0])
+    found = compare(floats, integers, labels, engine="OpenVINO", vnni=None)
+    assert found.images == 4
+    assert found.agreement == 0.5
+    assert (found.float_top1, found.top1, found.lost) == (0.75, 0.75, 0.0)
+    assert found.interval == paired_interval(1, 1, 4)
+    assert found.difference == pytest.approx((0.1 + 0.2 + 0 + 0.5) / 4)
+    assert found.float_loss == pytest.approx(-np.log([0.9, 0.6, 0.7, 0.2]).mean(), rel=1e-6)
+    assert found.loss == pytest.approx(-np.log([0.8, 0.4, 0.7, 0.7]).mean(), rel=1e-6)
+    assert json.loads(json.dumps(found.to_json()))["interval"] == list(found.interval)
+
+
+def test_the_interval_turns_round_with_its_networks() -> None:
+    low, high = paired_interval(12, 3, 736)
+    assert paired_interval(3, 12, 736) == (-high, -low)
+    low, high = paired_interval(0, 0, 100)
+    assert low == -high < 0
+
+
+def test_the_interval_covers_what_it_promises() -> None:
+    """Of many samples of 400 images, 95 % hold the true difference, which is 2 points."""
+    rng = np.random.default_rng(0)
+    held = 0
+    for lost, gained, _ in rng.multinomial(400, [0.04, 0.02, 0.94], size=2000):
+        low, high = paired_interval(int(lost), int(gained), 400)
+        held += low <= 0.02 <= high
+    assert 0.935 < held / 2000 < 0.975
+
+
+@pytest.mark.parametrize(
+    ("changed", "problem"),
+    [
+        ({}, ""),
+        ({"agreement": 0.9699}, "97.0% of answers agree in OpenVINO"),
+        ({"top1": 0.88, "interval": (-0.001, 0.041)}, ""),
+        ({"top1": 0.88, "interval": (0.001, 0.039)}, "top-1 loses 2.00 points in OpenVINO"),
+        ({"top1": 0.893, "interval": (0.001, 0.02), "vnni": False}, ""),
+        (
+            {"top1": 0.88, "interval": (0.001, 0.039), "vnni": False, "emulated": True},
+            "top-1 loses 2.00 points in OpenVINO without VNNI (emulated)",
+        ),
+        ({"top1": 0.893, "interval": (0.001, 0.02), "vnni": None}, "top-1 loses 0.70 points"),
+        ({"top1": 0.95, "interval": (-0.06, -0.04)}, ""),
+    ],
+)
+def test_what_is_outside_the_limits(changed: dict[str, object], problem: str) -> None:
+    said = LIMITS.problem(figures(**changed))
+    assert said.startswith(problem)
+    assert bool(said) == bool(problem)

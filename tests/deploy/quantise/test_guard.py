@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from striate.deploy.quantise.figures import Figures, Limits
+from striate.deploy.quantise.guard import steps
+from striate.deploy.quantise.layer_errors import LayerError
+
+LIMITS = Limits(drop=0.0, agreement=0.97)
+ERRORS = [
+    LayerError(name=name, own=own, gathered=10.0)
+    for name, own in (("a", 40.0), ("b", 12.0), ("c", 30.0), ("d", 8.0), ("e", 25.0), ("f", 33.0),
+                      ("g", 50.0), ("h", 51.0), ("i", 52.0))
+]  # fmt: skip
+
+
+def figures(agreement: float) -> tuple[Figures, ...]:
+    return tuple(
+        Figures(
+            engine=engine, vnni=True, emulated=False, images=10, agreement=share, float_top1=0.9,
+            top1=0.9, interval=(-0.1, 0.1), float_loss=0.1, loss=0.1, difference=0.0,
+        )
+        for engine, share in (("ONNX Runtime", 1.0), ("OpenVINO", agreement))
+    )  # fmt: skip
+
+
+def taken(shares: dict[tuple[int, int], float]) -> list[tuple[int, tuple[str, ...], bool]]:
+    """Bits, float layers and verdict of each step, where `shares` agree."""
+    found = steps(lambda bits, floats: figures(shares[bits, len(floats)]), ERRORS, LIMITS)
+    return [(each.bits, each.floats, not each.problem) for each in found]
+
+
+def test_eight_bits_are_enough() -> None:
+    assert taken({(8, 0): 0.98}) == [(8, (), True)]
+
+
+def test_seven_bits_come_next() -> None:
+    assert taken({(8, 0): 0.9, (7, 0): 0.98}) == [(8, (), False), (7, (), True)]
+
+
+def test_then_the_worst_layers_stay_float_with_the_better_weights() -> None:
+    shares = {(8, 0): 0.95, (7, 0): 0.9, (8, 2): 0.96, (8, 4): 0.97}
+    assert taken(shares) == [
+        (8, (), False),
+        (7, (), False),
+        (8, ("d", "b"), False),
+        (8, ("d", "b", "e", "c"), True),
+    ]
+
+
+def test_at_most_half_of_the_layers_stay_float() -> None:
+    shares = {(8, 0): 0.5, (7, 0): 0.6, (7, 2): 0.7, (7, 4): 0.8}
+    found = taken(shares)
+    assert [len(floats) for _, floats, _ in found] == [0, 0, 2, 4]
+    assert not any(inside for _, _, inside in found)
+
+
+def test_steps_are_measured_as_they_are_asked_for() -> None:
+    measured: list[int] = []
+
+    def measure(bits: int, _: tuple[str, ...]) -> tuple[Figures, ...]:
+        measured.append(bits)
+        return figures(0.5)
+
+    found = steps(measure, ERRORS, LIMITS)
+    first = next(found)
+    assert measured == [8]
+    assert first.problem == "50.0% of answers agree in OpenVINO"
+    assert first.worst == 0.5
+    assert first.to_json()["inside"] is False
