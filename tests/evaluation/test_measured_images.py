@@ -19,7 +19,10 @@ from typer.testing import CliRunner
 
 import striate
 from striate.cli.main import app
+from striate.data import scan
+from striate.data.decoding import decode
 from striate.errors import DataError, Interrupted, RunError
+from striate.runs.images import images_of
 from striate.training.callbacks.base import BatchEnd, Callback
 
 
@@ -64,6 +67,31 @@ def test_images_are_known_by_their_content(trained: Path, photos: Path) -> None:
     everything = striate.evaluate(trained / "run", photos, all_images=True)
     assert (everything.images, everything.left_out) == (37, 0)
     assert striate.evaluate(trained / "run", all_images=True).images == 36
+
+
+@pytest.mark.parametrize("cached", [True, False])
+def test_no_image_is_decoded_that_is_not_measured(
+    run: Path, monkeypatch: pytest.MonkeyPatch, cached: bool
+) -> None:
+    """Whether files are known from before, or by the run's own list of its images alone."""
+    if cached:
+        striate.evaluate(run)
+    decoded: set[str] = set()
+    original = decode.decoded
+
+    def counted(content: bytes, *args: Any, **kwargs: Any) -> Any:
+        decoded.add(decode.digest_of(content))
+        return original(content, *args, **kwargs)
+
+    monkeypatch.setattr(decode, "decoded", counted)
+    monkeypatch.setattr(scan, "decoded", counted)
+    again = striate.evaluate(run)
+    held = images_of(striate.open_run(run))
+    assert held is not None
+    assert decoded >= set(held.digests["val"])
+    # The report shows a training image of each of the three classes.
+    assert len(decoded & set(held.digests["train"])) == 3
+    assert again.images == len(held.digests["val"])
 
 
 def test_a_run_trained_without_bad_files_is_measured_without_them(

@@ -9,6 +9,8 @@
 `checking/`         duplicates, imbalance, sizes: `striate check`
 `augmentation/`     random crops, flips, colours, mixing
 `loader.py`         batches for training; `preprocessing.py` brings images to the network's input
-`manifest.py`       which images a run was made with; `known.py` what was found of them before
+`manifest.py`       which images a run was made with
+`known.py`          what was seen of files before; `reading.py` reads the others, `scan.py` in one
+                    pass, to `records.py` and `pixels.py`, in the columns of `columns.py`
 ==================  ===============================================================================
 """

@@ -85,11 +85,10 @@ class Digests(Column[str]):
         """
         if isinstance(digests, Digests):
             return digests
-        joined = bytes.fromhex("".join(digests))
-        rows = np.frombuffer(joined, np.uint8).reshape(-1, HASH)
-        if len(rows) != len(digests):
+        if any(len(digest) != 2 * HASH for digest in digests):
             raise ValueError("content hashes of another length")
-        return cls(rows)
+        joined = bytes.fromhex("".join(digests))
+        return cls(np.frombuffer(joined, np.uint8).reshape(-1, HASH))
 
     @classmethod
     def joined(cls, parts: Sequence[Sequence[str]]) -> Digests:

@@ -1,0 +1,84 @@
+"""Columns are like the lists that they stand for, whatever is in them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from striate.data import pixels as holding
+from striate.data.columns import Digests, Files, Names, concatenated
+from striate.data.pixels import Gathered, Pixels
+
+hashes = st.lists(st.integers(0, 12).map(lambda number: f"{number:032x}"), max_size=20)
+NAMES = ["a.jpg", "你好 'b'.png", "<b>.gif", os.fsdecode(b"\xff\xfe.jpg"), "line\nfeed.png"]
+
+
+@given(hashes, hashes)
+def test_hashes_are_found_where_they_come_last(here: list[str], wanted: list[str]) -> None:
+    last = {digest: place for place, digest in enumerate(here)}
+    column = Digests.of(here)
+    assert list(column) == here == column
+    assert column[::-1] == here[::-1]
+    places = column.places_of(Digests.of(wanted))
+    assert places.tolist() == [last.get(digest, -1) for digest in wanted]
+    assert column.repeats == (len(last) < len(here))
+    assert [column[place] for place in column.order().tolist()] == sorted(here)
+
+
+@pytest.mark.parametrize("wrong", [["ab"], ["zz" * 16], ["ab" * 15, "ab" * 17]])
+def test_what_is_no_hash_is_refused(wrong: list[str]) -> None:
+    with pytest.raises(ValueError, match=r"hash|hexadecimal"):
+        Digests.of(wrong)
+
+
+def test_paths_and_names_are_as_they_were_listed(tmp_path: Path) -> None:
+    root = str(tmp_path)
+    listed = [(root, NAMES[:2]), (f"{root}/in <i>", NAMES[2:]), (root, ["z.jpg"])]
+    paths = [Path(folder, name) for folder, names in listed for name in names]
+    files = Files.of(listed)
+    assert list(files) == paths
+    assert files == paths
+    assert [os.fsdecode(path) for path in files.encoded()] == [str(path) for path in paths]
+    names = Names(files, root)
+    assert names[0] == "a.jpg"
+    assert names[-2] == r"in <i>/line\nfeed.png"
+    assert names[3] == r"in <i>/\udcff\udcfe.jpg"
+    chosen = files[1:].take(np.array([3, 0]))
+    assert list(chosen) == [paths[4], paths[1]]
+    assert concatenated([chosen, files[:1]]) == [paths[4], paths[1], paths[0]]
+    assert isinstance(concatenated([files, files]), Files)
+    assert concatenated([files, [tmp_path]]) == [*paths, tmp_path]
+    with pytest.raises(IndexError):
+        files[len(paths)]
+
+
+@pytest.mark.parametrize("colours", ["none", "some", "all"])
+@pytest.mark.parametrize("sizes", ["one", "several"])
+def test_images_that_come_one_by_one_are_held_as_they_were(
+    monkeypatch: pytest.MonkeyPatch, colours: str, sizes: str
+) -> None:
+    monkeypatch.setattr(holding, "_BLOCK", 5_000)
+    random = np.random.default_rng(0)
+    images, gathered = [], Gathered()
+    for number in range(60):
+        height, width = random.integers(1, 64, 2) if sizes == "several" else (20, 24)
+        grey = {"none": True, "some": number % 3 == 0, "all": False}[colours]
+        image = random.integers(0, 256, (height, width, 1 if grey else 3), np.uint8)
+        images.append(np.repeat(image, 3, axis=2) if grey else image)
+        gathered.add(images[-1], bool(grey))
+    held = Pixels(gathered.block())
+    assert held.channels == (1 if colours == "none" else 3)
+    assert len(gathered) == 0
+    for image, own in zip(images, held.with_channels(3), strict=True):
+        np.testing.assert_array_equal(image, own)
+    some = held.with_channels(3).take(np.array([7, 7, 2]))
+    assert (some.size is None) == (sizes == "several")
+    np.testing.assert_array_equal(some[2], images[2])
+    if sizes == "one":
+        np.testing.assert_array_equal(some.gather(np.array([2, 0])), [images[2], images[7]])
+        assert np.shares_memory(some.block.flat, held.block.flat)
