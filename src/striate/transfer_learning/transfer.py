@@ -193,10 +193,7 @@ class _Work:
         return backbone, check_stages(backbone, self.options)
 
     def _open_images(self, cache: Path | None, backbone: Backbone) -> Data:
-        """The images, of which files that the cache knows are not read again.
-
-        What features are computed of is made of large ones in the same pass.
-        """
+        """The images; what features are computed of is made of large ones in the same pass."""
         options, preprocessing = self.options, backbone.preprocessing
         self.drawn = DrawnViews(preprocessing, options.views, options.seed)
         recipe = fine_tuning(backbone.spec, max(preprocessing.input_size[1:]), grey=False)
