@@ -32,7 +32,7 @@ def test_newer_and_foreign_checkpoints(tmp_path: Path) -> None:
         (out / names.STATE).write_bytes(checkpoint.MAGIC + digest + content)
 
     write(format=99, unheard_of=1)
-    newer = r"made by a newer Striate \(format 99; .* up to 1\); update Striate"
+    newer = r"made by a newer Striate \(format 99; .* up to 2\); update Striate"
     with pytest.raises(RunError, match=newer):
         striate.train(out, resume=True)
     for name, value in (
