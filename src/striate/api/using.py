@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
 
 from striate.deploy.options import ExportOptions
-from striate.errors import DataError, StriateError, parameter
+from striate.errors import DataError, ExportError, StriateError, parameter
 from striate.evaluation.options import EvaluateOptions
 from striate.inference.options import PredictOptions
 from striate.serving.options import ServeOptions
@@ -282,21 +282,56 @@ def export(options: ExportOptions) -> ExportReport:
         ExportError: an option cannot be met, an engine computes something else than PyTorch (it
             says by how much, and on which image), or the file cannot be written.
     """
-    from striate.deploy.export import export_run
+    from striate.deploy.layouts import write_layout
     from striate.runs.run import Run
-    from striate.runs.samples import read_samples, sample_names
 
     opened = Run.open(options.run, allow_code=options.allow_code)
+    if options.layout == "file":
+        output = Path(options.output or opened.path / f"{opened.config.stem}.onnx")
+        return _exported(opened, options, output, tuple(options.dynamic))
+    _refuse_for_layout(options)
+    reports: list[ExportReport] = []
+    folder = write_layout(
+        options.layout,
+        Path(options.output or opened.path / options.layout),
+        lambda file, axes: reports.append(_exported(opened, options, file, axes)),
+    )
+    return replace(reports[0], file=folder, bytes=sum(each.bytes for each in reports))
+
+
+def _exported(
+    run: Run, options: ExportOptions, output: Path, dynamic: tuple[str, ...]
+) -> ExportReport:
+    from striate.deploy.export import export_run
+    from striate.runs.samples import read_samples, sample_names
+
     return export_run(
-        opened,
-        Path(options.output or opened.path / f"{opened.config.stem}.onnx"),
-        read_samples(opened),
-        names=sample_names(opened),
+        run,
+        output,
+        read_samples(run),
+        names=sample_names(run),
         opset=options.opset,
         input_name=options.input_name,
         output_name=options.output_name,
-        dynamic=tuple(options.dynamic),
+        dynamic=dynamic,
         params=options.params,
         capture=options.capture,
         preprocess=options.preprocess,
     )
+
+
+def _refuse_for_layout(options: ExportOptions) -> None:
+    """Raise for what a server's folder, which holds two files of its own kind, leaves no choice."""
+    whole = ("batch", "height", "width")
+    chosen = {
+        "dynamic": tuple(options.dynamic) != whole,
+        "params": not options.params,
+        "preprocess": not options.preprocess,
+    }
+    for name, given in chosen.items():
+        if given:
+            raise ExportError(
+                parameter(name, getattr(options, name)),
+                f"is decided by {parameter('layout', options.layout)}",
+                "leave one of them out",
+            )

@@ -50,6 +50,13 @@ class ExportOptions(Options):
             "network's own normalised float32 input."
         ),
     ] = True
+    layout: Annotated[
+        Literal["file", "triton", "ovms", "kserve"],
+        Doc(
+            "``file``, or a new folder for another server: ``triton``, ``ovms`` (OpenVINO Model "
+            "Server) or ``kserve``; `output` is then that folder."
+        ),
+    ] = "file"
     allow_code: AllowCode = False
 
 
