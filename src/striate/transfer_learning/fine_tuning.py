@@ -18,6 +18,7 @@ from striate.runs.run import Run
 from striate.training.assemble import make_training
 from striate.training.freezing import check_freeze, check_unfreezing, stages_of
 from striate.training.options import TrainOptions
+from striate.training.photographs import Photographs, Shape, where_kept
 from striate.training.place import Place
 from striate.transfer_learning.backbone import Backbone
 from striate.transfer_learning.heads.fit import FittedHead
@@ -92,6 +93,23 @@ def recipe_of(backbone: Backbone, data: Data, options: TransferOptions) -> Recip
     if options.batch_size is None:
         recipe = recipe.fitted_to(len(data.train))
     return recipe.with_changes(epochs=options.epochs, batch_size=options.batch_size)
+
+
+def shape_of(backbone: Backbone, recipe: Recipe) -> Shape:
+    """What training by `recipe` sees of an image."""
+    return Shape(preprocessing=backbone.preprocessing, augmentation=recipe.augmentation)
+
+
+def photographs_for(backbone: Backbone, options: TransferOptions) -> Photographs:
+    """What is made of large images while they are checked: for features, and to train on."""
+    recipe = fine_tuning(backbone.spec, max(backbone.preprocessing.input_size[1:]), grey=False)
+    return Photographs(
+        where_kept(options.working_copies) if options.frozen != "all" else None,
+        seed=options.seed,
+        val_fraction=options.val_fraction,
+        shape=shape_of(backbone, recipe),
+        all_fitted=True,
+    )
 
 
 def frozen_recipe(fitted: FittedHead) -> FrozenRecipe:

@@ -42,7 +42,6 @@ from striate.training.ending import going_on
 from striate.training.freezing import is_number
 from striate.training.holding import Holding
 from striate.training.options import TrainOptions
-from striate.training.photographs import Photographs, Shape, where_kept
 from striate.training.place import Place
 from striate.transfer_learning.backbone import Backbone, open_backbone
 from striate.transfer_learning.classifier import float32_features, head_probabilities
@@ -50,10 +49,11 @@ from striate.transfer_learning.features import features
 from striate.transfer_learning.fine_tuning import (
     check_stages,
     decay_of,
-    fine_tuning,
     frozen_recipe,
+    photographs_for,
     recipe_of,
     refuse_meaningless,
+    shape_of,
     train_on,
 )
 from striate.transfer_learning.heads.comparison import compare
@@ -194,17 +194,9 @@ class _Work:
 
     def _open_images(self, cache: Path | None, backbone: Backbone) -> Data:
         """The images; what features are computed of is made of large ones in the same pass."""
-        options, preprocessing = self.options, backbone.preprocessing
-        self.drawn = DrawnViews(preprocessing, options.views, options.seed)
-        recipe = fine_tuning(backbone.spec, max(preprocessing.input_size[1:]), grey=False)
-        shape = Shape(preprocessing=preprocessing, augmentation=recipe.augmentation)
-        self.photographs = Photographs(
-            where_kept(options.working_copies) if options.frozen != "all" else None,
-            seed=options.seed,
-            val_fraction=options.val_fraction,
-            shape=shape,
-            all_fitted=True,
-        )
+        options = self.options
+        self.drawn = DrawnViews(backbone.preprocessing, options.views, options.seed)
+        self.photographs = photographs_for(backbone, options)
         data = open_images_of(
             self.source,
             seed=options.seed,
@@ -218,8 +210,7 @@ class _Work:
         check_head(options.head, options.penalty, images=len(data.train), views=options.views)
         self.place.callbacks.on_note(data.described)
         if options.frozen != "all":
-            trained = recipe_of(backbone, data, options)
-            shape = Shape(preprocessing=preprocessing, augmentation=trained.augmentation)
+            shape = shape_of(backbone, recipe_of(backbone, data, options))
             data = self.photographs.settled(data, shape, self.place)
         return data
 
