@@ -26,6 +26,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -143,13 +144,13 @@ def measured(process: int, asked: Asked, clients: int, requests: int) -> Measure
 
 
 @contextmanager
-def running(command: list[str], port: int) -> Iterator[int]:
+def running(command: list[str], port: int, path: str) -> Iterator[int]:
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         try:
             for _ in range(600):
                 if process.poll() is not None:
                     sys.exit(f"{' '.join(command)} ended")
-                if listens(port):
+                if ready(port, path):
                     break
                 time.sleep(0.1)
             yield process.pid
@@ -160,9 +161,13 @@ def running(command: list[str], port: int) -> Iterator[int]:
             process.wait(30)
 
 
-def listens(port: int) -> bool:
-    with socket.socket() as found:
-        return found.connect_ex(("127.0.0.1", port)) == 0
+def ready(port: int, path: str) -> bool:
+    """Whether the server says so: some listen before their network is loaded."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
 
 
 def free_port() -> int:
@@ -277,7 +282,8 @@ def main() -> None:
             for side, (command, path, bodies) in sides(given, file, folder).items():
                 port = free_port()
                 asked = Asked(port, path, bodies)
-                with running([*command, str(port)], port) as process:
+                health = "/health" if side == "litserve" else "/v2/models/m/ready"
+                with running([*command, str(port)], port, health) as process:
                     for clients in given.clients:
                         done = measured(process, asked, clients, given.requests)
                         found[f"{side} {clients}"] = done

@@ -51,26 +51,11 @@ class Network:
 
 
 def litserve(graph: str, settings: str, port: int) -> None:
-    import litserve as ls
-
-    class Api(ls.LitAPI):  # type: ignore[misc, name-defined]
-        def setup(self, _: str) -> None:
-            self.network = Network(graph, settings)
-
-        def decode_request(self, request: dict[str, str]) -> Any:
-            return self.network.fitted(request["image"])
-
-        def predict(self, images: Any) -> list[int]:
-            return self.network(images)
-
-        def unbatch(self, output: list[int]) -> list[int]:
-            return output
-
-        def encode_response(self, output: int) -> dict[str, int]:
-            return {"class": output}
+    from litserve import LitServer
 
     api = Api(max_batch_size=BATCH, batch_timeout=WAIT)
-    server = ls.LitServer(api, accelerator="cpu", workers_per_device=1)
+    api.graph, api.settings = graph, settings
+    server = LitServer(api, accelerator="cpu", workers_per_device=1)
     server.run(host="127.0.0.1", port=port, generate_client_file=False, log_level="error")
 
 
@@ -99,6 +84,33 @@ def mlserver(graph: str, settings: str, port: int) -> None:
             await MLServer(ours).start([model])
 
         asyncio.run(run())
+
+
+try:
+    from litserve import LitAPI
+except ImportError:  # the other side's environment
+    pass
+else:
+
+    class Api(LitAPI):
+        """LitServe's side, which is sent to processes of its own."""
+
+        graph = settings = ""
+
+        def setup(self, _: str) -> None:
+            self.network = Network(self.graph, self.settings)
+
+        def decode_request(self, request: dict[str, str]) -> Any:
+            return self.network.fitted(request["image"])
+
+        def predict(self, images: Any) -> list[int]:
+            return self.network(images)
+
+        def unbatch(self, output: list[int]) -> list[int]:
+            return output
+
+        def encode_response(self, output: int) -> dict[str, int]:
+            return {"class": output}
 
 
 try:
