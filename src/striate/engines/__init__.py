@@ -3,5 +3,6 @@
 Read ``session`` first (batches of pixels in, numbers out), then an engine (``pytorch``,
 ``onnx_runtime``, ``openvino``) and ``choosing``, which puts a network or a graph into one.
 ``capture`` turns a network into an ONNX graph, ``preprocessing`` writes the pre-processing into it,
-``precision`` chooses device, precision and number of threads.
+``seam`` cuts an exported file between the two, ``onnx_bytes`` reads one without the package onnx,
+and ``precision`` chooses device and precision.
 """
