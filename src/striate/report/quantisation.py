@@ -123,11 +123,12 @@ def _points(share: float) -> str:
 def _sentence(report: QuantiseReport) -> str:
     worst = max(report.figures, key=lambda each: each.lost)
     low, high = (_points(end) for end in worst.interval)
-    verb = "loses" if worst.lost > 0 else "changes by"
-    return (
-        f"At most, top-1 {verb} {_points(worst.lost)} points ({worst.title}; 95 % interval of the "
-        f"same images in both networks: {low} to {high})."
+    said = (
+        f"No engine loses top-1; {worst.title} comes nearest with {_points(worst.lost)} points lost"
     )
+    if worst.lost > 0:
+        said = f"At most, top-1 loses {100 * worst.lost:.2f} points, in {worst.title}"
+    return f"{said} (95 % interval of the same images in both networks: {low} to {high})."
 
 
 def _caveat(report: QuantiseReport) -> str:
