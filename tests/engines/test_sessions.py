@@ -249,6 +249,7 @@ from onnx import TensorProto, helper
 
 from striate.engines.openvino import OpenVinoSession
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # shells have background jobs ignore it
 # What puts a stack for signal handlers on the main thread before an engine does.
 faulthandler.enable()
 values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, 2]) for name in "xy"]
