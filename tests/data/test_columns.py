@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from striate.data import pixels as holding
 from striate.data.columns import Digests, Files, Names, concatenated
 from striate.data.pixels import Gathered, Pixels
+from striate.data.records import ByContent
+from striate.data.scan import Record
 
 hashes = st.lists(st.integers(0, 12).map(lambda number: f"{number:032x}"), max_size=20)
 NAMES = ["a.jpg", "你好 'b'.png", "<b>.gif", os.fsdecode(b"\xff\xfe.jpg"), "line\nfeed.png"]
@@ -28,6 +30,16 @@ def test_hashes_are_found_where_they_come_last(here: list[str], wanted: list[str
     assert places.tolist() == [last.get(digest, -1) for digest in wanted]
     assert column.repeats == (len(last) < len(here))
     assert [column[place] for place in column.order().tolist()] == sorted(here)
+
+
+def test_records_are_found_by_content() -> None:
+    begins = ("00" * 8, "7f" + "ff" * 7, "80" + "00" * 7, "ff" * 8)
+    known = [begin + end for end in ("ff" * 8, "00" * 8) for begin in begins]
+    sizes = np.arange(1, 17, dtype=np.int32).reshape(-1, 2)
+    found = ByContent(Digests.of(known), sizes, np.zeros(8, np.bool_))
+    for digest, size in zip(known, sizes.tolist(), strict=True):
+        assert found(digest) == Record(digest, *size, grey=False, form="")
+    assert all(found(begin + "11" * 8) is None for begin in (*begins, "11" * 8))
 
 
 @pytest.mark.parametrize("wrong", [["ab"], ["zz" * 16], ["ab" * 15, "ab" * 17]])

@@ -115,6 +115,41 @@ def test_check_reads_once_as_well(photos: Path, cache: Path, read: list[str]) ->
     assert not read
 
 
+def test_a_folder_without_images_is_filled(tmp_path: Path, cache: Path) -> None:
+    folders = [tmp_path / "photos" / name for name in "ab"]
+    for folder in folders:
+        folder.mkdir(parents=True)
+    assert check(tmp_path / "photos", cache=cache).refusal
+    for number, folder in enumerate([*folders, *folders]):
+        picture(number, 70).save(folder / f"{number}.png")
+    assert check(tmp_path / "photos", cache=cache).images == 4
+
+
+def test_a_name_that_contradicts_its_file_is_found_whoever_read_it_first(
+    photos: Path, cache: Path
+) -> None:
+    """The list of a run, by which `evaluate` knows images, holds no formats."""
+    picture(1, 70).save(photos / "b" / "misnamed.png", "BMP")
+    data = open_data(photos)
+    open_data(photos, cache=cache, manifest=data.manifest)
+    for _ in range(2):
+        assert [each.name for each in check(photos, cache=cache).misnamed] == ["b/misnamed.png"]
+
+
+def test_files_with_folders_between_them_are_known(
+    tmp_path: Path, cache: Path, read: list[str]
+) -> None:
+    for number, name in enumerate(("a/1", "a/2/1", "a/3", "a/4/1", "a/5", "b/1", "b/2")):
+        file = tmp_path / "photos" / f"{name}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        picture(number, 70).save(file)
+    open_data(tmp_path / "photos", cache=cache)
+    (tmp_path / "photos" / "b" / "2.png").unlink()
+    read.clear()
+    open_data(tmp_path / "photos", cache=cache)
+    assert not read
+
+
 def with_another_pixel(file: Path) -> None:
     before = file.stat()
     content = bytearray(file.read_bytes())

@@ -150,6 +150,13 @@ def test_what_is_little_larger_has_no_copy() -> None:
     assert is_much_larger((97, 97), 64)
 
 
+def test_a_strip_whose_copy_no_jpeg_could_hold_has_none(tmp_path: Path) -> None:
+    copies = WorkingCopies(448, tmp_path, place="disk", memory=0)
+    for length, kept in ((102_343, True), (102_345, False)):
+        copies.visit(f"{length:032x}", np.zeros((700, length, 1), np.uint8))
+        assert (f"{length:032x}" in copies.store) == kept
+
+
 def test_a_copy_is_near_to_its_photograph() -> None:
     whole = np.asarray(scene(3, 1200, 1600))
     copy = shrink.decoded(shrink.encoded(whole, 448))

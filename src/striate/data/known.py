@@ -194,7 +194,10 @@ class Known:
         write_arrays(path, IMAGES, about, columns)
 
     def _is_known(self, records: Records) -> bool:
-        return self._as_it_was and np.array_equal(self._columns["digests"], records.digests)
+        return self._as_it_was and all(
+            np.array_equal(self._columns[name], getattr(records, name))
+            for name in ("digests", "forms", "misnamed")
+        )
 
     # --- what was made of their contents ---------------------------------------------------------
 
@@ -309,7 +312,8 @@ def _is_sound(about: Any, columns: Any) -> bool:
     folders, problems = about.get("folders"), about.get("problems")
     count = len(columns["ends"])
     return (
-        isinstance(folders, list)
+        count > 0  # of no files nothing is known
+        and isinstance(folders, list)
         and all(isinstance(each, str) for each in folders)
         and isinstance(problems, list)
         and all(_is_problem(each, count) for each in problems)
@@ -338,11 +342,14 @@ def _places(old: Files, new: Files) -> NDArray[np.int64]:
     if old.is_same_listing(new):
         return np.arange(len(new))
     places = np.full(len(new), -1, np.int64)
-    before = {folder: (own, names) for folder, own, names in old.by_folder()}
+    before: dict[str, list[tuple[list[bytes], NDArray[np.int64]]]] = {}
+    for folder, own, names in old.by_folder():  # which comes several times: see `listing`
+        before.setdefault(folder, []).append((names, own))
     for folder, own, names in new.by_folder():
-        if folder in before:
-            known = dict(zip(before[folder][1], before[folder][0].tolist(), strict=True))
-            places[own] = [known.get(name, -1) for name in names]
+        known: dict[bytes, int] = {}
+        for listed, rows in before.get(folder, ()):
+            known.update(zip(listed, rows.tolist(), strict=True))
+        places[own] = [known.get(name, -1) for name in names]
     return places
 
 

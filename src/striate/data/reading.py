@@ -117,7 +117,9 @@ class _Reading:
         if self.settings.pixels and records.small:
             wanted |= records.sound & (self.stored < 0)
         if records.sketches is not None:
-            wanted |= records.sound & np.isnan(records.sketches.contrast)
+            # Who wants sketches wants formats, too, which a run's list of its images does not hold.
+            unknown = np.isnan(records.sketches.contrast) | (records.forms == 0)
+            wanted |= records.sound & unknown
         if self.settings.visitors:
             for index in np.flatnonzero(~wanted & records.sound).tolist():
                 digest = records.digest(index)

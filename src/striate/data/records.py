@@ -122,10 +122,11 @@ class ByContent:
     def _place(self, digest: str) -> int | None:
         if self._order is None:
             order = self.digests.order()
-            self._firsts = self.digests.rows[order, :8].copy().view(">u8").reshape(-1)
+            firsts = self.digests.rows[order, :8].copy().view(">u8").reshape(-1)
+            self._firsts = firsts.astype(np.uint64)  # of another type, each search converts all
             self._order = order
         wanted = bytes.fromhex(digest)
-        start = int(np.searchsorted(self._firsts, int.from_bytes(wanted[:8])))
+        start = int(np.searchsorted(self._firsts, np.uint64(int.from_bytes(wanted[:8]))))
         for place in self._order[start:]:
             found = self.digests.rows[place].tobytes()
             if found[:8] != wanted[:8]:

@@ -24,6 +24,8 @@ STEP = 64
 #: How many times the short side of its copy that of an image must be: the copy then has less than
 #: half of the pixels, and is decoded in less than half of the time.
 MUCH_LARGER = 1.5
+#: Sides of a JPEG, in pixels, at most: a strip that is longer has no copy.
+_LONGEST = 65_500
 #: Of JPEG, colour at full resolution. Crops come within a fifth of a decibel of copies without
 #: loss; 95 takes 42 % more room and a seventh more time, and the usual 4:2:0 at 95 is further off.
 QUALITY = 90
@@ -52,7 +54,7 @@ def side_for(preprocessing: Preprocessing, augmentation: Augmentation) -> int:
 
 def is_much_larger(size: Sequence[int], side: int) -> bool:
     """Whether an image of that height and width has a copy whose short side is `side` pixels."""
-    return min(size) > MUCH_LARGER * side
+    return min(size) > MUCH_LARGER * side and max(size) * side <= _LONGEST * min(size)
 
 
 def key_of(side: int) -> dict[str, Any]:
