@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from PIL import Image
 
 from striate.data.images import Array
-from striate.data.scan import Problem, Record, scan
+from striate.data.scan import Problem, Record, over_threads, scan
 
 
 def picture(path: Path, form: str = "PNG") -> Path:
@@ -128,3 +129,19 @@ def test_visitors_are_shown_what_is_decoded_and_wanted(tmp_path: Path, workers: 
     assert one.pixels.keys() == {red}
     assert (one.pixels[red] == everything.pixels[red]).all()
     assert again == first
+
+
+def test_few_items_are_shared_by_all_threads() -> None:
+    """A dozen photographs are as much work as a thousand small images."""
+    together = threading.Barrier(4)
+    found = over_threads(lambda item: (item, together.wait(timeout=30)), range(8), 4)
+    assert [item for item, _ in found] == list(range(8))
+
+
+def test_many_items_come_in_order() -> None:
+    seen: list[tuple[int, int]] = []
+    found = over_threads(str, range(3000), 3, lambda done, of: seen.append((done, of)))
+    assert list(found) == list(map(str, range(3000)))
+    assert seen == sorted(seen)
+    assert seen[-1] == (3000, 3000)
+    assert len(seen) < 1000, "several a task"

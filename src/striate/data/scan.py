@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from time import perf_counter
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -20,7 +21,9 @@ from striate.support.prefetch import prefetch
 from striate.support.progress import Progress
 
 _PASSING = ("too large", "changed")  # kinds of faults that hang on more than the content
-_CHUNK = 64  # files a task; a task a file would spend a third of a small image's time on hand-over
+#: Files a task at most, and seconds: a task a file would spend a third of a small image's time on
+#: hand-over, and Ctrl-C waits for the photographs of a task.
+_CHUNK, _SECONDS = 64, 0.02
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -174,15 +177,25 @@ def over_threads(
 ) -> Generator[Result]:
     """``map(function, items)`` on threads, in order, with at most a few chunks under way."""
     workers = workers or min(8, os.cpu_count() or 1)
-    chunks = (items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK))
+    size = 1
 
-    def run(chunk: Sequence[Item]) -> list[Result]:
-        return [function(item) for item in chunk]
+    def chunks() -> Iterator[Sequence[Item]]:
+        start = 0
+        while start < len(items):
+            chunk = items[start : start + size]
+            start += len(chunk)
+            yield chunk
+
+    def run(chunk: Sequence[Item]) -> tuple[list[Result], float]:
+        began = perf_counter()
+        results = [function(item) for item in chunk]
+        return results, (perf_counter() - began) / len(chunk)
 
     done = 0
-    finished = prefetch(run, chunks, workers=workers, ahead=2 * workers, name="striate-scan")
+    finished = prefetch(run, chunks(), workers=workers, ahead=2 * workers, name="striate-scan")
     with closing(finished):
-        for results in finished:
+        for results, seconds in finished:
+            size = min(max(int(_SECONDS / max(seconds, 1e-9)), 1), _CHUNK)
             yield from results
             done += len(results)
             if progress:
