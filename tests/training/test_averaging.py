@@ -42,6 +42,18 @@ def test_polyak_is_the_plain_mean_of_the_last_part() -> None:
     assert torch.allclose(mean.network.state_dict()["0.weight"], torch.tensor(8.0))
 
 
+def test_polyak_begins_at_its_share_of_a_run_that_became_shorter() -> None:
+    net = network()
+    mean = AveragedNetwork(net, Averaging(name="polyak", start=0.5), 100)
+    coming = {4: 6, 7: 93}  # the second comes when the mean has begun
+    for step in range(1, 11):
+        drift(net, float(step))
+        mean.update(net)
+        if step in coming:
+            mean.expect(coming[step])
+    assert torch.allclose(mean.network.state_dict()["0.weight"], torch.tensor(8.0))
+
+
 def test_restored_average_goes_on_alike() -> None:
     net = network()
     spec = Averaging(name="ema", decay=0.9)

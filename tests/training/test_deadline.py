@@ -209,14 +209,16 @@ def test_a_run_that_was_cut_goes_on_by_what_was_decided(
 
     monkeypatch.setattr(Deadline, "fit", fit)
     monkeypatch.setattr(Deadline, "steps", lambda _self, _seen, epoch: 12 + 6 * (epoch > 0))
-    whole, cut = tmp_path / "whole", tmp_path / "cut"
-    striate.train("digits", minutes=1, out=whole, **OPTIONS)
+    whole, cut, mean = tmp_path / "whole", tmp_path / "cut", tmp_path / "mean.toml"
+    mean.write_text('[averaging]\nname = "polyak"\n[optimiser]\nrate = 0.01\n', encoding="utf-8")
+    options = {**OPTIONS, "recipe": mean}
+    striate.train("digits", minutes=1, out=whole, **options)
     with pytest.raises(Interrupted, match="after 2 epochs and 3 steps"):
-        striate.train("digits", minutes=1, out=cut, callbacks=[StopAt(3, 3)], **OPTIONS)
+        striate.train("digits", minutes=1, out=cut, callbacks=[StopAt(3, 3)], **options)
     monkeypatch.setattr(Deadline, "steps", lambda *_: pytest.fail("there is no deadline any more"))
     with pytest.raises(StriateError, match="the run to go on with has 1"):
         striate.train(cut, minutes=2, resume=True)
-    striate.train("digits", minutes=1, out=cut, resume=True, **OPTIONS)
+    striate.train("digits", minutes=1, out=cut, resume=True, **options)
     for name in (names.WEIGHTS, names.METRICS):
         assert (whole / name).read_bytes() == (cut / name).read_bytes()
     run = striate.open_run(cut)

@@ -25,6 +25,14 @@ class AveragedNetwork:
         self.network = copy.deepcopy(network)
         self.network.requires_grad_(requires_grad=False)
 
+    def expect(self, updates: int) -> None:
+        """So many updates are to come, by a decision made on the way.
+
+        A mean that has not begun begins at its share of the run as it is now.
+        """
+        if self.updates <= self.first:
+            self.first = max(int(self.spec.start * (self.updates + updates)), self.updates)
+
     @torch.no_grad()
     def update(self, network: nn.Module) -> None:
         """Take in the weights that `network` has now."""
@@ -49,9 +57,14 @@ class AveragedNetwork:
 
     def state(self) -> dict[str, object]:
         """For the checkpoint."""
-        return {"updates": self.updates, "network": self.network.state_dict()}
+        return {
+            "updates": self.updates,
+            "first": self.first,
+            "network": self.network.state_dict(),
+        }
 
     def restore(self, state: dict[str, object]) -> None:
         """Take over what `state` gave."""
         self.updates = state["updates"]  # type: ignore[assignment]
+        self.first = state.get("first", self.first)  # type: ignore[assignment] # not in old ones
         self.network.load_state_dict(state["network"])  # type: ignore[arg-type]

@@ -32,10 +32,10 @@ class Course:
             self.sizes, used=self.used, validation=images / batch, now=setup.now
         )
 
-    @property
-    def updates(self) -> int:
-        """Of the whole run."""
-        return -(-self.planned // self.setup.recipe.gradient.accumulate) * self.epochs
+    def updates(self, state: State) -> int:
+        """That are still to come when no epoch is under way."""
+        an_epoch = -(-self.steps(state) // self.setup.recipe.gradient.accumulate)
+        return an_epoch * (self.epochs - state.epoch)
 
     def steps(self, state: State) -> int:
         """Of the epoch under way, or of the next one."""

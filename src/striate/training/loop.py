@@ -52,13 +52,12 @@ class Training:
         decays = None if freezing is None else freezing.decays()
         self.optimiser = make_optimiser(self.network, self.recipe.optimiser, factors, decays)
         self.course = Course(setup, self.batch)
-        self.averaged = (
-            None
-            if self.recipe.averaging.name == "none"
-            else AveragedNetwork(self.network, self.recipe.averaging, self.course.updates)
-        )
-        self.health = Health(self.network)
         self.state = State(identity=setup.identity)
+        self.averaged: AveragedNetwork | None = None
+        if self.recipe.averaging.name != "none":
+            updates = self.course.updates(self.state)
+            self.averaged = AveragedNetwork(self.network, self.recipe.averaging, updates)
+        self.health = Health(self.network)
         self.kept: tuple[int, int] | None = None
         """The epochs, and the steps after them, of the last checkpoint."""
         self.wrapped = setup.group.wrap(self.network)
@@ -249,6 +248,8 @@ class Training:
             state.steps = setup.group.share(
                 setup.deadline.steps(self.course.time_left, state.epoch)
             )
+            if self.averaged is not None:
+                self.averaged.expect(self.course.updates(state))
         self._save_checkpoint()
         if setup.group.leads:
             write_results(setup.path, state, self.judged if better else None)

@@ -228,7 +228,7 @@ def _images(
 def _changed(name: str, given: Any, kept: Any) -> RunError:
     return RunError(
         parameter(name, given),
-        f"the run to go on with has {kept}",
+        f"the run to go on with has {'none' if kept is None else kept}",
         "leave it out, or train a new run",
     )
 
