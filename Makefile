@@ -64,7 +64,7 @@ lowest:  ## a choice of the tests with the oldest versions that pyproject.toml a
 	    tests/training/test_best_weights.py tests/transfer_learning/test_heads.py \
 	    tests/transfer_learning/test_transfer.py tests/deploy/test_capture.py \
 	    tests/zoo/test_torchvision.py tests/test_api.py tests/cli/test_main.py \
-	    tests/engines/test_sessions.py tests/inference tests/serving
+	    tests/engines/test_sessions.py tests/inference tests/serving tests/deploy/quantise
 	rm -rf $(LOWEST)
 
 lint: $(READY)  ## ruff, mypy and the order of the rooms

@@ -56,6 +56,7 @@ def test_defaults(asked: dict[str, Any]) -> None:
         "capture": "export",
         "preprocess": True,
         "layout": "file",
+        "int8": False,
         "allow_code": False,
     }
     assert "image: uint8 (batch, height, width, 3)" in result.stdout
@@ -75,6 +76,13 @@ def test_options(asked: dict[str, Any]) -> None:
     assert (asked["opset"], asked["capture"]) == (13, "trace")
     assert (asked["input_name"], asked["output_name"], asked["dynamic"]) == ("a", "b", ["batch"])
     assert (asked["params"], asked["preprocess"]) == (False, False)
+
+
+def test_in_eight_bits_as_well(asked: dict[str, Any]) -> None:
+    result = CliRunner().invoke(app, ["run", "--int8", "--json"])
+    assert result.exit_code == 0
+    assert (asked["int8"], asked["progress"]) == (True, True)
+    assert json.loads(result.stdout)["int8"] is None  # what the library gave back
 
 
 def test_no_free_axis(asked: dict[str, Any]) -> None:

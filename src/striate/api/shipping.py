@@ -13,6 +13,7 @@ from striate.deploy.quantise.options import QuantiseOptions
 from striate.errors import ExportError, parameter
 from striate.support.options import takes
 from striate.support.progress import counting
+from striate.support.text import printable
 
 if TYPE_CHECKING:
     from striate.data.labelled import Training
@@ -37,58 +38,89 @@ def quantise(options: QuantiseOptions) -> QuantiseReport:
         StriateError: the file, the run or the images are at fault.
         ExportError: no step is inside the limits; an older file at `output` is then still there.
     """
-    from striate.data.labelled import open_labelled
-    from striate.data.scan import threads
-    from striate.deploy.quantise.figures import Limits
-    from striate.deploy.quantise.quantise import int8_path, quantise_file, readable
+    from striate.deploy.quantise.quantise import int8_path
     from striate.engines.exported import is_exported
-    from striate.report.quantisation import write_quantisation_page
     from striate.runs.run import Run
 
     run = None
     if not is_exported(options.source):
         run = Run.open(options.source, allow_code=options.allow_code)
-    origin, training = _images(options, run)
-    with _float_file(options, run) as file:
-        readable(file)  # before the images are looked at, which takes longer
-        default = int8_path(file.path) if run is None else run.path / int8_path(file.path).name
-        with counting("checking images", wanted=options.progress) as count:
-            found = open_labelled(
-                origin,
-                file.classes,
-                training=training,
-                skip_bad=options.skip_bad or (run is not None and run.config.data.skipped > 0),
-                workers=max(threads(options.workers), 1),
-                progress=count,
-            )
-        report = quantise_file(
-            file,
-            Path(options.output or default),
-            found,
-            origin=str(origin),
-            limits=Limits(drop=options.drop / 100, agreement=options.agreement / 100),
-            calibration=options.calibration,
-            workers=threads(options.workers),
-            progress=options.progress,
+    if run is None and options.data is None:
+        raise ExportError(
+            printable(str(options.source)),
+            "has no images of its own",
+            f"give some to calibrate and measure with ({parameter('data')})",
         )
-    report = replace(report, source=file.path if run is None else run.path)
+    with _float_file(options, run) as file:
+        source = file.path if run is None else run.path
+        default = (source if run is not None else source.parent) / int8_path(file.path).name
+        return _quantised(file, Path(options.output or default), options, run, source)
+
+
+def quantise_export(file: Path, run: Run, *, allow_code: bool, progress: bool) -> QuantiseReport:
+    """Quantise what was exported of `run`, with its own images and the usual options.
+
+    Args:
+        file: the float file, beside which the other is put.
+        run: that it was exported from.
+        allow_code: as for `quantise`.
+        progress: as for `quantise`.
+
+    Raises:
+        StriateError: as `quantise`.
+    """
+    from striate.deploy.quantise.quantise import int8_path
+    from striate.engines.exported import open_exported
+
+    options = QuantiseOptions(run.path, allow_code=allow_code, progress=progress)
+    return _quantised(open_exported(file), int8_path(file), options, run, file)
+
+
+def _quantised(
+    file: ExportedFile, output: Path, options: QuantiseOptions, run: Run | None, source: Path
+) -> QuantiseReport:
+    """Quantise `file` into `output`, and say that it was made of `source`."""
+    from striate.data.labelled import open_labelled
+    from striate.data.scan import threads
+    from striate.deploy.quantise.figures import Limits
+    from striate.deploy.quantise.quantise import quantise_file, readable
+    from striate.report.quantisation import write_quantisation_page
+
+    readable(file)  # before the images are looked at, which takes longer
+    origin, training = _images(options, run)
+    with counting("checking images", wanted=options.progress) as count:
+        found = open_labelled(
+            origin,
+            file.classes,
+            training=training,
+            skip_bad=options.skip_bad or (run is not None and run.config.data.skipped > 0),
+            workers=max(threads(options.workers), 1),
+            progress=count,
+        )
+    limits = Limits(
+        drop=options.drop / 100, agreement=options.agreement / 100, target=options.target
+    )
+    report = quantise_file(
+        file,
+        output,
+        found,
+        origin=str(origin),
+        limits=limits,
+        calibration=options.calibration,
+        workers=threads(options.workers),
+        progress=options.progress,
+    )
+    report = replace(report, source=source)
     return replace(report, page=write_quantisation_page(report)) if options.page else report
 
 
 def _images(options: QuantiseOptions, run: Run | None) -> tuple[str | Path, Training | None]:
     """Where the images are, and which of them the network was trained on."""
     from striate.runs.data import origin_of, training_of
-    from striate.support.text import printable
 
     if run is not None:
         return options.data or origin_of(run), training_of(run)
-    if options.data is None:
-        raise ExportError(
-            printable(str(options.source)),
-            "has no images of its own",
-            f"give some to calibrate and measure with ({parameter('data')})",
-        )
-    return options.data, None
+    return options.data or "", None  # a file has been given some
 
 
 @contextmanager

@@ -280,15 +280,25 @@ def export(options: ExportOptions) -> ExportReport:
 
     Raises:
         ExportError: an option cannot be met, an engine computes something else than PyTorch (it
-            says by how much, and on which image), or the file cannot be written.
+            says by how much, and on which image), the file cannot be written, or int8 is wanted and
+            outside its limits; the float file then stays.
     """
+    from striate.api.shipping import quantise_export
     from striate.deploy.layouts import write_layout
     from striate.runs.run import Run
 
+    if options.int8:
+        _refuse_for_int8(options)
     opened = Run.open(options.run, allow_code=options.allow_code)
     if options.layout == "file":
         output = Path(options.output or opened.path / f"{opened.config.stem}.onnx")
-        return _exported(opened, options, output, tuple(options.dynamic))
+        report = _exported(opened, options, output, tuple(options.dynamic))
+        if not options.int8:
+            return report
+        int8 = quantise_export(
+            report.file, opened, allow_code=options.allow_code, progress=options.progress
+        )
+        return replace(report, int8=int8)
     _refuse_for_layout(options)
     reports: list[ExportReport] = []
     folder = write_layout(
@@ -318,6 +328,21 @@ def _exported(
         capture=options.capture,
         preprocess=options.preprocess,
     )
+
+
+def _refuse_for_int8(options: ExportOptions) -> None:
+    """Raise for what `quantise` could make nothing of, before anything is exported."""
+    wanted = {
+        "layout": (options.layout == "file", "quantises one file"),
+        "params": (options.params, "needs the weights in the file"),
+        "preprocess": (options.preprocess, "needs the pre-processing in the file"),
+        "opset": (options.opset is None or options.opset >= 13, "needs opset 13 or newer"),
+    }
+    for name, (given, why) in wanted.items():
+        if not given:
+            raise ExportError(
+                parameter("int8"), why, f"leave out {parameter(name, getattr(options, name))}"
+            )
 
 
 def _refuse_for_layout(options: ExportOptions) -> None:

@@ -24,9 +24,14 @@ def export(given: Given, as_json: AsJson = False) -> None:
     from striate.cli.notes import tell_of
 
     tell_of(given["run"], allow_code=given["allow_code"])
-    with Console(stderr=True).status("capturing, writing and verifying …"):
-        report = api.export(**given)
+    if given["int8"]:  # says itself what it does
+        report = api.export(**given, progress=True)
+    else:
+        with Console(stderr=True).status("capturing, writing and verifying …"):
+            report = api.export(**given)
     print(json.dumps(report.to_json(), indent=1) if as_json else _summary(report))
+    if report.int8 is not None and not as_json:
+        report.int8.show(Console(highlight=False))
 
 
 def _summary(report: ExportReport) -> str:

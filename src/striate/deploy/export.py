@@ -6,7 +6,7 @@ import importlib.metadata
 import json
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from striate.data.preprocessing import Preprocessing
+    from striate.deploy.quantise.quantise import QuantiseReport
 
 DEFAULT_OPSET = 18
 LARGEST_FILE = 2**31 - 1  # protobuf's limit; the zoo's largest networks have a quarter of it
@@ -65,10 +66,13 @@ class ExportReport:
     """What goes in, in words, as in the file's metadata."""
     classes: int
     verified: Verified
+    int8: QuantiseReport | None = None
+    """The same in 8 bits, where that was asked for."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return {**asdict(self), "file": str(self.file)}
+        int8 = None if self.int8 is None else self.int8.to_json()
+        return {**asdict(replace(self, int8=None)), "file": str(self.file), "int8": int8}
 
 
 def export_run(

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from striate.support.limits import MOST
 from striate.support.options import Doc, Options
-from striate.support.shared_options import AllowCode
+from striate.support.shared_options import AllowCode, ShowProgress
 from striate.support.tables import Bounds
 
 
@@ -57,6 +57,15 @@ class ExportOptions(Options):
             "Server) or ``kserve``; `output` is then that folder."
         ),
     ] = "file"
+    int8: Annotated[
+        bool,
+        Doc(
+            "Write ``NAME.int8.onnx`` beside the file, the same in 8 bits, as `quantise` does with "
+            "its defaults and the run's own images, or none if it is outside the limits. The float "
+            "file stays."
+        ),
+    ] = False
+    progress: ShowProgress = False
     allow_code: AllowCode = False
 
 

@@ -46,6 +46,9 @@ class OnnxRuntimeSession(Session):
         options.intra_op_num_threads = max(processor_threads(1) // streams, 1)
         # A thread that waits for work by turning round takes the processor from those that decode.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # Processors without VNNI add products of bytes in 16 bits, which overflow; this makes
+        # ONNX Runtime add them in 32 there, at a tenth of the time. Elsewhere it does nothing.
+        options.add_session_config_entry("session.x64quantprecision", "1")
         with in_one_line(TITLE):
             self._session = runtime.InferenceSession(
                 graph, options, providers=["CPUExecutionProvider"]

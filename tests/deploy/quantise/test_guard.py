@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from striate.deploy.quantise.figures import Figures, Limits
 from striate.deploy.quantise.guard import steps
 from striate.deploy.quantise.layer_errors import LayerError
@@ -44,6 +46,25 @@ def test_then_the_worst_layers_stay_float_with_the_better_weights() -> None:
         (8, ("d", "b"), False),
         (8, ("d", "b", "e", "c"), True),
     ]
+
+
+def test_seven_bits_are_for_processors_without_vnni_alone() -> None:
+    limits = Limits(drop=0.0, agreement=0.97, target="vnni")
+    tried: list[int] = []
+
+    def measure(bits: int, floats: tuple[str, ...]) -> tuple[Figures, ...]:
+        tried.append(bits)
+        return figures(0.98 if floats else 0.9)
+
+    assert [len(each.floats) for each in steps(measure, ERRORS, limits)] == [0, 2]
+    assert tried == [8, 8]
+
+
+def test_what_does_not_count_decides_nothing() -> None:
+    limits = Limits(drop=0.0, agreement=0.97, target="vnni")
+    fine, wrong = figures(0.5)
+    found = list(steps(lambda *_: (fine, replace(wrong, counted=False)), ERRORS, limits))
+    assert [(each.bits, each.problem, each.worst) for each in found] == [(8, "", 1.0)]
 
 
 def test_at_most_half_of_the_layers_stay_float() -> None:

@@ -6,7 +6,9 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,8 +20,10 @@ import striate
 from striate.api import shipping
 from striate.data.labelled import open_labelled
 from striate.data.preprocessing import Preprocessing
+from striate.deploy.export import ExportReport, Verified
 from striate.deploy.quantise import measuring
 from striate.deploy.quantise.images import choose
+from striate.deploy.quantise.options import QuantiseOptions
 from striate.deploy.quantise.quantise import QuantiseReport
 from striate.engines.exported import ExportedFile, open_exported
 from striate.engines.seam import split_at_seam
@@ -132,6 +136,32 @@ def test_an_emulated_processor_is_measured_where_there_is_vnni(
     assert "was emulated on the same processor" in (found.page or Path()).read_text("utf-8")
 
 
+def test_a_file_for_processors_with_vnni(
+    exported: ExportedFile, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is none, OpenVINO's answers overflow as they may, and count for nothing."""
+    monkeypatch.setattr(measuring, "has_vnni", lambda: False)
+    compare = measuring.compare
+
+    def overflowing(*answers: Any, **where: Any) -> Any:
+        found = compare(*answers, **where)
+        return replace(found, agreement=0.5) if where["engine"] == "OpenVINO" else found
+
+    monkeypatch.setattr(measuring, "compare", overflowing)
+    with pytest.raises(ExportError, match=r"50\.0% of answers agree in OpenVINO"):
+        striate.quantise(exported.path, tmp_path / "any.onnx", data=pictures, **EASY)
+    output = tmp_path / "vnni.onnx"
+    found = striate.quantise(exported.path, output, data=pictures, target="vnni", **EASY)
+    assert (found.bits, len(found.steps)) == (8, 1)
+    assert [(each.vnni, each.counted) for each in found.figures] == [(True, True), (False, False)]
+    entries = {entry.key: entry.value for entry in onnx.load(found.file).metadata_props}
+    assert json.loads(entries["int8"])["target"] == "vnni"
+    assert "OpenVINO does not count here" in " ".join(str(found).split())
+    page = (found.page or Path()).read_text("utf-8")
+    assert "Others may give wrong answers with this file" in page
+    assert "not held" in page
+
+
 def test_outside_the_limits_the_old_file_stays(
     exported: ExportedFile, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -214,8 +244,6 @@ def test_images_are_taken_out_of_those_to_measure_on(pictures: Path) -> None:
 def test_a_file_that_takes_fitted_images_one_at_a_time(
     network: nn.Module, pictures: Path, tmp_path: Path
 ) -> None:
-    from types import SimpleNamespace
-
     from striate.deploy.export import export_run
 
     run: Any = SimpleNamespace(
@@ -235,12 +263,11 @@ def test_a_file_that_takes_fitted_images_one_at_a_time(
     assert (made.takes, made.batch) == ("fitted", 1)
 
 
-def test_a_run_is_exported_for_it(
+@pytest.fixture
+def run(
     exported: ExportedFile, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What of a run differs: its own images by default, and the place of the file."""
-    from types import SimpleNamespace
-
+) -> Any:
+    """Of a run, what quantising uses; its export is a copy of `exported`."""
     run = SimpleNamespace(
         path=tmp_path / "a run",
         config=SimpleNamespace(
@@ -256,10 +283,59 @@ def test_a_run_is_exported_for_it(
 
     def export(_: Any, file: Path, *args: Any, **kwargs: Any) -> Any:
         shutil.copy(exported.path, file)
-        return SimpleNamespace(file=file)
+        return ExportReport(
+            file=file, bytes=1, opset=18, inputs=(), outputs=(), takes="", classes=3,
+            verified=Verified(
+                images=1, onnxruntime=0, openvino=0, pipeline=0, pixel_levels=0, seam=0
+            ),
+        )  # fmt: skip
 
     monkeypatch.setattr("striate.deploy.export.export_run", export)
+    return run
+
+
+def test_a_run_is_exported_for_it(run: Any) -> None:
+    """What of a run differs: its own images by default, and the place of the file."""
     found = shipping.quantise(run.path, page=False, **EASY)
     assert found.file == run.path / "small.int8.onnx"
     assert found.source == run.path
     assert [file.name for file in run.path.iterdir()] == ["small.int8.onnx"]
+
+
+def test_an_export_in_eight_bits_as_well(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = partial(QuantiseOptions, calibration=12, agreement=80.0, drop=20.0)
+    monkeypatch.setattr(shipping, "QuantiseOptions", options)
+    output = tmp_path / "其他 <b>.onnx"
+    found = striate.export(run.path, output, int8=True)
+    assert found.file == output
+    assert found.int8 is not None
+    assert found.int8.file == tmp_path / "其他 <b>.int8.onnx"
+    assert found.int8.source == output
+    assert found.int8.page is not None
+    assert found.int8.page.is_file()
+    told = json.loads(json.dumps(found.to_json(), allow_nan=False))
+    assert told["file"] == str(output)
+    assert told["int8"]["weights"] == found.int8.bits
+
+
+def test_an_export_outside_the_limits_stays_float(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compare = measuring.compare
+    worse: Callable[..., Any] = lambda *a, **b: replace(compare(*a, **b), agreement=0.5)  # noqa: E731
+    monkeypatch.setattr(measuring, "compare", worse)
+    options = partial(QuantiseOptions, calibration=12)
+    monkeypatch.setattr(shipping, "QuantiseOptions", options)
+    with pytest.raises(ExportError, match="so that no file was written"):
+        striate.export(run.path, int8=True)
+    assert [file.name for file in run.path.iterdir()] == ["small.onnx"]
+
+
+@pytest.mark.parametrize(
+    "other", [{"layout": "triton"}, {"params": False}, {"preprocess": False}, {"opset": 12}]
+)
+def test_an_export_that_could_not_be_in_eight_bits(other: dict[str, Any]) -> None:
+    with pytest.raises(ExportError, match=rf"`int8`.*`{next(iter(other))}"):
+        striate.export("no run is looked at", int8=True, **other)

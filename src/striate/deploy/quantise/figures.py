@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from striate.deploy.quantise.options import Target
 from striate.engines.session import Answers
 from striate.evaluation.metrics import Z95, negative_log_likelihood
 
@@ -22,9 +23,11 @@ class Figures:
 
     Attributes:
         engine: in which both were computed.
-        vnni: whether the processor adds products of bytes in 32 bits; None where that is no
-            question (no x86).
+        vnni: whether products of bytes are added in 32 bits, by the processor or, more slowly, by
+            the engine; None where that is no question (no x86).
         emulated: whether the engine was kept from using what this processor has.
+        counted: whether they are held against the limits: not where the file is for processors with
+            VNNI and this was computed without.
         images: how many were measured on.
         agreement: share of images with the same likeliest class.
         float_top1: share of images that the float network gets right.
@@ -46,6 +49,7 @@ class Figures:
     float_loss: float
     loss: float
     difference: float
+    counted: bool = True
 
     @property
     def lost(self) -> float:
@@ -71,20 +75,24 @@ class Limits:
     Attributes:
         drop: top-1 that may be lost.
         agreement: share of images with the same likeliest class, at the least.
+        target: processors that have to be inside.
     """
 
     drop: float
     agreement: float
+    target: Target = "any"
 
     def allowed(self, found: Figures) -> float:
         """Top-1 that may be lost where `found` was measured."""
         return self.drop if found.vnni is not False else max(self.drop, WITHOUT_VNNI)
 
     def problem(self, found: Figures) -> str:
-        """Why `found` is outside, in a few words; empty where it is inside.
+        """Why `found` is outside, in a few words; empty where it is inside or does not count.
 
         A loss of top-1 is allowed up to `drop`, and as long as the images cannot tell it from none.
         """
+        if not found.counted:
+            return ""
         if found.agreement < self.agreement:
             return f"{found.agreement:.1%} of answers agree in {found.title}"
         if found.lost > self.allowed(found) and found.interval[0] > 0:
@@ -100,6 +108,7 @@ def compare(
     engine: str,
     vnni: bool | None,
     emulated: bool = False,
+    counted: bool = True,
 ) -> Figures:
     """The figures of one engine.
 
@@ -110,6 +119,7 @@ def compare(
         engine: in which they were computed.
         vnni: as for `Figures`.
         emulated: as for `Figures`.
+        counted: as for `Figures`.
     """
     one, other = floats.argmax(1), integers.argmax(1)
     right, still = one == labels, other == labels
@@ -127,6 +137,7 @@ def compare(
         float_loss=negative_log_likelihood(floats, labels),
         loss=negative_log_likelihood(integers, labels),
         difference=float(np.abs(floats - integers).mean()),
+        counted=counted,
     )
 
 
@@ -144,7 +155,7 @@ def paired_interval(lost: int, gained: int, images: int) -> tuple[float, float]:
     Examples:
         >>> low, high = paired_interval(12, 3, 736)
         >>> round(100 * low, 2), round(100 * high, 2)
-        (0.14, 2.3)
+        (0.16, 2.28)
     """
     n, off, on = images + 2, lost + 0.5, gained + 0.5
     centre = (off - on) / n

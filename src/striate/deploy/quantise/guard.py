@@ -37,8 +37,8 @@ class Step:
 
     @property
     def worst(self) -> float:
-        """The least agreement of any engine."""
-        return min(each.agreement for each in self.figures)
+        """The least agreement of any engine that counts."""
+        return min(each.agreement for each in self.figures if each.counted)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -69,8 +69,9 @@ def steps(
 ) -> Iterator[Step]:
     """Steps, each measured as it is asked for, until one is inside `limits` or none is left.
 
-    Weights of 8 bits first, then of 7. If neither does, the better of the two goes on with the
-    layers float that lose most of their signal: 2, 4, 8 … up to half of them.
+    Weights of 8 bits first, then of 7, which are for processors without VNNI alone. If neither
+    does, the better of the two goes on with the layers float that lose most of their signal:
+    2, 4, 8 … up to half of them.
 
     Args:
         measure: gives the figures of a number of bits, and names of layers that stay float.
@@ -86,7 +87,7 @@ def steps(
         return Step(bits=bits, floats=chosen, figures=figures, problem="; ".join(problems))
 
     whole = []
-    for bits in (8, 7):
+    for bits in (8, 7) if limits.target == "any" else (8,):
         whole.append(step(bits, 0))
         yield whole[-1]
         if not whole[-1].problem:

@@ -12,6 +12,7 @@ import numpy as np
 
 from striate.deploy.quantise.figures import Figures, compare
 from striate.deploy.quantise.images import Fitted
+from striate.deploy.quantise.options import Target
 from striate.deploy.quantise.processor import WithoutVnni, has_vnni
 from striate.engines.choosing import ENGINES, open_graph
 from striate.engines.session import Answers, Pixels, Session
@@ -53,32 +54,46 @@ class Measuring:
         network: serialised, float.
         images: what both are measured on.
         batch_size: the most images in a batch.
+        target: processors that count.
         progress: called with images done, of all.
     """
 
     def __init__(
-        self, network: bytes, images: Fitted, *, batch_size: int, progress: Progress | None = None
+        self,
+        network: bytes,
+        images: Fitted,
+        *,
+        batch_size: int,
+        target: Target = "any",
+        progress: Progress | None = None,
     ) -> None:
         self._network, self._images = network, images
         self._shape, self._batch_size = images.preprocessing.input_size, batch_size
-        self._progress = progress
+        self._target, self._progress = target, progress
         self.vnni = has_vnni()
         self._floats = {engine: self._in(engine, network) for engine in MEASURED_IN}
 
     def figures(self, integer: bytes) -> tuple[Figures, ...]:
-        """What an integer network does in each engine, and without VNNI where there is one."""
+        """What an integer network does in each engine, and without VNNI if that counts.
+
+        ONNX Runtime adds in 32 bits on any processor, as `OnnxRuntimeSession` tells it to.
+        """
         labels = self._images.images.labels
-        found = [
-            compare(
-                self._floats[engine],
-                self._in(engine, integer),
-                labels,
-                engine=ENGINES[engine],
-                vnni=self.vnni,
+        found = []
+        for engine in MEASURED_IN:
+            wide = self.vnni is False and engine == "onnxruntime"
+            vnni = True if wide else self.vnni
+            found.append(
+                compare(
+                    self._floats[engine],
+                    self._in(engine, integer),
+                    labels,
+                    engine=ENGINES[engine],
+                    vnni=vnni,
+                    counted=self._target == "any" or vnni is not False,
+                )
             )
-            for engine in MEASURED_IN
-        ]
-        if self.vnni:
+        if self.vnni and self._target == "any":
             less = WithoutVnni(integer, self._shape, self._batch_size)
             found.append(
                 compare(

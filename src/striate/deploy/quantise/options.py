@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from striate.support.limits import MOST
 from striate.support.options import Doc, Options
 from striate.support.shared_options import AllowCode, ShowProgress, SkipBad, Workers
 from striate.support.tables import Bounds
 
+Target = Literal["any", "vnni"]
+"""Processors that a file is for: all, or those that add products of bytes in 32 bits."""
 Drop = Annotated[
     float,
     Bounds(0, 100),
@@ -56,6 +58,13 @@ class QuantiseOptions(Options):
             "there are more."
         ),
     ] = None
+    target: Annotated[
+        Target,
+        Doc(
+            "Processors that the file is for: ``any``, or those with ``vnni``, on which weights of "
+            "8 bits cannot overflow; others may give wrong answers with such a file."
+        ),
+    ] = "any"
     page: Annotated[
         bool, Doc("Write a page beside the file that shows what it cost and gained.")
     ] = True

@@ -116,6 +116,11 @@ class QuantiseReport(Shown):
         """What the integer file does, in each engine."""
         return self.steps[-1].figures
 
+    @property
+    def counted(self) -> tuple[Figures, ...]:
+        """Those that were held against the limits."""
+        return tuple(each for each in self.figures if each.counted)
+
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         return {
@@ -129,6 +134,7 @@ class QuantiseReport(Shown):
             "float_layers": list(self.steps[-1].floats),
             "drop": self.limits.drop,
             "agreement": self.limits.agreement,
+            "target": self.limits.target,
             "images": self.figures[0].images,
             "calibration": {"images": self.calibrated, "digest": self.calibration},
             "figures": [each.to_json() for each in self.figures],
@@ -194,6 +200,7 @@ def quantise_file(
             halves.network.SerializeToString(),
             maker.fitted(chosen.measured),
             batch_size=maker.batch_size,
+            target=limits.target,
             progress=counted,
         )
         taken = []
@@ -204,7 +211,7 @@ def quantise_file(
         raise _outside(file.path, taken)
     integer = maker.converted(taken[-1].bits, taken[-1].floats)
     joined = join(halves.before, integer)
-    _write_metadata(joined, taken[-1], chosen)
+    _write_metadata(joined, taken[-1], chosen, limits)
     content = joined.SerializeToString()
     _check_joined(halves, integer, content, file, chosen)
     speeds = measuring.speeds(integer.SerializeToString())
@@ -344,10 +351,11 @@ def _metadata(model: onnx.ModelProto) -> dict[str, str]:
     return {entry.key: entry.value for entry in model.metadata_props}
 
 
-def _write_metadata(model: onnx.ModelProto, step: Step, chosen: Chosen) -> None:
+def _write_metadata(model: onnx.ModelProto, step: Step, chosen: Chosen, limits: Limits) -> None:
     said = {
         "weights": step.bits,
         "float_layers": list(step.floats),
+        "target": limits.target,
         "calibration": {"images": len(chosen.calibration), "digest": chosen.digest},
         "measured": [each.to_json() for each in step.figures],
     }

@@ -44,8 +44,12 @@ def processor(found: QuantiseReport) -> str:
     """On what it was measured, in words."""
     kinds = {True: "with VNNI", False: "without VNNI", None: "no x86"}
     what = f"on {printable(found.processor)}, {kinds[found.vnni]}"
+    if found.limits.target == "vnni":
+        what += "; the file is for processors with VNNI alone"
+        uncounted = [each.title for each in found.figures if not each.counted]
+        return f"{what}, and {uncounted[0]} does not count here" if uncounted else what
     if found.vnni is False:
-        return f"{what}: processors with VNNI were not measured"
+        return f"{what}: of those with VNNI only ONNX Runtime's sums could be measured"
     return what
 
 
