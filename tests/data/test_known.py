@@ -150,6 +150,27 @@ def test_files_with_folders_between_them_are_known(
     assert not read
 
 
+def test_check_sketches_small_images_from_their_stored_pixels(
+    photos: Path, cache: Path, read: list[str]
+) -> None:
+    picture(1, 20).convert("L").save(photos / "a" / "grey.png")
+    picture(3, 20).convert("L").convert("RGB").save(photos / "a" / "grey in colour.png")
+    small = open_data(photos, cache=cache).train.pixels is not None
+    read.clear()
+    found = check(photos, cache=cache)
+    assert len(read) == (0 if small else 14)
+    assert found == check(photos)
+    fresh = cache.with_name("fresh")
+    check(photos, cache=fresh)
+    made, decoded = (
+        read_arrays(next(place.rglob("*.sketches")), "sketches")[1] for place in (cache, fresh)
+    )
+    assert made is not None
+    assert decoded is not None
+    for name, column in made.items():
+        np.testing.assert_array_equal(column, decoded[name])
+
+
 def with_another_pixel(file: Path) -> None:
     before = file.stat()
     content = bytearray(file.read_bytes())

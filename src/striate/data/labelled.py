@@ -16,7 +16,7 @@ from striate.data.manifest import Manifest
 from striate.data.reading import ReadSettings
 from striate.data.scan import Problem
 from striate.data.sources import data_from, joined, refusal, with_classes
-from striate.data.split import draw
+from striate.data.split import draws_of
 from striate.errors import DataError
 from striate.support.progress import Progress
 from striate.support.text import printable
@@ -162,7 +162,6 @@ def _trained_on(
         return np.zeros(len(images), np.bool_), (
             f"{before}: whether the network was trained on some of these cannot be known"
         )
-    draws = np.array([draw(digest, training.seed) for digest in images.digests])
-    return draws >= training.val_fraction, (
+    return draws_of(images.digests, training.seed) >= training.val_fraction, (
         f"{before}: left out is what it would have trained on had it been among them"
     )

@@ -15,7 +15,8 @@ from striate.data.columns import Files
 from striate.data.known import Known
 from striate.data.pixels import Block, Pixels
 from striate.data.records import Records
-from striate.data.scan import Problem, Record, Visitor, scan
+from striate.data.scan import Problem, Record, Visitor, over_threads, scan
+from striate.data.sketches import Sketch, sketch_of
 from striate.support.progress import Progress
 
 _SECONDS = 60.0  # between two savings of what was found out, of which a killed process leaves this
@@ -92,12 +93,13 @@ class _Reading:
 
     def read(self) -> ReadFiles:
         self._recall()
+        sketched = self._sketch()
         wanted = self._wanted()
         try:
             self._scan(wanted)
         finally:  # what was found out until Ctrl-C is not found out again
             self.known.remember(self.files, self.records)
-        if len(wanted):
+        if sketched or len(wanted):
             self.known.remember_sketches(self.records)
         return self._with_pixels()
 
@@ -109,6 +111,23 @@ class _Reading:
             records.gathered = None
         elif records.sound.any():
             self.block, self.stored = self.known.recall_pixels(records)
+
+    def _sketch(self) -> bool:
+        """Make sketches that are lacking of the pixels that are known; whether there were any."""
+        block, sketches = self.block, self.records.sketches
+        if block is None or sketches is None:
+            return False
+        lacking = self.records.sound & np.isnan(sketches.contrast) & (self.stored >= 0)
+        indices = np.flatnonzero(lacking).tolist()
+
+        def sketch(index: int) -> Sketch:
+            return sketch_of(block.image(int(self.stored[index])))
+
+        settings = self.settings
+        with closing(over_threads(sketch, indices, settings.workers, settings.progress)) as made:
+            for index, each in zip(indices, made, strict=True):
+                sketches.put(index, each)
+        return bool(indices)
 
     def _wanted(self) -> NDArray[np.int64]:
         """Numbers of the files that have to be read."""

@@ -24,8 +24,20 @@ from striate.errors import RecipeError
 
 def draw(digest: str, seed: int) -> float:
     """The number in [0, 1) that decides about a picture."""
-    value = blake2b(f"{seed}:{digest}".encode(), digest_size=8).digest()
-    return (int.from_bytes(value) >> 11) / 2**53
+    return float(draws_of([digest], seed)[0])
+
+
+def draws_of(digests: Sequence[str], seed: int) -> NDArray[np.float64]:
+    """`draw` of each of n pictures: (n,)."""
+    begun = blake2b(f"{seed}:".encode(), digest_size=8)
+
+    def value(digest: str) -> bytes:
+        own = begun.copy()  # in half the time that beginning anew takes
+        own.update(digest.encode())
+        return own.digest()
+
+    values = np.frombuffer(b"".join(map(value, digests)), ">u8")
+    return (values >> np.uint64(11)).astype(np.float64) / 2**53
 
 
 def check_fraction(fraction: float) -> None:
@@ -45,7 +57,7 @@ def held_out(
         RecipeError: `fraction` does not lie between 0 and 1.
     """
     check_fraction(fraction)
-    draws = np.fromiter((draw(digest, seed) for digest in digests), np.float64, len(digests))
+    draws = draws_of(digests, seed)
     out = draws < fraction
     members = np.bincount(labels)
     held = np.bincount(labels[out], minlength=len(members))

@@ -98,16 +98,16 @@ class Predictor(Closable, ABC, Generic[Answer]):
             DataError: an image cannot be read any more.
         """
         read = evaluated(images, self.preprocessing, fit=self.fits)
-        parts = [np.empty((0, self.outputs), np.float32)]
+        found = np.empty((len(images), self.outputs), np.float32)
         done = 0
         batches = batches_of(images, read, batch_size=self.batch_size, workers=workers)
         with closing(batches), closing(self.session.run(batches)) as answers:
             for part in answers:
-                parts.append(self._checked(part))
+                found[done : done + len(part)] = self._checked(part)
                 done += len(part)
                 if progress is not None:
                     progress(done, len(images))
-        return np.concatenate(parts)
+        return found
 
     def _checked(self, part: Answers) -> Answers:
         """`part`, (n, K), of which the network has as many numbers an image as it should.

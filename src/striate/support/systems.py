@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 
-_LEFT = re.compile(
-    # Looking at a folder with a file manager is enough for these.
-    r"\.ds_store|\._.*|\.localized|icon\r|__macosx|\.directory|thumbs\.db|ehthumbs\.db|desktop\.ini|"
-    # The roots of disks and of what is mounted.
-    r"lost\+found|\$recycle\.bin|recycler|\$extend|system volume information|"
+# Looking at a folder with a file manager is enough for the first of each; then come the roots of
+# disks and of what is mounted, then network drives.
+_SEEN = {
+    *("icon\r", "__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini"),
+    *("lost+found", "$recycle.bin", "recycler", "$extend", "system volume information"),
+    *("@eadir", "@recycle", "#recycle"),
+}
+_HIDDEN = re.compile(
+    r"\.ds_store|\._.*|\.localized|\.directory|"
     r"\.trashes|\.trash-\d+|\.spotlight-v100|\.fseventsd|\.temporaryitems|\.documentrevisions-v100|"
-    # Network drives.
-    r"@eadir|@recycle|#recycle|\.snapshots?|\.appledouble|\.nfs[0-9a-f]{8,}",
+    r"\.snapshots?|\.appledouble|\.nfs[0-9a-f]{8,}",
     re.IGNORECASE,
 )
 
@@ -26,4 +29,6 @@ def is_left_by_system(name: str) -> bool:
         >>> is_left_by_system(".DS_Store"), is_left_by_system(".gitignore")
         (True, False)
     """
-    return _LEFT.fullmatch(name) is not None
+    if name.startswith("."):
+        return _HIDDEN.fullmatch(name) is not None
+    return name.lower() in _SEEN  # of a million names, most are asked about no more than this

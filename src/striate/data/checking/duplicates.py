@@ -40,7 +40,7 @@ _BANDS = 16
 _AXES = 32
 _CELL = 2  # images of a band that one hash value should hold, on average, at most
 _MOST_PER_HASH = 256  # a crowd this large is not compared with itself image by image
-_PAIRS_AT_ONCE = 1 << 16
+_PAIRS_AT_ONCE = 1 << 13  # their sketches as numbers take 4 MB, whatever the number of images
 _COMPARED_AT_ONCE = 1 << 12
 _AT_ONCE = 1 << 15  # sketches that are floating-point numbers together
 

@@ -89,6 +89,10 @@ _OTHERS = {
     *(".thm", ".aae", ".xmp", ".lnk", ".url", ".exe", ".dll"),
 }
 
+_KINDS = {
+    **dict.fromkeys(_OTHERS, ""),
+    **{suffix: kind for suffix, kind in (FOREIGN | SUFFIXES).items() if suffix not in _AMBIGUOUS},
+}
 _HEAD = 132  # bytes: up to DICOM's mark, which is the last one
 _ISO_BRANDS = {
     **dict.fromkeys((b"avif", b"avis"), "AVIF"),
@@ -160,11 +164,7 @@ def kind_of_name(name: str) -> str | None:
     ('JPEG', '', None)
     """
     dot = name.rfind(".")
-    suffix = name[dot:].lower() if dot > 0 else ""
-    known = SUFFIXES.get(suffix) or FOREIGN.get(suffix)
-    if known and suffix not in _AMBIGUOUS:
-        return known
-    return "" if suffix in _OTHERS else None
+    return _KINDS.get(name[dot:].lower()) if dot > 0 else None
 
 
 def kind_of_content(head: bytes) -> str:

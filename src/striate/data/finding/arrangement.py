@@ -46,10 +46,15 @@ _RENAME = "if they are the classes, give them other names"
 
 @dataclass(frozen=True)
 class Branch:
-    """A class in one split: its name, and the folder that holds its images."""
+    """A class in one split: its name, and the folder that holds its images, listed once."""
 
     name: str
-    folder: Path
+    top: Top
+
+    @property
+    def folder(self) -> Path:
+        """Where its images are."""
+        return self.top.path
 
 
 @dataclass
@@ -82,7 +87,7 @@ def arrangement(root: Path) -> Arrangement:
     refuse_masks(tops)
     _refuse_the_same_in_all(root, tops)
     _refuse_copies(root, tops)
-    found = Arrangement({"train": [Branch(top.path.name, top.path) for top in tops]}, files=files)
+    found = Arrangement({"train": [Branch(top.path.name, top) for top in tops]}, files=files)
     found.notes += [
         f"{top.name} counts as a class; if it is a split, put the class folders into train/ and "
         "those of this one into it"
@@ -197,7 +202,7 @@ def _in_splits(
         classes = [Top(folder) for folder in top.level.folders]
         refuse_detection(top.path, classes)
         refuse_masks(classes)
-        found.splits[split] = [Branch(folder.name, folder) for folder in top.level.folders]
+        found.splits[split] = [Branch(each.path.name, each) for each in classes]
         found.files += top.level.files + (top.files if top.level is not top else [])
     beside = ", ".join(top.name for top in splits.values())
     found.notes += [
@@ -227,7 +232,7 @@ def _within_classes(root: Path, tops: Sequence[Top]) -> dict[str, list[Branch]]:
             remedy = "put every image of each class into a split, or none"
             raise DataError(shown(root), why, remedy)
         for each in inner[top.path]:
-            splits.setdefault(each.kind, []).append(Branch(top.path.name, each.path))
+            splits.setdefault(each.kind, []).append(Branch(top.path.name, each))
     return {split: splits[split] for split in SPLITS if split in splits}
 
 

@@ -87,11 +87,19 @@ def files_under(folder: Path, complain: Callable[[DataError], None] | None = Non
 
 
 def listing(
-    folder: str | Path, complain: Callable[[DataError], None] | None = None
+    folder: str | Path,
+    complain: Callable[[DataError], None] | None = None,
+    *,
+    names_there: tuple[list[str], list[str]] | None = None,
 ) -> Iterator[tuple[str, list[str]]]:
     """As `files_under`, with names: folders, each with the names of some of the files in it.
 
     A folder comes several times where other folders stand between its files, in the order of paths.
+
+    Args:
+        folder: where to begin.
+        complain: as for `files_under`.
+        names_there: what `names_in` gives for that folder, where it is known.
     """
     seen: set[str] = set()
     waiting: list[tuple[str, list[str] | None]] = [(str(folder), None)]
@@ -105,12 +113,13 @@ def listing(
             continue
         seen.add(real)
         try:
-            folders, files = names_in(place)
+            folders, files = names_there or names_in(place)
         except DataError as error:
             if complain is None:
                 raise
             complain(error)
             continue
+        names_there = None  # those of the first folder alone
         waiting += reversed(list(_in_order(place, folders, files)))
 
 

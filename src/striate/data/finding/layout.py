@@ -100,8 +100,8 @@ def _by_class(
         by_class[name] = branch
     found: dict[str, list[_Listed]] = {}
     for name in sorted(by_class):
-        folder = by_class[name].folder
-        images, others = _parted(listing(folder))
+        folder, top = by_class[name].folder, by_class[name].top
+        images, others = _parted(listing(folder, names_there=(top.folder_names, top.file_names)))
         if _is_left_by_a_tool(layout, folder, bool(images), others):
             continue
         _sort_out(layout, others)

@@ -15,8 +15,8 @@ class Top:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        folders, self.file_names = names_in(path)
-        self.folders = [path / name for name in folders]
+        self.folder_names, self.file_names = names_in(path)
+        self.folders = [path / name for name in self.folder_names]
 
     @property
     def files(self) -> list[Path]:
