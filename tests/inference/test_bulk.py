@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from PIL import Image
 import striate
 from striate.errors import DataError, Interrupted, RunError, StriateError
 from striate.inference.bulk import shards
-from striate.inference.bulk.folder import JobFolder
+from striate.inference.bulk.folder import LISTING, JobFolder
 from striate.inference.bulk.rows import BulkPredictor, Row
 from striate.support.files import WriteError
 
@@ -293,6 +294,18 @@ def test_another_model_and_other_images_are_refused(
     (tmp_path / "list").write_text("0/0 ü.png\n1/1 ü.png")
     with pytest.raises(RunError, match=r"was begun when .*list listed other images \(1 of"):
         striate.predict_bulk(run, tmp_path / "list", tmp_path / "out", root=pictures)
+
+
+@pytest.mark.parametrize("content", [None, b"noise"])
+def test_a_list_that_is_gone_or_damaged_is_said(
+    run: Path, pictures: Path, whole: Path, tmp_path: Path, content: bytes | None
+) -> None:
+    begun = Path(shutil.copytree(whole, tmp_path / "begun"))
+    (begun / LISTING).unlink()
+    if content is not None:
+        (begun / LISTING).write_bytes(content)
+    with pytest.raises(RunError, match=r"_input\.parquet: is gone or damaged; begin the job again"):
+        striate.predict_bulk(run, pictures, begun, shard_size=SHARD)
 
 
 def test_a_folder_of_somebody_is_left_alone(run: Path, pictures: Path, tmp_path: Path) -> None:

@@ -78,8 +78,22 @@ def test_people_enter_the_token_once(serve: Serve) -> None:
     kept = cookie.partition(";")[0]
     assert client("/", Cookie=kept)[0] == 200
     assert client("/predict", PICTURE, Cookie=kept)[0] == 200
+    others = f'theirs={{"a": [1, "b"]}}; {kept}; more[]=x'  # of whatever else runs on the machine
+    assert client("/predict", PICTURE, Cookie=others)[0] == 200
     assert client("/predict", PICTURE, Cookie=kept[:-1])[0] == 401
     assert client("/predict", PICTURE, Cookie=kept, Origin="http://evil.example")[0] == 403
+
+
+@pytest.mark.parametrize("host", ["x/enter?", "x/v2/health/live#", "x/v2/health/ready?/"])
+def test_no_host_leads_round_the_token(serve: Serve, host: str) -> None:
+    _, client = serve(token="abc-123")
+    assert client("/v2", Host=host)[0] == 401
+
+
+def test_who_has_no_token_may_send_little(serve: Serve) -> None:
+    _, client = serve(token="abc-123")
+    status, said = client.refused("/enter", bytes(10_000))
+    assert (status, "4,096 bytes" in said) == (413, True)
 
 
 def test_the_token_may_stand_in_the_environment(

@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,10 @@ from .conftest import as_file, noise  # type: ignore[import-not-found]
 
 Serve = Callable[..., Any]
 PICTURE = as_file(noise(40, 40))
+WHOLE = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%b" % (
+    len(PICTURE),
+    PICTURE,
+)
 
 
 class Held:
@@ -143,6 +148,53 @@ def test_pictures_of_a_client_that_has_gone_are_dropped(serve: Serve) -> None:
     assert client("/predict", PICTURE)[0] == 200
     metrics = client("/metrics")[2].decode()
     assert 'striate_rejected_total{reason="disconnected"} 5.0' in metrics
+
+
+def test_requests_that_are_sent_ahead_without_end(
+    serve: Serve, capfd: pytest.CaptureFixture[str]
+) -> None:
+    service, client = serve()
+    held = hold(service)
+    ahead = b"GET /v2 HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with suppress(ConnectionError):
+        assert raw(client, WHOLE + 1000 * ahead, finish=False) == b""
+    while service.state.room.pictures:
+        time.sleep(0.01)
+    held.go.set()
+    metrics = client("/metrics")[2].decode()
+    assert 'striate_rejected_total{reason="pipeline"}' in metrics
+    assert "Traceback" not in capfd.readouterr().err
+    last = ahead.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+    assert raw(client, 60 * ahead + last, finish=False).count(b"HTTP/1.1 200 OK") == 61
+
+
+def test_answers_that_nobody_takes(serve: Serve) -> None:
+    _, client = serve(timeout=0.2)
+    host, port = client.place.split(":")
+    asked = b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+
+        def ask(times: int) -> None:
+            for _ in range(times):
+                connection.sendall(asked)
+                time.sleep(0.005)
+
+        with pytest.raises(ConnectionError):
+            ask(4000)
+    metrics = client("/metrics")[2].decode()
+    assert 'striate_rejected_total{reason="slow"}' in metrics
+    assert "striate_connections 1.0" in metrics
+
+
+def test_noise_behind_a_request(serve: Serve, capfd: pytest.CaptureFixture[str]) -> None:
+    service, client = serve()
+    held = hold(service)
+    assert raw(client, WHOLE + b"\x00\x01\r\n\r\n").startswith(b"HTTP/1.1 400 ")
+    while service.state.room.pictures:
+        time.sleep(0.01)
+    held.go.set()
+    assert client("/predict", PICTURE)[0] == 200
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_a_request_that_comes_too_slowly(serve: Serve) -> None:

@@ -149,6 +149,13 @@ def test_bodies_may_be_packed(shared: Any, encoding: str, pack: Any) -> None:
     assert shared.refused(INFER, body, Content_Encoding="br")[0] == 415
 
 
+def test_texts_as_pixels_cost_no_more_than_they_are_long(shared: Any) -> None:
+    pixels = {"name": "image", "datatype": "UINT8", "shape": [1, 300, 300, 3]}
+    data = ["x" * 1_000_000, *[""] * 269_999]  # as one array of texts: a terabyte
+    status, said = shared.refused(INFER, {"inputs": [{**pixels, "data": data}]})
+    assert (status, said) == (400, "pixels in JSON must be whole numbers")
+
+
 def test_long_answers_are_packed_for_who_wants_it(shared: Any) -> None:
     status, headers, body = shared("/openapi.json", Accept_Encoding="gzip")
     assert (status, headers["content-encoding"]) == (200, "gzip")
@@ -172,6 +179,9 @@ PIXELS = {"datatype": "UINT8", "shape": [1, 2, 2, 3]}
         (document(shape="no"), "has no shape"),
         (document(shape=[True]), "has no shape"),
         (document(shape=[0]), "at least 1"),
+        (document(shape=[2] * 100_000), "more than 32 axes"),
+        (document(name=["x" * 100_000]), "not a list"),
+        ({**document(), "outputs": [{"name": "x" * 100_000}]}, f"'{'x' * 39}…; choose one"),
         (document(shape=[2]), "means 2 elements, and there are 1"),
         (document(data=["§§§"]), "base64"),
         (document(data=[7]), "base64"),
@@ -185,7 +195,8 @@ PIXELS = {"datatype": "UINT8", "shape": [1, 2, 2, 3]}
         (document(**PIXELS, data=[256] * 12), "between 0 and 255"),
         (document(**PIXELS, data=[-1] * 12), "between 0 and 255"),
         (document(**PIXELS, data=[0.5] * 12), "whole numbers"),
-        (document(**PIXELS, data=[[1], [1, 2]]), "differ in length"),
+        (document(**PIXELS, data=[[1], [1, 2]]), "means 12 elements, and there are 3"),
+        (document(**PIXELS, data=[10**30] * 12), "between 0 and 255"),
         (document(**PIXELS, data=["a"] * 12), "whole numbers"),
         ({**document(), "outputs": 7}, "outputs must be a list"),
         ({**document(), "outputs": [{"name": "probability"}]}, "'probabilities'?"),

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from striate.errors import StriateError
+from striate.serving.models import Models
 from striate.serving.options import ServeOptions
 from striate.serving.service import Service
 
@@ -279,6 +280,23 @@ def test_a_port_that_is_taken(file: Path) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
+        with pytest.raises(StriateError, match=r"`port=\d+`: cannot be taken at 127\.0\.0\.1"):
+            Service(ServeOptions(file, port=other.getsockname()[1]))
+
+
+def test_a_port_that_another_service_takes_meanwhile(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", 0))
+        opened = Models.open_all
+
+        def open_all(models: Models) -> None:
+            other.listen()
+            opened(models)
+
+        monkeypatch.setattr(Models, "open_all", open_all)
         with pytest.raises(StriateError, match=r"`port=\d+`: cannot be taken at 127\.0\.0\.1"):
             Service(ServeOptions(file, port=other.getsockname()[1]))
 

@@ -217,8 +217,10 @@ def _torch_has_bfloat16() -> bool:
 
 
 def _openvino_has_bfloat16() -> bool:
+    from striate.engines.openvino import core
+
     openvino = need("openvino", purpose="measure", extra="export")
-    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in core(openvino).get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def _readable(data: str | Path, most: int) -> list[Path]:

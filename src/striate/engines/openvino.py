@@ -23,7 +23,7 @@ _cores: list[Any] = []
 _making_core = Lock()
 
 
-def _core(openvino: Any) -> Any:
+def core(openvino: Any) -> Any:
     """The one core of this process, which is never given back.
 
     Each core puts a stack for signal handlers of its own on the thread that makes it, and takes the
@@ -83,14 +83,14 @@ class OpenVinoSession(Session):
             else:
                 settings["NUM_STREAMS"] = streams
         with in_one_line(TITLE):
-            core = _core(openvino)
-            model = core.read_model(graph)
+            own = core(openvino)
+            model = own.read_model(graph)
             if normalise is not None or planes:
                 model = _taking_pixels(model, normalise)
             if fixed is not None:
                 many = batch_size if fill_up else openvino.Dimension(1, batch_size)
                 model.reshape([many, *fixed])  # a fixed size is compiled better
-            compiled = core.compile_model(model, "CPU", settings)
+            compiled = own.compile_model(model, "CPU", settings)
             at_a_time = 0
             if fixed is not None:
                 at_a_time = int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))

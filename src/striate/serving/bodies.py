@@ -8,28 +8,27 @@ from collections.abc import Callable
 
 from starlette.requests import ClientDisconnect, Request
 
-from striate.serving.limits import Limits, Room
+from striate.serving.limits import Limits
 from striate.serving.refusals import Refused, malformed
 
 #: By the names of HTTP: what zlib calls them.
 _ENCODINGS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 _LINGER = 2.0  # seconds that what nobody wants any more may go on coming in
-_ASIDE = 1 << 18  # bytes; unpacking more would hold up everybody else
+_ASIDE = 1 << 11  # bytes; what more of them unpack to would hold up everybody else
 
 
-async def read_body(request: Request, room: Room, held: Callable[[int], None]) -> bytes:
+async def read_body(request: Request, limits: Limits, held: Callable[[int], None]) -> bytes:
     """The whole body of `request`, unpacked where it is packed.
 
     Args:
         request: not yet read.
-        room: with the limits on its size and its time.
+        limits: on its size and its time.
         held: told the bytes that are held of it, before they are.
 
     Raises:
         Refused: it is too large, too slow, or packed in a way that is not known; or its client has
             gone.
     """
-    limits = room.limits
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding != "identity" and encoding not in _ENCODINGS:
         raise Refused(

@@ -11,7 +11,7 @@ import asyncio
 import hashlib
 import hmac
 from collections.abc import Iterable
-from http.cookies import CookieError, SimpleCookie
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 _OPEN = frozenset({"/v2/health/live", "/v2/health/ready", "/enter"})
 _COOKIE = "striate"
+_LARGEST_FORM = 4096  # bytes; whoever has no token yet may make the service hold no more
 _PAUSE = 0.5  # seconds before a wrong token is told to be one
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
@@ -110,8 +111,8 @@ class Guard:
         sends = origin is not None and request.method not in ("GET", "HEAD")
         if sends and _place(origin) != host.lower():
             raise Refused(403, "pages of other origins may not use the service", "origin")
-        token = self._state.token
-        if token is not None and request.url.path not in _OPEN and not _is_known(request, token):
+        token, path = self._state.token, request.scope["path"]  # the URL's is made of the host too
+        if token is not None and path not in _OPEN and not _is_known(request, token):
             raise Refused(
                 401,
                 "a token is needed: send the header Authorization: Bearer TOKEN",
@@ -146,11 +147,7 @@ def _is_known(request: Request, token: str) -> bool:
     kind, _, given = request.headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer" and _same(given.strip(), token):
         return True
-    try:
-        cookie = SimpleCookie(request.headers.get("cookie", "")).get(_COOKIE)
-    except CookieError:
-        return False
-    return cookie is not None and _same(cookie.value, _cookie_for(token))
+    return _same(request.cookies.get(_COOKIE, ""), _cookie_for(token))
 
 
 def _same(given: str, wanted: str) -> bool:
@@ -167,11 +164,12 @@ def routes(state: State, page: Page) -> Iterable[Route]:
     token = state.token
     if token is None:
         return []
+    limits = replace(state.room.limits, body=min(_LARGEST_FORM, state.room.limits.body))
 
     async def enter(request: Request) -> Response:
         with state.room.for_bytes() as held:
-            body = await read_body(request, state.room, held.grow)
-        given = parse_qs(body[:4096].decode("utf-8", "replace")).get("token", [""])[0]
+            body = await read_body(request, limits, held.grow)
+        given = parse_qs(body.decode("utf-8", "replace")).get("token", [""])[0]
         if not _same(given.strip(), token):
             await asyncio.sleep(_PAUSE)
             return HTMLResponse(page.wrong_token, 401, page.headers)

@@ -62,7 +62,7 @@ async def _predict(state: State, request: Request) -> dict[str, Any]:
     state.models.get(name)  # a wrong name is told before a body is read
     request.scope["path_params"]["model"] = name
     with state.room.for_bytes() as held:
-        body = await read_body(request, state.room, held.grow)
+        body = await read_body(request, state.room.limits, held.grow)
         files = await _files(request, body, state.room.limits.queue)
         with state.models.using(name) as model:
             pictures = [content for _, content in files]

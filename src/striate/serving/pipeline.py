@@ -138,10 +138,10 @@ class Pipeline(Closable):
     def _batches(self, running: deque[tuple[list[_Job], float]]) -> Generator[Pixels]:
         """Batches of what waits, of one shape each; they end when nothing waits."""
         while jobs := self._next_batch():
+            running.append((jobs, perf_counter()))  # first: if memory ends, they have to hear of it
             batch = np.stack([each.pixels for each in jobs if each.pixels is not None])
             for each in jobs:
                 each.pixels = None
-            running.append((jobs, perf_counter()))
             yield batch
 
     def _next_batch(self) -> list[_Job]:

@@ -92,7 +92,7 @@ class Service(Closable):
             self.address = f"http://{_shown(host)}:{port}/"
             self.warning = "" if local or token is not None else _OPEN_TO_ALL
             self._server = _Server(self.state, limits, self._socket)
-            self._socket.listen(_BACKLOG)  # whoever comes before `run` waits for it
+            _listen(self._socket, options)  # whoever comes before `run` waits for it
             self._stack = stack.pop_all()
 
     def run(self) -> None:
@@ -215,12 +215,24 @@ def _bound(host: str, port: int) -> socket.socket:
         found.bind(address)
     except OSError as error:
         found.close()
-        raise StriateError(
-            parameter("port", port),
-            f"cannot be taken at {host} ({error.strerror})",
-            "take another, or 0 for any that is free",
-        ) from error
+        raise _taken(host, port, error) from error
     return found
+
+
+def _listen(bound: socket.socket, options: ServeOptions) -> None:
+    """Let others connect, unless somebody else who had bound the port does so already."""
+    try:
+        bound.listen(_BACKLOG)
+    except OSError as error:
+        raise _taken(options.host, options.port, error) from error
+
+
+def _taken(host: str, port: int, error: OSError) -> StriateError:
+    return StriateError(
+        parameter("port", port),
+        f"cannot be taken at {host} ({error.strerror})",
+        "take another, or 0 for any that is free",
+    )
 
 
 def _shown(host: str) -> str:

@@ -12,7 +12,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from striate.errors import DataError, parameter
+from striate.errors import DataError, RunError, parameter
 from striate.inference.bulk.entries import BYTES, Entry, Input
 from striate.support.files import write_atomically
 from striate.support.packages import need
@@ -103,9 +103,17 @@ def _groups(entries: Iterable[Entry], size: int) -> Iterator[list[Entry]]:
 
 
 def open_listing(path: Path) -> Any:
-    """The file at `path`, opened, for `read`."""
+    """The file at `path`, opened, for `read`.
+
+    Raises:
+        RunError: it is gone or damaged.
+    """
     parquet = need("pyarrow.parquet", purpose="read Parquet files", extra="bulk")
-    return parquet.ParquetFile(path, memory_map=False)
+    try:
+        return parquet.ParquetFile(path, memory_map=False)
+    except (OSError, ValueError) as error:  # pyarrow's own are of both kinds
+        remedy = "begin the job again in another folder"
+        raise RunError(shown(path), "is gone or damaged", remedy) from error
 
 
 def read(file: Any, shard: int) -> list[Entry]:

@@ -106,11 +106,12 @@ def _read(document: Mapping[str, Any], binary: memoryview, most_pixels: int) -> 
 
 def _pictures(tensor: Mapping[str, Any], binary: memoryview, most_pixels: int) -> list[Picture]:
     if tensor.get("name") != INPUT:
-        raise malformed(f"the input is called '{INPUT}', not {tensor.get('name')!r}")
+        raise malformed(f"the input is called '{INPUT}', not {tensors.cut(tensor.get('name'))}")
     kind, shape = tensor.get("datatype"), tensors.shape_of(tensor.get("shape"), INPUT)
     if kind not in ("BYTES", "UINT8"):
         raise malformed(
-            f"the input's datatype is {kind!r}; send image files as BYTES, or pixels as UINT8"
+            f"the input's datatype is {tensors.cut(kind)}; send image files as BYTES, or pixels as "
+            "UINT8"
         )
     parameters = _parameters(tensor)
     if "data" in tensor:
@@ -126,7 +127,8 @@ def _pictures(tensor: Mapping[str, Any], binary: memoryview, most_pixels: int) -
         size = len(binary)
     if type(size) is not int or size != len(binary) or not size:
         raise malformed(
-            f"the input's binary_data_size is {size!r}, and {len(binary):,} bytes follow the JSON"
+            f"the input's binary_data_size is {tensors.cut(size)}, and {len(binary):,} bytes "
+            "follow the JSON"
         )
     if kind == "BYTES":
         return tensors.files_from_bytes(binary, shape)
@@ -144,7 +146,8 @@ def _outputs(document: Mapping[str, Any]) -> tuple[Wanted, ...]:
     for each in wanted:
         name, parameters = each.get("name"), _parameters(each)
         if name not in OUTPUTS:
-            raise malformed(f"no output is called {name!r}; {nearest(str(name), OUTPUTS)}")
+            shown = tensors.cut(name)
+            raise malformed(f"no output is called {shown}; {nearest(shown, OUTPUTS)}")
         classes = parameters.get("classification", 0)
         if type(classes) is not int or classes < 0:
             raise malformed("classification must be a whole number of classes")

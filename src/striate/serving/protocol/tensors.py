@@ -21,8 +21,9 @@ from striate.serving.pipeline import Picture
 from striate.serving.refusals import Refused, malformed
 
 _LENGTH = struct.Struct("<I")
-_LARGEST_AXIS = 1 << 31
+_MOST_AXES, _LARGEST_AXIS = 32, 1 << 31
 _DEEPEST = 32  # lists within lists, as NumPy has axes
+_SHOWN = 40  # characters
 
 
 def shape_of(value: Any, name: str) -> tuple[int, ...]:
@@ -33,6 +34,8 @@ def shape_of(value: Any, name: str) -> tuple[int, ...]:
     """
     if not isinstance(value, list) or not all(type(axis) is int for axis in value):
         raise malformed(f"the input '{name}' has no shape, such as [1]")
+    if len(value) > _MOST_AXES:  # the product of thousands takes minutes
+        raise malformed(f"the shape of the input '{name}' has more than {_MOST_AXES} axes")
     if not value or not all(0 < axis < _LARGEST_AXIS for axis in value):
         raise malformed(f"the input '{name}' has the shape {value}: every axis must be at least 1")
     return tuple(value)
@@ -67,16 +70,16 @@ def files_from_bytes(data: memoryview, shape: Sequence[int]) -> list[Picture]:
 def pixels_from_json(data: Any, shape: Sequence[int], most_pixels: int) -> list[Picture]:
     """The pictures in a JSON document's ``data``: numbers from 0 to 255, nested or flat."""
     refuse_no_pictures(shape, most_pixels)
+    # Not by np.asarray, which makes every element as wide as the longest text among them.
+    values = _flat(data, math.prod(shape))
+    _refuse_other_number(len(values), shape)
     try:
-        values = np.asarray(data)
-    except ValueError:
-        raise malformed("the input's data is no tensor: its rows differ in length") from None
-    if values.dtype.kind not in "iu" or values.size != math.prod(shape):
-        _refuse_other_number(values.size, shape)
-        raise malformed("pixels in JSON must be whole numbers")
-    if values.min() < 0 or values.max() > 255:
-        raise malformed("pixels must lie between 0 and 255")
-    return list(values.astype(np.uint8).reshape(shape))
+        content = bytes(values)
+    except TypeError:
+        raise malformed("pixels in JSON must be whole numbers") from None
+    except (ValueError, OverflowError):
+        raise malformed("pixels must lie between 0 and 255") from None
+    return list(np.frombuffer(content, np.uint8).reshape(shape))
 
 
 def pixels_from_bytes(data: memoryview, shape: Sequence[int], most_pixels: int) -> list[Picture]:
@@ -103,6 +106,19 @@ def refuse_no_pictures(shape: Sequence[int], most_pixels: int) -> None:
             "are taken; make it smaller",
             "picture",
         )
+
+
+def cut(value: Any) -> str:
+    """A value of a request as a refusal shows it: no more of it than a sentence can bear.
+
+    Examples:
+        >>> cut("picture"), cut(7), cut([[]]), cut("a" * 1_000_000)
+        ("'picture'", '7', 'a list', "'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…")
+    """
+    if isinstance(value, (list, dict)):
+        return "a list" if isinstance(value, list) else "an object"
+    shown = repr(value[:_SHOWN] if isinstance(value, str) else value)
+    return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
 
 
 def _refuse_other_number(found: int, shape: Sequence[int]) -> None:
