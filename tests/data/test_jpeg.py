@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import simplejpeg
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
 from striate.data.decoding.decode import ImageError, decode
 from striate.data.decoding.jpeg import decode as decode_jpeg
@@ -67,6 +67,18 @@ def test_pixels_are_pillows_to_the_bit(kind: str, mode: str) -> None:
         if mode != "CMYK":  # which Pillow subsamples in a way of its own: Pillow decodes that
             header = read_header(data)
             assert decode_jpeg(data, header, mode, size[::-1]) is not None
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_what_is_turned_by_its_exif_is_as_pillow_turns_it(orientation: int, mode: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    picture = photograph(33, 47).convert(mode)
+    for kind in ("plain", "4:4:4", "progressive"):
+        data = encoded(picture, quality=85, exif=exif, **KINDS[kind])
+        upright = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
+        assert (decode(data) == np.asarray(upright.convert("RGB"))).all(), kind
 
 
 def test_ycck_is_told_from_cmyk_by_its_mark() -> None:

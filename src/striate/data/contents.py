@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,12 +78,20 @@ def _contents_of_folder(layout: Layout, settings: ReadSettings) -> Contents:
     )
     files = layout.files
     names = Names(files, str(layout.root))
-    source = _Source(files, names, read_files(files, names, found.origin, settings))
-    start = 0
+    rows, start = {}, 0
     for name, part in layout.parts.items():
-        _add(found, name, part, source, np.arange(start, start + len(part.paths)))
+        rows[name] = range(start, start + len(part.paths))
         start += len(part.paths)
+    visited = rows.get(_visited({name: len(own) for name, own in rows.items()}, settings))
+    source = _Source(files, names, read_files(files, names, found.origin, settings, visited))
+    for name, part in layout.parts.items():
+        _add(found, name, part, source, np.arange(len(files))[rows[name]])
     return found
+
+
+def _visited(images: Mapping[str, int], settings: ReadSettings) -> str:
+    """The split whose images alone visitors are shown, by the number of files of each; or none."""
+    return next((name for name in settings.visited if images.get(name)), "")
 
 
 def _contents_of_idx(
@@ -101,13 +110,17 @@ def _contents_of_named(name: str, settings: ReadSettings) -> Contents:
     found = Contents(name)
     if _is_here(name):
         found.notes.append(f"'{name}' is the known data set; ./{name} would be the folder here")
+    sizes = {split: len(part.labels) for split, part in known.parts.items()}
+    shown = _visited(sizes, settings)
     for split, part in known.parts.items():
         if isinstance(part, ArrayPart):
             _add_arrays(found, split, known.classes, part, settings)
             continue
         files = Files.of((str(path.parent), [path.name]) for path in part.paths)
         names = Names(files, None)
-        source = _Source(files, names, read_files(files, names, f"{name}/{split}", settings))
+        visited = None if shown in ("", split) else range(0)
+        origin = f"{name}/{split}"
+        source = _Source(files, names, read_files(files, names, origin, settings, visited))
         labelled = Part(known.classes, files, part.labels)
         _add(found, split, labelled, source, np.arange(len(files)))
     return found

@@ -14,12 +14,15 @@ from striate.data.contents import Contents, read_contents
 from striate.data.images import ImageSet
 from striate.data.manifest import Manifest
 from striate.data.reading import ReadSettings
-from striate.data.scan import Problem
+from striate.data.scan import Problem, Visitor
 from striate.data.sources import data_from, joined, refusal, with_classes
 from striate.data.split import draws_of
 from striate.errors import DataError
 from striate.support.progress import Progress
 from striate.support.text import printable
+
+_MEASURED = ("test", "val", "train")
+"""Parts of a data set, of which the first that there is is measured on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +74,7 @@ def open_labelled(
     workers: int = 0,
     cache: Path | None = None,
     recheck: bool = False,
+    visitors: Sequence[Visitor] = (),
     progress: Progress | None = None,
 ) -> Labelled:
     """Images to measure a network with those `classes` on: test, else val, else all there are.
@@ -87,6 +91,7 @@ def open_labelled(
         workers: threads.
         cache: as for `striate.data.sources.open_data`.
         recheck: as there.
+        visitors: are shown what is decoded of the part that is measured on.
         progress: called with the number of files done and of all.
 
     Raises:
@@ -101,12 +106,14 @@ def open_labelled(
         recheck=recheck,
         pixels=False,
         known=None if manifest is None else manifest.by_content(),
+        visitors=visitors,
+        visited=() if all_images else _MEASURED,
     )
     found = read_contents(data, settings)
     if found.problems and not skip_bad:
         raise refusal(found)
     origin, known = printable(found.origin), tuple(classes)
-    splits = [name for name in ("test", "val", "train") if len(found.sets.get(name, ()))]
+    splits = [name for name in _MEASURED if len(found.sets.get(name, ()))]
     if not splits:
         raise DataError(origin, "holds no images to measure on", "put some into the class folders")
     relabelled = {

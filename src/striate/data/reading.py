@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -35,7 +35,8 @@ class ReadSettings:
         cache: folder of what is known of files, and where that is written down; None for none.
         recheck: read all files, whatever is known of them.
         known: gives records of images by their content, beside those of the cache.
-        visitors: are shown the images of files that they want; see `striate.data.scan.scan`.
+        visitors: are shown the images that are decoded; see `striate.data.scan.scan`.
+        visited: names of splits, of which visitors are shown the first that there is; none for all.
     """
 
     workers: int = 0
@@ -47,6 +48,7 @@ class ReadSettings:
     recheck: bool = False
     known: Callable[[str], Record | None] | None = None
     visitors: Sequence[Visitor] = ()
+    visited: Sequence[str] = ()
 
 
 @dataclass(eq=False)
@@ -66,7 +68,11 @@ class ReadFiles:
 
 
 def read_files(
-    files: Files, names: Sequence[str], origin: str, settings: ReadSettings
+    files: Files,
+    names: Sequence[str],
+    origin: str,
+    settings: ReadSettings,
+    visited: Container[int] | None = None,
 ) -> ReadFiles:
     """What is known of `files`, after reading those that have changed or are new.
 
@@ -75,17 +81,24 @@ def read_files(
         names: how a person calls them.
         origin: where the source is.
         settings: how to read.
+        visited: numbers of the files whose images its visitors are shown; None for all.
     """
-    return _Reading(files, names, origin, settings).read()
+    return _Reading(files, names, origin, settings, visited).read()
 
 
 class _Reading:
     """One reading of the files of a source."""
 
     def __init__(
-        self, files: Files, names: Sequence[str], origin: str, settings: ReadSettings
+        self,
+        files: Files,
+        names: Sequence[str],
+        origin: str,
+        settings: ReadSettings,
+        visited: Container[int] | None,
     ) -> None:
         self.files, self.names, self.settings = files, names, settings
+        self.visited = visited
         self.known = Known(settings.cache, origin, recheck=settings.recheck)
         self.records = Records(len(files), sketches=settings.sketches)
         self.block: Block | None = None  # of pixels that were known
@@ -141,8 +154,9 @@ class _Reading:
             wanted |= records.sound & unknown
         if self.settings.visitors:
             for index in np.flatnonzero(~wanted & records.sound).tolist():
-                digest = records.digest(index)
-                wanted[index] = any(each.wants(digest) for each in self.settings.visitors)
+                if self.visited is None or index in self.visited:
+                    digest = records.digest(index)
+                    wanted[index] = any(each.wants(digest) for each in self.settings.visitors)
         return np.flatnonzero(wanted)
 
     def _scan(self, wanted: NDArray[np.int64]) -> None:
@@ -164,6 +178,7 @@ class _Reading:
             pixels=settings.pixels and records.small,
             known=known,
             visitors=settings.visitors,
+            visited=self.visited,
             progress=settings.progress,
         )
         saved = monotonic()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Container, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -63,7 +63,8 @@ class Record:
 class Visitor(Protocol):
     """Who takes something from images while they are decoded, so that none is decoded twice.
 
-    Both methods are called on several threads at once, and neither raises.
+    Both methods are called on several threads at once, and neither raises. An image may be shown
+    again from which something was taken before.
     """
 
     def wants(self, digest: str) -> bool:
@@ -83,6 +84,7 @@ def scan(
     pixels: bool = True,
     known: Callable[[str], Record | None] | None = None,
     visitors: Sequence[Visitor] = (),
+    visited: Container[int] | None = None,
     progress: Progress | None = None,
 ) -> Generator[Record | Problem]:
     """A record of each file that decodes to its end, a problem for each that does not, in order.
@@ -97,9 +99,10 @@ def scan(
         sketches: make a sketch of every image.
         pixels: the pixels of small images are wanted, also of those that are known.
         known: gives the record of a sound image by its content hash. Files with that content are
-            read and hashed, and decoded again only for what its record lacks, or for `visitors`
-            that want them.
-        visitors: are shown the other sound images, and those of the known ones that they want.
+            read and hashed, and decoded again only for what its record lacks, or where one of the
+            `visitors` wants them.
+        visitors: are shown every sound image that is decoded.
+        visited: files whose images the visitors are shown; None for all.
         progress: called with the number of files done and of all.
     """
 
@@ -114,13 +117,15 @@ def scan(
                 read = True
                 digest = digest_of(data)
                 record = known(digest) if known else None
-                asking = visitors
-                if record is not None:
-                    asking = [visitor for visitor in visitors if visitor.wants(digest)]
-                    if not (asking or sketches or lacks_pixels(record)):
-                        return replace(record, misnamed=belied(path, record.form))
+                shown = visitors if visited is None or index in visited else ()
+                if record is not None and not (
+                    sketches
+                    or lacks_pixels(record)
+                    or any(visitor.wants(digest) for visitor in shown)
+                ):
+                    return replace(record, misnamed=belied(path, record.form))
                 with decoded(data, name, sound=record is not None) as (image, form):
-                    for visitor in asking:
+                    for visitor in shown:
                         visitor.visit(digest, image)
                     return measure(image, digest, sketches, form, belied(path, form))
         except ImageError as error:

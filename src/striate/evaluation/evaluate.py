@@ -82,6 +82,9 @@ def evaluate_on(
     Raises:
         DataError: the images cannot be used, show other classes, or it was trained on all of them.
     """
+    # The images that the check decodes are those of which the training's list holds nothing.
+    fitting = classifier.fitting
+    made = Made(fitted=None if fitting is None else FittedImages(fitting, again=False))
     with counting("checking images", wanted=progress) as count:
         found = open_labelled(
             data,
@@ -92,10 +95,12 @@ def evaluate_on(
             workers=max(threads(workers), 1),
             cache=cache_at(None),
             recheck=recheck,
+            visitors=made.visitors,
             progress=count,
         )
+    images = replace(found.images, made=made)
     with counting("evaluating images", wanted=progress) as count:
-        shares = classifier.probabilities(found.images, workers=workers, progress=count)
+        shares = classifier.probabilities(images, workers=workers, progress=count)
     return replace(
         measure(shares, found.images.labels, classifier.classes),
         left_out=found.left_out,

@@ -41,6 +41,10 @@ class GivesProbabilities(Protocol):
     def classes(self) -> tuple[str, ...]:
         """Names, in the order of the probabilities."""
 
+    @property
+    def fitting(self) -> Preprocessing | None:
+        """What fits an image before it is computed; None where it is computed as it is."""
+
     def probabilities(
         self, images: ImageSet, *, workers: int | None = None, progress: Progress | None = None
     ) -> Answers:

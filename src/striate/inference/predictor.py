@@ -58,6 +58,11 @@ class Predictor(Closable, ABC, Generic[Answer]):
         return self.preprocessing.input_size
 
     @property
+    def fitting(self) -> Preprocessing | None:
+        """What fits an image before the session has it; None where the session does so."""
+        return self.preprocessing if self.fits else None
+
+    @property
     def batch_size(self) -> int:
         """The most images that it computes together."""
         return self.session.batch_size

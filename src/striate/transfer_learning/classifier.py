@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from striate.data.images import ImageSet
+from striate.data.preprocessing import Preprocessing
 from striate.data.scan import threads
 from striate.engines.precision import choose_device
 from striate.engines.probabilities import Probabilities
@@ -45,6 +46,11 @@ class CachedClassifier:
         network = run.network()
         assert isinstance(network, Transferred)
         self._head, self._backbone = network.head, open_backbone(run.path)
+
+    @property
+    def fitting(self) -> Preprocessing:
+        """What fits an image before its features are computed."""
+        return self._backbone.preprocessing
 
     def probabilities(
         self, images: ImageSet, *, workers: int | None = None, progress: Progress | None = None

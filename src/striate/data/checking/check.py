@@ -26,7 +26,8 @@ from striate.data.scan import Problem, over_threads
 from striate.data.sketches import SQUARE, Sketches, square_of
 from striate.data.sources import Data, data_from
 from striate.data.split import check_fraction
-from striate.data.statistics import Statistics, channel_statistics
+from striate.data.statistics import Moments, Statistics, channel_statistics
+from striate.data.working_copies.made import Made
 from striate.errors import DataError
 from striate.support.progress import Progress
 from striate.support.shown import Shown
@@ -177,8 +178,14 @@ def check(
         DataError: there is nothing to look at: no such place, no class folders.
     """
     check_fraction(val_fraction)
+    made = Made(moments=Moments(), cache=cache)
     settings = ReadSettings(
-        workers=workers, sketches=True, cache=cache, recheck=recheck, progress=progress
+        workers=workers,
+        sketches=True,
+        cache=cache,
+        recheck=recheck,
+        progress=progress,
+        visitors=made.visitors,
     )
     found = read_contents(data, settings)
     splits, held_out, notes, refusal = found.sets, "none", tuple(found.notes), ""
@@ -199,7 +206,7 @@ def check(
         duplicates=groups,
         uncompared=uncompared,
         **_figures(splits, held_out),
-        statistics=_statistics(splits, workers) if len(_first(splits)) else None,
+        statistics=_statistics(splits, workers, made) if len(_first(splits)) else None,
     )
 
 
@@ -227,12 +234,13 @@ def summary(data: Data) -> dict[str, Any]:
 
 def statistics_of(data: Data, workers: int = 0) -> Statistics:
     """Channel statistics of the images that `data` has to train on, as a report shows them."""
-    return _statistics(data.splits, workers)
+    return _statistics(data.splits, workers, data.train.made)
 
 
-def _statistics(splits: dict[str, ImageSet], workers: int) -> Statistics:
+def _statistics(splits: dict[str, ImageSet], workers: int, made: Made | None) -> Statistics:
     grey = all(images.is_grey for images in splits.values())
-    return channel_statistics(_first(splits), 1 if grey else 3, workers=workers)
+    images = replace(_first(splits), made=made)
+    return channel_statistics(images, 1 if grey else 3, workers=workers)
 
 
 def _first(splits: dict[str, ImageSet]) -> ImageSet:

@@ -34,6 +34,8 @@ class FittedImages:
         cache: the cache's folder; None to hold them in memory.
         among: whether the image with a content hash is to be fitted where it is shown; the others
             are when they are asked for. None for all.
+        again: whether images may be asked for more than once, so that those that are fitted when
+            they are asked for are kept as well.
     """
 
     def __init__(
@@ -42,8 +44,9 @@ class FittedImages:
         cache: Path | None = None,
         *,
         among: Callable[[str], bool] | None = None,
+        again: bool = True,
     ) -> None:
-        self.preprocessing = preprocessing
+        self.preprocessing, self._again = preprocessing, again
         self._geometry = _geometry(preprocessing)
         self._side = int(SHARP * max(preprocessing.height, preprocessing.width))
         self._among = among
@@ -88,7 +91,7 @@ class FittedImages:
             return np.frombuffer(content, np.uint8).reshape(height, width, channels)
         with images.reading(index, channels) as image:
             fitted = self.preprocessing.fit_image(image)
-        if large:
+        if large and self._again:
             self.store.put(digest, fitted.tobytes())
         return fitted
 
