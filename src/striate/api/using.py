@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from striate.deploy.export import ExportReport
     from striate.evaluation.metrics import Evaluation
     from striate.inference.classifier import Classifier
+    from striate.inference.heat_maps import Drawer
     from striate.inference.prediction import Prediction
     from striate.runs.run import Run
 
@@ -174,6 +175,8 @@ def predict(
     images: Source | Iterable[Source],
     *,
     top: int = 5,
+    heatmap: str | Path | None = None,
+    heatmap_class: str | None = None,
     workers: int | None = None,
     device: str = "cpu",
     stream: Literal[False] = False,
@@ -188,6 +191,8 @@ def predict(
     images: Source | Iterable[Source],
     *,
     top: int = 5,
+    heatmap: str | Path | None = None,
+    heatmap_class: str | None = None,
     workers: int | None = None,
     device: str = "cpu",
     stream: Literal[True],
@@ -201,7 +206,8 @@ def predict(options: PredictOptions) -> list[Prediction] | Iterator[Prediction]:
     """The likeliest classes of images: a `Prediction` for each, in order, as often as it is named.
 
     Returns:
-        Predictions. One that cannot be read has its own, in its place, with `Prediction.error`
+        Predictions. With `heatmap`, a picture with its heat map is written for each, whose path is
+        `Prediction.heatmap`. One that cannot be read has its own, in its place, with `Prediction.error`
         saying why and without classes; and so has a path that names nothing.
 
     Raises:
@@ -223,7 +229,13 @@ def predict(options: PredictOptions) -> list[Prediction] | Iterator[Prediction]:
         streams=1 if single else None,
         allow_code=options.allow_code,
     )
-    found = _predicted(classifier, wanted, top=options.top, workers=threads(options.workers))
+    try:
+        drawer = _drawer(classifier, options, single=single)
+    except StriateError:
+        classifier.close()
+        raise
+    workers = threads(options.workers)
+    found = _predicted(classifier, wanted, drawer, top=options.top, workers=workers)
     if options.progress:
         found = _counted(found, total)
     if options.stream:
@@ -234,11 +246,32 @@ def predict(options: PredictOptions) -> list[Prediction] | Iterator[Prediction]:
     return predictions
 
 
+def _drawer(classifier: Classifier, options: PredictOptions, *, single: bool) -> Drawer | None:
+    """What draws heat maps, if they are asked for."""
+    if options.heatmap is None:
+        if options.heatmap_class is not None:
+            raise StriateError(
+                parameter("heatmap_class"),
+                "is for heat maps",
+                f"give {parameter('heatmap')} as well",
+            )
+        return None
+    from striate.inference.heat_maps import Drawer
+
+    return Drawer(classifier, options.heatmap, options.heatmap_class, single=single)
+
+
 def _predicted(
-    classifier: Classifier, items: Iterator[Item], *, top: int, workers: int
+    classifier: Classifier, items: Iterator[Item], drawer: Drawer | None, *, top: int, workers: int
 ) -> Iterator[Prediction]:
-    """What `classifier` predicts of `items`; it is closed at the end."""
-    with classifier, closing(classifier.predict_items(items, top=top, workers=workers)) as found:
+    """What `classifier` predicts of `items`, drawn if it is to be; it is closed at the end."""
+    if drawer is None:
+        predicted = classifier.predict_items(items, top=top, workers=workers)
+    else:
+        from striate.inference.heat_maps import with_heat_maps
+
+        predicted = with_heat_maps(classifier, items, drawer, top=top, workers=workers)
+    with classifier, closing(predicted) as found:
         yield from found
 
 
@@ -327,6 +360,7 @@ def _exported(
         params=options.params,
         capture=options.capture,
         preprocess=options.preprocess,
+        cam=options.cam,
     )
 
 

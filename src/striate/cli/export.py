@@ -55,4 +55,9 @@ def _summary(report: ExportReport) -> str:
         lines.append(
             f"  and evaluation's pipeline's: {pixels}probabilities to {verified.pipeline:.1g}"
         )
+    if verified.heat_maps is not None:
+        lines.append(
+            f"  heat maps equal those by PyTorch's gradients to {verified.heat_maps:.1g} of the "
+            "largest number"
+        )
     return "\n".join(lines)

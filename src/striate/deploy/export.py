@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from striate.deploy.cam.output import add_heat_map
 from striate.deploy.trial import Trial, Verified, with_distinct_weights
 from striate.engines.capture import (
     AXES,
@@ -23,11 +24,12 @@ from striate.engines.capture import (
     weights_to_inputs,
 )
 from striate.engines.exported import SUFFIX
+from striate.engines.heat_maps import HEAT_MAP
 from striate.engines.packages import need
 from striate.engines.preprocessing.compose import NORMALISED, put_before
 from striate.engines.probabilities import Probabilities
 from striate.engines.seam import PIXELS
-from striate.errors import ExportError
+from striate.errors import ExportError, parameter
 from striate.runs.run import Run
 from striate.runs.samples import read_samples, sample_names
 from striate.support.files import WriteError, output_file, sweep, write_atomically
@@ -88,6 +90,7 @@ def export_run(
     params: bool = True,
     capture: Capture = "export",
     preprocess: bool = True,
+    cam: bool = False,
 ) -> ExportReport:
     """Write the network of `run` as an ONNX file, proved on `images` before it is put in place.
 
@@ -119,6 +122,8 @@ def export_run(
         capture: ``export`` (torch.export), ``trace`` or ``script`` (TorchScript, for older opsets).
         preprocess: False leaves the pre-processing out: the input is then float32 (batch, channels,
             height, width), normalised, at the network's own height and width.
+        cam: True adds heat maps, as `striate.deploy.cam.output.add_heat_map` describes them; the
+            metadata then hold ``heatmap`` as well.
 
     Raises:
         ExportError: an option cannot be met, an engine is missing, the graph does not compute what
@@ -133,6 +138,12 @@ def export_run(
         params=params,
         capture=capture,
     )
+    if cam and not (params and preprocess):
+        raise ExportError(
+            parameter("cam"),
+            "goes into files with their weights and their pre-processing inside",
+            "leave it out, or have both inside",
+        )
     for package in ("onnx", "onnxruntime", "openvino"):
         need(package)
     if not images:
@@ -142,7 +153,7 @@ def export_run(
     network = run.network().eval().requires_grad_(requires_grad=False)
     fit = preprocess and options.any_size
     # Before PyTorch computes with the network, which it turns in memory for that.
-    model = _graph(run, network, options, fit=fit, preprocess=preprocess)
+    model = _graph(run, network, options, fit=fit, preprocess=preprocess, cam=cam)
     content = _bytes(model, output)
     trial = Trial(
         network,
@@ -153,13 +164,14 @@ def export_run(
         fit=fit,
         normalise=preprocess,
     )
-    verified = trial.verify(content, [value.name for value in model.graph.input[1:]])
+    inputs = _inputs(model)
+    verified = trial.verify(content, [value.name for value in inputs[1:]])
     _write(content, output)
     return ExportReport(
         file=output,
         bytes=len(content),
         opset=options.opset,
-        inputs=tuple(_describe(value) for value in model.graph.input),
+        inputs=tuple(_describe(value) for value in inputs),
         outputs=tuple(_describe(value) for value in model.graph.output),
         takes=_metadata(model)["input"],
         classes=len(run.classes),
@@ -186,7 +198,13 @@ def export_into(run: Run) -> Path:
 
 
 def _graph(
-    run: Run, network: nn.Module, options: GraphOptions, *, fit: bool, preprocess: bool
+    run: Run,
+    network: nn.Module,
+    options: GraphOptions,
+    *,
+    fit: bool,
+    preprocess: bool,
+    cam: bool,
 ) -> onnx.ModelProto:
     """The ONNX graph with its metadata."""
     import torch
@@ -199,6 +217,7 @@ def _graph(
     model = capture(module.eval(), example, {0: "batch"} if batch == "batch" else {}, inner)
     if not options.params:
         weights_to_inputs(model, list(network.state_dict()))
+    heat_maps = {HEAT_MAP: add_heat_map(model, options.opset)} if cam else {}
     if preprocess:
         put_before(
             model,
@@ -220,10 +239,17 @@ def _graph(
         "epochs": json.dumps({"done": run.epochs_done, "planned": run.config.epochs}),
         "input": takes,
         **({PIXELS: PIXELS} if preprocess else {}),
+        **heat_maps,
         "producer": f"striate {ours}",
     }
     need("onnx").helper.set_model_props(model, metadata)
     return model
+
+
+def _inputs(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
+    """What must be given: not what has a default."""
+    constants = {each.name for each in model.graph.initializer}
+    return [value for value in model.graph.input if value.name not in constants]
 
 
 def _takes(preprocessing: Preprocessing, batch: str | int, *, fit: bool, preprocess: bool) -> str:

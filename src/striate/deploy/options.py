@@ -57,6 +57,14 @@ class ExportOptions(Options):
             "Server) or ``kserve``; `output` is then that folder."
         ),
     ] = "file"
+    cam: Annotated[
+        bool,
+        Doc(
+            "Add an output ``heatmap``: where the picture speaks for the likeliest class, or for "
+            "the one that is given as the input ``heatmap_class``; CAM, or Grad-CAM of networks "
+            "with several dense layers."
+        ),
+    ] = False
     int8: Annotated[
         bool,
         Doc(

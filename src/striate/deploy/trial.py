@@ -18,10 +18,12 @@ import torch
 from torch import nn
 
 from striate.data.preprocessing import Preprocessing, with_channels
+from striate.deploy.cam.reference import heat_maps
 from striate.deploy.verify import (
     TOLERANCE,
     VERIFIED_IN,
     check_classes,
+    check_heat_maps,
     check_network,
     check_pixels,
     check_seam,
@@ -29,11 +31,12 @@ from striate.deploy.verify import (
     run_in,
 )
 from striate.engines.capture import GraphOptions
+from striate.engines.heat_maps import OF_CLASS, grid_of, with_class
 from striate.engines.onnx_bytes import read_onnx
 from striate.engines.probabilities import Probabilities
 from striate.engines.pytorch import PyTorchSession
 from striate.engines.seam import cut
-from striate.engines.session import Answers, Pixels, as_it_is, normalised
+from striate.engines.session import Answers, Pixels, as_it_is, channels_first, normalised
 
 HALVES_IN = "onnxruntime"  # the engine that computes the halves at the seam in any case
 
@@ -70,6 +73,9 @@ class Verified:
     seam: float | None
     """Between the file whole and its two halves one after the other, in ONNX Runtime. None without
     pre-processing."""
+    heat_maps: float | None
+    """Between the file's heat maps, in either engine, and those by PyTorch's own gradients, as a
+    part of the largest number in them. None without heat maps."""
 
 
 class Trial:
@@ -126,6 +132,7 @@ class Trial:
             pipeline=max(runtime.pipeline, openvino.pipeline) if self.normalise else None,
             pixel_levels=max(levels, default=None) if self.fit else None,
             seam=runtime.seam,
+            heat_maps=self._heat_maps(model),
         )
 
     def _in(self, engine: str, model: bytes, names: Sequence[str]) -> _Found:
@@ -150,6 +157,27 @@ class Trial:
         found = check_network(engine, self.names, answers, expected)
         check_classes(engine, self.names, answers, self.right)
         return _Found(found, pipeline, levels, seam)
+
+    def _heat_maps(self, model: bytes) -> float | None:
+        """How far the heat maps of `model` are from PyTorch's, for the class that is likeliest.
+
+        Those behind the seam, of the very pixels that evaluation makes: what is in front of it is
+        compared on its own.
+        """
+        grid = grid_of("the exported graph", read_onnx(model))
+        if grid is None:
+            return None
+        label = int(np.concatenate(self.right).mean(0).argmax())
+        graph, weights = with_class(cut(read_onnx(model))[1]), {OF_CLASS: np.array([label])}
+        right = []
+        for pixels in self.fitted:
+            images = self.preprocessing.normalise(torch.from_numpy(pixels))
+            right.append(heat_maps(self.network, images, label, grid))
+        differences = []
+        for engine in VERIFIED_IN:
+            found = run_in(engine, graph, self.fitted, feed=channels_first, weights=weights)
+            differences.append(check_heat_maps(engine, self.names, found, right))
+        return max(differences)
 
     def _answers(self, fitted: Sequence[Pixels]) -> list[Answers]:
         """PyTorch's probabilities, (N, classes) for each batch."""

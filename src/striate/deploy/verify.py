@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from striate.engines.choosing import ENGINES, open_graph
 from striate.engines.session import Feed, Pixels, as_it_is
-from striate.errors import ExportError
+from striate.errors import ExportError, parameter
 
 TOLERANCE = 1e-4
 """Largest difference of a probability between PyTorch and an engine, both in float32, for the same
@@ -20,7 +20,9 @@ CLEAR_MARGIN = 0.02
 PIXEL_LEVELS = 2
 """Largest difference of a pre-processed pixel, of 255, between the graph and Pillow: there is none
 but where evaluation resizes the crop alone (see `Preprocessing.fit_image`)."""
-
+HEAT_MAP_TOLERANCE = 1e-3
+"""Largest difference of a heat map, as a part of the largest number in any. Of the thousands of
+units of a dense layer one may lie so near to 0 that engines disagree whether it is active."""
 
 VERIFIED_IN = ("onnxruntime", "openvino")
 """Engines that an exported file is verified in."""
@@ -148,6 +150,36 @@ def check_seam(
             f"{names[worst]} where the graph is cut between pre-processing and network "
             f"(allowed: {TOLERANCE:g})",
             "no file was written",
+        )
+    return differences[worst]
+
+
+def check_heat_maps(
+    engine: str,
+    names: Sequence[str],
+    maps: Sequence[NDArray[Any]],
+    expected: Sequence[NDArray[Any]],
+) -> float:
+    """The largest difference of a heat map, as a part of the largest number in any of them.
+
+    Args:
+        engine: which gave the `maps`.
+        names: what a person calls each image or batch of images.
+        maps: (N, height, width) for each.
+        expected: those by PyTorch's gradients.
+
+    Raises:
+        ExportError: one exceeds `HEAT_MAP_TOLERANCE`.
+    """
+    largest = max(float(np.abs(each).max(initial=0.0)) for each in expected) or 1.0
+    differences = [difference(*pair) / largest for pair in zip(maps, expected, strict=True)]
+    worst = max(range(len(names)), key=differences.__getitem__)
+    if not differences[worst] <= HEAT_MAP_TOLERANCE:
+        raise ExportError(
+            "the exported graph",
+            f"{ENGINES[engine]} differs from PyTorch by {differences[worst]:.3g} of the largest "
+            f"number in a heat map on {names[worst]} (allowed: {HEAT_MAP_TOLERANCE:g})",
+            f"no file was written; leave {parameter('cam')} out",
         )
     return differences[worst]
 

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from striate.data.preprocessing import Preprocessing
 from striate.engines.choosing import open_graph, parse_engine
+from striate.engines.heat_maps import HeatMaps, grid_of, with_class, with_outputs
 from striate.engines.messages import brief
 from striate.engines.onnx_bytes import OnnxFile, Tensor, read_onnx
 from striate.engines.seam import can_be_cut, cut
@@ -43,6 +44,7 @@ class ExportedFile:
         batch: how many images it takes at a time; 0 for any number.
         is_cut: whether `graph` is the part behind the seam, which takes images that are fitted.
         metadata: all that the file says of itself, by key.
+        heat_map_grid: height and width of its heat maps; None where it has none.
     """
 
     path: Path
@@ -53,6 +55,7 @@ class ExportedFile:
     batch: int
     is_cut: bool
     metadata: Mapping[str, str]
+    heat_map_grid: tuple[int, int] | None = None
 
     @property
     def fits(self) -> bool:
@@ -101,6 +104,30 @@ class ExportedFile:
                 shown(self.path), f"{error.what} {error.why}", error.remedy
             ) from error
 
+    def heat_maps(self) -> HeatMaps:
+        """The heat maps of the file, which is read again: few who have one want them.
+
+        Raises:
+            ExportError: it has none, is another one by now, or ONNX Runtime cannot run it.
+        """
+        if self.heat_map_grid is None or self.takes == "normalised":
+            raise ExportError(
+                shown(self.path),
+                "has no heat maps",
+                f"export its run with {parameter('cam')}",
+            )
+        content = _content(self.path)
+        model = read_onnx(content)
+        if model.metadata != self.metadata:
+            raise ExportError(shown(self.path), "has changed meanwhile", "open it again")
+        network = cut(model)[1] if self.is_cut else content
+        try:
+            return HeatMaps(with_class(network), planes=self.is_cut)
+        except ExportError as error:
+            raise ExportError(
+                shown(self.path), f"{error.what} {error.why}", error.remedy
+            ) from error
+
     def _shape(self) -> tuple[int, int, int] | None:
         """An image as the graph takes it, where all have one shape."""
         channels, height, width = self.preprocessing.input_size
@@ -124,10 +151,7 @@ def open_exported(path: str | Path) -> ExportedFile:
             or takes them as inputs.
     """
     file = expanded(path, kind=ExportError)
-    try:
-        content = read_file(file, kind=ExportError)
-    except FileNotFoundError as error:
-        raise ExportError(shown(file), "there is no such file", "check the path") from error
+    content = _content(file)
     try:
         model = read_onnx(content)
     except ValueError as error:
@@ -141,16 +165,28 @@ def open_exported(path: str | Path) -> ExportedFile:
         )
     takes, batch = _input(file, model.inputs[0], preprocessing)
     is_cut = can_be_cut(model)
+    graph = cut(model)[1] if is_cut else content
+    grid = grid_of(shown(file), model)
+    if grid:
+        graph = with_outputs(read_onnx(graph), [model.outputs[0].name])
     return ExportedFile(
         path=file,
-        graph=cut(model)[1] if is_cut else content,
+        graph=graph,
         classes=classes,
         preprocessing=preprocessing,
         takes=takes,
         batch=batch,
         is_cut=is_cut,
         metadata=model.metadata,
+        heat_map_grid=grid,
     )
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return read_file(file, kind=ExportError)
+    except FileNotFoundError as error:
+        raise ExportError(shown(file), "there is no such file", "check the path") from error
 
 
 def _metadata(path: Path, model: OnnxFile) -> tuple[tuple[str, ...], Preprocessing]:

@@ -71,6 +71,7 @@ class OnnxFile:
     Attributes:
         metadata: text by key.
         inputs: without those that have a default.
+        defaulted: inputs that have one.
         outputs: in their order.
         between: tensors in between whose types are written down, by name.
         nodes: in their order.
@@ -82,6 +83,7 @@ class OnnxFile:
 
     metadata: Mapping[str, str]
     inputs: tuple[Tensor, ...]
+    defaulted: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     between: Mapping[str, Tensor]
     nodes: tuple[Node, ...]
@@ -166,6 +168,7 @@ def _read_graph(
     return OnnxFile(
         metadata=metadata,
         inputs=tuple(each for each in tensors[11] if each.name not in initialisers),
+        defaulted=tuple(each for each in tensors[11] if each.name in initialisers),
         outputs=tuple(tensors[12]),
         between={each.name: each for each in tensors[13]},
         nodes=tuple(nodes),

@@ -62,7 +62,7 @@ def cut(file: OnnxFile) -> tuple[bytes, bytes]:
             f"its network reads '{min(crossing)}' beside '{PIXELS}'",
             "export its run again",
         )
-    weights = [each for each in file.inputs if each.name in read]
+    weights = [each for each in (*file.inputs, *file.defaulted) if each.name in read]
     return (
         write_onnx(file, before, images, [pixels]),
         write_onnx(file, network, [pixels, *weights], file.outputs),

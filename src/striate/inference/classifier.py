@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -15,7 +16,7 @@ from striate.data.scan import threads
 from striate.engines.choosing import open_session, parse_engine
 from striate.engines.exported import open_exported
 from striate.engines.session import BATCH
-from striate.errors import DataError, StriateError, TrainingError, parameter
+from striate.errors import DataError, ExportError, StriateError, TrainingError, parameter
 from striate.inference.prediction import Prediction
 from striate.inference.predictor import Predictor
 from striate.support.text import printable
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
     from striate.data.finding.inputs import Item, Source
     from striate.data.preprocessing import Preprocessing
+    from striate.engines.exported import ExportedFile
+    from striate.engines.heat_maps import HeatMaps
     from striate.engines.session import Answers, Session
     from striate.runs.run import Run
     from striate.support.progress import Progress
@@ -75,9 +78,11 @@ class Classifier(Predictor[Prediction]):
         classes: Sequence[str],
         *,
         fits: bool = True,
+        file: ExportedFile | None = None,
     ) -> None:
         super().__init__(session, preprocessing, fits=fits)
         self.classes = tuple(classes)
+        self._file = file
 
     @classmethod
     def of_network(
@@ -180,7 +185,26 @@ class Classifier(Predictor[Prediction]):
         """
         file = open_exported(path)
         session = file.session(engine, batch_size=batch_size, streams=streams)
-        return cls(session, file.preprocessing, file.classes, fits=not file.fits)
+        fits = not file.fits
+        about = replace(file, graph=b"")  # the engine has it, and it may be large
+        return cls(session, file.preprocessing, file.classes, fits=fits, file=about)
+
+    @property
+    def has_heat_maps(self) -> bool:
+        """Whether `heat_maps` can be had."""
+        return self._file is not None and self._file.heat_map_grid is not None
+
+    def heat_maps(self) -> HeatMaps:
+        """Where pictures speak for a class: of a file that was exported with heat maps.
+
+        Raises:
+            ExportError: it has none, its file has changed meanwhile, or ONNX Runtime is missing.
+        """
+        if self._file is None:
+            raise ExportError(
+                "a run", "has no heat maps", f"export it with {parameter('cam')}, and give the file"
+            )
+        return self._file.heat_maps()
 
     @property
     def outputs(self) -> int:

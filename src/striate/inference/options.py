@@ -33,6 +33,17 @@ class PredictOptions(Options):
     ]
     _: KW_ONLY
     top: Annotated[int, Bounds(1, MOST), Doc("How many classes an image.")] = 5
+    heatmap: Annotated[
+        str | Path | None,
+        Doc(
+            "Where to draw, over each picture, what speaks for its class, of a file that was "
+            "exported with `cam`: an image file (.png, .jpg or .webp) for one picture, a folder for "
+            "several."
+        ),
+    ] = None
+    heatmap_class: Annotated[
+        str | None, Doc("The class that is drawn; by default each picture's likeliest.")
+    ] = None
     workers: Workers = None
     device: Device = "cpu"
     stream: Annotated[

@@ -20,6 +20,7 @@ from striate.deploy.quantise.measuring import Measuring, Speed
 from striate.deploy.quantise.processor import processor_name
 from striate.deploy.verify import TOLERANCE, difference, run_in
 from striate.engines.exported import SUFFIX, ExportedFile
+from striate.engines.heat_maps import without_heat_maps
 from striate.engines.packages import need
 from striate.engines.seam import Halves, join, split_at_seam
 from striate.engines.session import channels_first
@@ -278,9 +279,10 @@ def readable(file: ExportedFile) -> None:
 
 
 def _whole(file: ExportedFile) -> onnx.ModelProto:
-    """All of `file`, what is before its seam as well."""
+    """All of `file` but its heat maps: what is before its seam as well."""
     package = need("onnx")
-    model: onnx.ModelProto = package.load_from_string(read_file(file.path, kind=ExportError))
+    content = without_heat_maps(read_file(file.path, kind=ExportError))
+    model: onnx.ModelProto = package.load_from_string(content)
     return model
 
 

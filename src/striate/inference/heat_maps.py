@@ -1,0 +1,232 @@
+"""Heat maps drawn over the photographs that they are of."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from striate.data.preprocessing import Preprocessing
+from striate.engines.heat_maps import THE_LIKELIEST
+from striate.errors import DataError, StriateError, nearest, parameter
+from striate.support.files import output_file, sweep, write_atomically
+from striate.support.paths import expanded
+from striate.support.text import printable
+
+if TYPE_CHECKING:
+    from striate.data.finding.inputs import Item
+    from striate.engines.heat_maps import HeatMaps, Maps
+    from striate.inference.classifier import Classifier
+    from striate.inference.prediction import Prediction
+
+COLOURS = np.array(
+    [(0, 0, 4), (87, 16, 110), (188, 55, 84), (249, 142, 9), (252, 255, 164)], np.float64
+)
+"""Five of the 256 colours of the map "inferno": black, where nothing speaks for the class, over
+violet and red to yellow. Its lightness rises all the way, so that it reads in grey as well."""
+PHOTOGRAPH = 0.35
+"""How much of the photograph shows through where the map is strongest; all of it where it is 0."""
+OUTSIDE = 0.4
+"""How light the photograph is where the network does not see it."""
+SMALLEST = 256
+"""Pixels of the shorter side of a picture that is written: smaller ones are enlarged."""
+LARGEST = 1600
+"""Pixels of the longer side: larger ones are made smaller, since a map has some dozens of cells."""
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+
+
+def strength(heat: Maps) -> NDArray[np.float32]:
+    """What speaks for the class, (h, w) from 0 to 1: of the largest number; what speaks against, 0.
+
+    Examples:
+        >>> strength(np.array([[2.0, -1.0], [1.0, 0.0]], np.float32)).tolist()
+        [[1.0, 0.0], [0.5, 0.0]]
+    """
+    positive = np.maximum(heat, 0)
+    most = positive.max(initial=0)
+    found: NDArray[np.float32] = positive / most if most > 0 else positive
+    return found
+
+
+def seen(
+    preprocessing: Preprocessing, height: int, width: int
+) -> tuple[float, float, float, float]:
+    """What the network sees of a picture: left, top, right and bottom, in the picture's pixels.
+
+    Where the picture is padded, they lie outside it.
+
+    Examples:
+        >>> seen(Preprocessing(resize=256, height=224, width=224), 512, 1024)
+        (288.0, 32.0, 736.0, 480.0)
+    """
+    fitted = preprocessing.resized(height, width)
+    sides = []
+    for whole, scaled, crop in (
+        (width, fitted[1], preprocessing.width),
+        (height, fitted[0], preprocessing.height),
+    ):
+        first = (scaled - crop) // 2 if scaled >= crop else -((crop - scaled) // 2)
+        sides.append((first * whole / scaled, (first + crop) * whole / scaled))
+    (left, right), (top, bottom) = sides
+    return left, top, right, bottom
+
+
+def drawn(image: NDArray[np.uint8], heat: Maps, preprocessing: Preprocessing) -> Image.Image:
+    """A picture with a heat map over what the network sees of it.
+
+    The picture is grey, so that every colour is the map's; what is cut off in front of the network
+    is darker. What speaks against the class is not drawn, and the strongest cell has the brightest
+    colour, however strong it is.
+
+    Args:
+        image: uint8 (H, W, 1 or 3).
+        heat: (h, w), with its sign.
+        preprocessing: which the network's own input went through.
+    """
+    height, width = image.shape[:2]
+    scale = min(max(SMALLEST / min(height, width), 1.0), LARGEST / max(height, width))
+    size = max(round(width * scale), 1), max(round(height * scale), 1)
+    picture = Image.fromarray(image.squeeze(2) if image.shape[2] == 1 else image).convert("L")
+    ground = np.asarray(picture.resize(size, Image.Resampling.BICUBIC), np.float64)
+    box = tuple(round(each * scale) for each in seen(preprocessing, height, width))
+    values, inside = _spread(strength(heat), size, box)
+    ground = np.where(inside, ground, OUTSIDE * ground)[..., None]
+    opacity = (1 - PHOTOGRAPH) * np.sqrt(values)[..., None]
+    steps = np.linspace(0, 1, len(COLOURS))
+    colours = np.stack([np.interp(values, steps, each) for each in COLOURS.T], -1)
+    mixed = ground * (1 - opacity) + colours * opacity
+    return Image.fromarray(np.rint(mixed).astype(np.uint8))
+
+
+def _spread(
+    part: NDArray[np.float32], size: tuple[int, int], box: tuple[int, ...]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """A map spread over a `box` of a picture of `size`: its values (H, W), and what is inside."""
+    left, top, right, bottom = box
+    shape = max(right - left, 1), max(bottom - top, 1)
+    field = np.asarray(Image.fromarray(part).resize(shape, Image.Resampling.BICUBIC))
+    values, inside = np.zeros(size[::-1], np.float32), np.zeros(size[::-1], np.bool_)
+    rows = slice(max(top, 0), min(bottom, size[1]))
+    columns = slice(max(left, 0), min(right, size[0]))
+    shown = field[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
+    values[rows, columns] = np.clip(shown, 0, 1)
+    inside[rows, columns] = True
+    return values, inside
+
+
+class Drawer:
+    """Writes a picture with its heat map for each prediction.
+
+    Args:
+        classifier: of a file with heat maps.
+        target: a file for the one picture that there is, or a folder, which is made if need be.
+        label: the class whose map is drawn; None for each picture's likeliest.
+
+    Raises:
+        StriateError: the file has no heat maps, nothing can be written at `target`, or there is no
+            such class.
+    """
+
+    def __init__(
+        self, classifier: Classifier, target: str | Path, label: str | None, *, single: bool
+    ) -> None:
+        self._classifier = classifier
+        self._label = THE_LIKELIEST if label is None else _number(label, classifier.classes)
+        given = expanded(target, kind=StriateError)
+        self._file: Path | None = None
+        if given.suffix.lower() in SUFFIXES and not given.is_dir():
+            if not single:
+                raise StriateError(
+                    parameter("heatmap", target), "is one file", "give a folder for several images"
+                )
+            self._file = output_file(given, kind=StriateError)
+        else:
+            self._folder = _folder(given)
+        self._taken: set[str] = set()
+        self._maps: HeatMaps = classifier.heat_maps()
+
+    def draw(self, item: Item, prediction: Prediction) -> Prediction:
+        """The prediction with the path of the picture that was written; itself if it is an error.
+
+        Raises:
+            StriateError: the picture cannot be written.
+        """
+        if prediction.error:
+            return prediction
+        preprocessing = self._classifier.preprocessing
+        try:
+            with item.opened(preprocessing.channels) as image:
+                image = np.array(image)
+        except DataError as error:  # it was there a moment ago
+            return type(prediction).failed(prediction.file, error)
+        pixels = preprocessing.fit_image(image) if self._classifier.fits else image
+        heat = self._maps.of(pixels[None], self._label)[0]
+        target = self._file or self._folder / self._name(prediction.file)
+        written = BytesIO()
+        kinds = {".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+        drawn(image, heat, preprocessing).save(
+            written, kinds.get(target.suffix.lower(), "PNG"), quality=90
+        )
+        sweep(target)
+        write_atomically(target, written.getvalue())
+        return replace(prediction, heatmap=str(target))
+
+    def _name(self, file: str) -> str:
+        """A name in the folder that no other picture of this call has."""
+        stem = Path(file).stem or "image"
+        name, number = f"{stem}.heatmap.png", 1
+        while name.casefold() in self._taken:
+            number += 1
+            name = f"{stem}-{number}.heatmap.png"
+        self._taken.add(name.casefold())
+        return name
+
+    def close(self) -> None:
+        """Free what computes the maps."""
+        self._maps.close()
+
+
+def with_heat_maps(
+    classifier: Classifier, items: Iterable[Item], drawer: Drawer, *, top: int, workers: int
+) -> Generator[Prediction]:
+    """What `classifier` predicts of `items`, with a picture written for each."""
+    waiting: list[Item] = []
+
+    def noted() -> Iterator[Item]:
+        for item in items:
+            waiting.append(item)
+            yield item
+
+    found = classifier.predict_items(noted(), top=top, workers=workers)
+    with closing(drawer), closing(found):
+        for prediction in found:
+            yield drawer.draw(waiting.pop(0), prediction)
+
+
+def _number(label: str, classes: tuple[str, ...]) -> int:
+    if label not in classes:
+        raise StriateError(
+            parameter("heatmap_class", label), "there is no such class", nearest(label, classes)
+        )
+    return classes.index(label)
+
+
+def _folder(path: Path) -> Path:
+    """The folder at `path`, made if need be, after finding out that it can be written into."""
+    try:
+        path.mkdir(exist_ok=True)
+    except OSError as error:
+        raise StriateError(
+            printable(str(path)),
+            "cannot be made a folder for heat maps",
+            f"give another {parameter('heatmap')}",
+        ) from error
+    output_file(path / "heatmap.png", kind=StriateError)
+    return path
