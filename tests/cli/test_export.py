@@ -25,7 +25,13 @@ REPORT = ExportReport(
     takes="uint8 (batch, height, width, 3), RGB, images of any size",
     classes=5,
     verified=Verified(
-        images=16, onnxruntime=1e-7, openvino=2e-7, pipeline=3e-7, pixel_levels=0.0, seam=0.0
+        images=16,
+        onnxruntime=1e-7,
+        openvino=2e-7,
+        pipeline=3e-7,
+        pixel_levels=0.0,
+        seam=0.0,
+        heat_maps=None,
     ),
 )
 
@@ -56,6 +62,7 @@ def test_defaults(asked: dict[str, Any]) -> None:
         "capture": "export",
         "preprocess": True,
         "layout": "file",
+        "cam": False,
         "int8": False,
         "allow_code": False,
     }

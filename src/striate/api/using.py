@@ -207,8 +207,8 @@ def predict(options: PredictOptions) -> list[Prediction] | Iterator[Prediction]:
 
     Returns:
         Predictions. With `heatmap`, a picture with its heat map is written for each, whose path is
-        `Prediction.heatmap`. One that cannot be read has its own, in its place, with `Prediction.error`
-        saying why and without classes; and so has a path that names nothing.
+        `Prediction.heatmap`. An image that cannot be read has its own, in its place, with
+        `Prediction.error` saying why and without classes; and so has a path that names nothing.
 
     Raises:
         StriateError: the run or an option is at fault; or, but for `stream`, `images` is one single
@@ -230,7 +230,7 @@ def predict(options: PredictOptions) -> list[Prediction] | Iterator[Prediction]:
         allow_code=options.allow_code,
     )
     try:
-        drawer = _drawer(classifier, options, single=single)
+        drawer = _drawer(classifier, options)
     except StriateError:
         classifier.close()
         raise
@@ -246,7 +246,7 @@ def predict(options: PredictOptions) -> list[Prediction] | Iterator[Prediction]:
     return predictions
 
 
-def _drawer(classifier: Classifier, options: PredictOptions, *, single: bool) -> Drawer | None:
+def _drawer(classifier: Classifier, options: PredictOptions) -> Drawer | None:
     """What draws heat maps, if they are asked for."""
     if options.heatmap is None:
         if options.heatmap_class is not None:
@@ -256,9 +256,12 @@ def _drawer(classifier: Classifier, options: PredictOptions, *, single: bool) ->
                 f"give {parameter('heatmap')} as well",
             )
         return None
+    from striate.data.finding.inputs import is_single
     from striate.inference.heat_maps import Drawer
 
-    return Drawer(classifier, options.heatmap, options.heatmap_class, single=single)
+    images = options.images
+    alone = images[0] if isinstance(images, list) and len(images) == 1 else images
+    return Drawer(classifier, options.heatmap, options.heatmap_class, single=is_single(alone))
 
 
 def _predicted(

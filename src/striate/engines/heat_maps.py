@@ -50,9 +50,7 @@ def with_outputs(file: OnnxFile, names: list[str], *, chosen: bool = False) -> b
         return write_onnx(file, kept, file.inputs, outputs)
     constants = {key: raw for key, raw in file.initialisers.items() if key != OF_CLASS}
     asked = [each for each in file.defaulted if each.name == OF_CLASS]
-    return write_onnx(
-        replace(file, initialisers=constants), kept, [*file.inputs, *asked], outputs
-    )
+    return write_onnx(replace(file, initialisers=constants), kept, [*file.inputs, *asked], outputs)
 
 
 class HeatMaps(Closable):

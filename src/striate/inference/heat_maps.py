@@ -162,8 +162,8 @@ class Drawer:
             return prediction
         preprocessing = self._classifier.preprocessing
         try:
-            with item.opened(preprocessing.channels) as image:
-                image = np.array(image)
+            with item.opened(preprocessing.channels) as opened:
+                image = np.array(opened)
         except DataError as error:  # it was there a moment ago
             return type(prediction).failed(prediction.file, error)
         pixels = preprocessing.fit_image(image) if self._classifier.fits else image

@@ -37,8 +37,8 @@ class PredictOptions(Options):
         str | Path | None,
         Doc(
             "Where to draw, over each picture, what speaks for its class, of a file that was "
-            "exported with `cam`: an image file (.png, .jpg or .webp) for one picture, a folder for "
-            "several."
+            "exported with `cam`: an image file (.png, .jpg or .webp) for one picture, a folder "
+            "for several."
         ),
     ] = None
     heatmap_class: Annotated[

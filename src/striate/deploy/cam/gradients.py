@@ -26,9 +26,25 @@ if TYPE_CHECKING:
 Shape = tuple[int, ...]
 
 LINEAR = frozenset(
-    ("Add", "AveragePool", "Cast", "Conv", "Dropout", "Flatten", "Gemm", "GlobalAveragePool")
-    + ("Identity", "MatMul", "Neg", "ReduceMean", "ReduceSum", "Reshape", "Squeeze", "Sub")
-    + ("Unsqueeze",)
+    (
+        "Add",
+        "AveragePool",
+        "Cast",
+        "Conv",
+        "Dropout",
+        "Flatten",
+        "Gemm",
+        "GlobalAveragePool",
+        "Identity",
+        "MatMul",
+        "Neg",
+        "ReduceMean",
+        "ReduceSum",
+        "Reshape",
+        "Squeeze",
+        "Sub",
+        "Unsqueeze",
+    )
 )
 """Operators whose gradient is the same for every image; so are Mul and Div by a constant."""
 
@@ -55,9 +71,7 @@ class Backward:
         self.constants = constants
         self.active = set(active)
 
-    def through(
-        self, chain: Sequence[onnx.NodeProto], end: str, seed: Value, begin: str
-    ) -> Value:
+    def through(self, chain: Sequence[onnx.NodeProto], end: str, seed: Value, begin: str) -> Value:
         """The gradient at the tensor `begin`.
 
         Args:

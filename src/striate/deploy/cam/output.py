@@ -44,13 +44,13 @@ class Head:
 
     Attributes:
         map: the map's name.
-        shape: (channels, height, width).
+        grid: its height and width.
         scores: the name of what the softmax takes, (N, classes).
         chain: the nodes in between.
     """
 
     map: str
-    shape: tuple[int, int, int]
+    grid: tuple[int, int]
     scores: str
     chain: tuple[onnx.NodeProto, ...]
 
@@ -78,7 +78,7 @@ def add_heat_map(model: onnx.ModelProto, opset: int) -> str:
     head = _head(model)
     shapes = _shapes(model, head)
     classes = shapes[head.scores][1]
-    channels, height, width = head.shape
+    height, width = head.grid
     nodes = Nodes(opset, PREFIX)
     active = {head.map, *(name for node in head.chain for name in node.output)}
     back = Backward(nodes, shapes, _constants(model), active)
@@ -149,8 +149,7 @@ def _head(model: onnx.ModelProto) -> Head:
             if active.intersection(nodes[each].input):
                 active.update(nodes[each].output)
                 kept.append(nodes[each])
-        channels, height, width = shape[1:]
-        return Head(name, (channels, height, width), scores, tuple(kept))
+        return Head(name, (shape[2], shape[3]), scores, tuple(kept))
     raise _no_map("it has none")
 
 
@@ -206,9 +205,7 @@ def _shapes(model: onnx.ModelProto, head: Head) -> dict[str, Shape]:
 def _constants(model: onnx.ModelProto) -> Mapping[str, NDArray[Any]]:
     """The numbers of small constants, among which are axes and exponents."""
     read = need("onnx").numpy_helper.to_array
-    few = {
-        each.name: read(each) for each in model.graph.initializer if math.prod(each.dims) <= 8
-    }
+    few = {each.name: read(each) for each in model.graph.initializer if math.prod(each.dims) <= 8}
     for node in model.graph.node:
         if node.op_type == "Constant" and "value" in (written := attributes(node)):
             few[node.output[0]] = read(written["value"])

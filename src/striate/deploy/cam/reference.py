@@ -51,7 +51,9 @@ def heat_maps(
         ExportError: the network gives no map of that grid.
     """
     with torch.enable_grad(), _LastMap(grid) as seen:
-        scores = network(images.clone().requires_grad_().mul(1))  # layers may write into their input
+        scores = network(
+            images.clone().requires_grad_().mul(1)
+        )  # layers may write into their input
         found = seen.map
         if found is None:
             raise ExportError(
