@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from .conftest import CLASSES, as_file, expected, noise, write_file  # type: ignore[import-not-found]
+from .conftest import (  # type: ignore[import-not-found]
+    CLASSES,
+    PREPROCESSING,
+    as_file,
+    expected,
+    noise,
+    write_file,
+)
 
 
 def form(files: Mapping[str, bytes]) -> tuple[bytes, str]:
@@ -133,3 +141,43 @@ def test_names_of_classes_stay_as_they_are_in_json(shared: Any) -> None:
     assert {each["class"] for each in json.loads(content)["results"][0]["predictions"]} == set(
         CLASSES
     )
+
+
+def with_heat_maps(path: Path) -> Path:
+    """A file of `write_file` whose heat map is how much of a class's colour each pixel has."""
+    onnx = pytest.importorskip("onnx")
+    helper, kinds = onnx.helper, onnx.TensorProto
+    model = onnx.load(path)
+    graph = model.graph
+    graph.node.extend(
+        [
+            helper.make_node("Max", ["heatmap_class", "zero"], ["known"]),
+            helper.make_node("Gather", ["numbers", "known"], ["plane"], axis=3),
+            helper.make_node("Squeeze", ["plane", "last"], ["heatmap"]),
+        ]
+    )
+    for name, value in (("heatmap_class", -1), ("zero", 0), ("last", 3)):
+        graph.initializer.append(onnx.numpy_helper.from_array(np.array([value], np.int64), name))
+    graph.input.append(helper.make_tensor_value_info("heatmap_class", kinds.INT64, [1]))
+    graph.output.append(helper.make_tensor_value_info("heatmap", kinds.FLOAT, ["batch", 32, 32]))
+    entry = model.metadata_props.add()
+    entry.key, entry.value = "heatmap", json.dumps({"grid": [32, 32]})
+    onnx.save(model, path)
+    return path
+
+
+def test_heat_maps(serve: Any, tmp_path: Path) -> None:
+    _, service = serve(with_heat_maps(write_file(tmp_path / "net.onnx")))
+    image = noise(50, 70)
+    (result,) = service.json("/predict?heatmap=red", as_file(image))["results"]
+    heat = result["heatmap"]
+    assert heat["class"] == "red"
+    np.testing.assert_array_equal(heat["values"], PREPROCESSING.fit_image(image)[..., 0])
+    left, top, right, bottom = heat["box"]
+    assert 0 < left < right < 1
+    assert (right - left) * 70 == pytest.approx((bottom - top) * 50, abs=2)
+    (result,) = service.json("/predict?heatmap=likeliest", as_file(image))["results"]
+    assert result["heatmap"]["class"] == result["predictions"][0]["class"]
+    status, said = service.refused("/predict?heatmap=pink", as_file(image))
+    assert status == 400
+    assert "there is no class 'pink'" in said

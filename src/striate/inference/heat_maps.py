@@ -63,7 +63,8 @@ def seen(
     Where the picture is padded, they lie outside it.
 
     Examples:
-        >>> seen(Preprocessing(resize=256, height=224, width=224), 512, 1024)
+        >>> fit = Preprocessing(resize=256, height=224, width=224, mean=(0, 0, 0), std=(1, 1, 1))
+        >>> seen(fit, 512, 1024)
         (288.0, 32.0, 736.0, 480.0)
     """
     fitted = preprocessing.resized(height, width)

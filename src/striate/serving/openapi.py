@@ -69,6 +69,7 @@ def _for_people(models: Models) -> dict[str, Any]:
                 "parameters": [
                     _query("model", {"enum": models.names}, "The first by default."),
                     _query("top", {"type": "integer", "minimum": 1}, "How many classes; 5."),
+                    _query("heatmap", {"type": "string"}, "A class's heat map, or 'likeliest'."),
                 ],
                 "requestBody": {
                     "required": True,
@@ -185,6 +186,7 @@ def _schemas() -> dict[str, Any]:
     text, parameters = {"type": "string"}, {"type": "object"}
     whole = {"type": "integer", "minimum": 1}
     shape = {"type": "array", "items": whole}
+    numbers = {"type": "array", "items": {"type": "number"}}
     result = {
         "type": "object",
         "properties": {
@@ -199,6 +201,15 @@ def _schemas() -> dict[str, Any]:
                         "class": text,
                         "probability": {"type": "number", "minimum": 0, "maximum": 1},
                     },
+                },
+            },
+            "heatmap": {
+                "type": "object",
+                "required": ["class", "values", "box"],
+                "properties": {
+                    "class": text,
+                    "values": {"type": "array", "items": numbers},
+                    "box": numbers,
                 },
             },
         },

@@ -11,9 +11,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from striate.engines.heat_maps import THE_LIKELIEST
 from striate.errors import DataError
 from striate.inference.prediction import Prediction
 from striate.serving.bodies import read_body
+from striate.serving.heat_maps import heat_maps, label_of
 from striate.serving.inferring import infer
 from striate.serving.models import Model
 from striate.serving.page.build import Page
@@ -58,8 +60,10 @@ async def _predict(state: State, request: Request) -> dict[str, Any]:
     """What is predicted of the pictures in the body: one as it is, or several as a form."""
     query = request.query_params
     top = _number(query.get("top", str(TOP)))
-    name = query.get("model", state.models.names[0])
-    state.models.get(name)  # a wrong name is told before a body is read
+    name, wanted = query.get("model", state.models.names[0]), query.get("heatmap")
+    model = state.models.get(name)  # a wrong name is told before a body is read
+    if wanted is not None:
+        label_of(model, wanted)
     request.scope["path_params"]["model"] = name
     with state.room.for_bytes() as held:
         body = await read_body(request, state.room.limits, held.grow)
@@ -73,6 +77,14 @@ async def _predict(state: State, request: Request) -> dict[str, Any]:
                 _shown(model, file, outcome, top)
                 for (file, _), outcome in zip(files, found, strict=True)
             ]
+            if wanted is not None:
+                label = label_of(model, wanted)
+                maps = await heat_maps(request, model, pictures, label, state.room)
+                for result, outcome, each in zip(results, found, maps, strict=True):
+                    if not isinstance(outcome, DataError) and not isinstance(each, DataError):
+                        best = int(outcome.argmax()) if label == THE_LIKELIEST else label
+                        named = {"class": model.classifier.classes[best]}
+                        result["heatmap"] = named | each
             return {"model": name, "version": model.version, "results": results}
 
 

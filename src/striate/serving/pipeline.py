@@ -26,6 +26,7 @@ from striate.serving.metrics import Counts
 from striate.support.closing import Closable
 
 if TYPE_CHECKING:
+    from striate.engines.heat_maps import Maps
     from striate.engines.session import Answers, Pixels
     from striate.inference.classifier import Classifier
 
@@ -60,6 +61,7 @@ class Pipeline(Closable):
         self, classifier: Classifier, readers: Executor, *, most_pixels: int, counts: Counts
     ) -> None:
         self.classifier = classifier
+        self.heat_maps = classifier.heat_maps() if classifier.has_heat_maps else None
         self._readers, self._most_pixels, self._counts = readers, most_pixels, counts
         self._changed = threading.Condition()
         self._waiting: deque[_Job] = deque()
@@ -80,6 +82,15 @@ class Pipeline(Closable):
             self._open += 1
         self._readers.submit(self._read, job)
         return job.future
+
+    def heat_map(
+        self, picture: Picture, label: int, loop: asyncio.AbstractEventLoop
+    ) -> asyncio.Future[tuple[Maps, int, int]]:
+        """The heat map of `picture` for a class, and the picture's height and width.
+
+        Of a file that has heat maps. It fails with a DataError if the picture cannot be read.
+        """
+        return loop.run_in_executor(self._readers, self._heat_map, picture, label)
 
     # --- on the threads that read --------------------------------------------------------------
 
@@ -102,13 +113,22 @@ class Pipeline(Closable):
 
     def _fitted(self, picture: Picture) -> Pixels:
         """What the session takes of one picture."""
+        return self._sized(picture)[0]
+
+    def _sized(self, picture: Picture) -> tuple[Pixels, int, int]:
+        """What the session takes of one picture, and the picture's height and width."""
         preprocessing, fits = self.classifier.preprocessing, self.classifier.fits
         channels = preprocessing.channels
         if not isinstance(picture, bytes):
             image = with_channels(picture, channels)
-            return preprocessing.fit_image(image) if fits else image
+            return preprocessing.fit_image(image) if fits else image, *image.shape[:2]
         with decoded(picture, "picture", channels, most_pixels=self._most_pixels) as (image, _):
-            return preprocessing.fit_image(image) if fits else image
+            return preprocessing.fit_image(image) if fits else image, *image.shape[:2]
+
+    def _heat_map(self, picture: Picture, label: int) -> tuple[Maps, int, int]:
+        assert self.heat_maps is not None
+        pixels, height, width = self._sized(picture)
+        return self.heat_maps.of(pixels[None], label)[0], height, width
 
     # --- on the engine's thread ----------------------------------------------------------------
 
@@ -195,6 +215,8 @@ class Pipeline(Closable):
             self._changed.notify_all()
         self._engine.join()
         self.classifier.close()
+        if self.heat_maps is not None:
+            self.heat_maps.close()
 
 
 def _shape(job: _Job) -> tuple[int, ...]:

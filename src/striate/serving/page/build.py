@@ -68,6 +68,7 @@ def _data(models: Models) -> dict[str, Any]:
                 "classes": len(each.classifier.classes),
                 "engine": each.engine,
                 "input": list(each.classifier.input),
+                "maps": each.pipeline.heat_maps is not None,
                 "examples": [one.name for one in models.examples.get(each.name, ())],
             }
             for each in models.served

@@ -24,8 +24,8 @@
 
   const pause = (seconds) => new Promise((done) => setTimeout(done, 1000 * seconds));
 
-  const ask = async (picture, wanted) => {
-    const query = new URLSearchParams({ model: wanted.name, top: String(Math.min(MANY, wanted.classes)) });
+  const ask = async (picture, wanted, more = {}) => {
+    const query = new URLSearchParams({ model: wanted.name, top: String(Math.min(MANY, wanted.classes)), ...more });
     const begin = performance.now();
     for (let time = 1; ; time += 1) {
       const response = await fetch(`/predict?${query}`, {
@@ -35,7 +35,10 @@
       });
       if (response.status === 401) location.reload();
       const found = await response.json();
-      if (response.ok) return { classes: found.results[0].predictions, seconds: (performance.now() - begin) / 1000 };
+      if (response.ok) {
+        const [{ predictions, heatmap }] = found.results;
+        return { classes: predictions, heatmap, seconds: (performance.now() - begin) / 1000 };
+      }
       if (response.status !== 503 || time === TRIES) return { error: found.error };
       await pause(Number(response.headers.get("Retry-After") ?? 1));
     }
@@ -82,6 +85,8 @@
     at("nothing").hidden = Boolean(current);
     at("result").hidden = !current;
     for (const picture of pictures) picture.thumb.setAttribute("aria-pressed", String(picture === current));
+    at("why").hidden = !current || !model.maps;
+    place();
     if (!current) return;
     if (at("picture").src !== current.url) {
       at("picture").hidden = false;
@@ -121,7 +126,16 @@
         track.setAttribute("aria-hidden", "true");
         track.append(bar);
         tracks.push([bar, each.probability]);
-        row.append(make("span", "", each.class), make("span", "", percent(each.probability)), track);
+        const name = make("span", "", model.maps ? undefined : each.class);
+        if (model.maps) {
+          const button = make("button", "", each.class);
+          button.type = "button";
+          button.title = "Show where the picture speaks for it";
+          button.setAttribute("aria-pressed", String(mapping && each.class === (mapped ?? first.class)));
+          button.addEventListener("click", () => explain(true, each.class));
+          name.append(button);
+        }
+        row.append(name, make("span", "", percent(each.probability)), track);
         return row;
       }),
     );
@@ -133,6 +147,81 @@
     at("note").textContent = `${size}${Math.max(1, Math.round(1000 * seconds))} ms there and back`;
   };
 
+  // Where the picture speaks for a class.
+
+  let mapping = false; // whether maps are shown
+  let mapped = null; // of which class; null: the likeliest
+  let drawn = null; // {picture, model, class, values, box}: the map on the canvas
+
+  const INFERNO = [[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]];
+  const CELL = 24; // pixels of the canvas for a cell of the grid
+
+  const colour = (value) => {
+    const place = value * (INFERNO.length - 1);
+    const index = Math.min(Math.floor(place), INFERNO.length - 2);
+    const part = place - index;
+    return INFERNO[index].map((low, channel) => low + part * (INFERNO[index + 1][channel] - low));
+  };
+
+  const paint = (values) => {
+    const [rows, columns] = [values.length, values[0].length];
+    const most = Math.max(...values.flat(), 0) || 1;
+    const canvas = at("map");
+    canvas.width = CELL * columns;
+    canvas.height = CELL * rows;
+    const image = new ImageData(canvas.width, canvas.height);
+    const cell = (row, column) =>
+      Math.max(values[Math.min(Math.max(row, 0), rows - 1)][Math.min(Math.max(column, 0), columns - 1)] / most, 0);
+    for (let y = 0; y < canvas.height; y += 1) {
+      for (let x = 0; x < canvas.width; x += 1) {
+        const [row, column] = [(y + 0.5) / CELL - 0.5, (x + 0.5) / CELL - 0.5];
+        const [top, left] = [Math.floor(row), Math.floor(column)];
+        const [down, right] = [row - top, column - left];
+        const upper = cell(top, left) * (1 - right) + cell(top, left + 1) * right;
+        const lower = cell(top + 1, left) * (1 - right) + cell(top + 1, left + 1) * right;
+        const value = upper * (1 - down) + lower * down;
+        image.data.set([...colour(value), 255 * 0.65 * Math.sqrt(value)], 4 * (y * canvas.width + x));
+      }
+    }
+    canvas.getContext("2d").putImageData(image, 0, 0);
+  };
+
+  // The canvas lies over what the network sees of the picture, which may be less than is shown.
+  const place = () => {
+    const shown = mapping && drawn && drawn.picture === current && drawn.model === model && !at("picture").hidden;
+    at("map").hidden = !shown;
+    at("where").hidden = !shown;
+    at("shown").classList.toggle("mapped", Boolean(shown));
+    if (!shown) return;
+    at("where").textContent = `Bright: where the picture speaks for ${drawn.class}`;
+    const { naturalWidth, naturalHeight, offsetLeft, offsetTop, offsetWidth, offsetHeight } = at("picture");
+    const scale = Math.min(offsetWidth / naturalWidth, offsetHeight / naturalHeight) || 0;
+    const [width, height] = [scale * naturalWidth, scale * naturalHeight];
+    const [x, y] = [offsetLeft + (offsetWidth - width) / 2, offsetTop + (offsetHeight - height) / 2];
+    const [left, top, right, bottom] = drawn.box;
+    const style = at("map").style;
+    style.left = `${x + left * width}px`;
+    style.top = `${y + top * height}px`;
+    style.width = `${(right - left) * width}px`;
+    style.height = `${(bottom - top) * height}px`;
+  };
+  addEventListener("resize", place);
+
+  const explain = async (wanted, name = null) => {
+    mapping = wanted;
+    mapped = name;
+    at("why").setAttribute("aria-pressed", String(mapping));
+    show();
+    if (!mapping || !current || !model.maps) return;
+    const [picture, asked] = [current, model];
+    const answer = await ask(picture, asked, { heatmap: name ?? "likeliest" }).catch(() => ({}));
+    if (!answer.heatmap || picture !== current || asked !== model || name !== mapped) return;
+    drawn = { picture, model: asked, ...answer.heatmap };
+    paint(drawn.values);
+    place();
+  };
+  at("why").addEventListener("click", () => explain(!mapping));
+
   at("picture").addEventListener("error", () => {
     at("picture").hidden = true;
     at("blank").hidden = false;
@@ -141,6 +230,7 @@
     at("picture").classList.toggle("pixels", Math.max(at("picture").naturalWidth, at("picture").naturalHeight) <= 96);
     const answer = current?.answers[model.name];
     if (answer?.classes) draw(answer);
+    place();
   });
 
   // The pictures so far.
@@ -157,7 +247,7 @@
   const choose = (picture) => {
     current = picture;
     want(picture, true);
-    show();
+    explain(mapping);
     const { offsetLeft: left, offsetWidth: width } = picture.thumb;
     const strip = at("thumbs");
     if (left < strip.scrollLeft || left + width > strip.scrollLeft + strip.clientWidth) {
@@ -295,7 +385,7 @@
       want(picture, picture === current);
       label(picture);
     }
-    show();
+    explain(mapping);
   };
   at("model").append(...models.map((each) => new Option(each.name, each.name)));
   at("choose").hidden = models.length < 2;
