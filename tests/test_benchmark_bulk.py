@@ -84,7 +84,7 @@ def test_the_tables_of_the_page_are_its_own(
             assert row in page, line
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_sides_are_timed_and_killed_jobs_are_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

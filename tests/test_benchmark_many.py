@@ -12,7 +12,7 @@ import pytest
 SCRIPT = Path(__file__).parents[1] / "benchmarks" / "many.py"
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_every_command_is_measured(tmp_path: Path) -> None:
     options = ["--counts", "40", "--classes", "2", "--json", str(tmp_path / "found.json")]
     done = subprocess.run(

@@ -12,7 +12,7 @@ import pytest
 SCRIPT = Path(__file__).parents[1] / "benchmarks" / "photographs.py"
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_every_side_is_measured(tmp_path: Path) -> None:
     pytest.importorskip("torchvision")
     found = tmp_path / "found.json"

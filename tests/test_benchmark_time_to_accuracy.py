@@ -15,7 +15,7 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 SCRIPT = BENCHMARKS / "time_to_accuracy.py"
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_it_trains_every_arm_once(photographs: Path, tmp_path: Path) -> None:
     for file in photographs.glob("*/*.jpg"):
         part = "val" if file.stem.endswith(("0", "5")) else "train"

@@ -85,7 +85,7 @@ def test_a_command_is_called_as_its_function() -> None:
 
     commands = {each.replace("-", "_") for each in COMMANDS}
     functions = {name for name in package.__all__ if name[0].islower()}
-    assert functions - commands == {"create", "open_classifier", "open_run"}, "no text"
+    assert functions - commands == {"create", "open_classifier", "open_run", "predict_bulk"}
     assert commands <= functions
 
 

@@ -35,8 +35,8 @@ COMMANDS = {
     "predict": "Classify images, with probabilities.",
     "export": "Write a run as one verified ONNX file.",
     "bench": "Measure how fast a network is in each engine.",
-    "quantise": "Make an exported network 8-bit, and measure what it costs.",
-    "serve": "Serve classifiers over HTTP, with a page for people.",
+    "quantise": "Make the network of an exported file 8-bit, and measure what it costs and gains.",
+    "serve": "Serve classifiers over HTTP: a page for people, a protocol for programs.",
     "cache": "Show what is cached on disk, or remove what is old.",
 }
 

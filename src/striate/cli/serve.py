@@ -11,7 +11,7 @@ from striate.serving.options import ServeOptions
 
 @command(ServeOptions)
 def serve(given: Given, as_json: AsJson = False) -> None:
-    """Serve classifiers over HTTP: a page for people, the Open Inference Protocol for programs.
+    """Serve classifiers over HTTP: a page for people, a protocol for programs.
 
     Once the models are loaded, the address is printed. A termination or Ctrl-C ends it, after what
     was accepted has been answered.

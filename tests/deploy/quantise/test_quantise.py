@@ -286,7 +286,8 @@ def run(
         return ExportReport(
             file=file, bytes=1, opset=18, inputs=(), outputs=(), takes="", classes=3,
             verified=Verified(
-                images=1, onnxruntime=0, openvino=0, pipeline=0, pixel_levels=0, seam=0
+                images=1, onnxruntime=0, openvino=0, pipeline=0, pixel_levels=0, seam=0,
+                heat_maps=None,
             ),
         )  # fmt: skip
 

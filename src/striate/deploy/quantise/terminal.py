@@ -56,7 +56,8 @@ def processor(found: QuantiseReport) -> str:
 def _figures(found: QuantiseReport) -> Table:
     table = Table("engine")
     for name in ("agreement", "top-1 float", "int8", "lost", "95 % interval", "loss float", "int8"):
-        table.add_column(name, justify="right")
+        # Where 80 columns are too few, the interval and the engine's name are what goes over lines.
+        table.add_column(name, justify="right", no_wrap=" " not in name)
     for each in found.figures:
         low, high = (100 * end for end in each.interval)
         table.add_row(
