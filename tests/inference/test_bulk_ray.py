@@ -58,7 +58,7 @@ def parent(process: int) -> int:
     return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc to find a worker by")
 def test_a_killed_worker_costs_nothing_but_time(run: Path, pictures: Path, tmp_path: Path) -> None:
     out, killed = tmp_path / "out", []
