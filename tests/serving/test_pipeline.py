@@ -178,3 +178,19 @@ def test_a_file_that_resizes_within_takes_pictures_of_every_size(
     rows = asyncio.run(all_of(pipeline, images))
     pipeline.close()
     np.testing.assert_allclose(rows, [expected(each, fitted=False) for each in images], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [lambda pixels: np.zeros((len(pixels), 7)), lambda pixels: np.zeros((len(pixels) + 1, 3))],
+    ids=["other numbers than classes", "more rows than pictures"],
+)
+def test_a_network_that_is_another_fails_what_it_was_given(
+    readers: ThreadPoolExecutor, answer: Callable[[Any], Any]
+) -> None:
+    """Nobody waits for ever, and neither does closing."""
+    session = Watched(answer)
+    session.go.set()
+    found = piped(session, readers, lambda pipeline: all_of(pipeline, [noise(30, 40, 0)] * 3))
+    assert len(found) == 3
+    assert all(isinstance(each, Exception) for each in found)

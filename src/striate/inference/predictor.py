@@ -108,13 +108,13 @@ class Predictor(Closable, ABC, Generic[Answer]):
         batches = batches_of(images, read, batch_size=self.batch_size, workers=workers)
         with closing(batches), closing(self.session.run(batches)) as answers:
             for part in answers:
-                found[done : done + len(part)] = self._checked(part)
+                found[done : done + len(part)] = self.checked(part)
                 done += len(part)
                 if progress is not None:
                     progress(done, len(images))
         return found
 
-    def _checked(self, part: Answers) -> Answers:
+    def checked(self, part: Answers) -> Answers:
         """`part`, (n, K), of which the network has as many numbers an image as it should.
 
         Raises:
@@ -170,7 +170,7 @@ class Predictor(Closable, ABC, Generic[Answer]):
         batches = self._batches(items, workers, waiting)
         with closing(batches), closing(self.session.run(batches)) as answers:
             for part in answers:
-                for row in self._checked(part) if len(part) else part:
+                for row in self.checked(part) if len(part) else part:
                     yield from unreadable()
                     yield waiting.popleft()[0], row
                 yield from unreadable()

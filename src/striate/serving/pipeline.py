@@ -146,11 +146,13 @@ class Pipeline(Closable):
         try:
             with closing(self.classifier.session.run(self._batches(running))) as answers:
                 for part in answers:
-                    jobs, begin = running.popleft()
+                    rows = self.classifier.checked(part)
+                    jobs, begin = running[0]
                     now = perf_counter()
                     queued = sum(begin - each.ready for each in jobs) / len(jobs)
                     self._counts.batch_computed(len(jobs), now - begin, queued)
-                    self._settle(jobs, [self._sound(row) for row in part])
+                    self._settle(jobs, [self._sound(row) for row in rows])
+                    running.popleft()  # last: what failed until here, they have to hear of
         except Exception as error:  # the engine's: whoever was in it has to hear of it
             for jobs, _ in running:
                 self._settle(jobs, [error] * len(jobs))
