@@ -217,13 +217,24 @@ def _ovms(models: Sequence[Model]) -> dict[str, object]:
 # --- KServe ------------------------------------------------------------------------------------
 
 
+def service_name(model: str) -> str:
+    """The name of a service of Kubernetes: a letter first, at most 63 letters, digits and hyphens.
+
+    Examples:
+        >>> service_name("2024_flowers.v2"), len(service_name("a" * 100))
+        ('m-2024-flowers-v2', 63)
+    """
+    plain = model.replace("_", "-").replace(".", "-")
+    return (plain if plain[0].isalpha() else f"m-{plain}")[:63].rstrip("-")
+
+
 def _kserve(model: Model) -> str:
     """An InferenceService for KServe's Triton runtime; JSON's strings are YAML's too."""
     return f"""\
 apiVersion: serving.kserve.io/v1beta1
 kind: InferenceService
 metadata:
-  name: {json.dumps(model.name.replace("_", "-").replace(".", "-"))}
+  name: {json.dumps(service_name(model.name))}
 spec:
   predictor:
     model:

@@ -12,6 +12,7 @@ from striate.data.images import ImageSet
 from striate.data.labelled import Labelled
 from striate.data.preprocessing import Preprocessing
 from striate.data.split import draw
+from striate.deploy.quantise.options import FEWEST
 from striate.engines.session import Pixels
 from striate.errors import DataError, parameter
 from striate.inference.reading import batches_of, evaluated
@@ -73,11 +74,14 @@ def choose(found: Labelled, wanted: int | None, origin: str) -> Chosen:
     apart = {measured.digests[index] for index in taken}
     rest = [index for index, digest in enumerate(measured.digests) if digest not in apart]
     if len(taken) < number or len(rest) < number:
+        fewer, remedy = len(measured) // 2, "give more images"
+        if fewer >= FEWEST:
+            remedy += f", or quantise with fewer ({parameter('calibration', fewer)})"
         raise DataError(
             printable(origin),
-            f"has {len(measured):,} images to measure on and none beside them, which are too few "
+            f"has {len(measured):,} images to measure on and too few beside them: not enough "
             f"to calibrate with {number:,} and to measure on as many",
-            f"give more images, or take fewer ({parameter('calibration', len(measured) // 2)})",
+            remedy,
         )
     notes.append(f"calibrated with {number:,} of the images, measured on the {len(rest):,} others")
     return Chosen(

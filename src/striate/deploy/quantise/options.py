@@ -11,6 +11,9 @@ from striate.support.options import Doc, Options
 from striate.support.shared_options import AllowCode, ShowProgress, SkipBad, Workers
 from striate.support.tables import Bounds
 
+FEWEST = 8
+"""Images that can be calibrated with."""
+
 Target = Literal["any", "vnni"]
 """Processors that a file is for: all, or those that add products of bytes in 32 bits."""
 Drop = Annotated[
@@ -52,7 +55,7 @@ class QuantiseOptions(Options):
     agreement: Agreement = 95.0
     calibration: Annotated[
         int | None,
-        Bounds(8, MOST),
+        Bounds(FEWEST, MOST),
         Doc(
             "Images to calibrate with, of every class; by default 100, or one of each class where "
             "there are more."
