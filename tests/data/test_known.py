@@ -89,6 +89,22 @@ def test_the_second_time_nothing_is_read(photos: Path, cache: Path, read: list[s
     assert len(read) == 12
 
 
+def test_a_recheck_that_is_stopped_forgets_nothing(
+    photos: Path, cache: Path, read: list[str]
+) -> None:
+    first = open_data(photos, cache=cache)
+
+    def stop(done: int, _: int) -> None:
+        if done >= 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        open_data(photos, cache=cache, recheck=True, workers=1, progress=stop)
+    read.clear()
+    assert_same(first, open_data(photos, cache=cache))
+    assert not read
+
+
 def by_name(data: Data, begins: str) -> list[str]:
     """The hashes of the images whose names begin so, in the order of the names."""
     return [

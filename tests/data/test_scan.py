@@ -97,13 +97,10 @@ def test_content_decides_and_a_name_that_belies_it_is_told(
 
 
 class Seen:
-    """A visitor that keeps what it is shown, and wants known images with certain hashes."""
+    """A visitor that keeps what it is shown."""
 
-    def __init__(self, wanted: set[str]) -> None:
-        self.wanted, self.pixels = wanted, dict[str, Array]()
-
-    def wants(self, digest: str) -> bool:
-        return digest in self.wanted
+    def __init__(self) -> None:
+        self.pixels = dict[str, Array]()
 
     def visit(self, digest: str, pixels: Array) -> None:
         assert not pixels.flags.writeable
@@ -111,20 +108,23 @@ class Seen:
 
 
 @pytest.mark.parametrize("workers", [1, 4])
-def test_visitors_are_shown_what_is_decoded_and_wanted(tmp_path: Path, workers: int) -> None:
+def test_visitors_are_shown_what_is_decoded(tmp_path: Path, workers: int) -> None:
     files = [picture(tmp_path / "noise.png")]
     Image.new("RGB", (70, 80), "red").save(tmp_path / "red.png")
     files += [tmp_path / "red.png", tmp_path / "cut.png"]
     files[-1].write_bytes(files[0].read_bytes()[:-40])
     names = [file.name for file in files]
-    everything = Seen(set())  # it would have nothing decoded for itself alone
+    everything = Seen()
     first = list(scan(files, names, workers=workers, visitors=[everything]))
     known = {record.digest: record for record in first if isinstance(record, Record)}
     assert everything.pixels.keys() == known.keys()
     assert isinstance(first[2], Problem)
-    # What is known is decoded for those who want it, and comes out as it was known.
-    red = first[1].digest if isinstance(first[1], Record) else ""
-    one = Seen({red})
+    # What is known is not decoded for them, and comes out as it was known.
+    nothing, one = Seen(), Seen()
+    again = list(scan(files, names, workers=workers, known=known.get, visitors=[nothing]))
+    assert not nothing.pixels
+    assert again == first
+    red = known.popitem()[0]
     again = list(scan(files, names, workers=workers, known=known.get, visitors=[one]))
     assert one.pixels.keys() == {red}
     assert (one.pixels[red] == everything.pixels[red]).all()

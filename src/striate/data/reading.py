@@ -110,8 +110,8 @@ class _Reading:
         wanted = self._wanted()
         try:
             self._scan(wanted)
-        finally:  # what was found out until Ctrl-C is not found out again
-            self.known.remember(self.files, self.records)
+        finally:
+            self._save(ended=bool(self.records.seen.all()))
         if sketched or len(wanted):
             self.known.remember_sketches(self.records)
         return self._with_pixels()
@@ -152,11 +152,6 @@ class _Reading:
             # Who wants sketches wants formats, too, which a run's list of its images does not hold.
             unknown = np.isnan(records.sketches.contrast) | (records.forms == 0)
             wanted |= records.sound & unknown
-        if self.settings.visitors:
-            for index in np.flatnonzero(~wanted & records.sound).tolist():
-                if self.visited is None or index in self.visited:
-                    digest = records.digest(index)
-                    wanted[index] = any(each.wants(digest) for each in self.settings.visitors)
         return np.flatnonzero(wanted)
 
     def _scan(self, wanted: NDArray[np.int64]) -> None:
@@ -186,8 +181,16 @@ class _Reading:
             for index, each in zip(only, found, strict=True):
                 self._put(index, each)
                 if monotonic() - saved > _SECONDS:
-                    self.known.remember(self.files, records)
+                    self._save(ended=False)
                     saved = monotonic()
+
+    def _save(self, *, ended: bool) -> None:
+        """Write down what was found out, so that Ctrl-C or a kill does not cost all of it.
+
+        What is read again although it is known takes the place of that as a whole, or not at all.
+        """
+        if ended or not self.settings.recheck:
+            self.known.remember(self.files, self.records)
 
     def _put(self, index: int, found: Record | Problem) -> None:
         known = self.stored[index] >= 0

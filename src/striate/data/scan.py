@@ -63,12 +63,9 @@ class Record:
 class Visitor(Protocol):
     """Who takes something from images while they are decoded, so that none is decoded twice.
 
-    Both methods are called on several threads at once, and neither raises. An image may be shown
-    again from which something was taken before.
+    It is called on several threads at once, and never raises. Images that are known are not decoded
+    for it; one from which something was taken before may be shown again.
     """
-
-    def wants(self, digest: str) -> bool:
-        """Whether an image that is known to be sound is to be decoded for it all the same."""
 
     def visit(self, digest: str, pixels: Array) -> None:
         """A sound image that was decoded: uint8 (H, W, 1 or 3), upright, read-only, on loan."""
@@ -99,8 +96,7 @@ def scan(
         sketches: make a sketch of every image.
         pixels: the pixels of small images are wanted, also of those that are known.
         known: gives the record of a sound image by its content hash. Files with that content are
-            read and hashed, and decoded again only for what its record lacks, or where one of the
-            `visitors` wants them.
+            read and hashed, and decoded again only for what its record lacks.
         visitors: are shown every sound image that is decoded.
         visited: files whose images the visitors are shown; None for all.
         progress: called with the number of files done and of all.
@@ -117,13 +113,9 @@ def scan(
                 read = True
                 digest = digest_of(data)
                 record = known(digest) if known else None
-                shown = visitors if visited is None or index in visited else ()
-                if record is not None and not (
-                    sketches
-                    or lacks_pixels(record)
-                    or any(visitor.wants(digest) for visitor in shown)
-                ):
+                if record is not None and not (sketches or lacks_pixels(record)):
                     return replace(record, misnamed=belied(path, record.form))
+                shown = visitors if visited is None or index in visited else ()
                 with decoded(data, name, sound=record is not None) as (image, form):
                     for visitor in shown:
                         visitor.visit(digest, image)

@@ -124,10 +124,6 @@ class Moments:
     def __init__(self) -> None:
         self._of: dict[str, NDArray[np.float64]] = {}
 
-    def wants(self, digest: str) -> bool:
-        """A choice of known images is decoded for `channel_statistics`, if at all."""
-        return False
-
     def visit(self, digest: str, pixels: Array) -> None:
         """Take the moments of a large image."""
         if pixels.shape[0] * pixels.shape[1] >= _LARGE and len(self._of) < _MOST_LARGE:

@@ -39,10 +39,6 @@ class DrawnViews:
         self._side = int(SHARP * max(preprocessing.height, preprocessing.width))
         self._store = Store(None, {}, {}, place="memory", memory=MOST_HELD)
 
-    def wants(self, digest: str) -> bool:
-        """Views of images that are known are drawn when their features are computed, if at all."""
-        return False
-
     def visit(self, digest: str, pixels: Array) -> None:
         """Draw all views of a large image."""
         if self.views < 2 or not is_much_larger(pixels.shape[:2], self._side):

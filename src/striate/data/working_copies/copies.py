@@ -44,10 +44,6 @@ class WorkingCopies:
         self.side, self._said = side, ""
         self.store = Store(cache, key_of(side), about, place=place, memory=memory)
 
-    def wants(self, digest: str) -> bool:
-        """Copies of images that are known are made when an epoch first needs them."""
-        return False
-
     def visit(self, digest: str, pixels: Array) -> None:
         """Make the copy of a large image, unless it is there."""
         if is_much_larger(pixels.shape[:2], self.side) and digest not in self.store:

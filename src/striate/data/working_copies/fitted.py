@@ -64,10 +64,6 @@ class FittedImages:
         """Whether images for `preprocessing` are these: mean and std come after them."""
         return _geometry(preprocessing) == self._geometry
 
-    def wants(self, digest: str) -> bool:
-        """Images that are known are fitted when they are asked for."""
-        return False
-
     def visit(self, digest: str, pixels: Array) -> None:
         """Fit a large image, unless that was done."""
         if (
