@@ -120,8 +120,9 @@ def test_check_of_photographs_that_were_seen_before(photos: Path, decoded: Decod
     assert striate.check(photos, recheck=True) == found
 
 
-def test_train(decoded: Decoded, tmp_path: Path) -> None:
-    photos = photographs(tmp_path / "photos", 4, split=False)  # held out as guessed
+@pytest.mark.parametrize("split", [False, True], ids=["held out as guessed", "as the folders say"])
+def test_train(decoded: Decoded, tmp_path: Path, split: bool) -> None:
+    photos = photographs(tmp_path / "photos", 4, split=split)
     train_on(photos, tmp_path / "first")
     held = striate.open_run(tmp_path / "first").config.data.val_images
     assert_once(decoded(), digests(photos), pictures=held + CLASSES)

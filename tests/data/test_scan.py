@@ -102,7 +102,7 @@ class Seen:
     def __init__(self) -> None:
         self.pixels = dict[str, Array]()
 
-    def visit(self, digest: str, pixels: Array) -> None:
+    def visit(self, digest: str, pixels: Array, split: str = "") -> None:
         assert not pixels.flags.writeable
         self.pixels[digest] = pixels.copy()
 

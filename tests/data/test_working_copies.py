@@ -349,7 +349,7 @@ def test_what_is_measured_is_exact(folder: Path, tmp_path: Path) -> None:
     images = images_of(folder)
     wanted = [images.read_fitted(index, SMALL) for index in range(len(images))]
     for cache in (tmp_path / "cache", None):
-        for among in (None, lambda digest: digest < "8"):
+        for among in (None, lambda digest, _: digest < "8"):
             made = Made(fitted=FittedImages(SMALL, cache, among=among))
             seen = images_of(folder, made)
             for _ in range(2):  # made, and read again

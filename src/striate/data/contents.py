@@ -19,7 +19,15 @@ from striate.data.images import Array, ImageSet
 from striate.data.pixels import Block, Pixels
 from striate.data.reading import ReadFiles, ReadSettings, read_files
 from striate.data.records import FORMS, Records
-from striate.data.scan import Problem, Record, belied, digest_of_pixels, measure, over_threads
+from striate.data.scan import (
+    Problem,
+    Record,
+    ShownAs,
+    belied,
+    digest_of_pixels,
+    measure,
+    over_threads,
+)
 from striate.data.sketches import Sketches
 from striate.errors import DataError
 from striate.support import paths
@@ -82,8 +90,16 @@ def _contents_of_folder(layout: Layout, settings: ReadSettings) -> Contents:
     for name, part in layout.parts.items():
         rows[name] = range(start, start + len(part.paths))
         start += len(part.paths)
-    visited = rows.get(_visited({name: len(own) for name, own in rows.items()}, settings))
-    source = _Source(files, names, read_files(files, names, found.origin, settings, visited))
+    wanted = _visited({name: len(own) for name, own in rows.items()}, settings)
+
+    def shown_as(index: int) -> str | None:
+        split = next(name for name, own in rows.items() if index in own)
+        if wanted and split != wanted:
+            return None
+        return split if len(rows) > 1 else ""
+
+    read = read_files(files, names, found.origin, settings, shown_as)
+    source = _Source(files, names, read)
     for name, part in layout.parts.items():
         _add(found, name, part, source, np.arange(len(files))[rows[name]])
     return found
@@ -118,12 +134,16 @@ def _contents_of_named(name: str, settings: ReadSettings) -> Contents:
             continue
         files = Files.of((str(path.parent), [path.name]) for path in part.paths)
         names = Names(files, None)
-        visited = None if shown in ("", split) else range(0)
-        origin = f"{name}/{split}"
-        source = _Source(files, names, read_files(files, names, origin, settings, visited))
+        told = (split if len(known.parts) > 1 else "") if shown in ("", split) else None
+        read = read_files(files, names, f"{name}/{split}", settings, _always(told))
+        source = _Source(files, names, read)
         labelled = Part(known.classes, files, part.labels)
         _add(found, split, labelled, source, np.arange(len(files)))
     return found
+
+
+def _always(split: str | None) -> ShownAs:
+    return lambda _: split
 
 
 @dataclass(frozen=True)

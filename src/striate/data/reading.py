@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from striate.data.columns import Files
 from striate.data.known import Known
 from striate.data.pixels import Block, Pixels
 from striate.data.records import Records
-from striate.data.scan import Problem, Record, Visitor, over_threads, scan
+from striate.data.scan import Problem, Record, ShownAs, Visitor, over_threads, scan
 from striate.data.sketches import Sketch, sketch_of
 from striate.support.progress import Progress
 
@@ -72,7 +72,7 @@ def read_files(
     names: Sequence[str],
     origin: str,
     settings: ReadSettings,
-    visited: Container[int] | None = None,
+    shown_as: ShownAs = lambda _: "",
 ) -> ReadFiles:
     """What is known of `files`, after reading those that have changed or are new.
 
@@ -81,9 +81,9 @@ def read_files(
         names: how a person calls them.
         origin: where the source is.
         settings: how to read.
-        visited: numbers of the files whose images its visitors are shown; None for all.
+        shown_as: what its visitors are shown.
     """
-    return _Reading(files, names, origin, settings, visited).read()
+    return _Reading(files, names, origin, settings, shown_as).read()
 
 
 class _Reading:
@@ -95,10 +95,10 @@ class _Reading:
         names: Sequence[str],
         origin: str,
         settings: ReadSettings,
-        visited: Container[int] | None,
+        shown_as: ShownAs,
     ) -> None:
         self.files, self.names, self.settings = files, names, settings
-        self.visited = visited
+        self.shown_as = shown_as
         self.known = Known(settings.cache, origin, recheck=settings.recheck)
         self.records = Records(len(files), sketches=settings.sketches)
         self.block: Block | None = None  # of pixels that were known
@@ -173,7 +173,7 @@ class _Reading:
             pixels=settings.pixels and records.small,
             known=known,
             visitors=settings.visitors,
-            visited=self.visited,
+            shown_as=self.shown_as,
             progress=settings.progress,
         )
         saved = monotonic()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Container, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -60,6 +60,11 @@ class Record:
     sketch: Sketch | None = None
 
 
+ShownAs: TypeAlias = Callable[[int], str | None]
+"""From a file's number to the split that visitors are told: empty where there are not several, None
+for a file whose image they are not shown."""
+
+
 class Visitor(Protocol):
     """Who takes something from images while they are decoded, so that none is decoded twice.
 
@@ -67,8 +72,14 @@ class Visitor(Protocol):
     for it; one from which something was taken before may be shown again.
     """
 
-    def visit(self, digest: str, pixels: Array) -> None:
-        """A sound image that was decoded: uint8 (H, W, 1 or 3), upright, read-only, on loan."""
+    def visit(self, digest: str, pixels: Array, split: str = "") -> None:
+        """A sound image that was decoded.
+
+        Args:
+            digest: its content hash.
+            pixels: uint8 (H, W, 1 or 3), upright, read-only, on loan.
+            split: of a source that comes with several, the one that it is in.
+        """
 
 
 def scan(
@@ -81,7 +92,7 @@ def scan(
     pixels: bool = True,
     known: Callable[[str], Record | None] | None = None,
     visitors: Sequence[Visitor] = (),
-    visited: Container[int] | None = None,
+    shown_as: ShownAs = lambda _: "",
     progress: Progress | None = None,
 ) -> Generator[Record | Problem]:
     """A record of each file that decodes to its end, a problem for each that does not, in order.
@@ -98,7 +109,7 @@ def scan(
         known: gives the record of a sound image by its content hash. Files with that content are
             read and hashed, and decoded again only for what its record lacks.
         visitors: are shown every sound image that is decoded.
-        visited: files whose images the visitors are shown; None for all.
+        shown_as: see `ShownAs`.
         progress: called with the number of files done and of all.
     """
 
@@ -115,10 +126,11 @@ def scan(
                 record = known(digest) if known else None
                 if record is not None and not (sketches or lacks_pixels(record)):
                     return replace(record, misnamed=belied(path, record.form))
-                shown = visitors if visited is None or index in visited else ()
+                split = shown_as(index)
                 with decoded(data, name, sound=record is not None) as (image, form):
-                    for visitor in shown:
-                        visitor.visit(digest, image)
+                    if split is not None:
+                        for visitor in visitors:
+                            visitor.visit(digest, image, split)
                     return measure(image, digest, sketches, form, belied(path, form))
         except ImageError as error:
             lasting = read and error.kind not in _PASSING

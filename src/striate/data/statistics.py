@@ -124,7 +124,7 @@ class Moments:
     def __init__(self) -> None:
         self._of: dict[str, NDArray[np.float64]] = {}
 
-    def visit(self, digest: str, pixels: Array) -> None:
+    def visit(self, digest: str, pixels: Array, split: str = "") -> None:
         """Take the moments of a large image."""
         if pixels.shape[0] * pixels.shape[1] >= _LARGE and len(self._of) < _MOST_LARGE:
             self._of[digest] = moments_of(pixels)

@@ -75,16 +75,23 @@ class Photographs:
         if side is None:
             side = side_for(shape.preprocessing, shape.augmentation)
         if where is not None and side:
-            copies = WorkingCopies(side, cache, place=where, memory=_memory())
+            copies = WorkingCopies(
+                side, cache, place=where, memory=_memory(), held_out=self.is_held_out
+            )
         fitted = FittedImages(
             shape.preprocessing,
             cache if where in ("auto", "disk") and not self._all_fitted else None,
-            among=None if self._all_fitted else self._is_held_out,
+            among=None if self._all_fitted else self.is_held_out,
         )
         return Made(copies=copies, fitted=fitted, moments=moments, cache=cache)
 
-    def _is_held_out(self, digest: str) -> bool:
-        """Whether an image will be, where the images have no split of their own."""
+    def is_held_out(self, digest: str, split: str) -> bool:
+        """Whether an image will be held out, by its content hash and the split that it comes in.
+
+        Where there are no splits, that is but for the few that `striate.data.split` moves.
+        """
+        if split:
+            return split != "train"
         return draw(digest, self._seed) < self._val_fraction
 
     def settled(self, data: Data, shape: Shape, place: Place) -> Data:

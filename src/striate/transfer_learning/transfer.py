@@ -195,8 +195,10 @@ class _Work:
     def _open_images(self, cache: Path | None, backbone: Backbone) -> Data:
         """The images; what features are computed of is made of large ones in the same pass."""
         options = self.options
-        self.drawn = DrawnViews(backbone.preprocessing, options.views, options.seed)
-        self.photographs = photographs_for(backbone, options)
+        self.photographs = own = photographs_for(backbone, options)
+        self.drawn = DrawnViews(
+            backbone.preprocessing, options.views, options.seed, held_out=own.is_held_out
+        )
         data = open_images_of(
             self.source,
             seed=options.seed,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,16 +33,27 @@ class DrawnViews:
         preprocessing: of the backbone.
         views: how many views there are, the first among them.
         seed: of the draws.
+        held_out: whether an image, by its content hash and split, is seen as evaluated alone.
     """
 
-    def __init__(self, preprocessing: Preprocessing, views: int, seed: int) -> None:
+    def __init__(
+        self,
+        preprocessing: Preprocessing,
+        views: int,
+        seed: int,
+        *,
+        held_out: Callable[[str, str], bool] = lambda *_: False,
+    ) -> None:
         self.preprocessing, self.views, self.seed = preprocessing, views, seed
+        self._held_out = held_out
         self._side = int(SHARP * max(preprocessing.height, preprocessing.width))
         self._store = Store(None, {}, {}, place="memory", memory=MOST_HELD)
 
-    def visit(self, digest: str, pixels: Array) -> None:
-        """Draw all views of a large image."""
+    def visit(self, digest: str, pixels: Array, split: str = "") -> None:
+        """Draw all views of a large image that is not held out."""
         if self.views < 2 or not is_much_larger(pixels.shape[:2], self._side):
+            return
+        if self._held_out(digest, split):
             return
         image = with_channels(pixels, self.preprocessing.channels)
         drawn = (

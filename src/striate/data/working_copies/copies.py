@@ -7,7 +7,7 @@ What is measured is never read from them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,20 +33,33 @@ class WorkingCopies:
         cache: the cache's folder; None where there is none.
         place: where copies are kept, see `Store`.
         memory: bytes that they may take in memory.
+        held_out: whether an image, by its content hash and split, is never cut from.
 
     Attributes:
         side: short side in pixels.
         store: where they are kept.
     """
 
-    def __init__(self, side: int, cache: Path | None, *, place: Place, memory: int) -> None:
+    def __init__(
+        self,
+        side: int,
+        cache: Path | None,
+        *,
+        place: Place,
+        memory: int,
+        held_out: Callable[[str, str], bool] = lambda *_: False,
+    ) -> None:
         about = {"made": f"copies of {side:,} pixels"}
-        self.side, self._said = side, ""
+        self.side, self._said, self._held_out = side, "", held_out
         self.store = Store(cache, key_of(side), about, place=place, memory=memory)
 
-    def visit(self, digest: str, pixels: Array) -> None:
-        """Make the copy of a large image, unless it is there."""
-        if is_much_larger(pixels.shape[:2], self.side) and digest not in self.store:
+    def visit(self, digest: str, pixels: Array, split: str = "") -> None:
+        """Make the copy of a large image that is not held out, unless it is there."""
+        if (
+            is_much_larger(pixels.shape[:2], self.side)
+            and not self._held_out(digest, split)
+            and digest not in self.store
+        ):
             self.store.put(digest, encoded(pixels, self.side))
 
     def indices(self, images: ImageSet) -> list[int]:

@@ -32,8 +32,8 @@ class FittedImages:
     Args:
         preprocessing: from the images to the network.
         cache: the cache's folder; None to hold them in memory.
-        among: whether the image with a content hash is to be fitted where it is shown; the others
-            are when they are asked for. None for all.
+        among: whether an image, by its content hash and split, is to be fitted where it is shown;
+            the others are when they are asked for. None for all.
         again: whether images may be asked for more than once, so that those that are fitted when
             they are asked for are kept as well.
     """
@@ -43,7 +43,7 @@ class FittedImages:
         preprocessing: Preprocessing,
         cache: Path | None = None,
         *,
-        among: Callable[[str], bool] | None = None,
+        among: Callable[[str, str], bool] | None = None,
         again: bool = True,
     ) -> None:
         self.preprocessing, self._again = preprocessing, again
@@ -64,11 +64,11 @@ class FittedImages:
         """Whether images for `preprocessing` are these: mean and std come after them."""
         return _geometry(preprocessing) == self._geometry
 
-    def visit(self, digest: str, pixels: Array) -> None:
+    def visit(self, digest: str, pixels: Array, split: str = "") -> None:
         """Fit a large image, unless that was done."""
         if (
             is_much_larger(pixels.shape[:2], self._side)
-            and (self._among is None or self._among(digest))
+            and (self._among is None or self._among(digest, split))
             and digest not in self.store
         ):
             self.store.put(digest, self.preprocessing.fit_image(pixels).tobytes())
