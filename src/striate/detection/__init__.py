@@ -1,0 +1,1 @@
+"""Detectors: images in, boxes with classes and scores out."""

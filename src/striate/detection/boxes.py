@@ -1,0 +1,68 @@
+"""What a detector finds: boxes, and the boxes of one picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Boxes:
+    """Boxes, each with one class and its score; one place may have several, of several classes.
+
+    Attributes:
+        xyxy: float32 (n, 4), left, top, right and bottom in pixels of the picture: its left upper
+            corner is (0, 0), its right lower one (width, height).
+        scores: float32 (n,), from 0 to 1.
+        classes: int64 (n,), indices of class names.
+    """
+
+    xyxy: Floats
+    scores: Floats
+    classes: Integers
+
+    def __post_init__(self) -> None:
+        count = len(self.scores)
+        shapes = (self.xyxy.shape, self.scores.shape, self.classes.shape)
+        if shapes != ((count, 4), (count,), (count,)):
+            raise ValueError(f"boxes, scores and classes of shapes {shapes}")
+
+    @classmethod
+    def none(cls) -> Boxes:
+        """No box at all."""
+        return cls(np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty(0, np.int64))
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def take(self, which: NDArray[np.intp] | NDArray[np.bool_]) -> Boxes:
+        """Those at the indices, or under the mask, `which`."""
+        return Boxes(self.xyxy[which], self.scores[which], self.classes[which])
+
+    def clipped(self, size: tuple[int, int]) -> Boxes:
+        """The same with what lies beyond a picture of `size` (height, width) cut off."""
+        height, width = size
+        most = np.array([width, height, width, height], np.float32)
+        return Boxes(np.clip(self.xyxy, np.float32(0), most), self.scores, self.classes)
+
+
+@dataclass(frozen=True, eq=False)
+class Detections:
+    """What was found in one picture.
+
+    Attributes:
+        file: what a person calls the picture.
+        size: its (height, width) in pixels, as it is shown: a photograph's orientation is applied.
+        boxes: the surest first.
+        error: why there are none, of a picture that cannot be read; else "".
+    """
+
+    file: str
+    size: tuple[int, int]
+    boxes: Boxes = field(default_factory=Boxes.none)
+    error: str = ""
