@@ -64,6 +64,18 @@ def test_figures_that_cannot_be_kept_are_shown(
     }
 
 
+def test_what_the_network_gave_is_kept_by_training_and_evaluation(trained: Path) -> None:
+    by_training = (trained / names.PREDICTIONS).read_bytes()
+    (trained / names.PREDICTIONS).unlink()
+    found = striate.evaluate(trained, workers=0)
+    assert (trained / names.PREDICTIONS).read_bytes() == by_training
+    kept = Run.open(trained).predictions()
+    assert kept is not None
+    assert (kept.predicted == kept.labels).mean() == found.top1
+    assert kept.split == "split"
+    assert kept.names[0].startswith("train[")
+
+
 def test_a_run_that_is_being_written_is_refused_at_once(
     trained: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

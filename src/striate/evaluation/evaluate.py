@@ -27,6 +27,7 @@ from striate.runs import layout as names
 from striate.runs.claim import hold
 from striate.runs.data import own_data
 from striate.runs.images import keep_images
+from striate.runs.predictions import keep_predictions
 from striate.runs.samples import keep_samples
 from striate.support import settings
 from striate.support.files import WriteError, write_atomically
@@ -37,6 +38,7 @@ from striate.support.progress import counting
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from striate.data.images import ImageSet
     from striate.data.sources import Data
     from striate.runs.run import Run
 
@@ -198,12 +200,17 @@ def evaluate_again(
 def _beside(data: Data) -> dict[str, Any]:
     """What an evaluation on a run's own images holds beside its figures, as `evaluate_on` does."""
     given = data.held_out_name != "split"
-    split = "test" if data.test is not None else data.held_out_name
+    _, split = _measured_part(data)
     return {
         "left_out": 0 if given else len(data.train),
         "skipped": tuple((problem.name, problem.reason) for problem in data.skipped),
         "notes": (*data.notes, *([measured_on(split)] if given else [])),
     }
+
+
+def _measured_part(data: Data) -> tuple[ImageSet, str]:
+    """The images of `data` that are measured on, and what that part is called."""
+    return (data.val, data.held_out_name) if data.test is None else (data.test, "test")
 
 
 def _measured(
@@ -217,7 +224,7 @@ def _measured(
     found: NDArray[np.float32] | None = None,
 ) -> tuple[Evaluation, NDArray[np.float32]]:
     """The figures of `run` on the images of `data` that are held out, and the probabilities."""
-    images = data.val if data.test is None else data.test
+    images, _ = _measured_part(data)
     if found is None:
         with (
             # Sums in another order end in other last digits: the run's own threads repeat them.
@@ -239,6 +246,8 @@ def _keep(
     """Write the figures, the pictures behind them and the report into the run."""
     content = json.dumps(evaluation.to_json(), indent=1).encode()
     write_atomically(run.path / names.EVALUATION, content)
+    images, split = _measured_part(data)
+    keep_predictions(run, images, found, split=split)
     chosen = np.linspace(0, len(data.val) - 1, min(SAMPLED, len(data.val))).astype(int)
     pictures = prefetch(
         lambda index: Image.fromarray(data.val.read(index, 3)),

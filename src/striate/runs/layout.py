@@ -20,6 +20,8 @@ TRANSFER = "transfer.json"
 SAMPLES = "samples.safetensors"
 #: Which images it was made with, by their content.
 IMAGES = "images.safetensors"
+#: What the network gave for each held-out image.
+PREDICTIONS = "predictions.safetensors"
 #: Every file that a run may hold, but for exports, which bear names of their own.
 FILES = (
     CONFIG,
@@ -32,6 +34,7 @@ FILES = (
     TRANSFER,
     SAMPLES,
     IMAGES,
+    PREDICTIONS,
 )
 #: The folder of TensorBoard's files, where they were asked for.
 BOARD = "tensorboard"

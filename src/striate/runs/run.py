@@ -20,6 +20,8 @@ from striate.support.paths import mode_of, resolved
 if TYPE_CHECKING:
     from torch import nn
 
+    from striate.runs.predictions import Predictions
+
 
 class Run:
     """One run directory.
@@ -150,6 +152,19 @@ class Run:
     def evaluation(self) -> dict[str, Any] | None:
         """What the last evaluation on the run's own held-out images found, if there was one."""
         return read_json(self.path / EVALUATION)
+
+    def predictions(self) -> Predictions | None:
+        """What its network gave for each of its held-out images, when it was last evaluated.
+
+        Returns:
+            Names, labels and probabilities; None for a run from before they were kept.
+
+        Raises:
+            RunError: they cannot be read, are damaged, or are those of another run.
+        """
+        from striate.runs.predictions import read_predictions
+
+        return read_predictions(self)
 
 
 def _nearby(path: Path) -> str:
