@@ -7,6 +7,7 @@ Each does what the command of the same name does and returns what that prints. A
 from __future__ import annotations
 
 from striate.api.bulk import predict_bulk
+from striate.api.exporting import export
 from striate.api.measuring import bench
 from striate.api.networks import (
     compare,
@@ -21,7 +22,7 @@ from striate.api.networks import (
 from striate.api.shipping import quantise
 from striate.api.training import check, train
 from striate.api.transfer_learning import cache, transfer
-from striate.api.using import evaluate, export, open_classifier, open_run, predict, serve
+from striate.api.using import evaluate, open_classifier, open_run, predict, serve
 
 __all__ = [
     "bench",
