@@ -15,7 +15,7 @@ from torch import nn
 
 from striate.anatomy.costs.counting import count_macs
 from striate.zoo.catalogue import FILE
-from striate.zoo.create import NETWORKS, create
+from striate.zoo.create import CONSTRUCTORS, DETECTORS, create
 from striate.zoo.weightless import weightless
 
 # The paper of each family and the year when it appeared.
@@ -69,6 +69,10 @@ PAPERS = {
     "cspdarknet": (
         "Wang et al.: CSPNet: A New Backbone that can Enhance Learning Capability of CNN",
         2019,
+    ),
+    "yolov4": (
+        "Bochkovskiy, Wang, Liao: YOLOv4: Optimal Speed and Accuracy of Object Detection",
+        2020,
     ),
     "mnist_example": ("PyTorch examples: Basic MNIST Example (no paper)", 2019),
 }
@@ -144,6 +148,8 @@ TITLES = {
     "cspdarknet53": ("cspdarknet", "CSPDarknet-53, leaky ReLU"),
     "cspdarknet53_timm": ("cspdarknet", "CSPDarknet-53 with a slope of 0.01, as in timm"),
     "mnist_example": ("mnist_example", "The network of PyTorch's MNIST example"),
+    "yolov4": ("yolov4", "YOLOv4: a detector, on CSPDarknet-53 with Mish"),
+    "yolov4_tiny": ("yolov4", "YOLOv4-tiny, the authors' small detector"),
 }
 
 
@@ -168,15 +174,18 @@ def describe(name: str) -> dict[str, Any]:
         "paper": paper,
         "year": year,
         "input": list(network.input_size),
-        "classes": inspect.signature(NETWORKS[name]).parameters["classes"].default,
+        "classes": inspect.signature(CONSTRUCTORS[name]).parameters["classes"].default,
         "parameters": count_parameters(network),
         "macs": count_macs(network, network.input_size),
+        **({"task": "detection"} if name in DETECTORS else {}),
     }
 
 
 def generate() -> str:
-    """Give the whole catalogue as JSON, in the order of `NETWORKS`."""
-    return json.dumps([describe(name) for name in NETWORKS], indent=1, ensure_ascii=False) + "\n"
+    """Give the whole catalogue as JSON, in the order of `CONSTRUCTORS`."""
+    return (
+        json.dumps([describe(name) for name in CONSTRUCTORS], indent=1, ensure_ascii=False) + "\n"
+    )
 
 
 if __name__ == "__main__":

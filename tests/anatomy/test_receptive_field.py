@@ -352,3 +352,15 @@ def test_scales_that_are_no_fractions_are_answered_at_once(scale: float) -> None
 def test_lists_of_shapes_without_an_image_see_nothing() -> None:
     _, found = fields(nn.Linear(4, 2), (1, 4))
     assert found == [None, None]
+
+
+@pytest.mark.parametrize(
+    "activation",
+    [nn.Mish(inplace=True), nn.SiLU(inplace=True), nn.Hardswish(inplace=True), nn.PReLU()],
+)
+def test_activations_see_one_position_also_in_place(activation: nn.Module) -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), activation, nn.Conv2d(4, 4, 3))
+    graph = record(network, torch.empty(1, 3, 32, 32))
+    last = receptive_fields(graph)[graph.outputs[0]]
+    assert last is not None
+    assert last[0].size == 5

@@ -19,7 +19,7 @@ from striate.hub.library import Library
 from striate.hub.names import parse
 from striate.hub.resolve import resolve
 from striate.transfer_learning.backbone import open_backbone
-from striate.zoo.create import NETWORKS, create
+from striate.zoo.create import CONSTRUCTORS, create
 from striate.zoo.published import Figure
 
 
@@ -167,7 +167,7 @@ def test_a_library_that_answers_what_it_must_and_no_more() -> None:
 
 def test_libraries_are_called_as_they_call_themselves() -> None:
     assert list(LIBRARIES) == ["torchvision", "timm"]
-    assert set(CATALOGUE.names()) == set(NETWORKS)
+    assert set(CATALOGUE.names()) == set(CONSTRUCTORS)
     with pytest.raises(ValueError, match="no library"):
         _ = parse("mine.py:Net").library
 

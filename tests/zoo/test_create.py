@@ -8,11 +8,11 @@ import torch
 
 from striate.errors import NetworkError
 from striate.zoo import catalogue
-from striate.zoo.create import NETWORKS, create
+from striate.zoo.create import CONSTRUCTORS, create
 
 
 def test_the_catalogue_lists_what_can_be_created() -> None:
-    assert [entry.name for entry in catalogue.entries()] == list(NETWORKS)
+    assert [entry.name for entry in catalogue.entries()] == list(CONSTRUCTORS)
 
 
 def test_the_catalogue_does_not_import_torch() -> None:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from striate.zoo.catalogue import Entry, entries, entry
-from striate.zoo.create import NETWORKS, create
+from striate.zoo.create import CONSTRUCTORS, NETWORKS, create
 from striate.zoo.weightless import weightless
 
 from .references import counts  # type: ignore[import-not-found]
@@ -84,6 +84,8 @@ COUNTS = {
     "cspdarknet53": (27_642_184, 6_533_652_480),
     "cspdarknet53_timm": (27_642_184, 6_533_652_480),
     "mnist_example": (1_199_882, 11_992_448),
+    "yolov4": (64_363_101, 64_194_741_248),
+    "yolov4_tiny": (6_056_606, 3_453_938_176),
 }
 
 VARIANTS = [
@@ -159,7 +161,7 @@ def tool() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", CONSTRUCTORS)
 def test_the_catalogue_is_what_the_networks_are(name: str, tool: ModuleType) -> None:
     described = tool.describe(name)
     assert Entry(**described | {"input": tuple(described["input"])}) == entry(name)

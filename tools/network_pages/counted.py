@@ -14,7 +14,7 @@ from striate.zoo.create import create
 from striate.zoo.weightless import weightless
 
 #: Containers without a meaning of their own: a page shows what is in them.
-CONTAINERS = ("Sequential", "ModuleList", "Stage")
+CONTAINERS = ("Sequential", "ModuleList", "Stage", "CSPTrunk")
 #: What classes of the zoo are called on a page.
 WORDS = {
     "BasicBlock": "basic block",
@@ -23,9 +23,11 @@ WORDS = {
     "BottleneckUnit": "pre-activation bottleneck unit",
     "Branches": "branches side by side",
     "CSPStage": "cross-stage partial stage",
+    "Downward": "brought to a coarser grid, and joined",
     "EuclideanRBF": "distances to ten codes",
     "ExchangeStage": "branches that exchange; the output is the coarsest's",
     "Head": "classification head",
+    "HeadConvolutions": "head: boxes, objectness, classes",
     "Inception": "Inception module",
     "LocalResponseNorm": "local response normalisation",
     "Module": "separable layers and a shortcut",
@@ -35,8 +37,11 @@ WORDS = {
     "Stem": "stem",
     "StemV1": "stem",
     "StemV2": "stem",
+    "SpatialPyramid": "spatial pyramid pooling",
     "SubSampling": "trainable sub-sampling",
+    "TinyBlock": "cross-stage partial block",
     "Transition": "one coarser branch more; the output is its",
+    "Upward": "brought to a finer grid, and joined",
     "linear": "dense",
 }
 #: Parts without weights or a grid of their own that a page shows all the same.

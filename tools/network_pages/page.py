@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
+from network_pages import detectors
 from network_pages.counted import Counted, Part
 from network_pages.recipes import classic, summary
 from striate.anatomy.costs.formulas import by, human_bytes, human_count
@@ -18,7 +19,7 @@ from striate.hub.conversion import NAMESAKES
 from striate.hub.libraries import LIBRARIES
 from striate.zoo import attention
 from striate.zoo.catalogue import Entry, entries
-from striate.zoo.create import NETWORKS
+from striate.zoo.create import CONSTRUCTORS
 from striate.zoo.published import published
 from striate.zoo.variants import SIZES
 
@@ -44,8 +45,9 @@ def per_cent(error: float | None) -> str:
 
 def page(entry: Entry, counted: Counted) -> str:
     """The whole document; its picture lies in `images/`."""
-    build = NETWORKS[entry.name]
+    build = CONSTRUCTORS[entry.name]
     text = _paragraphs(_module(build))
+    detects = entry.task == "detection"
     shown = [
         f"# {entry.title}",
         f"`{entry.name}` · {entry.paper} · {entry.year}",
@@ -66,20 +68,23 @@ def page(entry: Entry, counted: Counted) -> str:
         "image; what\nreads the whole map sees the whole image. Activations, dropout and additions "
         "are left out; batch\nnormalisation counts with the convolution before it. "
         f"`striate table {entry.name}` shows every operator.",
-        "## Published errors",
-        _published(entry),
-        "## Recipe",
-        _recipe(entry),
+        *_measured(entry),
         "## Departures",
         _departures(entry, text),
         "## Using it",
-        _using(entry, build),
+        detectors.using(entry) if detects else _using(entry, build),
         "## Published weights",
-        _weights(entry),
+        detectors.weights(entry) if detects else _weights(entry),
         "## The same family",
         _family(entry, build),
     ]
     return "\n\n".join(part for part in shown if part) + "\n"
+
+
+def _measured(entry: Entry) -> list[str]:
+    if entry.task == "detection":
+        return ["## Published accuracy", detectors.published(entry)]
+    return ["## Published errors", _published(entry), "## Recipe", _recipe(entry)]
 
 
 def _module(build: Callable[..., Any]) -> Any:
@@ -107,7 +112,7 @@ def _neighbours(entry: Entry) -> str:
 
 
 def _idea(entry: Entry, text: Sequence[str]) -> list[str]:
-    own = (inspect.getdoc(NETWORKS[entry.name]) or "").split("\n\n")[0]
+    own = (inspect.getdoc(CONSTRUCTORS[entry.name]) or "").split("\n\n")[0]
     parts = [f"**{own}**"]
     block, _, network = entry.family.partition("_")
     if block in BLOCKS:
@@ -369,7 +374,7 @@ def _family(entry: Entry, build: Callable[..., Any]) -> str:
     alike = [
         f"[{one.name}]({one.name}.md)"
         for one in entries()
-        if NETWORKS[one.name].__module__ == build.__module__ and one is not entry
+        if CONSTRUCTORS[one.name].__module__ == build.__module__ and one is not entry
     ]
     words = f"Written in [{file}](../../src/striate/zoo/{file})"
     return words + (f", with {', '.join(alike)}." if alike else ".")

@@ -27,7 +27,7 @@ from striate.runs.weights import write_weights
 from striate.support import settings
 from striate.support.paths import resolved
 from striate.support.signals import heard, uninterrupted
-from striate.zoo.catalogue import entry
+from striate.zoo.catalogue import classifier
 from striate.zoo.create import canonical, create
 
 #: Photographs that come with scikit-learn, and parts of them as (left, top, right, bottom) of 1:
@@ -61,6 +61,7 @@ def create_run(
         StriateError: network, variant or weights are at fault.
     """
     options, published = canonical(name, variant or {}), None
+    classifier(name)
     # Before the weights, which may have to be downloaded.
     with heard(), claim(resolved(out, kind=RunError)) as held:
         folder = held.path
@@ -91,7 +92,7 @@ def _config(
     seed: int,
     variant: dict[str, Any],
 ) -> RunConfig:
-    known = entry(name)
+    known = classifier(name)
     trained = preprocessing_from(published, None) if published else None
     return RunConfig(
         network=name,

@@ -45,7 +45,7 @@ from striate.training.options import TrainOptions
 from striate.training.photographs import Photographs, Shape, where_kept
 from striate.training.place import Place
 from striate.training.resume import plan_resumed, resumed_run
-from striate.zoo.catalogue import Entry, entry
+from striate.zoo.catalogue import Entry, classifier
 from striate.zoo.create import canonical, create
 
 
@@ -120,7 +120,7 @@ def _plan_new(
     place = Place(device=device, group=group, callbacks=callbacks)
     if options.data is None or options.net is None:
         raise StriateError("train", f"needs data and {parameter('net')}", "e.g. digits and lenet")
-    known = entry(options.net)
+    known = classifier(options.net)
     seed = options.seed or 0
     variant = canonical(known.name, options.variant or {})
     source, asked = options.data, options.out

@@ -35,6 +35,7 @@ from striate.runs.starting_weights import find_weights, is_run
 from striate.runs.weights import digest
 from striate.support import settings
 from striate.transfer_learning.normalisation import contradicted
+from striate.zoo.catalogue import classifier
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +134,8 @@ def _open_named(text: str, weights: str | Path | None) -> Backbone:
     """The network of the catalogue or of a library that `text` names, with `weights`."""
     sought = wanted(text)
     library, name = sought.library, sought.name
+    if library is CATALOGUE:
+        classifier(name)
     if weights is None:
         raise _weightless(text, list(sought.counterparts()))
     found = find_weights(text, weights)

@@ -6,10 +6,13 @@ import functools
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from striate.errors import NetworkError, nearest
 
 # Written by tools/catalogue.py; a test counts the networks again.
+Task = Literal["classification", "detection"]
+
 FILE = Path(__file__).with_name("catalogue.json")
 
 
@@ -26,6 +29,7 @@ class Entry:
     classes: int
     parameters: int  # what training changes, auxiliary heads included
     macs: int  # multiply-accumulates of convolution and linear layers for one image at prediction
+    task: Task = "classification"  # what it gives: classes, or boxes with classes
 
 
 @functools.cache
@@ -46,3 +50,20 @@ def entry(name: str) -> Entry:
             return one
     names = [one.name for one in entries()]
     raise NetworkError(f"network '{name}'", "not in the catalogue", nearest(name, names))
+
+
+def classifier(name: str) -> Entry:
+    """Give the network called `name`, which has to be one that classifies.
+
+    Raises:
+        NetworkError: there is none, or it finds boxes.
+    """
+    one = entry(name)
+    if one.task != "classification":
+        raise NetworkError(
+            f"network '{name}'",
+            "finds boxes, and is not trained or fitted here",
+            "`striate detect` uses it with the weights that others trained; take a network that "
+            "classifies, such as 'cspdarknet53'",
+        )
+    return one

@@ -26,10 +26,12 @@ from striate.zoo import (
     variants,
     vgg,
     xception,
+    yolov4,
     zfnet,
 )
 from striate.zoo.layers import Network
 
+#: Networks that classify.
 NETWORKS: dict[str, Callable[..., Network]] = {
     "lenet": lenet.lenet,
     "lenet5": lenet.lenet5,
@@ -99,6 +101,15 @@ NETWORKS: dict[str, Callable[..., Network]] = {
     "mnist_example": mnist_example.mnist_example,
 }
 
+#: Networks that find boxes.
+DETECTORS: dict[str, Callable[..., yolov4.Detector]] = {
+    "yolov4": yolov4.yolov4,
+    "yolov4_tiny": yolov4.yolov4_tiny,
+}
+
+#: All networks, in the catalogue's order.
+CONSTRUCTORS: dict[str, Callable[..., Network]] = {**NETWORKS, **DETECTORS}
+
 
 def create(
     name: str, classes: int | None = None, in_channels: int | None = None, **variant: Any
@@ -115,7 +126,8 @@ def create(
             and others.
 
     Returns:
-        A module that maps float images (N, in_channels, H, W) to logits (N, classes); its
+        A module that maps float images (N, in_channels, H, W) to logits (N, classes), or a
+        `striate.zoo.yolov4.Detector`, which maps them to the maps of its heads; its
         `input_size` is the paper's (channels, height, width). Weights follow `torch.manual_seed`.
 
     Raises:
@@ -154,14 +166,14 @@ def canonical(name: str, variant: Mapping[str, Any]) -> dict[str, Any]:
 
 def choices(name: str) -> dict[str, Any]:
     """Give the variants of the network called `name` with their defaults."""
-    return variants.choices(NETWORKS[name])
+    return variants.choices(CONSTRUCTORS[name])
 
 
 def _constructor(name: str) -> Callable[..., Network]:
-    if name in NETWORKS:
-        return NETWORKS[name]
+    if name in CONSTRUCTORS:
+        return CONSTRUCTORS[name]
     what = f"network '{printable(name)}'"
     if ":" in name or name.endswith(".py"):
         place = printable(name.rpartition(":")[0] or name)
         raise NetworkError(what, "is not of the catalogue", f"import it from {place}")
-    raise NetworkError(what, "not in the catalogue", nearest(name, NETWORKS))
+    raise NetworkError(what, "not in the catalogue", nearest(name, CONSTRUCTORS))

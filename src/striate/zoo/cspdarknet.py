@@ -70,7 +70,55 @@ class CSPStage(nn.Module):
         return self.union(torch.cat([past, through], 1))  # type: ignore[no-any-return]
 
 
-class CSPDarknet53(Network):
+class CSPTrunk(Network):
+    """The configuration's table without the classifier: what YOLOv4 stands on.
+
+    Takes (N, in_channels, H, W) of any size (the paper: 256).
+    """
+
+    def __init__(
+        self,
+        *,
+        activation: Activation = "leaky",
+        slope: float = 0.1,
+        attention: Attention = None,
+        in_channels: int = 3,
+        width: float = 1.0,
+    ) -> None:
+        super().__init__()
+        if activation not in ("leaky", "mish"):
+            raise NetworkError(
+                f"activation '{activation}'", "there are 'leaky' and 'mish'", "choose one of them"
+            )
+        self.input_size = (in_channels, 256, 256)
+        bend = None if activation == "mish" else slope
+        rows = [
+            (round(outputs * width), round(half * width), round(hidden * width), count)
+            for outputs, half, hidden, count in TABLE
+        ]
+        widths = (round(32 * width), *(row[0] for row in rows))
+        self.strides = (1, 2, 4, 8, 16, 32)
+        self.channels = widths
+        stages = [
+            CSPStage(inputs, row, slope=bend, attention=attention)
+            for inputs, row in zip(widths, rows, strict=False)
+        ]
+        self.conv0 = Unit(in_channels, widths[0], 3, slope=bend)
+        self.stage1, self.stage2, self.stage3, self.stage4, self.stage5 = stages
+
+    def features(self, x: Tensor, finer: list[Tensor] | None = None) -> Tensor:
+        """Give the last feature map, (N, 1024, H / 32, W / 32)."""
+        check_input(x, type(self).__name__, self.input_size[0])
+        x = self.conv0(x)  # 32×256×256
+        x = self.stage1(collect(x, finer))  # 64×128×128
+        x = self.stage2(collect(x, finer))  # 128×64×64
+        x = self.stage3(collect(x, finer))  # 256×32×32
+        x = self.stage4(collect(x, finer))  # 512×16×16
+        x = self.stage5(collect(x, finer))  # 1024×8×8
+        return x
+
+
+class CSPDarknet53(CSPTrunk):
     """The configuration's table, from the first convolution to the classifier.
 
     Takes (N, in_channels, H, W) of any size (the paper: 256) and gives logits (N, classes).
@@ -85,36 +133,12 @@ class CSPDarknet53(Network):
         classes: int = 1000,
         in_channels: int = 3,
     ) -> None:
-        super().__init__()
-        if activation not in ("leaky", "mish"):
-            raise NetworkError(
-                f"activation '{activation}'", "there are 'leaky' and 'mish'", "choose one of them"
-            )
-        self.input_size = (in_channels, 256, 256)
-        bend = None if activation == "mish" else slope
-        widths = (32, *(row[0] for row in TABLE))
-        self.strides = (1, 2, 4, 8, 16, 32)
-        self.channels = widths
-        stages = [
-            CSPStage(inputs, row, slope=bend, attention=attention)
-            for inputs, row in zip(widths, TABLE, strict=False)
-        ]
-        self.conv0 = Unit(in_channels, 32, 3, slope=bend)
-        self.stage1, self.stage2, self.stage3, self.stage4, self.stage5 = stages
+        super().__init__(
+            activation=activation, slope=slope, attention=attention, in_channels=in_channels
+        )
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.fc = Linear(1024, classes)
         initialise(self)
-
-    def features(self, x: Tensor, finer: list[Tensor] | None = None) -> Tensor:
-        """Give the last feature map, (N, 1024, H / 32, W / 32)."""
-        check_input(x, "CSPDarknet53", self.input_size[0])
-        x = self.conv0(x)  # 32×256×256
-        x = self.stage1(collect(x, finer))  # 64×128×128
-        x = self.stage2(collect(x, finer))  # 128×64×64
-        x = self.stage3(collect(x, finer))  # 256×32×32
-        x = self.stage4(collect(x, finer))  # 512×16×16
-        x = self.stage5(collect(x, finer))  # 1024×8×8
-        return x
 
     def embed(self, x: Tensor) -> Tensor:
         """Give the vector that the classifier sees, (N, 1024)."""

@@ -163,13 +163,23 @@ def traits_of(func: Any) -> Traits:
     )
 
 
+#: Element-wise operators that PyTorch does not call so.
+UNTAGGED = frozenset({"hardswish", "prelu", "_prelu_kernel"})
+
+
 @functools.cache
 def pointwise(aten: str) -> bool:
-    """Tell whether PyTorch calls an operator, ``aten.relu.default``, element-wise."""
+    """Tell whether an operator, ``aten.relu.default``, is element-wise."""
     library, _, rest = aten.partition(".")
     packet, _, overload = rest.partition(".")
-    operator = getattr(getattr(torch.ops.aten, packet, None), overload or "default", None)
-    return library == "aten" and operator is not None and torch.Tag.pointwise in operator.tags
+    if library != "aten":
+        return False
+    if packet.removesuffix("_") in UNTAGGED:
+        return True
+    # PyTorch forgot some operators in place, `mish_` for one: what computes the same is tagged.
+    packets = (getattr(torch.ops.aten, each, None) for each in {packet, packet.removesuffix("_")})
+    operators = (getattr(each, overload or "default", None) for each in packets)
+    return any(each is not None and torch.Tag.pointwise in each.tags for each in operators)
 
 
 def bind(traits: Traits, args: Sequence[Any], kwargs: Arguments) -> dict[str, Any]:
