@@ -83,6 +83,7 @@ def transfer(given: Given) -> Any:
 CASES: dict[str, Callable[[Given], Any]] = {
     "bench": lambda given: striate.bench(given.run, seconds=0.01),
     "cache": lambda given: striate.cache(given.out),
+    "list_runs": lambda given: str(striate.list_runs(given.run.parent)),
     "list_networks": lambda _given: striate.list_networks(),
     "check": lambda given: striate.check(given.photographs),
     "compare": lambda given: striate.compare(["lenet", Small(), given.run], timed=True),

@@ -19,6 +19,7 @@ from striate.api.networks import (
     view,
     what_if,
 )
+from striate.api.runs import list_runs
 from striate.api.shipping import quantise
 from striate.api.training import check, train
 from striate.api.transfer_learning import cache, transfer
@@ -35,6 +36,7 @@ __all__ = [
     "explain",
     "export",
     "list_networks",
+    "list_runs",
     "open_classifier",
     "open_run",
     "predict",

@@ -31,6 +31,7 @@ COMMANDS = {
     "train": "Train a network on images, evaluate and report it.",
     "transfer": "Put a new head on a trained network, for other images.",
     "create-run": "Make a run of published weights, without training.",
+    "runs": "List the runs under a folder.",
     "evaluate": "Measure a run on held-out images.",
     "predict": "Classify images, with probabilities.",
     "export": "Write a run as one verified ONNX file.",

@@ -25,6 +25,7 @@ from striate.evaluation.metrics import Evaluation, measure
 from striate.inference.classifier import Classifier, GivesProbabilities
 from striate.runs import layout as names
 from striate.runs.claim import hold
+from striate.runs.costs import keep_costs
 from striate.runs.data import own_data
 from striate.runs.images import keep_images
 from striate.runs.predictions import keep_predictions
@@ -248,6 +249,7 @@ def _keep(
     write_atomically(run.path / names.EVALUATION, content)
     images, split = _measured_part(data)
     keep_predictions(run, images, found, split=split)
+    keep_costs(run)
     chosen = np.linspace(0, len(data.val) - 1, min(SAMPLED, len(data.val))).astype(int)
     pictures = prefetch(
         lambda index: Image.fromarray(data.val.read(index, 3)),

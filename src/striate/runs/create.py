@@ -18,6 +18,7 @@ from striate.hub.weights import Published, create_from, preprocessing_from
 from striate.runs import layout as names
 from striate.runs.claim import claim
 from striate.runs.config import RunConfig
+from striate.runs.costs import keep_costs
 from striate.runs.origins import DataOrigin
 from striate.runs.provenance import provenance, weights_origin
 from striate.runs.run import Run
@@ -77,6 +78,7 @@ def create_run(
         keep_samples(folder, _parts())
         learnt = network.state_dict()
         write_weights(folder / names.WEIGHTS, learnt, identity=config.identity, epoch=0)
+        keep_costs(Run(folder, config))
         # Last: what holds a run.toml is a run.
         with uninterrupted():
             config.write(folder / names.CONFIG)

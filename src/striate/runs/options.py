@@ -1,8 +1,8 @@
-"""What a person may decide about a run that is made without training."""
+"""What a person may decide about a run that is made without training, and about lists of runs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Annotated
@@ -42,3 +42,33 @@ class CreateRunOptions(Options):
         Mapping[str, Value] | None,
         Doc("Choices that the network offers, such as ``auxiliary=True``."),
     ] = None
+
+
+Sort = Annotated[
+    str,
+    Doc(
+        "What the runs are sorted by: ``date`` (the newest first), ``top1`` (the best first), "
+        "``name``, ``network``, ``data``, ``classes``, ``parameters``, ``macs`` or ``time``; with "
+        "a minus before it the other way round. What is not known comes last."
+    ),
+]
+Filter = Annotated[
+    Sequence[str],
+    Doc(
+        "Only runs of which all of these hold: a column of `sort`, ``=``, ``!=``, ``<``, ``<=``, "
+        "``>`` or ``>=``, and a value, such as ``network=resnet*``, ``top1>80%``, "
+        "``parameters<5M``, ``time<2h`` or ``date>=2026-11``."
+    ),
+]
+
+
+@dataclass(frozen=True)
+class ListRunsOptions(Options):
+    """What a person may decide about a list of runs."""
+
+    folder: Annotated[
+        str | Path, Doc("A folder; runs in it and in the folders below it are listed.")
+    ] = "."
+    _: KW_ONLY
+    sort: Sort = "date"
+    filter: Filter = ()

@@ -7,10 +7,11 @@ What a value may be is written once, beside its field: the type says the kind an
 from __future__ import annotations
 
 import codecs
+import functools
 import sys
 import tomllib
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -123,7 +124,7 @@ def from_table(
     """
     if not isinstance(table, Mapping):
         raise kind(where, f"must be a table, not {_short(table)}", "write [NAME] before its values")
-    hints = get_type_hints(cls, include_extras=True)
+    hints = _hints(cls)
     known = {each.name: each for each in fields(cls)}  # type: ignore[arg-type]
     before = {_stored_name(each) for each in known.values()}
     for key in table:
@@ -141,6 +142,12 @@ def from_table(
         elif each.default is MISSING and each.default_factory is MISSING:
             raise kind(f"{where}: {name}", "is missing", "give it a value")
     return cls(**values)
+
+
+#: The types of the fields of a class: evaluating them takes longer than all else here.
+_hints: Callable[[Any], Mapping[str, Any]] = functools.cache(
+    functools.partial(get_type_hints, include_extras=True)
+)
 
 
 @dataclass(frozen=True)
@@ -258,7 +265,7 @@ def check_bounds(value: object, where: str, *, kind: type[StriateError] = Recipe
     Raises:
         StriateError: of `kind`; it names the field, within `where` if that is not empty.
     """
-    for name, hint in get_type_hints(type(value), include_extras=True).items():
+    for name, hint in _hints(type(value)).items():
         if get_origin(hint) is Annotated:
             converter = _Converter(kind, f"{where}: {name}" if where else name)
             converter._bounded(getattr(value, name), list(get_args(hint)[1:]))

@@ -1,0 +1,81 @@
+"""A list of runs as a table, from 80 columns up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from striate.anatomy.costs.formulas import human_count
+from striate.support.progress import clock
+from striate.support.text import printable
+from striate.support.words import plural
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from striate.runs.listing.entry import ListedRun
+    from striate.runs.listing.find import RunList
+
+#: Columns of names, and those of figures.
+_NAMES = {"run": 10, "network": 10, "data": 7}
+_FIGURES = ("top-1", "95 %", "params", "MACs", "time", "started")
+
+
+def show_list(runs: RunList, console: Console) -> None:
+    """Print a table of the runs, then what could not be read."""
+    console.print(Text(_headline(runs)), soft_wrap=True)
+    if runs.runs:
+        console.print(_table(runs))
+    for each in runs.unlisted:
+        line = f"not listed: {printable(str(each.path))}: {printable(each.reason)}"
+        console.print(Text(line), soft_wrap=True)
+
+
+def _headline(runs: RunList) -> str:
+    where = printable(str(runs.folder))
+    if not runs.found:
+        return f"no runs under {where}"
+    if not runs.runs:
+        return f"none of {plural(runs.found, 'run')} under {where} passes the filter"
+    shown = plural(len(runs), "run") + (f" of {runs.found:,}" if len(runs) < runs.found else "")
+    data = _common_data(runs)
+    return f"{shown} under {where}" + (f", on {printable(data)}" if data else "")
+
+
+def _common_data(runs: RunList) -> str:
+    """What all runs were trained on, which then needs no column."""
+    origins = {each.origin for each in runs.runs}
+    return runs.runs[0].data if len(origins) == 1 else ""
+
+
+def _table(runs: RunList) -> Table:
+    alike = bool(_common_data(runs))
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
+    for name, least in _NAMES.items():
+        if name != "data" or not alike:
+            table.add_column(name, overflow="fold", min_width=least)
+    for name in _FIGURES:
+        table.add_column(name, justify="right", no_wrap=True)
+    for each in runs.runs:
+        named = [each.name, each.network, *([] if alike else [each.data or "–"])]
+        # Text, since a folder may be named [red].
+        table.add_row(*(Text(printable(name)) for name in named), *_figures(each))
+    return table
+
+
+def _figures(run: ListedRun) -> tuple[str, ...]:
+    if run.top1 is None or run.interval is None:
+        measured = ("–", f"epoch {run.epochs_done}/{run.epochs}" if run.epochs else "–")
+    else:
+        low, high = run.interval
+        measured = (f"{100 * run.top1:.2f}", f"{100 * low:.1f}–{100 * high:.1f}")
+    return (
+        *measured,
+        "–" if run.parameters is None else human_count(run.parameters),
+        "–" if run.macs is None else human_count(run.macs),
+        "–" if run.seconds is None else clock(run.seconds),
+        run.started[:10] or "–",
+    )
