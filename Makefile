@@ -28,7 +28,7 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install -qq -c constraints.txt pip setuptools
 	@$(BIN)/python -m pip install -qq -c constraints.txt --no-build-isolation \
-	    -e '.[dev,bulk,export,ray,serve,tensorboard,timm]'
+	    -e '.[dev,bulk,detect,export,ray,serve,tensorboard,timm]'
 	@touch $@
 
 demo: $(READY)  ## train on scikit-learn's digits, report, export, predict: a minute
@@ -61,7 +61,7 @@ lowest:  ## a choice of the tests with the oldest versions that pyproject.toml a
 	$(PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/bin/python -m pip install -q -c constraints-lowest.txt setuptools
 	$(LOWEST)/bin/python -m pip install -q -c constraints-lowest.txt --no-build-isolation \
-	    -e '.[bulk,export,serve,tensorboard,timm]' pytest hypothesis
+	    -e '.[bulk,detect,export,serve,tensorboard,timm]' pytest hypothesis
 	OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -m 'not slow and not browser and not exhaustive' \
 	    tests/support tests/evaluation tests/cli/test_anatomy.py tests/data/test_augment.py \
 	    tests/data/test_decode.py tests/training/test_resume_matrix.py \

@@ -1,0 +1,1 @@
+"""Labelled boxes in the forms that people have: COCO JSON, YOLO text, VOC XML."""
