@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import shutil
@@ -46,6 +47,24 @@ def test_classes_with_odd_names(journey: Path) -> None:
     page = (journey / "run" / "report.html").read_text(encoding="utf-8")
     assert "<b>rosé" not in page
     assert "玫瑰" in page
+
+
+def test_predict_says_what_folders_say(journey: Path, tmp_path: Path) -> None:
+    target = tmp_path / "predicted.csv"
+    (tmp_path / "bad.jpg").write_bytes(b"\xff\xd8\xff")
+    named = [journey / "photos", tmp_path / "bad.jpg"]
+    found = striate.predict(journey / "run", named, top=1, csv=target)
+    with target.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["file"] for row in rows] == [each.file for each in found]
+    assert [row["label"] for row in rows] == [each.label for each in found]
+    assert {each.label for each in found} == {*NAMES, ""}
+    assert all(Path(row["file"]).parent.name == row["label"] for row in rows[:-1])
+    assert rows[-1]["error"] == found[-1].error != ""
+    assert all(len(each.classes) == 1 for each in found[:-1])
+    assert sum(float(rows[0][f"p({name})"]) for name in NAMES) == pytest.approx(1)
+    assert found[0].to_json().keys() == {"file", "label", "right", "predictions"}
+    assert found[-1].to_json().keys() == {"file", "error"}
 
 
 def test_evaluate_takes_only_held_out_images(journey: Path) -> None:

@@ -137,6 +137,23 @@ def test_predict_keeps_one_line_an_image(
     assert shown == "n\\nb.jpg: dog 99.9%\\x1b[31m: \\x1b]0;x\\x07 100.0%\n"
 
 
+def test_predict_says_what_is_right_where_folders_say_so(
+    asked: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong, right = (replace(FOUND[0], label=name) for name in ("玫\x1b瑰", "[red]"))
+    monkeypatch.setattr(sys.modules[__name__], "FOUND", [wrong, right, *FOUND])
+    shown, told = run(predict, "runs/x", "d")
+    assert shown.splitlines() == [
+        "a b.jpg: [red] 75.0%, 玫瑰 25.0% (wrong: 玫\\x1b瑰)",
+        "a b.jpg: [red] 75.0%, 玫瑰 25.0%",
+        "a b.jpg: [red] 75.0%, 玫瑰 25.0%",
+    ]
+    assert told == "striate: 1 of 2 images are right, by the folders they lie in\n"
+    document = json.loads(run(predict, "runs/x", "d", "--json", "--csv", "t.csv")[0])
+    assert [each.get("right") for each in document] == [False, True, None]
+    assert asked["predict"]["csv"] == "t.csv"
+
+
 def test_predict_ends_its_document_where_it_is_cut_short(
     asked: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

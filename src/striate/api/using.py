@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -175,6 +175,7 @@ def predict(
     top: int = 5,
     heatmap: str | Path | None = None,
     heatmap_class: str | None = None,
+    csv: str | Path | None = None,
     workers: int | None = None,
     device: str = "cpu",
     stream: Literal[False] = False,
@@ -191,6 +192,7 @@ def predict(
     top: int = 5,
     heatmap: str | Path | None = None,
     heatmap_class: str | None = None,
+    csv: str | Path | None = None,
     workers: int | None = None,
     device: str = "cpu",
     stream: Literal[True],
@@ -205,16 +207,18 @@ def predict(options: PredictOptions) -> list[Prediction] | Iterator[Prediction]:
 
     Returns:
         Predictions. With `heatmap`, a picture with its heat map is written for each, whose path is
-        `Prediction.heatmap`. An image that cannot be read has its own, in its place, with
-        `Prediction.error` saying why and without classes; and so has a path that names nothing.
+        `Prediction.heatmap`. An image whose folder is called as a class has that as its
+        `Prediction.label`, and `Prediction.right` says whether it was predicted. An image that
+        cannot be read has its own, in its place, with `Prediction.error` saying why and without
+        classes; and so has a path that names nothing.
 
     Raises:
         StriateError: the run or an option is at fault; or, but for `stream`, `images` is one single
             image and cannot be read.
     """
     from striate.data.finding.inputs import is_single, items
-    from striate.data.scan import threads
     from striate.engines.exported import is_exported
+    from striate.inference.table import table_file
 
     single, wanted, total = is_single(options.images), items(options.images), 0
     if options.progress:
@@ -229,11 +233,11 @@ def predict(options: PredictOptions) -> list[Prediction] | Iterator[Prediction]:
     )
     try:
         drawer = _drawer(classifier, options)
+        target = None if options.csv is None else table_file(options.csv)
     except StriateError:
         classifier.close()
         raise
-    workers = threads(options.workers)
-    found = _predicted(classifier, wanted, drawer, top=options.top, workers=workers)
+    found = _predicted(classifier, wanted, drawer, target, options)
     if options.progress:
         found = _counted(found, total)
     if options.stream:
@@ -263,17 +267,32 @@ def _drawer(classifier: Classifier, options: PredictOptions) -> Drawer | None:
 
 
 def _predicted(
-    classifier: Classifier, items: Iterator[Item], drawer: Drawer | None, *, top: int, workers: int
+    classifier: Classifier,
+    items: Iterator[Item],
+    drawer: Drawer | None,
+    table: Path | None,
+    options: PredictOptions,
 ) -> Iterator[Prediction]:
-    """What `classifier` predicts of `items`, drawn if it is to be; it is closed at the end."""
-    if drawer is None:
-        predicted = classifier.predict_items(items, top=top, workers=workers)
-    else:
-        from striate.inference.heat_maps import with_heat_maps
+    """What `classifier` predicts of `items`, drawn and written if it is to be, and then closed."""
+    from striate.data.scan import threads
+    from striate.inference.heat_maps import with_heat_maps
+    from striate.inference.labels import with_labels
+    from striate.inference.table import with_table
 
-        predicted = with_heat_maps(classifier, items, drawer, top=top, workers=workers)
-    with classifier, closing(predicted) as found:
-        yield from found
+    workers = threads(options.workers)
+    top = options.top if table is None else classifier.outputs
+
+    def predict(items: Iterator[Item]) -> Generator[Prediction]:
+        if drawer is None:
+            return classifier.predict_items(items, top=top, workers=workers)
+        return with_heat_maps(classifier, items, drawer, top=top, workers=workers)
+
+    with classifier, closing(with_labels(items, classifier.classes, predict)) as found:
+        if table is None:
+            yield from found
+        else:
+            with closing(with_table(found, table, classifier.classes)) as written:
+                yield from (each.shortened(options.top) for each in written)
 
 
 def _counted(found: Iterator[Prediction], total: int) -> Iterator[Prediction]:

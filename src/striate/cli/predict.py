@@ -117,7 +117,7 @@ def _predict(given: Given, *, as_json: bool) -> tuple[int, int]:
 
     # Where the results themselves appear, a count between them would only disturb.
     found = api.predict(**given, stream=True, progress=not sys.stdout.isatty())
-    bad = number = 0
+    bad = number = labelled = right = 0
     try:
         for number, each in enumerate(found, start=1):
             if as_json:
@@ -127,11 +127,16 @@ def _predict(given: Given, *, as_json: bool) -> tuple[int, int]:
             if each.error or not as_json:
                 _show(each)
             bad += bool(each.error)
+            labelled += each.right is not None
+            right += bool(each.right)
     finally:
         if as_json and number:  # one document, even where it was cut short
             print("]")
     if as_json and not number:
         print("[]")
+    if labelled > 1:
+        told = f"striate: {right:,} of {labelled:,} images are right, by the folders they lie in"
+        print(told, file=sys.stderr)
     return bad, number
 
 
@@ -146,4 +151,5 @@ def _show(each: Prediction) -> None:
         return
     pairs = zip(each.classes, each.probabilities, strict=True)
     shares = ", ".join(f"{printable(name)} {share:.1%}" for name, share in pairs)
-    print(f"{printable(each.file)}: {shares}", flush=True)
+    wrong = f" (wrong: {printable(each.label)})" if each.right is False else ""
+    print(f"{printable(each.file)}: {shares}{wrong}", flush=True)

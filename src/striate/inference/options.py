@@ -44,6 +44,15 @@ class PredictOptions(Options):
     heatmap_class: Annotated[
         str | None, Doc("The class that is drawn; by default each picture's likeliest.")
     ] = None
+    csv: Annotated[
+        str | Path | None,
+        Doc(
+            "A CSV file to write, a line for each image: its path, its label, the predicted class "
+            "and its probability, whether that is right, why it cannot be read, and the "
+            "probability of every class. The label is the nearest folder that is called as a "
+            "class, of those that lie in what was named, that folder itself, or a file's own."
+        ),
+    ] = None
     workers: Workers = None
     device: Device = "cpu"
     stream: Annotated[

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from striate.errors import DataError
@@ -18,6 +18,7 @@ class Prediction:
         probabilities: one for each of `classes`.
         error: why it cannot be read, in one line; empty for all others.
         heatmap: the file with its heat map; empty where none was asked for.
+        label: the class that its folder says it is of; empty where no folder says so.
     """
 
     file: str
@@ -25,6 +26,16 @@ class Prediction:
     probabilities: tuple[float, ...]
     error: str = ""
     heatmap: str = ""
+    label: str = ""
+
+    @property
+    def right(self) -> bool | None:
+        """Whether the likeliest class is its label; None where either is missing."""
+        return self.classes[0] == self.label if self.classes and self.label else None
+
+    def shortened(self, top: int) -> Prediction:
+        """The `top` likeliest classes alone."""
+        return replace(self, classes=self.classes[:top], probabilities=self.probabilities[:top])
 
     @classmethod
     def failed(cls, file: str, error: DataError) -> Prediction:
@@ -35,13 +46,16 @@ class Prediction:
     def to_json(self) -> dict[str, Any]:
         """``{"file", "predictions": [{"class", "probability"}, …]}``, or ``{"file", "error"}``.
 
-        With a heat map, ``heatmap`` as well.
+        With a label, ``label`` and, where there are predictions, ``right`` as well; with a heat
+        map, ``heatmap``.
         """
+        found: dict[str, Any] = {"file": self.file}
+        if self.label:
+            found["label"] = self.label
         if self.error:
-            return {"file": self.file, "error": self.error}
+            return found | {"error": self.error}
+        if self.right is not None:
+            found["right"] = self.right
         pairs = zip(self.classes, self.probabilities, strict=True)
-        found: dict[str, Any] = {
-            "file": self.file,
-            "predictions": [{"class": name, "probability": share} for name, share in pairs],
-        }
+        found["predictions"] = [{"class": name, "probability": share} for name, share in pairs]
         return found | ({"heatmap": self.heatmap} if self.heatmap else {})

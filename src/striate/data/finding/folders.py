@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from bisect import bisect
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -59,6 +60,14 @@ def names_in(folder: str | Path) -> tuple[list[str], list[str]]:
     except OSError as error:
         raise _unlisted(folder, error) from None
     return sorted(folders), sorted(files)
+
+
+def class_name(folder: str) -> str:
+    """The name of the class whose images lie in a folder called so.
+
+    macOS writes é as two characters, others as one: the same class all the same.
+    """
+    return unicodedata.normalize("NFC", printable(folder))
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -17,7 +17,7 @@ from PIL import Image
 from striate.data.decoding.decode import decoding
 from striate.data.decoding.formats import SUFFIXES
 from striate.data.decoding.in_memory import pixels_of
-from striate.data.finding.folders import entries, files_under, is_image, refuse_address
+from striate.data.finding.folders import class_name, entries, files_under, is_image, refuse_address
 from striate.errors import DataError, nearest
 from striate.support import paths
 from striate.support.text import printable
@@ -31,10 +31,30 @@ Source: TypeAlias = str | Path | Picture
 
 @dataclass(frozen=True)
 class Item:
-    """One image to look at, or why there is none: `content` is a file or an image in memory."""
+    """One image to look at, or why there is none.
+
+    Attributes:
+        name: what a person calls it.
+        content: a file or an image in memory.
+        root: the folder that was named, where the image lies in one.
+    """
 
     name: str
     content: Path | Picture | DataError
+    root: Path | None = None
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """The folders that it lies in, the nearest first, up to the one that was named.
+
+        Of a file that was named itself that is one. They are written as classes are.
+        """
+        if not isinstance(self.content, Path):
+            return ()
+        root = self.content.parent if self.root is None else self.root
+        inside = self.content.parent.relative_to(root).parts
+        named = os.path.basename(os.path.abspath(root))  # noqa: PTH100, PTH119 - ".." stays a name
+        return tuple(class_name(each) for each in (*reversed(inside), named))
 
     @contextmanager
     def opened(self, channels: int) -> Iterator[NDArray[np.uint8]]:
@@ -105,33 +125,34 @@ def _expand(source: str | Path) -> Iterator[Item]:
     except DataError as error:
         found = []
         unlisted.append(error)
-    for path in found:
-        yield Item(str(path), path)
+    for path, root in found:
+        yield Item(str(path), path, root)
     for each in unlisted:
         yield Item(str(source), each)
 
 
-def _files(source: str | Path, unlisted: list[DataError]) -> list[Path]:
+def _files(source: str | Path, unlisted: list[DataError]) -> list[tuple[Path, Path | None]]:
+    """The files, each with the folder that was named or matched, if it lies in one."""
     refuse_address(source)
     path = paths.expanded(source, kind=DataError)
     if paths.is_folder(path, kind=DataError):
         images = [file for file in files_under(path, unlisted.append) if is_image(file)]
         if not images and not unlisted:
             raise DataError(paths.shown(path), "holds no images", "give a folder with images")
-        return images
+        return [(file, path) for file in images]
     if paths.exists(path, kind=DataError):
-        return [path]
+        return [(path, None)]
     # Of the file system itself, glob says nothing: what cannot be searched matches nothing.
     matches = sorted(Path(m) for m in glob.glob(str(path), recursive=True))  # noqa: PTH207 - absolute
-    found: list[Path] = []
+    found: list[tuple[Path, Path | None]] = []
     for match in matches:
         if os.path.isdir(match):  # noqa: PTH112 - Path raises for links that form a loop
-            found += files_under(match, unlisted.append)
+            found += [(file, match) for file in files_under(match, unlisted.append)]
         else:
-            found.append(match)
-    images = [file for file in found if is_image(file)]
-    if images or unlisted:
-        return images
+            found.append((match, None))
+    matched = [each for each in found if is_image(each[0])]
+    if matched or unlisted:
+        return matched
     raise _nothing(path)
 
 

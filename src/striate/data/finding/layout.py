@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from striate.data.columns import Files
 from striate.data.decoding.formats import kind_of_name
 from striate.data.finding.arrangement import Branch, arrangement
-from striate.data.finding.folders import files_under, is_image, listing
+from striate.data.finding.folders import class_name, files_under, is_image, listing
 from striate.data.finding.split_names import says_nothing
 from striate.errors import DataError
 from striate.support.paths import shown
@@ -93,8 +93,7 @@ def _by_class(
     """The images of one split: all at any depth in its class folders, sorted by class and path."""
     by_class: dict[str, Branch] = {}
     for branch in branches:
-        # macOS writes é as two characters, others as one: the same class all the same.
-        name = unicodedata.normalize("NFC", printable(branch.name))
+        name = class_name(branch.name)
         if name in by_class:
             raise DataError(shown(branch.folder), f"there are two class folders named '{name}'")
         by_class[name] = branch

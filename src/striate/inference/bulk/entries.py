@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import os
 import sys
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from striate.data.decoding.formats import kind_of_content
-from striate.data.finding.folders import is_hidden, is_image, refuse_address
+from striate.data.finding.folders import class_name, is_hidden, is_image, refuse_address
 from striate.errors import DataError, nearest, parameter
 from striate.support import paths
 from striate.support.packages import need
@@ -239,8 +238,7 @@ def _under(folder: Path, classes: frozenset[str]) -> Iterator[Entry]:
         if real in seen:
             return
         seen.add(real)
-        # macOS writes é as two characters, others as one: the same class all the same.
-        named = unicodedata.normalize("NFC", printable(place.name))
+        named = class_name(place.name)
         label = named if named in classes else label
         names, folders = _names(place)
         for name in names:
