@@ -7,6 +7,7 @@ Each does what the command of the same name does and returns what that prints. A
 from __future__ import annotations
 
 from striate.api.bulk import predict_bulk
+from striate.api.explaining import explain_prediction
 from striate.api.exporting import export
 from striate.api.measuring import bench
 from striate.api.networks import (
@@ -34,6 +35,7 @@ __all__ = [
     "create_run",
     "evaluate",
     "explain",
+    "explain_prediction",
     "export",
     "list_networks",
     "list_runs",

@@ -175,6 +175,9 @@ def predict(
     top: int = 5,
     heatmap: str | Path | None = None,
     heatmap_class: str | None = None,
+    heatmap_method: str = "auto",
+    heatmap_window: int | None = None,
+    heatmap_stride: int | None = None,
     csv: str | Path | None = None,
     workers: int | None = None,
     device: str = "cpu",
@@ -192,6 +195,9 @@ def predict(
     top: int = 5,
     heatmap: str | Path | None = None,
     heatmap_class: str | None = None,
+    heatmap_method: str = "auto",
+    heatmap_window: int | None = None,
+    heatmap_stride: int | None = None,
     csv: str | Path | None = None,
     workers: int | None = None,
     device: str = "cpu",
@@ -251,19 +257,33 @@ def predict(options: PredictOptions) -> list[Prediction] | Iterator[Prediction]:
 def _drawer(classifier: Classifier, options: PredictOptions) -> Drawer | None:
     """What draws heat maps, if they are asked for."""
     if options.heatmap is None:
-        if options.heatmap_class is not None:
-            raise StriateError(
-                parameter("heatmap_class"),
-                "is for heat maps",
-                f"give {parameter('heatmap')} as well",
-            )
+        for name in ("class", "method", "window", "stride"):
+            if getattr(options, f"heatmap_{name}") not in (None, "auto"):
+                raise StriateError(
+                    parameter(f"heatmap_{name}"),
+                    "is for heat maps",
+                    f"give {parameter('heatmap')} as well",
+                )
         return None
     from striate.data.finding.inputs import is_single
+    from striate.inference.explaining.choosing import Wanted
     from striate.inference.heat_maps import Drawer
 
     images = options.images
     alone = images[0] if isinstance(images, list) and len(images) == 1 else images
-    return Drawer(classifier, options.heatmap, options.heatmap_class, single=is_single(alone))
+    return Drawer(
+        classifier,
+        options.heatmap,
+        options.heatmap_class,
+        single=is_single(alone),
+        wanted=Wanted(
+            method=options.heatmap_method,
+            window=options.heatmap_window,
+            stride=options.heatmap_stride,
+            prefix="heatmap_",
+        ),
+        progress=options.progress,
+    )
 
 
 def _predicted(

@@ -116,7 +116,8 @@ def _predict(given: Given, *, as_json: bool) -> tuple[int, int]:
     from striate import api
 
     # Where the results themselves appear, a count between them would only disturb.
-    found = api.predict(**given, stream=True, progress=not sys.stdout.isatty())
+    alone = len(given["images"]) == 1 and not Path(given["images"][0]).is_dir()
+    found = api.predict(**given, stream=True, progress=alone or not sys.stdout.isatty())
     bad = number = labelled = right = 0
     try:
         for number, each in enumerate(found, start=1):
@@ -142,6 +143,7 @@ def _predict(given: Given, *, as_json: bool) -> tuple[int, int]:
 
 def _show(each: Prediction) -> None:
     """One line, whatever the file and the classes are called."""
+    from striate.inference.explaining.explainer import TITLES
     from striate.support.text import printable
 
     if each.error:
@@ -152,4 +154,8 @@ def _show(each: Prediction) -> None:
     pairs = zip(each.classes, each.probabilities, strict=True)
     shares = ", ".join(f"{printable(name)} {share:.1%}" for name, share in pairs)
     wrong = f" (wrong: {printable(each.label)})" if each.right is False else ""
-    print(f"{printable(each.file)}: {shares}{wrong}", flush=True)
+    drawn = ""
+    if each.heatmap:
+        way = TITLES[each.heatmap_method]
+        drawn = f" ({way}: {printable(each.heatmap)})"
+    print(f"{printable(each.file)}: {shares}{wrong}{drawn}", flush=True)

@@ -190,6 +190,11 @@ class Classifier(Predictor[Prediction]):
         return cls(session, file.preprocessing, file.classes, fits=fits, file=about)
 
     @property
+    def file(self) -> ExportedFile | None:
+        """The file that it was opened from, without its graph; None for a network."""
+        return self._file
+
+    @property
     def has_heat_maps(self) -> bool:
         """Whether `heat_maps` can be had."""
         return self._file is not None and self._file.heat_map_grid is not None

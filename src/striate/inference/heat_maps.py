@@ -14,15 +14,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from striate.data.preprocessing import Preprocessing
-from striate.engines.heat_maps import THE_LIKELIEST
 from striate.errors import DataError, StriateError, nearest, parameter
+from striate.inference.explaining.choosing import Wanted, explainer_of
 from striate.support.files import output_file, sweep, write_atomically
 from striate.support.paths import expanded
+from striate.support.progress import counting
 from striate.support.text import printable
 
 if TYPE_CHECKING:
     from striate.data.finding.inputs import Item
-    from striate.engines.heat_maps import HeatMaps, Maps
+    from striate.engines.heat_maps import Maps
     from striate.inference.classifier import Classifier
     from striate.inference.prediction import Prediction
 
@@ -122,24 +123,45 @@ def _spread(
     return values, inside
 
 
+def encoded(picture: Image.Image, suffix: str) -> bytes:
+    """The bytes of a file with that `suffix`, one of `SUFFIXES`, that holds `picture`."""
+    written = BytesIO()
+    kinds = {".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+    picture.save(written, kinds.get(suffix.lower(), "PNG"), quality=90)
+    return written.getvalue()
+
+
 class Drawer:
     """Writes a picture with its heat map for each prediction.
 
     Args:
-        classifier: of a file with heat maps.
+        classifier: of a run or of a file.
         target: a file for the one picture that there is, or a folder, which is made if need be.
         label: the class whose map is drawn; None for each picture's likeliest.
+        single: whether there is one picture.
+        wanted: the way of explaining.
+        progress: count on standard error as the explanation of a picture goes on, where that takes
+            its time.
 
     Raises:
-        StriateError: the file has no heat maps, nothing can be written at `target`, or there is no
-            such class.
+        StriateError: the classifier cannot be explained so, nothing can be written at `target`, or
+            there is no such class.
     """
 
     def __init__(
-        self, classifier: Classifier, target: str | Path, label: str | None, *, single: bool
+        self,
+        classifier: Classifier,
+        target: str | Path,
+        label: str | None,
+        *,
+        single: bool,
+        wanted: Wanted,
+        progress: bool = False,
     ) -> None:
         self._classifier = classifier
-        self._label = THE_LIKELIEST if label is None else _number(label, classifier.classes)
+        self._label = label
+        if label is not None:
+            class_number(label, classifier.classes, "heatmap_class")
         given = expanded(target, kind=StriateError)
         self._file: Path | None = None
         if given.suffix.lower() in SUFFIXES and not given.is_dir():
@@ -151,7 +173,8 @@ class Drawer:
         else:
             self._folder = _folder(given)
         self._taken: set[str] = set()
-        self._maps: HeatMaps = classifier.heat_maps()
+        self._progress = progress
+        self._explainer = explainer_of(classifier, wanted)
 
     def draw(self, item: Item, prediction: Prediction) -> Prediction:
         """The prediction with the path of the picture that was written; itself if it is an error.
@@ -168,16 +191,13 @@ class Drawer:
         except DataError as error:  # it was there a moment ago
             return type(prediction).failed(prediction.file, error)
         pixels = preprocessing.fit_image(image) if self._classifier.fits else image
-        heat = self._maps.of(pixels[None], self._label)[0]
+        label = self._classifier.classes.index(self._label or prediction.classes[0])
+        with counting("computing covered images", wanted=self._progress) as count:
+            heat = self._explainer.of(np.stack([pixels]), [label], count)[0]
         target = self._file or self._folder / self._name(prediction.file)
-        written = BytesIO()
-        kinds = {".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
-        drawn(image, heat, preprocessing).save(
-            written, kinds.get(target.suffix.lower(), "PNG"), quality=90
-        )
         sweep(target)
-        write_atomically(target, written.getvalue())
-        return replace(prediction, heatmap=str(target))
+        write_atomically(target, encoded(drawn(image, heat, preprocessing), target.suffix))
+        return replace(prediction, heatmap=str(target), heatmap_method=self._explainer.method)
 
     def _name(self, file: str) -> str:
         """A name in the folder that no other picture of this call has."""
@@ -191,7 +211,7 @@ class Drawer:
 
     def close(self) -> None:
         """Free what computes the maps."""
-        self._maps.close()
+        self._explainer.close()
 
 
 def with_heat_maps(
@@ -211,12 +231,16 @@ def with_heat_maps(
             yield drawer.draw(waiting.pop(0), prediction)
 
 
-def _number(label: str, classes: tuple[str, ...]) -> int:
-    if label not in classes:
-        raise StriateError(
-            parameter("heatmap_class", label), "there is no such class", nearest(label, classes)
-        )
-    return classes.index(label)
+def class_number(name: str, classes: tuple[str, ...], given_by: str) -> int:
+    """The number of the class called `name`, which was given by the parameter `given_by`.
+
+    Raises:
+        StriateError: there is no such class.
+    """
+    if name not in classes:
+        what = parameter(given_by, name)
+        raise StriateError(what, "there is no such class", nearest(name, classes))
+    return classes.index(name)
 
 
 def _folder(path: Path) -> Path:

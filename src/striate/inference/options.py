@@ -18,6 +18,30 @@ else:
     Source = object  # whose module imports NumPy and Pillow, which no help should wait for
 
 
+HeatMapMethod = Annotated[
+    str,
+    Doc(
+        "How to find what speaks for a class: ``cam``, exact, of networks that end in an average "
+        "over positions and one dense layer; ``grad-cam``, by gradients at the last feature map; "
+        "``occlusion``, by covering one part of a picture after the other, of anything that gives "
+        "probabilities; or ``auto``, the first of them that is possible."
+    ),
+]
+HeatMapWindow = Annotated[
+    int | None,
+    Bounds(1, MOST),
+    Doc(
+        "Occlusion's grey square: its side in pixels of the network's input; by default a fifth of "
+        "the shorter side."
+    ),
+]
+HeatMapStride = Annotated[
+    int | None,
+    Bounds(1, MOST),
+    Doc("Pixels by which occlusion's square moves; by default a third of its side."),
+]
+
+
 @dataclass(frozen=True)
 class PredictOptions(Options):
     """What a person may decide about predictions."""
@@ -36,14 +60,16 @@ class PredictOptions(Options):
     heatmap: Annotated[
         str | Path | None,
         Doc(
-            "Where to draw, over each picture, what speaks for its class, of a file that was "
-            "exported with `cam`: an image file (.png, .jpg or .webp) for one picture, a folder "
-            "for several."
+            "Where to draw, over each picture, what speaks for its class: an image file (.png, "
+            ".jpg or .webp) for one picture, a folder for several."
         ),
     ] = None
     heatmap_class: Annotated[
         str | None, Doc("The class that is drawn; by default each picture's likeliest.")
     ] = None
+    heatmap_method: HeatMapMethod = "auto"
+    heatmap_window: HeatMapWindow = None
+    heatmap_stride: HeatMapStride = None
     csv: Annotated[
         str | Path | None,
         Doc(
@@ -70,6 +96,22 @@ class PredictOptions(Options):
             python_only=True,
         ),
     ] = False
+    allow_code: AllowCode = False
+
+
+@dataclass(frozen=True)
+class ExplainPredictionOptions(Options):
+    """What a person may decide about the explanation of one prediction."""
+
+    run: Annotated[str | Path, Doc("A run's folder, or an ONNX file that `export` wrote.")]
+    image: Annotated[Source, Doc("A file, a Pillow image or a NumPy array, as for `predict`.")]
+    class_: Annotated[str | None, Doc("The class to explain; by default the likeliest.")] = None
+    _: KW_ONLY
+    method: HeatMapMethod = "auto"
+    window: HeatMapWindow = None
+    stride: HeatMapStride = None
+    device: Device = "cpu"
+    progress: ShowProgress = False
     allow_code: AllowCode = False
 
 

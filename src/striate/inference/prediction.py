@@ -18,6 +18,7 @@ class Prediction:
         probabilities: one for each of `classes`.
         error: why it cannot be read, in one line; empty for all others.
         heatmap: the file with its heat map; empty where none was asked for.
+        heatmap_method: how the map was found: ``cam``, ``grad-cam`` or ``occlusion``.
         label: the class that its folder says it is of; empty where no folder says so.
     """
 
@@ -26,6 +27,7 @@ class Prediction:
     probabilities: tuple[float, ...]
     error: str = ""
     heatmap: str = ""
+    heatmap_method: str = ""
     label: str = ""
 
     @property
@@ -47,7 +49,7 @@ class Prediction:
         """``{"file", "predictions": [{"class", "probability"}, …]}``, or ``{"file", "error"}``.
 
         With a label, ``label`` and, where there are predictions, ``right`` as well; with a heat
-        map, ``heatmap``.
+        map, ``heatmap`` and ``heatmap_method``.
         """
         found: dict[str, Any] = {"file": self.file}
         if self.label:
@@ -58,4 +60,5 @@ class Prediction:
             found["right"] = self.right
         pairs = zip(self.classes, self.probabilities, strict=True)
         found["predictions"] = [{"class": name, "probability": share} for name, share in pairs]
-        return found | ({"heatmap": self.heatmap} if self.heatmap else {})
+        drawn = {"heatmap": self.heatmap, "heatmap_method": self.heatmap_method}
+        return found | (drawn if self.heatmap else {})

@@ -166,6 +166,7 @@ def test_a_picture_for_each(file: Path, pictures: Path, tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "maps").iterdir()) == sorted(names)
     assert [bool(each.error) for each in found] == [False] * 4 + [True]
     assert found[0].to_json()["heatmap"] == found[0].heatmap
+    assert found[0].to_json()["heatmap_method"] == "grad-cam"
     with Image.open(found[0].heatmap) as image:
         assert image.size == (256, 384)
 

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
     from striate.engines.preprocessing.nodes import Value
 
+AVERAGES = frozenset(("AveragePool", "GlobalAveragePool", "ReduceMean"))
+"""Operators that average over positions."""
+
 PREFIX = "/heatmap"
 """How the names of what is added begin."""
 
@@ -96,7 +99,8 @@ def add_heat_map(model: onnx.ModelProto, opset: int) -> str:
     graph.input.append(helper.make_tensor_value_info(OF_CLASS, kinds.INT64, [1]))
     shape = [batch.dim_param or batch.dim_value, height, width]
     graph.output.append(helper.make_tensor_value_info(HEAT_MAP, kinds.FLOAT, shape))
-    linear = all(_is_linear(node, active) for node in head.chain)
+    averaged = all(_averages(node, shapes) for node in head.chain if head.map in node.input)
+    linear = averaged and all(_is_linear(node, active) for node in head.chain)
     return json.dumps(
         {
             "output": HEAT_MAP,
@@ -115,6 +119,12 @@ def _seed(nodes: Nodes, scores: str, classes: int) -> Value:
     chosen = nodes.add("Where", unasked, best, asked)
     every = np.arange(classes, dtype=np.int64)[None]
     return nodes.cast(nodes.add("Equal", chosen, every), np.float32)
+
+
+def _averages(node: onnx.NodeProto, shapes: Mapping[str, Shape]) -> bool:
+    """Whether a node that reads a map averages over all of its positions: none has its own weight."""
+    left = math.prod(shapes[node.output[0]][2:])
+    return node.op_type in AVERAGES and left == 1
 
 
 def _is_linear(node: onnx.NodeProto, active: set[str]) -> bool:

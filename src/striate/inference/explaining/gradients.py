@@ -1,0 +1,139 @@
+"""Grad-CAM, and CAM where it is that, of a network in PyTorch.
+
+Selvaraju et al., "Grad-CAM", ICCV 2017, eq. 1 and 2 without the ReLU: the channels of the last
+feature map, each weighted by how much a class's score rises with it, on average over the positions,
+and added up. Where nothing but an average over the positions and a dense layer follows, that is CAM
+(Zhou et al., "Learning Deep Features for Discriminative Localization", CVPR 2016, eq. 2) divided by
+the number of positions: its numbers then add up to the score less its bias.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from striate.anatomy.graph.record import Graph, Node, record
+from striate.anatomy.graph.recorder import Entry, Recorder
+from striate.anatomy.graph.shadow import shadow, shared
+from striate.anatomy.graph.shapes import Functions
+from striate.errors import NetworkError
+from striate.hub.heads import LinearSVMHead, RBFSVMHead
+from striate.hub.surgery import Transferred
+from striate.inference.explaining.explainer import Explainer, Labels
+from striate.inference.explaining.last_map import last_map
+
+if TYPE_CHECKING:
+    from striate.data.preprocessing import Preprocessing
+    from striate.engines.heat_maps import Maps
+    from striate.engines.session import Pixels
+    from striate.support.progress import Progress
+
+
+class Scores(nn.Module):
+    """The scores of classes that a network decides by: logits, or an SVM's decision values.
+
+    The calibrated probabilities of an SVM are steps far from its border, where gradients vanish; a
+    class's own rises with its decision value, so that a map of either has the same shape.
+
+    Args:
+        network: maps normalised images (N, C, H, W) to logits (N, classes).
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Map normalised images (N, C, H, W) to scores (N, classes)."""
+        network = self.network
+        if isinstance(network, Transferred) and isinstance(
+            network.head, LinearSVMHead | RBFSVMHead
+        ):
+            return network.head.scores(network.embed(image))
+        scores: Tensor = network(image)
+        return scores
+
+
+class GradientMaps(Explainer):
+    """Heat maps from the gradients of a class's score at the last feature map.
+
+    Args:
+        network: maps normalised images (N, C, H, W) to logits (N, classes).
+        preprocessing: the network's.
+        device: where `network` is.
+
+    Attributes:
+        layer: what gives the last feature map.
+
+    Raises:
+        NetworkError: the network has no last feature map, see `last_map`.
+    """
+
+    def __init__(
+        self, network: nn.Module, preprocessing: Preprocessing, device: torch.device
+    ) -> None:
+        self._scores = Scores(network)
+        self._preprocessing, self._device = preprocessing, device
+        shape = preprocessing.input_size
+        self._graph = record(
+            self._scores, torch.empty(1, *shape, device="meta"), name=type(network).__name__
+        )
+        self._map = last_map(self._graph)
+        super().__init__(
+            method="cam" if self._map.averaged else "grad-cam",
+            layer=self._map.name.removeprefix("network."),
+            grid=self._map.grid,
+        )
+
+    def of(self, pixels: Pixels, labels: Labels, progress: Progress | None = None) -> Maps:
+        """The maps of a batch, (n, h, w) of the grid; see `Explainer.of`."""
+        inputs = self._preprocessing.normalise(torch.from_numpy(pixels).to(self._device))
+        copied = shadow(self._scores, shared, training=False)
+        listener = _Listener(copied, self._graph, self._map.node)
+        with torch.enable_grad(), Functions(), listener:
+            # A leaf may not be written into, and layers may write into their input.
+            image = inputs.contiguous(memory_format=torch.channels_last).requires_grad_().mul(1)
+            scores = copied(listener.add_input(image))
+            chosen = scores.gather(1, torch.tensor(labels, device=self._device)[:, None])
+        if listener.seen is None:
+            raise NetworkError(
+                f"layer '{self.layer}'",
+                "computes something else on images than on shapes",
+                "explain it by occlusion",
+            )
+        (gradient,) = torch.autograd.grad(chosen.sum(), listener.seen)
+        rows = self._map.axes
+        (channels,) = {1, 2, 3} - set(rows) if gradient.ndim == 4 else (1,)
+        weighted = gradient.mean(rows, keepdim=True) * listener.seen.detach()
+        maps: Maps = weighted.sum(channels).float().cpu().numpy()
+        return maps
+
+
+class _Listener(Recorder):  # type: ignore[no-untyped-call]
+    """Keeps the output of one node, with its way through autograd, as a network runs.
+
+    The node is known by its place among those of the same operator in the same call of a module:
+    autograd has operators of its own between them, which were not recorded.
+    """
+
+    def __init__(self, network: nn.Module, graph: Graph, wanted: int) -> None:
+        super().__init__(network, values=True)
+        node = graph.nodes[wanted]
+        self._sign, self._shape = _sign(node), node.shape[1:]
+        self._before = sum(_sign(each) == self._sign for each in graph.nodes[:wanted])
+        self.seen = None
+
+    seen: Tensor | None
+
+    def _add(self, value: Tensor, entry: Entry) -> int:
+        if _sign(entry) == self._sign:
+            if self._before == 0 and entry.shape[1:] == self._shape:
+                self.seen = value
+            self._before -= 1
+        return super()._add(value, entry)
+
+
+def _sign(node: Node | Entry) -> tuple[str, str, int]:
+    return node.operator, node.module, node.call
