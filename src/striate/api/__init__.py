@@ -9,7 +9,7 @@ from __future__ import annotations
 from striate.api.bulk import predict_bulk
 from striate.api.explaining import explain_prediction
 from striate.api.exporting import export
-from striate.api.measuring import bench
+from striate.api.measuring import bench, evaluate
 from striate.api.networks import (
     compare,
     create,
@@ -24,7 +24,7 @@ from striate.api.runs import list_runs
 from striate.api.shipping import quantise
 from striate.api.training import check, train
 from striate.api.transfer_learning import cache, transfer
-from striate.api.using import evaluate, open_classifier, open_run, predict, serve
+from striate.api.using import open_classifier, open_run, predict, serve
 
 __all__ = [
     "bench",

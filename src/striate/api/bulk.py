@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from striate.support.options import takes
 if TYPE_CHECKING:
     from striate.inference.bulk.job import BulkReport
     from striate.inference.bulk.rows import BulkPredictor
+    from striate.support.shared_options import Crops
 
 
 @takes(BulkOptions)
@@ -39,15 +41,32 @@ def predict_bulk(options: BulkOptions) -> BulkReport:
         expanded(options.run).absolute(),  # the same in every process
         device=options.device,
         embeddings=options.embeddings,
+        crops=options.crops,
+        scales=options.scales,
         allow_code=options.allow_code,
     )
     return predict_in_bulk(options, opener)
 
 
-def open_predictor(path: Path, *, device: str, embeddings: bool, allow_code: bool) -> BulkPredictor:
+def open_predictor(
+    path: Path,
+    *,
+    device: str,
+    embeddings: bool,
+    crops: Crops,
+    scales: Sequence[int] | None,
+    allow_code: bool,
+) -> BulkPredictor:
     """What computes, in whatever process this is called."""
     from striate.api.using import TOGETHER, open_classifier
     from striate.inference.bulk.rows import BulkPredictor
 
-    classifier = open_classifier(path, device=device, batch_size=TOGETHER, allow_code=allow_code)
+    classifier = open_classifier(
+        path,
+        device=device,
+        batch_size=TOGETHER,
+        crops=crops,
+        scales=scales,
+        allow_code=allow_code,
+    )
     return BulkPredictor(classifier, embeddings=embeddings)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
 
 from striate.errors import DataError, StriateError, parameter
-from striate.evaluation.options import EvaluateOptions
 from striate.inference.options import PredictOptions
 from striate.serving.options import ServeOptions
 from striate.support.options import takes
@@ -18,11 +17,11 @@ from striate.support.text import printable
 
 if TYPE_CHECKING:
     from striate.data.finding.inputs import Item, Source
-    from striate.evaluation.metrics import Evaluation
     from striate.inference.classifier import Classifier
     from striate.inference.heat_maps import Drawer
     from striate.inference.prediction import Prediction
     from striate.runs.run import Run
+    from striate.support.shared_options import Crops
 
 TOGETHER = 32
 """Images that PyTorch computes together for `predict`: the last digits of sums depend on it."""
@@ -46,6 +45,8 @@ def open_classifier(
     engine: str = "auto",
     batch_size: int | None = None,
     streams: int | None = None,
+    crops: Crops = "center",
+    scales: Sequence[int] | None = None,
     allow_code: bool = False,
 ) -> Classifier:
     """The network of a run, or of an ONNX file, ready to use: images in, probabilities out.
@@ -63,6 +64,10 @@ def open_classifier(
             engine.
         streams: batches that a file's engine computes at a time; None for one a processor. With 1
             all processors share a batch, which is quicker for single images.
+        crops: views of each image, whose probabilities are averaged: ``center``, ``10``, ``144`` or
+            ``dense``.
+        scales: short sides that the views are taken at, for a network of 224 pixels; None for those
+            of the views' paper.
         allow_code: as for `open_run`.
 
     Examples:
@@ -76,12 +81,16 @@ def open_classifier(
     """
     from striate.engines.exported import is_exported
     from striate.inference.classifier import Classifier
+    from striate.inference.views.views import Views
 
+    views = Views(crops, tuple(scales or ()))
     if not is_exported(source):
         from striate.runs.run import Run
 
         run = Run.open(source, allow_code=allow_code)
-        return Classifier.of_run(run, device=device, engine=engine, batch_size=batch_size)
+        return Classifier.of_run(
+            run, device=device, engine=engine, batch_size=batch_size, views=views
+        )
     if device not in ("cpu", "auto"):
         from striate.engines.precision import choose_device
 
@@ -91,79 +100,9 @@ def open_classifier(
                 "is not where an ONNX file is computed, which is the processor",
                 "leave it out, or give the run's folder",
             )
-    return Classifier.of_file(source, engine=engine, batch_size=batch_size, streams=streams)
-
-
-@takes(EvaluateOptions)
-def evaluate(options: EvaluateOptions) -> Evaluation:
-    """Measure a run's network on images that it was not trained on.
-
-    Whether it was trained on an image is asked by the image's content, one by one: an image that
-    was renamed, moved or joined by others since is known all the same.
-
-    Returns:
-        Top-1, top-5, loss, calibration error, interval, per-class figures, confusion matrix; how
-        many images were left out, files that could not be used, notes.
-
-    Raises:
-        StriateError: the run or the images are at fault, or the network was trained on all of them.
-    """
-    from striate.engines.exported import is_exported
-
-    if is_exported(options.run):
-        return _evaluate_file(options)
-    from striate.evaluation.evaluate import evaluate_again, evaluate_on
-    from striate.report.build import write_report
-    from striate.runs.data import origin_of, training_of
-    from striate.runs.run import Run
-    from striate.transfer_learning.classifier import classifier_of
-
-    opened = Run.open(options.run, allow_code=options.allow_code)
-    if options.data is None and not options.all_images:
-        return evaluate_again(
-            opened,
-            write_report=write_report,
-            open_classifier=classifier_of,
-            skip_bad=options.skip_bad,
-            recheck=options.recheck,
-            workers=options.workers,
-            device=options.device,
-            progress=options.progress,
-        )
-    found = evaluate_on(
-        classifier_of(opened, device=options.device),
-        origin_of(opened) if options.data is None else options.data,
-        training=training_of(opened),
-        all_images=options.all_images,
-        # As it was trained: of a run without the files that cannot be used they are left out.
-        skip_bad=options.skip_bad or opened.config.data.skipped > 0,
-        recheck=options.recheck,
-        workers=options.workers,
-        progress=options.progress,
+    return Classifier.of_file(
+        source, engine=engine, batch_size=batch_size, streams=streams, views=views
     )
-    return replace(found, notes=(*opened.notes, *found.notes))
-
-
-def _evaluate_file(options: EvaluateOptions) -> Evaluation:
-    """Measure an ONNX file, which holds no list of the images that it was trained on."""
-    from striate.evaluation.evaluate import evaluate_on
-
-    with open_classifier(options.run, device=options.device) as classifier:
-        if options.data is None:
-            raise StriateError(
-                printable(str(options.run)), "has no images of its own", "give images to measure on"
-            )
-        found = evaluate_on(
-            classifier,
-            options.data,
-            all_images=options.all_images,
-            skip_bad=options.skip_bad,
-            recheck=options.recheck,
-            workers=options.workers,
-            progress=options.progress,
-        )
-    note = "an ONNX file holds no list of what it was trained on, so that nothing was left out"
-    return replace(found, notes=(*found.notes, note))
 
 
 # What is returned depends on an option, which no dataclass can say.
@@ -173,6 +112,8 @@ def predict(
     images: Source | Iterable[Source],
     *,
     top: int = 5,
+    crops: Crops = "center",
+    scales: Sequence[int] | None = None,
     heatmap: str | Path | None = None,
     heatmap_class: str | None = None,
     heatmap_method: str = "auto",
@@ -193,6 +134,8 @@ def predict(
     images: Source | Iterable[Source],
     *,
     top: int = 5,
+    crops: Crops = "center",
+    scales: Sequence[int] | None = None,
     heatmap: str | Path | None = None,
     heatmap_class: str | None = None,
     heatmap_method: str = "auto",
@@ -235,6 +178,8 @@ def predict(options: PredictOptions) -> list[Prediction] | Iterator[Prediction]:
         device=options.device,
         batch_size=None if is_exported(options.run) else TOGETHER,
         streams=1 if single else None,
+        crops=options.crops,
+        scales=options.scales,
         allow_code=options.allow_code,
     )
     try:
@@ -265,6 +210,12 @@ def _drawer(classifier: Classifier, options: PredictOptions) -> Drawer | None:
                     f"give {parameter('heatmap')} as well",
                 )
         return None
+    if not classifier.sees_once:
+        raise StriateError(
+            parameter("heatmap"),
+            "is of one view of an image",
+            f"leave {parameter('crops')} and {parameter('scales')} out",
+        )
     from striate.data.finding.inputs import is_single
     from striate.inference.explaining.choosing import Wanted
     from striate.inference.heat_maps import Drawer

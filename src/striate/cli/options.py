@@ -18,7 +18,7 @@ from typing import Annotated, Any, get_args, get_origin
 import typer
 
 from striate.cli.sizes import read_position, read_size
-from striate.cli.values import read_names, read_numbers, read_pairs
+from striate.cli.values import read_names, read_numbers, read_pairs, read_whole_numbers
 from striate.support.options import Option, options_of
 
 #: What was typed, by the names of Python's arguments.
@@ -118,6 +118,7 @@ _WAYS: dict[frozenset[Any], _Way] = {
     ),
     frozenset({tuple[int, int]}): _Way(str, read_position, "<row,column>"),
     frozenset({Sequence[float]}): _Way(str, read_numbers, "<number,…>"),
+    frozenset({Sequence[int]}): _Way(str, read_whole_numbers, "<number,…>"),
     frozenset({Sequence[str]}): _Way(str, read_names, "<name,…>", "Or none."),
 }
 

@@ -16,6 +16,29 @@ def read_numbers(text: str) -> tuple[float, ...]:
     return parse_weights(text)
 
 
+def read_whole_numbers(text: str) -> tuple[int, ...]:
+    """``256,288``.
+
+    Raises:
+        StriateError: one of them is no whole number.
+
+    Examples:
+        >>> read_whole_numbers("256, 288")
+        (256, 288)
+    """
+    from striate.errors import StriateError
+    from striate.support.text import printable
+
+    found = []
+    for each in text.split(","):
+        try:
+            found.append(int(each))
+        except ValueError:
+            why = "is no whole number"
+            raise StriateError(f"'{printable(each.strip())}'", why, "e.g. 256,288") from None
+    return tuple(found)
+
+
 def read_names(text: str) -> list[str]:
     """``batch,height``; ``none`` is none at all.
 

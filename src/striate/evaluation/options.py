@@ -9,6 +9,8 @@ from typing import Annotated
 from striate.support.options import Doc, Options
 from striate.support.shared_options import (
     AllowCode,
+    ChosenCrops,
+    ChosenScales,
     Device,
     Recheck,
     ShowProgress,
@@ -41,6 +43,16 @@ class EvaluateOptions(Options):
             "trained on among them: this is no measure of how good it is."
         ),
     ] = False
+    crops: Annotated[
+        ChosenCrops,
+        Doc(
+            "Views of each image, whose probabilities are averaged: ``center``, as in validation; "
+            "``10`` (AlexNet's corners and middle, flipped too); ``144`` (GoogLeNet's); or "
+            "``dense`` (VGG's: the network applied to the whole image and its flip), which an "
+            "exported file cannot have. The run keeps the figures of ``center`` alone."
+        ),
+    ] = "center"
+    scales: ChosenScales = None
     skip_bad: Annotated[
         SkipBad,
         Doc(

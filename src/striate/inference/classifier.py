@@ -19,6 +19,7 @@ from striate.engines.session import BATCH
 from striate.errors import DataError, ExportError, StriateError, TrainingError, parameter
 from striate.inference.prediction import Prediction
 from striate.inference.predictor import Predictor
+from striate.inference.views.views import PLAIN, Views
 from striate.support.text import printable
 
 if TYPE_CHECKING:
@@ -35,6 +36,23 @@ if TYPE_CHECKING:
 
 BATCH_SIZE = 64
 """Images that PyTorch computes together: the last digits of a network's sums depend on it."""
+
+
+def _dense(network: nn.Module, preprocessing: Preprocessing, engine: str) -> nn.Module:
+    """`network` for whole images.
+
+    Raises:
+        StriateError: `engine` has networks of one size alone, or the network has one size.
+    """
+    from striate.inference.views.dense import Dense
+
+    if engine != "torch":
+        raise StriateError(
+            parameter("crops", "dense"),
+            f"is computed by PyTorch alone, not by {parameter('engine', engine)}",
+            f"leave {parameter('engine')} out",
+        )
+    return Dense(network, preprocessing)
 
 
 class GivesProbabilities(Protocol):
@@ -66,6 +84,7 @@ class Classifier(Predictor[Prediction]):
         classes: names, in the order of the probabilities.
         fits: whether images are brought to the network's size here; False for a file that does so
             within.
+        views: of each image, whose probabilities are averaged.
 
     Attributes:
         classes: names, in the order of the probabilities.
@@ -78,9 +97,10 @@ class Classifier(Predictor[Prediction]):
         classes: Sequence[str],
         *,
         fits: bool = True,
+        views: Views = PLAIN,
         file: ExportedFile | None = None,
     ) -> None:
-        super().__init__(session, preprocessing, fits=fits)
+        super().__init__(session, preprocessing, fits=fits, views=views)
         self.classes = tuple(classes)
         self._file = file
 
@@ -94,6 +114,7 @@ class Classifier(Predictor[Prediction]):
         device: str | torch.device = "cpu",
         engine: str = "auto",
         batch_size: int | None = None,
+        views: Views = PLAIN,
     ) -> Classifier:
         """A network that gives logits.
 
@@ -107,9 +128,11 @@ class Classifier(Predictor[Prediction]):
                 ``auto``: PyTorch. float32 is the default.
             batch_size: the most images that are computed together; None for 64 in PyTorch, 8 in
                 other engines.
+            views: of each image, whose probabilities are averaged.
 
         Raises:
-            StriateError: `device` is not here, or `engine` is unknown or cannot have the network.
+            StriateError: `device` is not here, `engine` is unknown or cannot have the network, or
+                there are no such `views` for it.
         """
         from striate.engines.precision import choose_device
         from striate.engines.probabilities import Probabilities
@@ -123,15 +146,20 @@ class Classifier(Predictor[Prediction]):
                 f"is not where {parameter('engine', engine)} computes, which is the processor",
                 f"leave one of them out, or take {parameter('engine', 'torch')}",
             )
+        views.check(preprocessing)
+        together = batch_size or (BATCH_SIZE if name == "torch" else BATCH)
+        if views.whole:
+            network = _dense(network, preprocessing, name)
+            together = views.together(together, preprocessing)
         session = open_session(
             Probabilities(network),
             preprocessing,
             name,
             precision or "float32",
             device=where,
-            batch_size=batch_size or (BATCH_SIZE if name == "torch" else BATCH),
+            batch_size=together,
         )
-        return cls(session, preprocessing, classes)
+        return cls(session, preprocessing, classes, views=views)
 
     @classmethod
     def of_run(
@@ -141,6 +169,7 @@ class Classifier(Predictor[Prediction]):
         device: str | torch.device = "cpu",
         engine: str = "auto",
         batch_size: int | None = None,
+        views: Views = PLAIN,
     ) -> Classifier:
         """The network of a run with its best weights; parameters as for `Classifier.of_network`.
 
@@ -155,6 +184,7 @@ class Classifier(Predictor[Prediction]):
             device=device,
             engine=engine,
             batch_size=batch_size,
+            views=views,
         )
 
     @classmethod
@@ -165,6 +195,7 @@ class Classifier(Predictor[Prediction]):
         engine: str = "auto",
         batch_size: int | None = None,
         streams: int | None = None,
+        views: Views = PLAIN,
     ) -> Classifier:
         """An ONNX file that `striate export` wrote; nothing but the file is needed.
 
@@ -177,17 +208,32 @@ class Classifier(Predictor[Prediction]):
                 open; None for 8.
             streams: how many batches are computed at a time; None for one a processor. With 1 all
                 processors share a batch, which is quicker for a single one.
+            views: of each image, whose probabilities are averaged.
 
         Raises:
             ExportError: there is no such file, it is damaged or not one of ours, takes its weights
                 as inputs, or no engine is installed.
-            StriateError: `engine` is unknown or no engine for files.
+            StriateError: `engine` is unknown or no engine for files, or there are no such `views`
+                for the file.
         """
         file = open_exported(path)
+        if views.whole:
+            _, height, width = file.preprocessing.input_size
+            raise StriateError(
+                parameter("crops", views.crops),
+                f"needs a network of any size, and this file's takes {height} x {width} pixels",
+                "give the run that it was exported from, or take other crops",
+            )
         session = file.session(engine, batch_size=batch_size, streams=streams)
         fits = not file.fits
         about = replace(file, graph=b"")  # the engine has it, and it may be large
-        return cls(session, file.preprocessing, file.classes, fits=fits, file=about)
+        try:
+            return cls(
+                session, file.preprocessing, file.classes, fits=fits, views=views, file=about
+            )
+        except StriateError:
+            session.close()
+            raise
 
     @property
     def file(self) -> ExportedFile | None:

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from striate.support.limits import MOST
 from striate.support.options import Doc, Options
-from striate.support.shared_options import AllowCode, Device, ShowProgress, Workers
+from striate.support.shared_options import (
+    AllowCode,
+    ChosenCrops,
+    ChosenScales,
+    Device,
+    ShowProgress,
+    Workers,
+)
 from striate.support.tables import Bounds
 
 if TYPE_CHECKING:
@@ -57,6 +64,8 @@ class PredictOptions(Options):
     ]
     _: KW_ONLY
     top: Annotated[int, Bounds(1, MOST), Doc("How many classes an image.")] = 5
+    crops: ChosenCrops = "center"
+    scales: ChosenScales = None
     heatmap: Annotated[
         str | Path | None,
         Doc(
@@ -169,6 +178,8 @@ class BulkOptions(Options):
     _: KW_ONLY
     engine: BulkEngine = "local"
     embeddings: Embeddings = False
+    crops: ChosenCrops = "center"
+    scales: ChosenScales = None
     file_column: FileColumn = None
     label_column: LabelColumn = None
     root: Root = None

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import numpy as np
 
 from striate.data.finding.inputs import Item
-from striate.errors import DataError, RunError
-from striate.inference.reading import CHUNK, batches_of, evaluated, grouped
+from striate.errors import DataError, RunError, StriateError, parameter
+from striate.inference.reading import CHUNK, batches_of, evaluated, grouped, named
+from striate.inference.views.filling import Batch, Part, averaged
+from striate.inference.views.views import PLAIN, Views
 from striate.support.closing import Closable
 from striate.support.prefetch import prefetch
 
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from striate.support.progress import Progress
 
 Answer = TypeVar("Answer")
+Key = TypeVar("Key")
+Told = TypeVar("Told")
 
 
 class Predictor(Closable, ABC, Generic[Answer]):
@@ -38,19 +42,37 @@ class Predictor(Closable, ABC, Generic[Answer]):
         preprocessing: what becomes of an image before the network sees it.
         fits: whether images are brought to the network's size here; False for a file that does so
             within.
+        views: of each image, of whose numbers the mean is taken.
 
     Attributes:
         session: what computes.
         preprocessing: what becomes of an image before the network sees it.
         fits: whether images are brought to the network's size before the session has them.
+        views: of each image.
+
+    Raises:
+        StriateError: images for this network have no such `views`.
     """
 
     def __init__(
-        self, session: Session, preprocessing: Preprocessing, *, fits: bool = True
+        self,
+        session: Session,
+        preprocessing: Preprocessing,
+        *,
+        fits: bool = True,
+        views: Views = PLAIN,
     ) -> None:
+        views.check(preprocessing)
+        if not (fits or views.is_plain):
+            raise StriateError(
+                parameter("crops", views.crops),
+                "is for files whose pre-processing can be cut off, which this one's cannot",
+                "export its run again",
+            )
         self.session = session
         self.preprocessing = preprocessing
         self.fits = fits
+        self.views = views
 
     @property
     def input(self) -> tuple[int, int, int]:
@@ -59,8 +81,21 @@ class Predictor(Closable, ABC, Generic[Answer]):
 
     @property
     def fitting(self) -> Preprocessing | None:
-        """What fits an image before the session has it; None where the session does so."""
-        return self.preprocessing if self.fits else None
+        """What fits an image before the session has it; None where the session does so.
+
+        None, too, where images are not computed as they were validated: in one view.
+        """
+        return self.preprocessing if self.fits and self.sees_once else None
+
+    @property
+    def sees_once(self) -> bool:
+        """Whether a session computes one view of each image, that of validation."""
+        return self.views.is_plain
+
+    @property
+    def channels(self) -> int:
+        """Of the images as they are read."""
+        return self.preprocessing.channels
 
     @property
     def batch_size(self) -> int:
@@ -85,6 +120,26 @@ class Predictor(Closable, ABC, Generic[Answer]):
     def failed(self, name: str, error: DataError) -> Answer:
         """What stands in the place of an image that cannot be read."""
 
+    # --- several views of an image -------------------------------------------------------------
+
+    def parts(self, image: Pixels) -> list[Part]:
+        """What is computed of an image, uint8 (H, W, C), where it is seen more than once."""
+        views = self.views.cut(image, self.preprocessing)
+        return [Part(np.ascontiguousarray(each), 1 / len(views)) for each in views]
+
+    def compute(self, batches: Iterator[Batch]) -> Generator[Answers]:
+        """The answers to batches of parts, float32 (n, K), one array a batch, in their order."""
+        return self.session.run(batch.pixels for batch in batches)
+
+    def _means(
+        self, keys: Iterable[Key], read: Callable[[Key], tuple[Told, list[Part]]], workers: int
+    ) -> Generator[tuple[Told, Answers | None]]:
+        """The mean of the answers to all parts of what is read, in the order of `keys`."""
+        ahead = max(self.batch_size // self.views.count(self.preprocessing), workers)
+        reading = prefetch(read, keys, workers=workers, ahead=ahead, name="striate-images")
+        with closing(reading):
+            yield from averaged(reading, self.compute, batch_size=self.batch_size)
+
     # --- a set of images -----------------------------------------------------------------------
 
     def rows(
@@ -102,6 +157,8 @@ class Predictor(Closable, ABC, Generic[Answer]):
         Raises:
             DataError: an image cannot be read any more.
         """
+        if not self.sees_once:
+            return self._mean_rows(images, workers, progress)
         read = evaluated(images, self.preprocessing, fit=self.fits)
         found = np.empty((len(images), self.outputs), np.float32)
         done = 0
@@ -110,6 +167,25 @@ class Predictor(Closable, ABC, Generic[Answer]):
             for part in answers:
                 found[done : done + len(part)] = self.checked(part)
                 done += len(part)
+                if progress is not None:
+                    progress(done, len(images))
+        return found
+
+    def _mean_rows(self, images: ImageSet, workers: int, progress: Progress | None) -> Answers:
+        """`rows` where there are several views of an image, which is decoded once."""
+
+        def cut(index: int) -> list[Part]:
+            with images.reading(index, self.channels) as image:
+                return self.parts(image)
+
+        def read(index: int) -> tuple[int, list[Part]]:
+            return index, named(images, index, cut)
+
+        found = np.empty((len(images), self.outputs), np.float32)
+        with closing(self._means(range(len(images)), read, workers)) as means:
+            for done, (index, row) in enumerate(means, start=1):
+                assert row is not None
+                found[index] = self.checked(row[None])[0]
                 if progress is not None:
                     progress(done, len(images))
         return found
@@ -159,6 +235,9 @@ class Predictor(Closable, ABC, Generic[Answer]):
         self, items: Iterable[Item], workers: int
     ) -> Generator[tuple[Item, Answers | DataError]]:
         """Each item with its numbers, or why there are none."""
+        if not self.sees_once:
+            yield from self._mean_rows_of(items, workers)
+            return
         waiting: deque[tuple[Item, DataError | None]] = deque()
 
         def unreadable() -> Iterator[tuple[Item, DataError]]:
@@ -174,6 +253,25 @@ class Predictor(Closable, ABC, Generic[Answer]):
                     yield from unreadable()
                     yield waiting.popleft()[0], row
                 yield from unreadable()
+
+    def _mean_rows_of(
+        self, items: Iterable[Item], workers: int
+    ) -> Generator[tuple[Item, Answers | DataError]]:
+        """`_rows_of` where there are several views of an image."""
+
+        def read(item: Item) -> tuple[tuple[Item, DataError | None], list[Part]]:
+            try:
+                with item.opened(self.channels) as image:
+                    return (item, None), self.parts(image)
+            except DataError as error:
+                return (item, error), []
+
+        with closing(self._means(items, read, workers)) as means:
+            for (item, error), row in means:
+                if error is not None:
+                    yield item, error
+                elif row is not None:
+                    yield item, self.checked(row[None])[0]
 
     def _batches(
         self, items: Iterable[Item], workers: int, waiting: deque[tuple[Item, DataError | None]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from striate.data.images import ImageSet
     from striate.data.preprocessing import Preprocessing
 
+T = TypeVar("T")
 Pixels: TypeAlias = NDArray[np.uint8]
 Read: TypeAlias = Callable[[int], Pixels]
 """From an image's number in its set to its pixels, uint8 (H, W, C)."""
@@ -66,18 +67,8 @@ def batches_of(
     """
     wanted = range(len(images)) if indices is None else indices
 
-    def named(index: int) -> Pixels:
-        try:
-            return read(index)
-        except StriateError:
-            raise
-        except Exception as error:
-            path = images.path(index)
-            name = paths.shown(path) if path else images.names[index]
-            raise DataError(name, str(error) or type(error).__name__) from error
-
     def chunk(first: int) -> list[Pixels]:
-        return [named(index) for index in wanted[first : first + size]]
+        return [named(images, index, read) for index in wanted[first : first + size]]
 
     size = min(CHUNK, batch_size)
     ahead = workers + max(_AHEAD, batch_size // size)
@@ -85,6 +76,22 @@ def batches_of(
     chunks = prefetch(chunk, firsts, workers=workers, ahead=ahead, name="striate-images")
     with closing(chunks):
         yield from grouped((image for part in chunks for image in part), batch_size)
+
+
+def named(images: ImageSet, index: int, read: Callable[[int], T]) -> T:
+    """What `read` makes of an image of a set; whatever it raises names the image.
+
+    Raises:
+        DataError: it cannot be read any more.
+    """
+    try:
+        return read(index)
+    except StriateError:
+        raise
+    except Exception as error:
+        path = images.path(index)
+        name = paths.shown(path) if path else images.names[index]
+        raise DataError(name, str(error) or type(error).__name__) from error
 
 
 def grouped(images: Iterable[Pixels], batch_size: int) -> Iterator[Pixels]:

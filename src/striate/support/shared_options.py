@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from striate.support.limits import LARGEST_SEED, MOST_THREADS
 from striate.support.options import Doc
@@ -55,6 +56,24 @@ Recheck = Annotated[
     Doc(
         "Read every file again. By default a file that has the size, times and inode with which it "
         "was last seen is taken to be as it was."
+    ),
+]
+Crops = Literal["center", "10", "144", "dense"]
+"""Names of the views of an image."""
+ChosenCrops = Annotated[
+    Crops,
+    Doc(
+        "Views of each image, whose probabilities are averaged: ``center``, as in validation; "
+        "``10`` (AlexNet's corners and middle, flipped too); ``144`` (GoogLeNet's); or ``dense`` "
+        "(VGG's: the network applied to the whole image and its flip), which an exported file "
+        "cannot have."
+    ),
+]
+ChosenScales = Annotated[
+    Sequence[int] | None,
+    Doc(
+        "Short sides in pixels that the views are taken at, for a network of 224 pixels, such as "
+        "``224,256,384,480,640``; in proportion for others. By default those of the views' paper."
     ),
 ]
 ShowProgress = Annotated[bool, Doc("Show progress on standard error.", python_only=True)]

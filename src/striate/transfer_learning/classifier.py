@@ -20,6 +20,7 @@ from striate.engines.precision import choose_device
 from striate.engines.probabilities import Probabilities
 from striate.hub.surgery import Transferred
 from striate.inference.classifier import BATCH_SIZE, Classifier, GivesProbabilities
+from striate.inference.views.views import PLAIN, Views
 from striate.runs.run import Run
 from striate.runs.transfer_record import read_transfer_record
 from striate.support.progress import Progress
@@ -66,16 +67,18 @@ class CachedClassifier:
         return head_probabilities(self._head, values)
 
 
-def classifier_of(run: Run, *, device: str = "cpu") -> GivesProbabilities:
+def classifier_of(run: Run, *, device: str = "cpu", views: Views = PLAIN) -> GivesProbabilities:
     """What `run` is evaluated with: from cached features where its backbone was frozen.
 
-    The cache holds what processors computed; on another device the whole network is computed.
+    The cache holds what processors computed of the one view of validation; on another device, and
+    of other `views`, the whole network is computed.
     """
     transfer, record = run.config.transfer, None
-    if transfer is not None and transfer.freeze == "all" and choose_device(device).type == "cpu":
+    frozen = transfer is not None and transfer.freeze == "all"
+    if frozen and views.is_plain and choose_device(device).type == "cpu":
         record = read_transfer_record(run)
     if record is None:
-        return Classifier.of_run(run, device=device)
+        return Classifier.of_run(run, device=device, views=views)
     return CachedClassifier(run, record["engine"])
 
 

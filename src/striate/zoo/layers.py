@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -294,6 +296,19 @@ def initialise(network: nn.Module, heads: Mapping[str, float] | None = None) -> 
             set_zero(layer.bias)
 
 
+_any_size: ContextVar[bool] = ContextVar("any_size", default=False)
+
+
+@contextmanager
+def at_any_size() -> Iterator[None]:
+    """Let `check_input` pass images that are larger than a network's while the block runs."""
+    before = _any_size.set(True)
+    try:
+        yield
+    finally:
+        _any_size.reset(before)
+
+
 def check_input(x: Tensor, network: str, channels: int, size: int = 0, minimum: int = 1) -> None:
     """Refuse a batch that the network cannot take, and name the shape that it can.
 
@@ -308,7 +323,8 @@ def check_input(x: Tensor, network: str, channels: int, size: int = 0, minimum: 
             return
         if x.dim() == 4 and x.shape[1] == channels:
             height, width = x.shape[2], x.shape[3]
-            if height == width == size or (size == 0 and min(height, width) >= minimum):
+            exact = size > 0 and not _any_size.get()
+            if height == width == size or (not exact and min(height, width) >= max(size, minimum)):
                 return
         side = str(size) if size else f"≥{minimum}"
         reason = ": its classifier flattens a fixed grid" if size else ""

@@ -122,11 +122,14 @@ def _begun(folder: JobFolder, options: BulkOptions, source: Input, predictor: Bu
             sound = listing.probed(entries, source)
             listed = listing.write(folder.listing, sound, options.shard_size)
     session = predictor.session
+    engine = f"{session.name}, {options.device}, {session.batch_size} together"
+    if not predictor.views.is_plain:
+        engine += f", {predictor.views.name}"
     now = Job(
         format=FORMAT,
         model=shown(options.run),
         weights=_digest(options.run, allow_code=options.allow_code),
-        engine=f"{session.name}, {options.device}, {session.batch_size} together",
+        engine=engine,
         classes=predictor.classes,
         embedding=predictor.embedding,
         input=source.name,

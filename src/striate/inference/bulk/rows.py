@@ -48,7 +48,9 @@ class BulkPredictor(Predictor[Row]):
         session, self.embedding = classifier.session, 0
         if embeddings:
             session, self.embedding = _with_embeddings(classifier)
-        super().__init__(session, classifier.preprocessing, fits=classifier.fits)
+        super().__init__(
+            session, classifier.preprocessing, fits=classifier.fits, views=classifier.views
+        )
         self.classes = classifier.classes
 
     @property
@@ -82,6 +84,12 @@ def _with_embeddings(classifier: Classifier) -> tuple[Any, int]:
     from striate.inference.bulk.embedding import WithEmbedding
 
     session = classifier.session
+    if classifier.views.whole:
+        raise StriateError(
+            parameter("embeddings", True),
+            "is not to be had of whole images",
+            f"take other {parameter('crops')}, or leave one of the two out",
+        )
     if not isinstance(session, PyTorchSession) or not isinstance(session.network, Probabilities):
         raise StriateError(
             parameter("embeddings", True),
