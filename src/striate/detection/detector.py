@@ -1,0 +1,217 @@
+"""`Detector`: pictures in, boxes out.
+
+A network with its weights, what its dialect means by their maps, and the names of its classes.
+Everything that changes a box is in `Detector.settings`, which the output shows.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from striate.data.finding.inputs import Item
+from striate.detection.boxes import Boxes, Detections
+from striate.detection.decode import candidates, decode
+from striate.detection.fitting import Fitting, Placed
+from striate.detection.suppression import Rule, suppress
+from striate.errors import DataError
+from striate.support.closing import Closable
+from striate.support.prefetch import prefetch
+from striate.zoo.yolo_head import YOLOHead
+from striate.zoo.yolov4 import Detector as DetectorNetwork
+
+Prepared = TypeVar("Prepared")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which boxes count.
+
+    Attributes:
+        threshold: the least score, and the least objectness; above it a box counts.
+        rule: how much two boxes of a class have in common; see `suppression`.
+        limit: a box that has more in common with a surer one is dropped.
+        in_pixels: whether distances between boxes are those in the picture, as Darknet's ``valid``
+            measures them; else those in the picture stretched to a square, as its ``test`` does.
+    """
+
+    threshold: float = 0.25
+    rule: Rule = "greedy"
+    limit: float = 0.45
+    in_pixels: bool = False
+
+
+class Detector(Closable, ABC, Generic[Prepared]):
+    """What finds boxes in pictures, in whatever engine.
+
+    Attributes:
+        names: what its classes are called.
+        batch_size: the most pictures that it computes together.
+    """
+
+    names: tuple[str, ...]
+    batch_size: int = 1
+
+    @property
+    @abstractmethod
+    def settings(self) -> dict[str, Any]:
+        """Network, decoding, input and all else that decides about boxes, as plain values."""
+
+    @abstractmethod
+    def prepare(self, image: NDArray[np.uint8]) -> Prepared:
+        """What becomes of a picture, uint8 (H, W, 3), before it is computed; on any thread."""
+
+    @abstractmethod
+    def compute(self, prepared: Sequence[Prepared], choice: Choice) -> list[Boxes]:
+        """The boxes of prepared pictures, in pixels, within the picture, the surest first."""
+
+    def boxes(self, image: NDArray[np.uint8], choice: Choice | None = None) -> Boxes:
+        """The boxes of one picture, uint8 (H, W, 3)."""
+        return self.compute([self.prepare(image)], choice or Choice())[0]
+
+    def detections(
+        self, items: Iterable[Item], choice: Choice | None = None, *, workers: int = 0
+    ) -> Generator[Detections]:
+        """The boxes of each of `items`, in their order, as they come.
+
+        What cannot be read has an error in its place. The same for any number of `workers`.
+
+        Args:
+            items: see `striate.data.finding.inputs.items`.
+            choice: which boxes count.
+            workers: threads that read pictures; with 0 none beside the caller's.
+        """
+        chosen = choice or Choice()
+
+        def read(item: Item) -> tuple[Item, tuple[int, int], Prepared | DataError]:
+            try:
+                with item.opened(3) as image:
+                    return item, (image.shape[0], image.shape[1]), self.prepare(image)
+            except DataError as error:
+                return item, (0, 0), error
+
+        ahead = max(self.batch_size, workers) + 1
+        reading = prefetch(read, items, workers=workers, ahead=ahead, name="striate-images")
+        with closing(reading):
+            while asked := list(islice(reading, self.batch_size)):
+                sound = [each for _, _, each in asked if not isinstance(each, DataError)]
+                found = iter(self.compute(sound, chosen) if sound else [])
+                for item, size, each in asked:
+                    if isinstance(each, DataError):
+                        why = each.why + (f"; {each.remedy}" if each.remedy else "")
+                        yield Detections(item.name, size, error=why)
+                    else:
+                        yield Detections(item.name, size, next(found))
+
+
+@dataclass(frozen=True)
+class Input:
+    """A prepared picture: its values, its place in the input, and its (height, width)."""
+
+    values: torch.Tensor
+    place: Placed
+    size: tuple[int, int]
+
+
+class NetworkDetector(Detector[Input]):
+    """A detector that PyTorch computes.
+
+    Args:
+        network: with its weights.
+        heads: how its maps are read.
+        fitting: how pictures become inputs.
+        names: of its classes.
+        told: what else `settings` says: the file, the dialect.
+        device: where it computes.
+        precision: ``float32`` or ``bfloat16``, in which operators compute that gain by it.
+        batch_size: the most pictures that are computed together.
+    """
+
+    def __init__(
+        self,
+        network: DetectorNetwork,
+        heads: Sequence[YOLOHead],
+        fitting: Fitting,
+        names: tuple[str, ...],
+        *,
+        told: dict[str, Any] | None = None,
+        device: str | torch.device = "cpu",
+        precision: str = "float32",
+        batch_size: int = 1,
+    ) -> None:
+        self.device, self.precision = torch.device(device), precision
+        moved = network.to(device=self.device)
+        # Module.to with a memory format alone is missing from the stubs of older releases.
+        self.network = moved.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload, unused-ignore]
+        self.heads, self.fitting, self.names = tuple(heads), fitting, names
+        self.batch_size = batch_size
+        self._told = told or {}
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """See `Detector.settings`."""
+        fitting = self.fitting
+        return {
+            **self._told,
+            "classes": len(self.names),
+            "size": list(fitting.size),
+            "fit": fitting.fit,
+            "sampling": fitting.sampling,
+            "scales": [head.scale for head in self.heads],
+            "sizes": self.heads[0].sizes,
+            "precision": self.precision,
+        }
+
+    def prepare(self, image: NDArray[np.uint8]) -> Input:
+        """See `Detector.prepare`."""
+        values, place = self.fitting(image)
+        return Input(values, place, (image.shape[0], image.shape[1]))
+
+    def rows(self, values: torch.Tensor) -> NDArray[np.float32]:
+        """Inputs, float32 (N, 3, H, W), as `decode` gives their boxes: (N, boxes, 5 + classes)."""
+        inputs = values.to(self.device).contiguous(memory_format=torch.channels_last)
+        bfloat16 = self.precision == "bfloat16"
+        with (
+            torch.inference_mode(),
+            torch.autocast(self.device.type, torch.bfloat16, enabled=bfloat16),
+        ):
+            maps = self.network(inputs)
+        with torch.inference_mode():
+            found: NDArray[np.float32] = decode(maps, self.heads).cpu().numpy()
+        return found
+
+    def compute(self, prepared: Sequence[Input], choice: Choice) -> list[Boxes]:
+        """See `Detector.compute`."""
+        rows = self.rows(torch.stack([each.values for each in prepared]))
+        pairs = zip(rows, prepared, strict=True)
+        return [chosen(each, picture.place, picture.size, choice) for each, picture in pairs]
+
+
+def chosen(
+    rows: NDArray[np.float32], place: Placed, size: tuple[int, int], choice: Choice
+) -> Boxes:
+    """The boxes of one picture that count.
+
+    Args:
+        rows: float32 (boxes, 5 + classes), as `decode` gives them.
+        place: where the picture lies in the input.
+        size: its (height, width).
+        choice: which count.
+
+    Returns:
+        Boxes in pixels, cut at the picture's edges, the surest first.
+    """
+    found = candidates(rows, choice.threshold)
+    parts = place.of_picture(found.xyxy)
+    pixels = parts * np.array([size[1], size[0]] * 2, np.float32)
+    measured = pixels if choice.in_pixels else parts
+    stays = suppress(measured, found.scores, found.classes, rule=choice.rule, limit=choice.limit)
+    return Boxes(pixels, found.scores, found.classes).take(stays).clipped(size)

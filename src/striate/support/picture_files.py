@@ -1,0 +1,83 @@
+"""Pictures that a command writes beside its answers: one file, or a folder of them."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from striate.errors import StriateError, parameter
+from striate.support.files import output_file, sweep, write_atomically
+from striate.support.paths import expanded
+from striate.support.text import printable
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+_KINDS = {".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+
+
+class PictureFiles:
+    """Where pictures go.
+
+    Args:
+        target: a file for the one picture that there is, or a folder, which is made if need be.
+        option: the parameter that named it.
+        ending: how the names in a folder end: ``.heatmap.png``.
+        single: whether there is one picture.
+
+    Raises:
+        StriateError: nothing can be written at `target`, or it is one file for several pictures.
+    """
+
+    def __init__(self, target: str | Path, *, option: str, ending: str, single: bool) -> None:
+        given = expanded(target, kind=StriateError)
+        self._ending = ending
+        self._file: Path | None = None
+        if given.suffix.lower() in SUFFIXES and not given.is_dir():
+            if not single:
+                raise StriateError(
+                    parameter(option, target), "is one file", "give a folder for several images"
+                )
+            self._file = output_file(given, kind=StriateError)
+        else:
+            self._folder = _folder(given, option)
+        self._taken: set[str] = set()
+
+    def write(self, picture: Image.Image, file: str) -> str:
+        """Write the picture that belongs to `file`; gives the path.
+
+        Raises:
+            StriateError: it cannot be written.
+        """
+        target = self._file or self._folder / self._name(file)
+        written = BytesIO()
+        picture.save(written, _KINDS.get(target.suffix.lower(), "PNG"), quality=90)
+        sweep(target)
+        write_atomically(target, written.getvalue())
+        return str(target)
+
+    def _name(self, file: str) -> str:
+        """A name in the folder that no other picture of this call has."""
+        stem = Path(file).stem or "image"
+        name, number = f"{stem}{self._ending}", 1
+        while name.casefold() in self._taken:
+            number += 1
+            name = f"{stem}-{number}{self._ending}"
+        self._taken.add(name.casefold())
+        return name
+
+
+def _folder(path: Path, option: str) -> Path:
+    """The folder at `path`, made if need be, after finding out that it can be written into."""
+    try:
+        path.mkdir(exist_ok=True)
+    except OSError as error:
+        raise StriateError(
+            printable(str(path)),
+            "cannot be made a folder for pictures",
+            f"give another {parameter(option)}",
+        ) from error
+    output_file(path / "picture.png", kind=StriateError)
+    return path
