@@ -17,7 +17,7 @@ from PIL import Image
 
 import striate
 from striate.data.decoding import decode
-from striate.data.working_copies.store import SUFFIX
+from striate.data.working_copies.store import ABOUT, SUFFIX
 from striate.errors import Interrupted, RunError, StriateError
 from striate.runs import layout as names
 from striate.training.callbacks.base import BatchEnd, Callback
@@ -198,3 +198,22 @@ def test_options_and_disks(
     notes = train(large, recipe, tmp_path / "none", working_copies="disk")
     assert any(line.startswith("there is no room for working copies") for line in notes.lines)
     assert striate.open_run(tmp_path / "none").config.working_copies == 0
+
+
+def test_missing_copies_are_made_before_the_first_step(
+    large: Path, recipe: str, tmp_path: Path, cache: Path
+) -> None:
+    """Else the first epoch would make them, and speeds that are measured then would mislead."""
+    train(large, recipe, tmp_path / "first")
+    of_training = [p for p in copies(cache) if b"copies of" in (p.parents[1] / ABOUT).read_bytes()]
+    for file in of_training[::2]:
+        file.unlink()
+    there: list[bool] = []
+
+    class AtTheBeginning(Notes):
+        def on_train_begin(self, training: object) -> None:
+            there.extend(file.exists() for file in of_training)
+
+    train(large, recipe, tmp_path / "second", notes=AtTheBeginning())
+    assert there == [True] * len(of_training) != []
+    assert results(tmp_path / "second") == results(tmp_path / "first")

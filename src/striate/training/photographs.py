@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from striate.data.augmentation.settings import Augmentation
 from striate.data.preprocessing import Preprocessing
+from striate.data.scan import threads
 from striate.data.sources import Data
 from striate.data.split import draw
 from striate.data.statistics import Moments
@@ -22,7 +23,9 @@ from striate.data.working_copies.shrink import side_for
 from striate.data.working_copies.store import Place as Where
 from striate.errors import StriateError, nearest, parameter
 from striate.support.folders import cache_at
+from striate.support.progress import counting
 from striate.training.callbacks.several import Callbacks
+from striate.training.options import TrainOptions
 from striate.training.place import Place
 
 PLACES = ("auto", "disk", "memory", "off")
@@ -94,16 +97,21 @@ class Photographs:
             return split != "train"
         return draw(digest, self._seed) < self._val_fraction
 
-    def settled(self, data: Data, shape: Shape, place: Place) -> Data:
+    def settled(self, data: Data, shape: Shape, place: Place, options: TrainOptions) -> Data:
         """`data` with what was made of its images, for a new run.
 
         There are no copies where no training image is large, nor where they have no room, which is
-        noted.
+        noted. Those that are missing, since the images were known from before, are made now: in the
+        first epoch they would let it seem slower than the others.
 
         Args:
             data: the images.
             shape: of the images, as the run has it.
             place: who decides for all, and whom notes are for.
+            options: how many threads make copies, and whether they are counted.
+
+        Raises:
+            DataError: an image can no longer be read.
         """
         copies, moments = self.made.copies, self.made.moments
         assert moments is not None
@@ -124,6 +132,12 @@ class Photographs:
         else:
             copies = None
         self.made = replace(self.made, copies=copies)
+        if copies is not None:
+            missing = copies.missing(data.train)[place.group.rank :: place.group.world]
+            wanted = options.progress and place.group.leads and bool(missing)
+            with counting("making working copies", wanted=wanted) as progress:
+                workers = max(threads(options.workers), 1)
+                copies.make(data.train, missing, workers=workers, progress=progress)
         data = knowing(data, self.made)
         note_room(data, place.callbacks)
         return data

@@ -158,7 +158,7 @@ def _plan_new(
         statistics = channel_statistics(data.train, in_channels)
         preprocessing = _preprocessing(recipe.preprocessing, known, options.size, statistics)
     shape = Shape(preprocessing=preprocessing, augmentation=recipe.augmentation)
-    data = photographs.settled(data, shape, place)
+    data = photographs.settled(data, shape, place, options)
     # One forward without numbers: a size that the network cannot take is found out here.
     count_macs(network, preprocessing.input_size)
     recipe, note = fit_sizes(recipe, network, preprocessing.input_size)

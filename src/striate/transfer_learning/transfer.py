@@ -213,7 +213,7 @@ class _Work:
         self.place.callbacks.on_note(data.described)
         if options.frozen != "all":
             shape = shape_of(backbone, recipe_of(backbone, data, options))
-            data = self.photographs.settled(data, shape, self.place)
+            data = self.photographs.settled(data, shape, self.place, self.training_options)
         return data
 
     def _note_fit(self, fitted: FittedHead, of_train: Floats, data: Data) -> None:

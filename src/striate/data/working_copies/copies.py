@@ -7,17 +7,19 @@ What is measured is never read from them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from striate.data.preprocessing import with_channels
 from striate.data.working_copies.shrink import decoded, encoded, is_much_larger, key_of
 from striate.data.working_copies.store import Place, Store
+from striate.support.prefetch import prefetch
 
 if TYPE_CHECKING:
     from striate.data.images import Array, ImageSet
+    from striate.support.progress import Progress
 
 _BYTES = 0.5
 """That a pixel of a copy takes, at most: photographs with much grain take 0.3."""
@@ -77,11 +79,51 @@ class WorkingCopies:
         if self.store.full:
             return False
         size = 0
-        for index in self.indices(images):
-            if images.digest(index) not in self.store:
-                height, width = images.sizes[index].tolist()
-                size += int(self.side**2 * max(height, width) / min(height, width) * _BYTES)
+        for index in self.missing(images):
+            height, width = images.sizes[index].tolist()
+            size += int(self.side**2 * max(height, width) / min(height, width) * _BYTES)
         return self.store.has_room_for(size)
+
+    def missing(self, images: ImageSet) -> list[int]:
+        """Which of `images` should have a copy, and have none."""
+        return [index for index in self.indices(images) if images.digest(index) not in self.store]
+
+    def make(
+        self,
+        images: ImageSet,
+        indices: Sequence[int],
+        *,
+        workers: int,
+        progress: Progress | None = None,
+    ) -> None:
+        """Make the copies of some of `images`.
+
+        Args:
+            images: a set that is read from files.
+            indices: of those images.
+            workers: threads; 0 for the caller's own.
+            progress: counts the copies.
+
+        Raises:
+            DataError: an image can no longer be read.
+        """
+        made = prefetch(
+            lambda index: self._make(images, index),
+            indices,
+            workers=workers,
+            ahead=workers,  # photographs are large
+            name="striate-copies",
+        )
+        with closing(made):
+            for done, _ in enumerate(made, 1):
+                if progress is not None:
+                    progress(done, len(indices))
+
+    def _make(self, images: ImageSet, index: int) -> bytes:
+        with images.reading(index, None) as image:
+            content = encoded(image, self.side)
+        self.store.put(images.digest(index), content)
+        return content
 
     def news(self) -> str:
         """Where copies are, if that is not where they were meant to be, and was not said yet."""
@@ -114,10 +156,7 @@ class WorkingCopies:
             with images.reading(index, channels) as image:
                 yield image
             return
-        digest = images.digest(index)
-        content = self.store.get(digest)
+        content = self.store.get(images.digest(index))
         if content is None:
-            with images.reading(index, None) as image:
-                content = encoded(image, self.side)
-            self.store.put(digest, content)
+            content = self._make(images, index)
         yield with_channels(decoded(content), channels)
