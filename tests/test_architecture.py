@@ -5,7 +5,10 @@ from __future__ import annotations
 import ast
 import importlib.util
 import re
+import sys
+import tomllib
 from functools import cache
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from types import ModuleType
 
@@ -107,3 +110,30 @@ def test_every_stop_of_a_way_is_there_and_called_from_one_of_them(way: str) -> N
 def test_the_picture_is_of_this_page(tool: ModuleType) -> None:
     drawn = (ROOT / "docs" / "images" / "architecture.svg").read_text("utf-8")
     assert drawn == tool.picture(), "run python tools/architecture.py"
+
+
+#: What is imported though another package brings it: its own names are made of it.
+COMES_WITH = {"markupsafe": "jinja2", "openvino_telemetry": "openvino"}
+
+
+def imported(source: str) -> set[str]:
+    """The packages of other people that a file names in its import statements."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+            found.add(node.module)
+    return {name.partition(".")[0] for name in found} - sys.stdlib_module_names
+
+
+def test_every_package_that_is_imported_is_declared() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    several = [project["dependencies"], *project["optional-dependencies"].values()]
+    names = [re.split(r"[<>=;\[ ]", each)[0] for part in several for each in part]
+    declared = {name.lower().replace("-", "_") for name in names}
+    distributions = packages_distributions()
+    for path in [*SOURCE.rglob("*.py"), *(ROOT / "tests").rglob("*.py")]:
+        for name in imported(path.read_text(encoding="utf-8")) - COMES_WITH.keys() - {"striate"}:
+            brings = {each.lower().replace("-", "_") for each in distributions.get(name, ())}
+            assert not brings or brings & declared, f"{path}: {name} is not in pyproject.toml"

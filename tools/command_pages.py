@@ -15,8 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from typer.models import ArgumentInfo
-
+from striate.cli.flags import Argument, Flag
 from striate.cli.main import COMMANDS, flags_of, load
 from striate.support.options import options_of
 
@@ -77,13 +76,11 @@ def rows(function: Callable[..., None]) -> Iterator[Row]:
         yield Row(_typed(notes[name], names[name]), python, _shown(typed[name].default), text)
 
 
-def _typed(note: Any, name: str) -> str:
+def _typed(note: Argument | Flag, name: str) -> str:
     """Every spelling of an option."""
-    if isinstance(note, ArgumentInfo):
+    if isinstance(note, Argument):
         return name
-    given = [note.default, *(note.param_decls or ())]
-    flags = [flag for text in given if str(text).startswith("-") for flag in text.split("/")]
-    return ", ".join(f"`{flag}`" for flag in flags) or name
+    return ", ".join(f"`{flag}`" for text in note.names for flag in text.split("/"))
 
 
 def _shown(default: Any) -> str:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import click
 import pytest
-import typer
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from striate.cli import compare, explain, table, what_if
+from striate.cli.parsing import command_of
 from striate.errors import StriateError
 
-app = typer.Typer()
+app = click.Group()
 for command in (table.table, explain.explain, what_if.what_if, compare.compare):
-    app.command()(command)
+    app.add_command(command_of(command))
 
 
 def run(*arguments: str) -> str:

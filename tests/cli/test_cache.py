@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import typer
 
 import striate
 from striate.cli.cache import cache
+from striate.cli.parsing import command_of
 from striate.errors import StriateError
 from striate.transfer_learning.cache.store import ABOUT, CacheEntry
 
@@ -21,8 +21,7 @@ HEAD = '{"striate": "heads", "sha256": "", "content": {}}'
 
 
 def run(*typed: str) -> None:
-    app = typer.Typer()
-    app.command()(cache)
+    app = command_of(cache)
     app(typed, standalone_mode=False)
 
 

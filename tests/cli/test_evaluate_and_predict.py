@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import typer
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from striate.cli.evaluate import evaluate
+from striate.cli.parsing import command_of
 from striate.cli.predict import predict
 from striate.evaluation.metrics import measure
 from striate.inference.prediction import Prediction
@@ -27,8 +27,7 @@ BAD = Prediction(file="bad\n.jpg", classes=(), probabilities=(), error="is empty
 
 def run(command: Callable[..., None], *arguments: str, status: int = 0) -> tuple[str, str]:
     """What `command` prints to standard output and standard error."""
-    app = typer.Typer()
-    app.command()(command)
+    app = command_of(command)
     result = CliRunner().invoke(app, arguments, catch_exceptions=False)
     assert result.exit_code == status, result.output
     return result.stdout, result.stderr

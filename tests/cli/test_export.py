@@ -7,15 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from striate import api
 from striate.cli.export import export
+from striate.cli.parsing import command_of
 from striate.deploy.export import ExportReport, Tensor, Verified
 
-app = typer.Typer()
-app.command()(export)
+app = command_of(export)
 REPORT = ExportReport(
     file=Path("/somewhere/net.onnx"),
     bytes=1_234_567,

@@ -19,7 +19,18 @@ def striate(*arguments: str, **options: object) -> subprocess.CompletedProcess[s
 
 
 #: What takes longer to import than the 0.3 s in which `--help` and `list` answer.
-HEAVY = ("torch", "torchvision", "numpy", "scipy", "sklearn", "PIL", "onnx", "openvino", "jinja2")
+HEAVY = (
+    "torch",
+    "torchvision",
+    "numpy",
+    "scipy",
+    "sklearn",
+    "PIL",
+    "onnx",
+    "openvino",
+    "jinja2",
+    "rich",
+)
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
-import typer
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from striate.cli.main import flags_of
 from striate.cli.options import AsJson, Given, command
+from striate.cli.parsing import command_of
 from striate.errors import StriateError, parameter
 from striate.support.options import Doc, Options
 from striate.support.tables import Bounds
@@ -43,8 +43,7 @@ def frame(given: Given, as_json: AsJson = False) -> None:
     seen[:] = [given, as_json]
 
 
-app = typer.Typer(rich_markup_mode=None)
-app.command()(frame)
+app = command_of(frame)
 DEFAULTS = {
     "photo": "a.jpg",
     "target": None,

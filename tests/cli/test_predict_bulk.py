@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from striate import api
 from striate.cli.main import flags_of
+from striate.cli.parsing import command_of
 from striate.cli.predict import Typed, predict
 from striate.errors import StriateError
 from striate.inference.bulk.job import BulkReport
@@ -22,8 +22,7 @@ BULK = ["--input", "photos", "--output", "out"]
 
 
 def run(*arguments: str, status: int = 0) -> tuple[str, str]:
-    app = typer.Typer()
-    app.command()(predict)
+    app = command_of(predict)
     result = CliRunner().invoke(app, ["run", *arguments], catch_exceptions=False)
     assert result.exit_code == status, result.output
     return result.stdout, result.stderr

@@ -7,18 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from striate import api
+from striate.cli.parsing import command_of
 from striate.cli.quantise import quantise
 from striate.deploy.quantise.figures import Figures, Limits
 from striate.deploy.quantise.guard import Step
 from striate.deploy.quantise.measuring import Speed
 from striate.deploy.quantise.quantise import LayerReport, QuantiseReport
 
-app = typer.Typer()
-app.command()(quantise)
+app = command_of(quantise)
 FIGURES = Figures(
     engine="OpenVINO",
     vnni=False,

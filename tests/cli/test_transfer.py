@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 
 from striate import api
+from striate.cli.parsing import command_of
 from striate.cli.transfer import transfer
 from striate.errors import ExportError
 from striate.transfer_learning.result import TransferResult
@@ -42,8 +42,7 @@ RESULT = TransferResult(
 
 
 def run(*typed: str) -> None:
-    app = typer.Typer()
-    app.command()(transfer)
+    app = command_of(transfer)
     app(["flowers", "--backbone", "timm:some_network", *typed], standalone_mode=False)
 
 

@@ -6,17 +6,16 @@ from pathlib import Path
 
 import pytest
 import torch
-import typer
 from torch import nn
 
 import striate
+from striate.cli.parsing import command_of
 from striate.cli.view import view
 from striate.errors import StriateError
 
 
 def run(*typed: str) -> None:
-    app = typer.Typer()
-    app.command()(view)
+    app = command_of(view)
     app(typed, standalone_mode=False)
 
 

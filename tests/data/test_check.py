@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import typer
 from PIL import Image
 from rich.console import Console
 
 from striate.cli.check import check as command
+from striate.cli.parsing import command_of
 from striate.data.checking.check import check, summary
 from striate.data.checking.duplicates import near_duplicates
 from striate.data.checking.terminal import show
@@ -21,8 +21,7 @@ from striate.errors import DataError, RecipeError
 
 def run(*typed: str) -> int | None:
     """The exit status of the command, where it is not 0."""
-    app = typer.Typer()
-    app.command()(command)
+    app = command_of(command)
     return app(typed, standalone_mode=False)
 
 

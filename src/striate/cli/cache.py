@@ -6,8 +6,7 @@ import json
 import time
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from striate.cli.flags import Flag
 from striate.cli.options import AsJson, Given, command
 from striate.transfer_learning.cache.options import CacheOptions
 
@@ -26,7 +25,7 @@ _DAYS = 30.0
 def cache(
     given: Given,
     prune: Annotated[
-        bool, typer.Option("--prune", help=f"Remove what was not used for {_DAYS:g} days.")
+        bool, Flag(("--prune",), f"Remove what was not used for {_DAYS:g} days.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:

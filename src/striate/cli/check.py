@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-import typer
+import click
 
 from striate.cli.options import AsJson, Given, command
 from striate.data.checking.options import CheckOptions
@@ -26,4 +26,4 @@ def check(given: Given, as_json: AsJson = False) -> None:
 
         found.show(Console(highlight=False))
     if not found.usable:
-        raise typer.Exit(2)
+        raise click.exceptions.Exit(2)

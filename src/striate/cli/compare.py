@@ -6,9 +6,8 @@ import json
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from striate.anatomy.options import CompareOptions
+from striate.cli.flags import Flag
 from striate.cli.options import AsJson, Given, command
 
 
@@ -17,9 +16,7 @@ def compare(
     given: Given,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "-o", "--output", help="Draw published accuracy against MACs into this SVG file."
-        ),
+        Flag(("-o", "--output"), "Draw published accuracy against MACs into this SVG file."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -7,7 +7,8 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from striate.cli.flags import Argument
+from striate.cli.options import AsJson
 
 if TYPE_CHECKING:
     from striate.zoo.catalogue import Entry
@@ -19,11 +20,9 @@ KEYS = ("name", "family", "year", "parameters", "macs", "input")
 def list_networks(
     pattern: Annotated[
         str | None,
-        typer.Argument(
-            help="Only networks with this in their name or family, or a pattern such as 'res*'."
-        ),
+        Argument("Only networks with this in their name or family, or a pattern such as 'res*'."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the networks with their sizes and published errors.
 

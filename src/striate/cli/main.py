@@ -7,14 +7,14 @@ import sys
 import warnings
 from collections.abc import Callable
 from importlib import import_module
-from typing import Annotated, Any, ParamSpec, get_type_hints
+from typing import Any, ParamSpec, get_type_hints
 
-import typer
-from typer.core import TyperCommand, TyperGroup
-from typer.models import OptionInfo
+import click
 
 from striate.cli import streams
-from striate.errors import Interrupted, StriateError
+from striate.cli.flags import Flag
+from striate.cli.parsing import HELP, command_of
+from striate.errors import Interrupted, StriateError, nearest
 from striate.support.text import printable
 
 P = ParamSpec("P")
@@ -47,7 +47,7 @@ class _Unread(Exception):  # noqa: N818 - nothing is wrong
 
 
 def _guarded(command: Callable[P, None]) -> Callable[P, None]:
-    """`command` with its interruptions turned into ours: Typer has other ideas about both."""
+    """`command` with its interruptions turned into ours: Click has other ideas about both."""
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -68,15 +68,12 @@ def _guarded(command: Callable[P, None]) -> Callable[P, None]:
 
 def flags_of(command: Callable[..., None]) -> dict[str, str]:
     """The flag of each option of `command`, by the name of its parameter."""
-    found = {}
-    for name, hint in get_type_hints(command, include_extras=True).items():
-        for each in getattr(hint, "__metadata__", ()):
-            if isinstance(each, OptionInfo):
-                # Within Annotated, what is given first stands where a default might.
-                given = (each.default, *(each.param_decls or ()))
-                declared = [text for text in map(str, given) if text.startswith("--")]
-                found[name] = (declared or [f"--{name.replace('_', '-')}"])[0].partition("/")[0]
-    return found
+    return {
+        name: each.name
+        for name, hint in get_type_hints(command, include_extras=True).items()
+        for each in getattr(hint, "__metadata__", ())
+        if isinstance(each, Flag)
+    }
 
 
 def load(name: str) -> Callable[..., None]:
@@ -86,57 +83,49 @@ def load(name: str) -> Callable[..., None]:
     return found
 
 
-class _Commands(TyperGroup):
+class _Commands(click.Group):
     """The sub-commands, each loaded when it is called, so that none waits for the others."""
 
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings)
-        # Their names alone count here, for what is said of a mistyped one.
-        self.commands.update({name: TyperCommand(name) for name in COMMANDS})
-
-    def list_commands(self, ctx: Any) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        if cmd_name not in COMMANDS:
-            return None
-        alone = typer.Typer(add_completion=False, rich_markup_mode=None)
-        alone.command(name=cmd_name)(_guarded(load(cmd_name)))
-        return typer.main.get_command(alone)
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return command_of(_guarded(load(cmd_name)), cmd_name) if cmd_name in COMMANDS else None
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        if args and args[0] not in COMMANDS and args[0][:1].isalnum():
+            ctx.fail(f"No such command '{printable(args[0])}': {nearest(args[0], COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-app = typer.Typer(
-    name="striate",
-    cls=_Commands,
-    help="The classic convolutional networks, from a folder of images to a classifier.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-
-def _show_version(wanted: bool) -> None:
+def _show_version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        typer.echo(f"striate {version('striate')}")
-        raise typer.Exit
+        click.echo(f"striate {version('striate')}")
+        context.exit()
 
 
-@app.callback()
-def _options(
-    _version: Annotated[
-        bool,
-        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
-    ] = False,
-) -> None:
-    pass
+app = _Commands(
+    "striate",
+    help="The classic convolutional networks, from a folder of images to a classifier.",
+    no_args_is_help=True,
+    context_settings=HELP,
+    params=[
+        click.Option(
+            ["--version"],
+            is_flag=True,
+            expose_value=False,
+            is_eager=True,
+            callback=_show_version,
+            help="Show the version.",
+        )
+    ],
+)
 
 
 def main() -> None:
@@ -144,11 +133,7 @@ def main() -> None:
     streams.prepare()
     warnings.simplefilter("ignore")  # libraries' warnings are not for the person who trains
     try:
-        if sys.argv[1:2] == ["list-networks"] and set(sys.argv[2:]) <= {"--json"}:
-            # Typer's conversion of arguments takes longer than all that this command does.
-            _guarded(load("list-networks"))(as_json="--json" in sys.argv)
-        else:
-            app()
+        app()
     except StriateError as error:
         _leave(f"striate: {error}", 2)
     except Interrupted as stop:

@@ -15,8 +15,8 @@ from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, get_args, get_origin
 
-import typer
-
+import striate
+from striate.cli.flags import Argument, Flag
 from striate.cli.sizes import read_position, read_size
 from striate.cli.values import read_names, read_numbers, read_pairs, read_whole_numbers
 from striate.support.options import Option, options_of
@@ -24,12 +24,12 @@ from striate.support.options import Option, options_of
 #: What was typed, by the names of Python's arguments.
 Given = dict[str, Any]
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+AsJson = Annotated[bool, Flag(("--json",), "Print one JSON document.")]
 
 
 @dataclass(frozen=True)
 class _Way:
-    """How a value is typed: what Typer takes it for, what reads it further, what help calls it."""
+    """How a value is typed: what it is taken for, what reads it further, what help calls it."""
 
     kind: Any = str
     read: Callable[[Any], Any] | None = None
@@ -85,19 +85,19 @@ def _read(option: Option, value: Any) -> Any:
 def _parameter(
     option: Option, flags: Sequence[str] | None, names: Mapping[str, str]
 ) -> inspect.Parameter:
-    """`option` as Typer reads it from a function's signature."""
+    """`option` as `striate.cli.parsing` reads it from a function's signature."""
     way, default = _way(option), option.default
-    told: dict[str, Any] = {"help": f"{_plain(option.doc.text, names)} {way.note}".rstrip()}
-    bounds = option.bounds
+    text = f"{_plain(option.doc.text, names)} {way.note}".rstrip()
+    bounds, least = option.bounds, None
     if bounds is not None and way.kind in (int, float) and not bounds.above:
-        told["min"] = bounds.least  # the most is a guard that nobody meets, and says so itself
+        least = bounds.least  # the most is a guard that nobody meets, and says so itself
     if option.positional and flags is None:
-        note: Any = typer.Argument(**told, show_default=not option.required)
+        note: Argument | Flag = Argument(text, least, show_default=not option.required)
     else:
         name = names[option.name]
         if way.kind is bool and flags is None:
             flags = (f"{name}/--no-{name[2:]}",) if default else (name,)
-        note = typer.Option(*(flags or (name,)), **told, metavar=way.metavar)
+        note = Flag(tuple(flags or (name,)), text, least, way.metavar)
     if way.read is read_names:
         default = ",".join(default)
     return inspect.Parameter(
@@ -139,7 +139,10 @@ def _plain(text: str, names: Mapping[str, str]) -> str:
     """`text` as a terminal shows it, with the command's own `names` of its options."""
 
     def named(found: re.Match[str]) -> str:
-        name = found[1]
-        return names.get(name) or f"`striate {name.replace('_', '-')}`"
+        name, typed = found[1], found[1].replace("_", "-")
+        # What is no option of this command is one of another, or a command.
+        return names.get(name) or (
+            f"`striate {typed}`" if name in striate.__all__ else f"--{typed}"
+        )
 
     return re.sub(r"(?<!`)`(\w+)`(?!`)", named, text).replace("``", "")

@@ -9,8 +9,9 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+import click
 
+from striate.cli.flags import Flag
 from striate.cli.options import AsJson, Given, command
 from striate.errors import StriateError, parameter
 from striate.inference.options import (
@@ -53,7 +54,7 @@ class Typed(PredictOptions):
 
 SkipBad = Annotated[
     bool,
-    typer.Option("--skip-bad", help="Exit with 0 even if files cannot be read; they are named."),
+    Flag(("--skip-bad",), "Exit with 0 even if files cannot be read; they are named."),
 ]
 
 
@@ -77,7 +78,7 @@ def predict(given: Given, skip_bad: SkipBad = False, as_json: AsJson = False) ->
         if number > 1:
             print(f"striate: {bad:,} of {number:,} images cannot be read", file=sys.stderr)
         if not skip_bad:
-            raise typer.Exit(2)
+            raise click.exceptions.Exit(2)
 
 
 def _of(given: Given, kind: Any) -> Given:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from typing import Annotated
 
-import typer
-
 from striate.anatomy.options import TableOptions
+from striate.cli.flags import Flag
 from striate.cli.options import AsJson, Given, command
 
 
@@ -15,10 +14,8 @@ from striate.cli.options import AsJson, Given, command
 def table(
     given: Given,
     as_json: AsJson = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
-    as_markdown: Annotated[
-        bool, typer.Option("--markdown", help="Print a Markdown table.")
-    ] = False,
+    as_csv: Annotated[bool, Flag(("--csv",), "Print comma-separated values.")] = False,
+    as_markdown: Annotated[bool, Flag(("--markdown",), "Print a Markdown table.")] = False,
 ) -> None:
     """Show every layer's size, costs and receptive field.
 

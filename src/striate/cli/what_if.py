@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 from typing import Annotated
 
-import typer
-
+from striate.cli.flags import Argument
 from striate.cli.options import AsJson
 
 
 def what_if(
     layers: Annotated[
         list[str],
-        typer.Argument(
-            help='Layers one after another, such as "1x1 128->32, 5x5 32->256 @100x100"; several '
+        Argument(
+            'Layers one after another, such as "1x1 128->32, 5x5 32->256 @100x100"; several '
             "such texts are compared. s2 stride, p1 padding, d2 dilation, g4 groups, nobias; also "
             "max 3x3, avg 2x2, gap, flatten 7x7x512 -> 10, linear 84->10.",
             show_default=False,
