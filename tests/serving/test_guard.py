@@ -76,6 +76,12 @@ def test_people_enter_the_token_once(serve: Serve) -> None:
     assert "samesite=strict" in cookie.lower()
     assert "abc-123" not in cookie
     kept = cookie.partition(";")[0]
+    assert kept.startswith(f"striate-{client.place.partition(':')[2]}=")
+    _, beside = serve(token="another")  # browsers send it the same cookies
+    theirs = beside("/enter", "token=another")[1]["set-cookie"].partition(";")[0]
+    for each in (client, beside):
+        assert each("/", Cookie=f"{kept}; {theirs}")[0] == 200
+    assert beside("/", Cookie=kept)[0] == 401
     assert client("/", Cookie=kept)[0] == 200
     assert client("/predict", PICTURE, Cookie=kept)[0] == 200
     others = f'theirs={{"a": [1, "b"]}}; {kept}; more[]=x'  # of whatever else runs on the machine

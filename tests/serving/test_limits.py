@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import gzip
 import json
 import socket
 import threading
 import time
+import zlib
 from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import pytest
+
+from striate.serving.bodies import _unpack
+from striate.serving.limits import Limits, Room
+from striate.serving.pipeline import _Job
+from striate.serving.refusals import Refused
 
 from .conftest import as_file, noise  # type: ignore[import-not-found]
 
@@ -49,6 +56,12 @@ def hold(service: Any) -> Held:
     return held
 
 
+def emptied(service: Any) -> None:
+    """Wait until no picture is in `service`."""
+    while service.state.room.pictures:
+        time.sleep(0.01)
+
+
 def raw(client: Any, content: bytes, *, seconds: float = 10, finish: bool = True) -> bytes:
     """All that the service answers to bytes of any kind."""
     host, port = client.place.split(":")
@@ -75,6 +88,45 @@ def test_a_body_that_is_too_large_whether_it_says_so_or_not(serve: Serve) -> Non
     assert client.json("/predict", PICTURE)["results"]
 
 
+def test_a_body_that_is_packed_in_several_parts(serve: Serve) -> None:
+    _, client = serve(max_body=1)
+    parts = [PICTURE[:7], PICTURE[7:500], PICTURE[500:]]
+    packed = b"".join(map(gzip.compress, parts))
+    for body in (packed, packed + bytes(100), packed + bytes(200_000)):
+        assert client("/predict", body, Content_Encoding="gzip")[0] == 200
+    again = zlib.compress(PICTURE)
+    assert client("/predict", again, Content_Encoding="deflate")[0] == 200
+    for body, kind in (
+        (packed + b"more", "gzip"),
+        (packed[:-1], "gzip"),
+        (again + again, "deflate"),
+        (gzip.compress(b"") * 5000, "gzip"),
+        (b"", "gzip"),
+    ):
+        assert client.refused("/predict", body, Content_Encoding=kind)[0] == 400
+    many = b"".join(gzip.compress(bytes(1 << 16)) for _ in range(20))
+    assert client.refused("/predict", many, Content_Encoding="gzip")[0] == 413
+
+
+def test_what_a_body_unpacks_to_is_counted_while_it_is_unpacked() -> None:
+    limits = Limits(body=8 << 20)
+    room = Room(limits)
+    packed = gzip.compress(bytes(8 << 20))
+
+    async def unpack() -> None:
+        with room.for_bytes() as held:
+            assert len(await _unpack(packed, "gzip", limits, held)) == 8 << 20
+            assert room._bytes == 8 << 20
+        assert room._bytes == 0
+        with room.for_bytes() as full, room.for_bytes() as held:
+            full.become(16 * limits.body - (3 << 20))
+            with pytest.raises(Refused, match="as its memory allows"):
+                await _unpack(packed, "gzip", limits, held)
+            assert held.count == len(packed) + (2 << 20)  # no further than it fits
+
+    asyncio.run(unpack())
+
+
 def test_pictures_of_too_many_pixels_are_refused_before_they_are_decoded(serve: Serve) -> None:
     _, client = serve(max_pixels=1000)
     status, said = client.refused("/predict", PICTURE)
@@ -88,8 +140,6 @@ def test_pictures_of_too_many_pixels_are_refused_before_they_are_decoded(serve: 
     # A header alone, which promises far more than there is.
     bomb = bytearray(as_file(np.zeros((1, 1), np.uint8)))
     bomb[16:24] = (60_000).to_bytes(4, "big") * 2
-    import zlib
-
     bomb[29:33] = zlib.crc32(bomb[12:29]).to_bytes(4, "big")
     assert client.refused("/predict", bytes(bomb))[0] == 422
 
@@ -127,8 +177,9 @@ def test_an_answer_that_is_not_found_in_time(serve: Serve) -> None:
     status, said = client.refused("/predict", PICTURE)
     assert status == 503
     assert "not found within 0.3 s" in said
-    assert service.state.room.pictures == 0
+    assert service.state.room.pictures == 1  # it is in the engine still
     held.go.set()
+    emptied(service)
     assert client("/predict", PICTURE)[0] == 200
 
 
@@ -142,12 +193,27 @@ def test_pictures_of_a_client_that_has_gone_are_dropped(serve: Serve) -> None:
         time.sleep(0.01)
     for each in connections:
         each.close()
-    while service.state.room.pictures:
+    left = 'striate_rejected_total{reason="disconnected"} 5.0'
+    while left not in (told := client("/metrics")[2].decode()):
         time.sleep(0.01)
+    # None of them takes the room of others twice: they are counted until they are out of it.
+    assert "striate_waiting_pictures 5.0" in told
     held.go.set()
+    emptied(service)
     assert client("/predict", PICTURE)[0] == 200
-    metrics = client("/metrics")[2].decode()
-    assert 'striate_rejected_total{reason="disconnected"} 5.0' in metrics
+    assert "striate_waiting_pictures 0.0" in client("/metrics")[2].decode()
+
+
+def test_the_picture_of_a_client_that_has_gone_is_let_go_of_before_it_is_read() -> None:
+    async def left() -> tuple[bytes, int]:
+        count: list[int] = []
+        job = _Job(PICTURE, asyncio.get_running_loop().create_future(), lambda: count.append(1))
+        job.future.add_done_callback(job.forget)
+        job.future.cancel()
+        await asyncio.sleep(0)
+        return job.picture, len(count)
+
+    assert asyncio.run(left()) == (b"", 0)
 
 
 def test_requests_that_are_sent_ahead_without_end(
@@ -158,9 +224,8 @@ def test_requests_that_are_sent_ahead_without_end(
     ahead = b"GET /v2 HTTP/1.1\r\nHost: localhost\r\n\r\n"
     with suppress(ConnectionError):
         assert raw(client, WHOLE + 1000 * ahead, finish=False) == b""
-    while service.state.room.pictures:
-        time.sleep(0.01)
     held.go.set()
+    emptied(service)
     metrics = client("/metrics")[2].decode()
     assert 'striate_rejected_total{reason="pipeline"}' in metrics
     assert "Traceback" not in capfd.readouterr().err
@@ -190,9 +255,8 @@ def test_noise_behind_a_request(serve: Serve, capfd: pytest.CaptureFixture[str])
     service, client = serve()
     held = hold(service)
     assert raw(client, WHOLE + b"\x00\x01\r\n\r\n").startswith(b"HTTP/1.1 400 ")
-    while service.state.room.pictures:
-        time.sleep(0.01)
     held.go.set()
+    emptied(service)
     assert client("/predict", PICTURE)[0] == 200
     assert "Traceback" not in capfd.readouterr().err
 
@@ -235,7 +299,7 @@ def test_no_more_connections_than_there_may_be(serve: Serve) -> None:
 def test_requests_that_would_fill_the_memory(serve: Serve) -> None:
     service, client = serve(max_body=1)
     with service.state.room.for_bytes() as held:
-        held.grow(16 << 20)
+        held.become(16 << 20)
         status, said = client.refused("/predict", PICTURE)
     assert status == 503
     assert "memory" in said

@@ -84,7 +84,27 @@ def test_the_export_of_a_run_is_used_while_it_is_that_runs(
         exported(run, **changes)
         (found,) = offers_of([run], scratch)
         assert found.file == made.pop()
-        assert found.file.parent == scratch
+        assert scratch in found.file.parents
+
+
+def test_a_run_that_was_trained_since_is_exported_anew(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Path] = []
+
+    def export(opened: Run, target: Path) -> None:
+        made.append(exported(opened.path).rename(target))
+
+    monkeypatch.setattr(offers, "_export", export)
+    (found,) = offers_of([run], tmp_path)
+    assert found.again() == found  # which is still that of the run
+    assert len(made) == 1
+    monkeypatch.setattr(Run, "epochs_done", 5)
+    renewed = found.again()
+    assert (renewed.file, len(made)) == (made[1], 2)
+    assert renewed.file.exists()
+    assert not found.file.exists()
+    assert renewed.again() == renewed
 
 
 def test_the_pictures_of_a_run_are_its_examples(run: Path) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from starlette.routing import Route
 
+from striate.serving import refusals
 from striate.serving.app import routes
 from striate.serving.page.build import build
 
@@ -42,6 +44,15 @@ def test_every_address_and_method_is_told_and_no_other(serve: Callable[..., Any]
     }
     assert listed == there - {("/enter", "post")}
     assert told["security"] == [{"token": []}]
+
+
+def test_every_status_that_is_answered_is_told(shared: Any) -> None:
+    told = shared.json("/openapi.json")["paths"]["/predict"]["post"]["responses"]
+    pattern = re.compile(r"(?:Refused|_refuse)\(\s*(\d{3})")
+    sources = Path(refusals.__file__).parent.rglob("*.py")
+    answered = {status for path in sources for status in pattern.findall(path.read_text("utf-8"))}
+    assert {"421", "413", "503", "500"} <= answered
+    assert answered - {"499"} <= set(told)  # whoever has gone reads no status
 
 
 METHODS = {"get", "post", "put", "delete", "patch"}

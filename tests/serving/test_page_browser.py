@@ -218,3 +218,16 @@ def test_the_token_is_entered_once(serve: Serve, visit: Callable[..., Any]) -> N
     page.keyboard.press("Enter")
     page.set_input_files("#file", files(1))
     assert result(page) == best(0)
+
+
+def test_it_says_that_no_model_is_loaded(serve: Serve, visit: Callable[..., Any]) -> None:
+    _, client = serve()
+    client.json("/v2/repository/models/colours/unload", b"")
+    page = visit(client.address)
+    assert page.locator("h2", has_text="No model is loaded").is_visible()
+    assert not page.locator("#file").is_visible()
+    page.keyboard.press("ArrowRight")  # which leads nowhere, and says nothing
+    client.json("/v2/repository/models/colours/load", b"")
+    page.reload()
+    page.set_input_files("#file", files(1))
+    assert result(page) == best(0)

@@ -178,7 +178,9 @@ def test_a_model_that_is_unloaded_is_gone_until_it_is_loaded(serve: Serve) -> No
     )
     assert client("/v2/health/ready")[0] == 503
     assert client.json("/v2/repository/index", b"")[0]["state"] == "UNAVAILABLE"
-    assert client("/")[0] == 200
+    page = client("/")[2].decode()
+    assert "<h2>No model is loaded</h2>" in page
+    assert "Drop pictures here" not in page
     assert client.json("/v2/repository/models/colours/load", b"") == {}
     assert client("/v2/health/ready")[0] == 200
     assert client.json("/predict", PICTURE)["version"] == "2"

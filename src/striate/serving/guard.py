@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 _OPEN = frozenset({"/v2/health/live", "/v2/health/ready", "/enter"})
-_COOKIE = "striate"
 _LARGEST_FORM = 4096  # bytes; whoever has no token yet may make the service hold no more
 _PAUSE = 0.5  # seconds before a wrong token is told to be one
 _HEADERS = (
@@ -147,7 +146,16 @@ def _is_known(request: Request, token: str) -> bool:
     kind, _, given = request.headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer" and _same(given.strip(), token):
         return True
-    return _same(request.cookies.get(_COOKIE, ""), _cookie_for(token))
+    return _same(request.cookies.get(_cookie(request), ""), _cookie_for(token))
+
+
+def _cookie(request: Request) -> str:
+    """The name of the cookie, which browsers send to every port of a host."""
+    try:
+        port = urlsplit(f"//{request.headers.get('host', '')}").port
+    except ValueError:
+        port = None
+    return f"striate-{port}" if port else "striate"
 
 
 def _same(given: str, wanted: str) -> bool:
@@ -168,13 +176,13 @@ def routes(state: State, page: Page) -> Iterable[Route]:
 
     async def enter(request: Request) -> Response:
         with state.room.for_bytes() as held:
-            body = await read_body(request, limits, held.grow)
+            body = await read_body(request, limits, held)
         given = parse_qs(body.decode("utf-8", "replace")).get("token", [""])[0]
         if not _same(given.strip(), token):
             await asyncio.sleep(_PAUSE)
             return HTMLResponse(page.wrong_token, 401, page.headers)
         answer = RedirectResponse("/", 303)
-        answer.set_cookie(_COOKIE, _cookie_for(token), httponly=True, samesite="strict")
+        answer.set_cookie(_cookie(request), _cookie_for(token), httponly=True, samesite="strict")
         return answer
 
     return [Route("/enter", enter, methods=["POST"])]

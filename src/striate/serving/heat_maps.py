@@ -6,7 +6,6 @@ that read pictures, apart from the batches of those that only want classes.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -53,10 +52,9 @@ async def heat_maps(
     Raises:
         Refused: there is no room or no time for them, the client has gone, or the engine fails.
     """
-    loop = asyncio.get_running_loop()
-    with room.for_pictures(len(pictures)):
-        work = [model.pipeline.heat_map(each, label, loop) for each in pictures]
-        found = await answered(request, work, room.limits.seconds)
+    room.take_pictures(len(pictures))
+    work = [model.pipeline.heat_map(each, label, room.picture_left) for each in pictures]
+    found = await answered(request, work, room.limits.seconds)
     for each in found:
         if isinstance(each, StriateError) and not isinstance(each, DataError):
             raise Refused(500, sentence_of(each), "network") from each

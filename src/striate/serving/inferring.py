@@ -35,13 +35,9 @@ async def infer(
         Refused: there is no room or no time for them, the client has gone, or the network fails.
     """
     begin = perf_counter()
-    with room.for_pictures(len(pictures)):
-        metrics.waiting.set(room.pictures)
-        try:
-            work = [model.pipeline.submit(each) for each in pictures]
-            found = await answered(request, work, room.limits.seconds)
-        finally:
-            metrics.waiting.set(room.pictures - len(pictures))
+    room.take_pictures(len(pictures))
+    work = [model.pipeline.submit(each, room.picture_left) for each in pictures]
+    found = await answered(request, work, room.limits.seconds)
     metrics.seconds.labels(model.name).observe(perf_counter() - begin)
     for each in found:
         if isinstance(each, StriateError) and not isinstance(each, DataError):

@@ -43,9 +43,8 @@ class Room:
         self.pictures = 0
         self._bytes = 0
 
-    @contextmanager
-    def for_pictures(self, count: int) -> Iterator[None]:
-        """Let `count` more pictures in for the time of a block.
+    def take_pictures(self, count: int) -> None:
+        """Let `count` more pictures in; each has room until `picture_left` is called of it.
 
         Raises:
             Refused: there is no room for them, or never will be.
@@ -61,22 +60,22 @@ class Room:
         if self.pictures + count > most:
             raise busy(f"{most:,} pictures are waiting already; try again in a moment", "queue")
         self.pictures += count
-        try:
-            yield
-        finally:
-            self.pictures -= count
+
+    def picture_left(self) -> None:
+        """A picture is out of the service: answered, or dropped where nobody waits any more."""
+        self.pictures -= 1
 
     @contextmanager
-    def for_bytes(self) -> Iterator[_Held]:
+    def for_bytes(self) -> Iterator[Held]:
         """Count the bytes of one request as they come in, for the time of a block."""
-        held = _Held(self)
+        held = Held(self)
         try:
             yield held
         finally:
             self._bytes -= held.count
 
     def _take(self, count: int) -> None:
-        if self._bytes + count > _BODIES * self.limits.body:
+        if count > 0 and self._bytes + count > _BODIES * self.limits.body:
             raise busy(
                 "the service holds as many requests as its memory allows; try again in a moment",
                 "memory",
@@ -85,21 +84,20 @@ class Room:
 
 
 @dataclass
-class _Held:
+class Held:
     """The bytes of one request that are counted in its `room`."""
 
     room: Room
     count: int = 0
 
-    def grow(self, to: int) -> None:
-        """Count up to that many bytes.
+    def become(self, count: int) -> None:
+        """Count that many bytes instead of those that were counted.
 
         Raises:
             Refused: the service holds too many already.
         """
-        if to > self.count:
-            self.room._take(to - self.count)
-            self.count = to
+        self.room._take(count - self.count)
+        self.count = count
 
 
 async def answered(

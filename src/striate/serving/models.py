@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from striate.errors import StriateError, nearest
 from striate.inference.classifier import Classifier
@@ -53,7 +54,7 @@ class Models:
 
     Args:
         offers: what is served.
-        examples: pictures to try, by the model's name.
+        examples_of: pictures to try of a run, or of a file without one.
         engine: as `Classifier.of_file` takes it.
         limits: of pictures.
         metrics: of the service.
@@ -64,14 +65,15 @@ class Models:
         self,
         offers: Sequence[Offer],
         *,
-        examples: Mapping[str, Sequence[Example]],
+        examples_of: Callable[[Path | None], Sequence[Example]],
         engine: str,
         limits: Limits,
         metrics: Metrics,
         readers: Executor,
     ) -> None:
         self._offers = {each.name: each for each in offers}
-        self.examples = examples
+        self._examples_of = examples_of
+        self.examples: dict[str, Sequence[Example]] = {}
         self._engine, self._limits = engine, limits
         self._metrics, self._readers = metrics, readers
         self._served: dict[str, Model] = {}
@@ -96,8 +98,9 @@ class Models:
         Raises:
             StriateError: a file cannot be opened or computed.
         """
-        for name in self._offers:
-            self._put(self._opened(name))
+        for name, offer in self._offers.items():
+            self._put(self._opened(offer))
+            self.examples[name] = self._examples_of(offer.run)
 
     def get(self, name: str, version: str | None = None) -> Model:
         """The model of that name, if it is served in that version.
@@ -131,7 +134,8 @@ class Models:
     async def load(self, name: str) -> Model:
         """Read the model's file again and serve what is in it from then on.
 
-        Whoever is being answered is answered by what was there before.
+        Of a run that was trained since, that is a new export. Whoever is being answered is answered
+        by what was there before.
 
         Raises:
             Refused: there is no such model, or its file cannot be opened: what was served before
@@ -139,9 +143,12 @@ class Models:
         """
         async with self._lock(name):
             try:
-                fresh = await asyncio.to_thread(self._opened, name)
+                offer = await asyncio.to_thread(self._offers[name].again)
+                fresh = await asyncio.to_thread(self._opened, offer)
+                examples = await asyncio.to_thread(self._examples_of, offer.run)
             except StriateError as error:
                 raise Refused(400, sentence_of(error), "load") from error
+            self._offers[name], self.examples[name] = offer, examples
             self._leave(self._served.get(name))
             self._put(fresh)
             return fresh
@@ -156,8 +163,9 @@ class Models:
             raise unknown(f"no model is called '{name}'; {nearest(name, self._offers)}")
         return self._one_at_a_time[name]
 
-    def _opened(self, name: str) -> Model:
-        classifier = Classifier.of_file(self._offers[name].file, engine=self._engine)
+    def _opened(self, offer: Offer) -> Model:
+        name = offer.name
+        classifier = Classifier.of_file(offer.file, engine=self._engine)
         self._loads[name] += 1
         pipeline = Pipeline(
             classifier,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from striate.engines.exported import SUFFIX, is_exported, open_exported
@@ -24,11 +27,13 @@ class Offer:
         name: in addresses.
         file: the ONNX file.
         run: the folder of the run that it was exported from, where that is known.
+        again: finds what is to be served by now: of a run that was trained since, a new export.
     """
 
     name: str
     file: Path
     run: Path | None = None
+    again: Callable[[], Offer] = field(compare=False, repr=False)
 
 
 def offers_of(
@@ -76,17 +81,34 @@ def _named(given: str | Path) -> tuple[str, Path]:
     return name, path
 
 
-def _offer(name: str, path: Path, scratch: Path, allow_code: bool) -> Offer:
+def _offer(
+    name: str, path: Path, scratch: Path, allow_code: bool, before: Path | None = None
+) -> Offer:
+    """What is served of `path`; `before` is the export of a run that was made for it earlier."""
     if is_exported(path):
         beside = path.resolve().parent
         made_of_it = is_run_folder(beside) and _is_of(path, beside)
-        return Offer(name=name, file=path, run=beside if made_of_it else None)
+        return Offer(
+            name=name,
+            file=path,
+            run=beside if made_of_it else None,
+            again=partial(_offer, name, path, scratch, allow_code),
+        )
     run = Run.open(path, allow_code=allow_code)
-    export = run.path / f"{run.config.stem}{SUFFIX}"
-    if not (export.is_file() and _is_of(export, run.path)):
-        export = scratch / f"{len(list(scratch.iterdir()))}{SUFFIX}"
+    known = [run.path / f"{run.config.stem}{SUFFIX}", *([before] if before else [])]
+    export = next((each for each in known if each.is_file() and _is_of(each, run.path)), None)
+    if export is None:
+        export = Path(tempfile.mkdtemp(dir=scratch)) / f"{run.config.stem}{SUFFIX}"
         _export(run, export)
-    return Offer(name=name, file=export, run=run.path)
+        if before is not None:  # whoever has it open has read it
+            shutil.rmtree(before.parent, ignore_errors=True)
+    made = export if scratch in export.parents else None
+    return Offer(
+        name=name,
+        file=export,
+        run=run.path,
+        again=partial(_offer, name, path, scratch, allow_code, before=made),
+    )
 
 
 def _is_of(file: Path, folder: Path) -> bool:

@@ -18,10 +18,14 @@ _REFUSALS = {
     401: "A token is needed.",
     403: "A page of another origin sent it.",
     404: "There is no such model, version or address.",
+    405: "The method is not for this address.",
     408: "The request did not come in in time.",
     413: "The request is too large, or holds too many pictures.",
     415: "The body is encoded in a way that is not known.",
+    421: "The service is asked for by a name that is not its own.",
     422: "A picture cannot be read, or has too many pixels.",
+    431: "The headers are too large.",
+    500: "The network gives no numbers, or the service failed.",
     503: "There is no room at the moment, or the time was up: try again.",
 }
 

@@ -66,7 +66,7 @@ async def _predict(state: State, request: Request) -> dict[str, Any]:
         label_of(model, wanted)
     request.scope["path_params"]["model"] = name
     with state.room.for_bytes() as held:
-        body = await read_body(request, state.room.limits, held.grow)
+        body = await read_body(request, state.room.limits, held)
         files = await _files(request, body, state.room.limits.queue)
         with state.models.using(name) as model:
             pictures = [content for _, content in files]

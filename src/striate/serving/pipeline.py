@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Executor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, ParamSpec, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from striate.engines.session import Answers, Pixels
     from striate.inference.classifier import Classifier
 
+P = ParamSpec("P")
+
 Picture: TypeAlias = bytes | NDArray[np.uint8]
 """The content of an image file, or uint8 (H, W, 1 or 3)."""
 
@@ -42,9 +45,15 @@ class _Job:
 
     picture: Picture
     future: asyncio.Future[Answers]
+    left: Callable[[], None]
     came: float = field(default_factory=perf_counter)
     pixels: Pixels | None = None
     ready: float = 0.0
+
+    def forget(self, future: asyncio.Future[Answers]) -> None:
+        """Let go of the picture of somebody who waits no more, wherever it is."""
+        if future.cancelled():
+            self.picture = b""
 
 
 class Pipeline(Closable):
@@ -70,27 +79,41 @@ class Pipeline(Closable):
         self._engine = threading.Thread(target=self._compute, name="striate-engine", daemon=True)
         self._engine.start()
 
-    def submit(self, picture: Picture) -> asyncio.Future[Answers]:
+    def submit(
+        self, picture: Picture, left: Callable[[], None] = lambda: None
+    ) -> asyncio.Future[Answers]:
         """Probabilities of `picture`, float32 (classes,), when they are known.
 
         To be called where an event loop runs, in which the future ends. Once that is cancelled,
         the picture is dropped wherever it is. It fails with a DataError if the picture cannot be
         read, with another StriateError if the network gives no numbers.
+
+        Args:
+            picture: what it is about.
+            left: called in the event loop once the picture takes nothing of the service any more,
+                which, if its future is cancelled, may be later.
         """
-        job = _Job(picture, asyncio.get_running_loop().create_future())
+        job = _Job(picture, asyncio.get_running_loop().create_future(), left)
+        job.future.add_done_callback(job.forget)
         with self._changed:
             self._open += 1
         self._readers.submit(self._read, job)
         return job.future
 
     def heat_map(
-        self, picture: Picture, label: int, loop: asyncio.AbstractEventLoop
+        self, picture: Picture, label: int, left: Callable[[], None] = lambda: None
     ) -> asyncio.Future[tuple[Maps, int, int]]:
         """The heat map of `picture` for a class, and the picture's height and width.
 
         Of a file that has heat maps. It fails with a DataError if the picture cannot be read.
+        `left` is as for `submit`.
         """
-        return loop.run_in_executor(self._readers, self._heat_map, picture, label)
+        loop, held = asyncio.get_running_loop(), [picture]
+        work = self._readers.submit(self._heat_map, held, label)
+        work.add_done_callback(lambda _: _in_loop(loop, left))
+        future = asyncio.wrap_future(work)
+        future.add_done_callback(lambda _: held.clear())  # also where nobody waits any more
+        return future
 
     # --- on the threads that read --------------------------------------------------------------
 
@@ -125,9 +148,9 @@ class Pipeline(Closable):
         with decoded(picture, "picture", channels, most_pixels=self._most_pixels) as (image, _):
             return preprocessing.fit_image(image) if fits else image, *image.shape[:2]
 
-    def _heat_map(self, picture: Picture, label: int) -> tuple[Maps, int, int]:
+    def _heat_map(self, held: list[Picture], label: int) -> tuple[Maps, int, int]:
         assert self.heat_maps is not None
-        pixels, height, width = self._sized(picture)
+        pixels, height, width = self._sized(held.pop())
         return self.heat_maps.of(pixels[None], label)[0], height, width
 
     # --- on the engine's thread ----------------------------------------------------------------
@@ -203,8 +226,7 @@ class Pipeline(Closable):
             kind = "answered" if isinstance(outcome, np.ndarray) else "unreadable"
             kind = "dropped" if job.future.cancelled() else kind
             self._counts.picture_done(kind, now - job.came)
-        with suppress(RuntimeError):  # the loop has ended, and with it whoever waited
-            jobs[0].future.get_loop().call_soon_threadsafe(_hand_over, pairs)
+        _in_loop(jobs[0].future.get_loop(), _hand_over, pairs)
         with self._changed:
             self._open -= len(jobs)
             if self._closing:
@@ -225,9 +247,18 @@ def _shape(job: _Job) -> tuple[int, ...]:
     return job.pixels.shape if job.pixels is not None else ()
 
 
+def _in_loop(
+    loop: asyncio.AbstractEventLoop, function: Callable[P, None], *args: P.args, **kwargs: P.kwargs
+) -> None:
+    """Call `function` in an event loop, from any thread."""
+    with suppress(RuntimeError):  # the loop has ended, and with it whoever waited
+        loop.call_soon_threadsafe(partial(function, *args, **kwargs))
+
+
 def _hand_over(pairs: Iterable[tuple[_Job, Outcome]]) -> None:
     """End the futures, in their event loop; one that is cancelled is left alone."""
     for job, outcome in pairs:
+        job.left()
         if job.future.done():
             continue
         if isinstance(outcome, Exception):

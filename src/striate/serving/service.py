@@ -70,10 +70,7 @@ class Service(Closable):
             self._metrics = Metrics()
             models = Models(
                 found,
-                examples={
-                    each.name: examples.of_run(each.run) if shared is None else shared
-                    for each in found
-                },
+                examples_of=lambda run: examples.of_run(run) if shared is None else shared,
                 engine=options.engine,
                 limits=limits,
                 metrics=self._metrics,
@@ -82,9 +79,11 @@ class Service(Closable):
             models.open_all()
             host, port, *_ = self._socket.getsockname()
             local = ip_address(host).is_loopback
+            room = Room(limits)
+            self._metrics.waiting.set_function(lambda: room.pictures)
             self.state = State(
                 models=models,
-                room=Room(limits),
+                room=room,
                 metrics=self._metrics,
                 token=token,
                 hosts=LOCAL | {options.host.lower()} if local and token is None else None,

@@ -1,6 +1,7 @@
 "use strict";
 (() => {
   const { models } = JSON.parse(document.getElementById("data").textContent);
+  if (!models.length) return; // which the page says
   const at = (id) => document.getElementById(id);
   const make = (name, style, text) => {
     const element = document.createElement(name);
@@ -390,5 +391,5 @@
   at("model").append(...models.map((each) => new Option(each.name, each.name)));
   at("choose").hidden = models.length < 2;
   at("model").addEventListener("change", () => turnTo(models[at("model").selectedIndex]));
-  if (model) turnTo(model);
+  turnTo(model);
 })();

@@ -97,7 +97,7 @@ async def _inference(state: State, request: Request) -> Response:
     name, version = request.path_params["model"], request.path_params.get("version")
     state.models.get(name, version)  # a wrong name is told before a body is read
     with state.room.for_bytes() as held:
-        body = await read_body(request, state.room.limits, held.grow)
+        body = await read_body(request, state.room.limits, held)
         length = request.headers.get(HEADER_LENGTH)
         asked = await state.aside(len(body), read_inference, body, length, state.room.limits.pixels)
         with state.models.using(name, version) as model:
@@ -169,7 +169,7 @@ def _of_the_repository(state: State) -> list[Route]:
 async def _document(request: Request, state: State) -> Mapping[str, Any]:
     """The small JSON object that a request may hold."""
     with state.room.for_bytes() as held:
-        body = await read_body(request, state.room.limits, held.grow)
+        body = await read_body(request, state.room.limits, held)
     try:
         found = json.loads(body or b"{}")
     except (ValueError, RecursionError):
