@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -23,58 +22,11 @@ from PIL import Image
 import striate
 from striate.errors import DataError, Interrupted, RunError, StriateError
 from striate.inference.bulk import shards
-from striate.inference.bulk.folder import LISTING, JobFolder
+from striate.inference.bulk.folder import JobFolder
 from striate.inference.bulk.rows import BulkPredictor, Row
 from striate.support.files import WriteError
 
-SHARD = 7
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("bulk") / "run"
-    return striate.train("digits", net="lenet", epochs=1, out=out, workers=0).run
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Thirty pictures of several sizes and kinds under odd names, three of them unreadable."""
-    folder = tmp_path_factory.mktemp("pictures") / '<b>玫瑰 it\'s "one"'
-    random = np.random.default_rng(0)
-    modes = ("L", "RGB", "RGBA", "I;16", "CMYK")
-    for number in range(27):
-        place = folder / str(number % 10)
-        place.mkdir(parents=True, exist_ok=True)
-        pixels = random.integers(0, 256, (20 + number % 3, 24, 3), np.uint8)
-        mode = modes[number % 5]
-        image = Image.fromarray(pixels)
-        if mode == "I;16":
-            image = Image.fromarray(pixels[..., 0].astype(np.uint16) * 257)
-        elif mode != "RGB":
-            image = image.convert(mode)
-        image.save(place / f"{number} ü.{'jpg' if mode == 'CMYK' else 'png'}")
-    (folder / "0" / "empty.jpg").write_bytes(b"")
-    (folder / "1" / "page.png").write_text("<html>")
-    whole = (folder / "4" / "4 ü.jpg").read_bytes()
-    (folder / "4" / "cut.jpg").write_bytes(whole[: len(whole) // 2])
-    return folder
-
-
-@pytest.fixture(scope="module")
-def whole(run: Path, pictures: Path) -> Path:
-    """The predictions as they are where nothing happens."""
-    out = run.parent / "whole"
-    striate.predict_bulk(run, pictures, out, shard_size=SHARD, workers=0)
-    return out
-
-
-def parts(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(folder.glob("part-*"))}
-
-
-def rows(folder: Path) -> list[dict[str, Any]]:
-    # A folder of Parquet files, as every reader takes it: what is ours alone is passed over.
-    return pq.read_table(folder).to_pylist()
+from .conftest import SHARD, parts, rows  # type: ignore[import-not-found]
 
 
 def test_every_image_is_a_row_with_what_predict_gives(
@@ -245,17 +197,6 @@ def test_a_full_disk_is_said_and_does_no_harm(
     assert parts(tmp_path / "out") == parts(whole)
 
 
-def test_a_damaged_shard_is_computed_again(
-    run: Path, pictures: Path, whole: Path, tmp_path: Path
-) -> None:
-    out = tmp_path / "out"
-    striate.predict_bulk(run, pictures, out, shard_size=SHARD)
-    (out / "part-00001.parquet").write_bytes(b"PAR1")
-    (out / "part-00002.parquet").write_bytes((out / "part-00003.parquet").read_bytes())
-    assert striate.predict_bulk(run, pictures, out, shard_size=SHARD).before == 30 - 2 * SHARD
-    assert parts(out) == parts(whole)
-
-
 # ------------------------------------------------------------------------------ refused, by name
 
 
@@ -294,18 +235,6 @@ def test_another_model_and_other_images_are_refused(
     (tmp_path / "list").write_text("0/0 ü.png\n1/1 ü.png")
     with pytest.raises(RunError, match=r"was begun when .*list listed other images \(1 of"):
         striate.predict_bulk(run, tmp_path / "list", tmp_path / "out", root=pictures)
-
-
-@pytest.mark.parametrize("content", [None, b"noise"])
-def test_a_list_that_is_gone_or_damaged_is_said(
-    run: Path, pictures: Path, whole: Path, tmp_path: Path, content: bytes | None
-) -> None:
-    begun = Path(shutil.copytree(whole, tmp_path / "begun"))
-    (begun / LISTING).unlink()
-    if content is not None:
-        (begun / LISTING).write_bytes(content)
-    with pytest.raises(RunError, match=r"_input\.parquet: is gone or damaged; begin the job again"):
-        striate.predict_bulk(run, pictures, begun, shard_size=SHARD)
 
 
 def test_a_folder_of_somebody_is_left_alone(run: Path, pictures: Path, tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ def test_a_listing_is_read_back_shard_by_shard(tmp_path: Path) -> None:
     assert written == listing.digest_of(iter(entries))
     assert written.images == 7
     with listing.open_listing(tmp_path / "l.parquet") as file:
-        assert [listing.read(file, shard) for shard in range(3)] == [
+        assert [listing.read(tmp_path / "l.parquet", file, shard) for shard in range(3)] == [
             entries[:3], entries[3:6], entries[6:],
         ]  # fmt: skip
     others = [entries[:6], [*entries[:6], Entry(entries[6].file)], entries[::-1]]

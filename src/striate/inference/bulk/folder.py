@@ -18,6 +18,7 @@ import os
 import re
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ FORMAT = 1
 JOB, LISTING, SUMMARY = "_job.json", "_input.parquet", "_summary.json"
 _PART = re.compile(r"part-(\d{5,})\.parquet")
 _HALF = re.compile(r"\.(?:part-\d{5,}\.parquet|_\w+\.(?:json|parquet))\.[0-9a-f]{16}\.part")
+_FOR_PEOPLE = ("model", "input")
 _ELSEWHERE = "choose another folder"
 
 
@@ -73,6 +75,12 @@ class Job:
     def shards(self) -> int:
         """How many there are."""
         return -(-self.images // self.shard_size)
+
+    @property
+    def identity(self) -> str:
+        """What its predictions depend on, as a digest that each shard's file carries."""
+        told = {name: value for name, value in asdict(self).items() if name not in _FOR_PEOPLE}
+        return blake2b(json.dumps(told).encode(), digest_size=16).hexdigest()
 
     def size(self, shard: int) -> int:
         """How many images the shard of that number has."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,6 @@ from striate.support.text import printable
 from striate.support.words import plural
 
 ENGINES = ("local", "ray")
-_GO_ON = "then give the same command again"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,11 +93,14 @@ def predict_in_bulk(
         file_column=options.file_column,
         label_column=options.label_column,
     )
-    predictor = open_predictor()
+    model = expanded(options.run).absolute()  # the same in every process
+    digest = _digest(model, allow_code=options.allow_code)
+    opener = partial(open_as, open_predictor, model, allow_code=options.allow_code, digest=digest)
+    predictor = opener()
     try:
         with heard(), JobFolder.claim(options.output) as folder:
-            job = _begun(folder, options, source, predictor)
-            return _gone_on(folder, job, options, predictor, open_predictor)
+            job = _begun(folder, options, source, predictor, digest)
+            return _gone_on(folder, job, options, predictor, opener)
     except KeyboardInterrupt as stop:
         raise Interrupted(
             "before the end; what is done is kept, and the same command goes on"
@@ -105,19 +108,37 @@ def predict_in_bulk(
     except StriateError as error:
         if error.why != FULL:
             raise
-        raise RunError(error.what, error.why, f"{error.remedy}, {_GO_ON}") from error
+        raise RunError(error.what, error.why, f"{error.remedy}, {listing.GO_ON}") from error
     finally:
         predictor.close()
 
 
-def _begun(folder: JobFolder, options: BulkOptions, source: Input, predictor: BulkPredictor) -> Job:
+def open_as(
+    open_predictor: Callable[[], BulkPredictor], model: Path, *, allow_code: bool, digest: str
+) -> BulkPredictor:
+    """What `open_predictor` opens of `model`, which has to be what `digest` is of.
+
+    Raises:
+        RunError: the model is another one by now.
+    """
+    predictor = open_predictor()
+    if _digest(model, allow_code=allow_code) != digest:
+        predictor.close()
+        why = "was replaced while it was being opened or used"
+        raise RunError(shown(model), why, f"put it back, or leave it alone, {listing.GO_ON}")
+    return predictor
+
+
+def _begun(
+    folder: JobFolder, options: BulkOptions, source: Input, predictor: BulkPredictor, digest: str
+) -> Job:
     """What the job in `folder` was begun with, or is from now on."""
     begun = folder.begun_with()
     entries = source.entries(predictor.classes)
     with counting("listing images", wanted=options.progress) as count:
         entries = _counted(entries, count)
         if begun is not None:
-            listed = listing.digest_of(entries)
+            listed = _listed_again(folder, begun, entries)
         else:
             sound = listing.probed(entries, source)
             listed = listing.write(folder.listing, sound, options.shard_size)
@@ -128,7 +149,7 @@ def _begun(folder: JobFolder, options: BulkOptions, source: Input, predictor: Bu
     now = Job(
         format=FORMAT,
         model=shown(options.run),
-        weights=_digest(options.run, allow_code=options.allow_code),
+        weights=digest,
         engine=engine,
         classes=predictor.classes,
         embedding=predictor.embedding,
@@ -145,6 +166,16 @@ def _begun(folder: JobFolder, options: BulkOptions, source: Input, predictor: Bu
     return now
 
 
+def _listed_again(folder: JobFolder, begun: Job, entries: Iterator[Entry]) -> listing.Listing:
+    """What `entries` list; where the list of the job is gone, and they are its own, it is again."""
+    if listing.is_there(folder.listing, begun.images):
+        return listing.digest_of(entries)
+    found = listing.write(folder.listing, entries, begun.shard_size)
+    if found.digest != begun.listing:
+        folder.listing.unlink()
+    return found
+
+
 def _gone_on(
     folder: JobFolder,
     job: Job,
@@ -153,11 +184,7 @@ def _gone_on(
     open_predictor: Callable[[], BulkPredictor],
 ) -> BulkReport:
     """Compute every shard of `job` that is not there yet."""
-    found: dict[int, Counts] = {}
-    for shard in folder.done():
-        counts = counts_of(folder.path / job.part(shard), shard)
-        if counts is not None:
-            found[shard] = counts
+    found = _sound(folder, job, progress=options.progress)
     wanted = [shard for shard in range(job.shards) if shard not in found]
     before = sum(each.images for each in found.values())
     rows = list(found.values())
@@ -168,7 +195,7 @@ def _gone_on(
             if count is not None:
                 count(before + done, job.images)
 
-        if options.engine == "ray" and wanted:
+        if wanted and options.engine == "ray":
             predictor.close()  # the workers have their own
             computed = on_ray.compute(
                 open_predictor,
@@ -179,10 +206,12 @@ def _gone_on(
                 on_device=options.device != "cpu",
                 progress=progress,
             )
-        else:
-            computed = local.compute(Shards(folder.path, job, predictor, workers), wanted, progress)
-        with closing(computed):
-            rows += computed
+            with closing(computed):
+                rows += computed
+        elif wanted:
+            shards = Shards(folder.path, job, predictor, workers)
+            with closing(local.compute(shards, wanted, progress)) as computed:
+                rows += computed
     report = BulkReport(
         output=folder.path,
         images=sum(each.images for each in rows),
@@ -192,6 +221,20 @@ def _gone_on(
     )
     folder.finish({"images": report.images, "unreadable": report.unreadable, "shards": job.shards})
     return report
+
+
+def _sound(folder: JobFolder, job: Job, *, progress: bool) -> dict[int, Counts]:
+    """The shards whose files are there and undamaged, with what they hold."""
+    there = sorted(shard for shard in folder.done() if shard < job.shards)
+    found: dict[int, Counts] = {}
+    with counting("checking files that are there", wanted=progress and len(there) > 1) as count:
+        for done, shard in enumerate(there, start=1):
+            counts = counts_of(folder.path, job, shard)
+            if counts is not None:
+                found[shard] = counts
+            if count is not None:
+                count(done, len(there))
+    return found
 
 
 def _counted(entries: Iterator[Entry], count: Progress | None) -> Iterator[Entry]:

@@ -7,6 +7,7 @@ whatever machine, reads that row group and nothing else.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -18,6 +19,8 @@ from striate.support.files import write_atomically
 from striate.support.packages import need
 from striate.support.paths import shown
 from striate.support.text import printable
+
+GO_ON = "then give the same command again"
 
 _PROBED = 100
 """How many images are looked for before any is predicted: where all are missing, something is."""
@@ -79,7 +82,11 @@ def write(path: Path, entries: Iterable[Entry], shard_size: int) -> Listing:
 
     def content(beside: Path) -> None:
         with parquet.ParquetWriter(
-            beside, schema, compression="zstd", write_statistics=False
+            beside,
+            schema,
+            compression="zstd",
+            write_statistics=False,
+            write_page_checksum=True,
         ) as writer:
             for group in _groups(digest.over(entries), shard_size):
                 files = [entry.file.encode(*BYTES) for entry in group]
@@ -109,16 +116,36 @@ def open_listing(path: Path) -> Any:
         RunError: it is gone or damaged.
     """
     parquet = need("pyarrow.parquet", purpose="read Parquet files", extra="bulk")
+    with _sound(path):
+        return parquet.ParquetFile(path, memory_map=False, page_checksum_verification=True)
+
+
+@contextmanager
+def _sound(path: Path) -> Iterator[None]:
     try:
-        return parquet.ParquetFile(path, memory_map=False)
-    except (OSError, ValueError) as error:  # pyarrow's own are of both kinds
-        remedy = "begin the job again in another folder"
+        yield
+    except (OSError, ValueError, IndexError) as error:  # pyarrow's own are of the first two
+        remedy = f"remove it, {GO_ON}"  # which writes it down anew
         raise RunError(shown(path), "is gone or damaged", remedy) from error
 
 
-def read(file: Any, shard: int) -> list[Entry]:
-    """The images of a shard, of what `open_listing` gives."""
-    group = file.read_row_group(shard)
+def is_there(path: Path, images: int) -> bool:
+    """Whether the file at `path` can be opened, and lists so many images."""
+    try:
+        with open_listing(path) as file:
+            return bool(file.metadata.num_rows == images)
+    except RunError:
+        return False
+
+
+def read(path: Path, file: Any, shard: int) -> list[Entry]:
+    """The images of a shard, of what `open_listing` gives for `path`.
+
+    Raises:
+        RunError: it is damaged.
+    """
+    with _sound(path):
+        group = file.read_row_group(shard)
     files, labels = group.column("file").to_pylist(), group.column("label").to_pylist()
     return [
         Entry(name.decode(*BYTES), None if label is None else label.decode(*BYTES))

@@ -80,18 +80,27 @@ class Shards(Closable):
             TrainingError: the network gives something else than numbers.
         """
         parquet = need("pyarrow.parquet", purpose="write Parquet files", extra="bulk")
-        entries = listing.read(self._listing, shard)
+        entries = listing.read(self.folder / LISTING, self._listing, shard)
         counted = 0
 
         def content(beside: Path) -> None:
             nonlocal counted
             with parquet.ParquetWriter(
-                beside, self._schema, compression="zstd", use_dictionary=["label", "class"]
+                beside,
+                self._schema,
+                compression="zstd",
+                use_dictionary=["label", "class"],
+                write_page_checksum=True,
             ) as writer:
                 for table in self._tables(entries, progress):
                     counted += len(table) - table.column("error").null_count
                     writer.write_table(table)
-                note = {"shard": shard, "images": len(entries), "unreadable": counted}
+                note = {
+                    "job": self.job.identity,
+                    "shard": shard,
+                    "images": len(entries),
+                    "unreadable": counted,
+                }
                 writer.add_key_value_metadata({_META: json.dumps(note).encode()})
 
         write_atomically(self.folder / self.job.part(shard), content)
@@ -142,15 +151,30 @@ class Shards(Closable):
         self._predictor.close()
 
 
-def counts_of(path: Path, shard: int) -> Counts | None:
-    """What the file of a shard says of itself; None where it is damaged or of another shard."""
+def counts_of(folder: Path, job: Job, shard: int) -> Counts | None:
+    """What the file of a shard holds, read to its end; None where it is damaged or of another job.
+
+    Every page has a checksum, which is computed again.
+    """
     arrow = need("pyarrow", purpose="read Parquet files", extra="bulk")
     parquet = need("pyarrow.parquet", purpose="read Parquet files", extra="bulk")
     try:
-        metadata = parquet.read_metadata(path)
-        note = json.loads((metadata.metadata or {})[_META])
-        if note["shard"] == shard and note["images"] == metadata.num_rows:
-            return Counts(images=int(note["images"]), unreadable=int(note["unreadable"]))
+        with parquet.ParquetFile(
+            folder / job.part(shard), memory_map=False, page_checksum_verification=True
+        ) as file:
+            note = json.loads((file.metadata.metadata or {})[_META])
+            found = Counts(images=int(note["images"]), unreadable=int(note["unreadable"]))
+            if (note["job"], note["shard"], found.images) != (job.identity, shard, job.size(shard)):
+                return None
+            if not file.schema_arrow.equals(_schema(job)):
+                return None
+            rows = errors = 0
+            for group in range(file.num_row_groups):
+                table = file.read_row_group(group)
+                rows += len(table)
+                errors += len(table) - table.column("error").null_count
+            if (rows, errors) == (found.images, found.unreadable):
+                return found
     except (OSError, KeyError, TypeError, ValueError, arrow.ArrowException):
         pass
     return None
