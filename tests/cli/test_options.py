@@ -80,7 +80,7 @@ def test_the_help_is_the_documentation() -> None:
     shown = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"}).output
     told = " ".join(shown.split())
     assert "Put a frame around a photo." in told
-    assert "A file; see `striate list-networks`." in told
+    assert "Arguments: PHOTO A file; see `striate list-networks`. [required] Options:" in told
     assert "Of PHOTO, unless --round-it." in told
     assert "as with side of 0." in told
     assert "[x>=1]" in told

@@ -42,7 +42,7 @@ class _Argument(click.Argument):
 
     def __init__(self, *args: Any, text: str, show_default: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # Click knows how an option is explained: of an argument it shows the name alone.
+        # Click writes the default and the range of an option alone, and, before 8.5, help as well.
         self._like = click.Option(
             [f"--{self.name}"],
             help=text,
@@ -52,18 +52,17 @@ class _Argument(click.Argument):
             show_default=show_default and not self.required,
         )
 
-    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+    def explained(self, ctx: click.Context) -> tuple[str, str]:
         """The name, and what it means."""
         record = self._like.get_help_record(ctx)
-        return None if record is None else (self.make_metavar(ctx), record[1])
+        return self.make_metavar(ctx), record[1] if record else ""
 
 
 class _Command(click.Command):
     """A command whose help explains its arguments."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        arguments = [each for each in self.get_params(ctx) if isinstance(each, click.Argument)]
-        records = [record for each in arguments if (record := each.get_help_record(ctx))]
+        records = [each.explained(ctx) for each in self.params if isinstance(each, _Argument)]
         if records:
             with formatter.section("Arguments"):
                 formatter.write_dl(records)
@@ -100,7 +99,7 @@ def _parameter(typed: inspect.Parameter) -> click.Parameter:
 _NAMES = {int: "int", float: "float", Path: "path"}
 
 
-def _type(kind: Any, least: float | None) -> click.ParamType:
+def _type(kind: Any, least: float | None) -> click.ParamType[Any, Any]:
     """What reads a value of type `kind`."""
     if least is not None:
         return click.IntRange(int(least)) if kind is int else click.FloatRange(least)
