@@ -6,25 +6,29 @@ Each does what the command of the same name does and returns what that prints. A
 
 from __future__ import annotations
 
-from striate.api.bulk import predict_bulk
-from striate.api.explaining import explain_prediction
-from striate.api.exporting import export
-from striate.api.measuring import bench, evaluate
-from striate.api.networks import (
-    compare,
-    create,
-    create_run,
-    explain,
-    list_networks,
-    table,
-    view,
-    what_if,
-)
-from striate.api.runs import list_runs
-from striate.api.shipping import quantise
-from striate.api.training import check, train
-from striate.api.transfer_learning import cache, transfer
-from striate.api.using import open_classifier, open_run, predict, serve
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from striate.api.bulk import predict_bulk
+    from striate.api.explaining import explain_prediction
+    from striate.api.exporting import export
+    from striate.api.measuring import bench, evaluate
+    from striate.api.networks import (
+        compare,
+        create,
+        create_run,
+        explain,
+        list_networks,
+        table,
+        view,
+        what_if,
+    )
+    from striate.api.runs import list_runs
+    from striate.api.shipping import quantise
+    from striate.api.training import check, train
+    from striate.api.transfer_learning import cache, transfer
+    from striate.api.using import open_classifier, open_run, predict, serve
 
 __all__ = [
     "bench",
@@ -51,3 +55,38 @@ __all__ = [
     "view",
     "what_if",
 ]
+
+#: The functions of each module, which is loaded when one of them is called: all together take
+#: longer to import than a photograph takes to be classified.
+_MODULES = {
+    "bulk": ("predict_bulk",),
+    "explaining": ("explain_prediction",),
+    "exporting": ("export",),
+    "measuring": ("bench", "evaluate"),
+    "networks": (
+        "compare",
+        "create",
+        "create_run",
+        "explain",
+        "list_networks",
+        "table",
+        "view",
+        "what_if",
+    ),
+    "runs": ("list_runs",),
+    "shipping": ("quantise",),
+    "training": ("check", "train"),
+    "transfer_learning": ("cache", "transfer"),
+    "using": ("open_classifier", "open_run", "predict", "serve"),
+}
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'striate.api' has no attribute '{name}'")
+    return getattr(import_module(f"striate.api.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__
