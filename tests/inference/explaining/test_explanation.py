@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import typer
-from click.testing import Result
+from click.testing import CliRunner, Result
 from PIL import Image
 from torch import nn
-from typer.testing import CliRunner
 
 import striate
+from striate.cli.parsing import command_of
 from striate.cli.predict import predict
 from striate.data.preprocessing import Preprocessing
 from striate.errors import DataError, NetworkError, StriateError
@@ -132,8 +131,7 @@ def test_the_way_that_is_taken() -> None:
 def test_the_command_draws_a_run_s_predictions(
     run: Path, photographs: Path, tmp_path: Path
 ) -> None:
-    app = typer.Typer()
-    app.command()(predict)
+    app = command_of(predict)
 
     def typed(*arguments: object) -> Result:
         return CliRunner().invoke(app, [str(run), *map(str, arguments)])
