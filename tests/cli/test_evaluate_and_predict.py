@@ -163,7 +163,7 @@ def test_predict_ends_its_document_where_it_is_cut_short(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(api, "predict", stopped)
-    printed, _ = run(predict, "runs/x", "d", "--json", status=130)
+    printed, _ = run(predict, "runs/x", "d", "--json", status=1)
     assert len(json.loads(printed)) == 1
     monkeypatch.setattr(api, "predict", lambda *_arguments, **_options: iter(()))
     assert run(predict, "runs/x", "d", "--json")[0] == "[]\n"
