@@ -81,7 +81,7 @@ def test_boxes_in_a_crowd_are_neither_right_nor_wrong() -> None:
     found = average_precision(given, answers, [SIZE], 1)
     assert found.figures["ap"] == pytest.approx(1)
     assert counts(given, answers, found.outcomes, 1, 0.25) == [Counts(1, 0, 0)]
-    assert not surest_false(given, answers, found.outcomes, 9)
+    assert not surest_false(given, answers, found.outcomes, 9, range(3))
 
 
 def test_each_mistake_has_its_kind() -> None:
@@ -96,7 +96,7 @@ def test_each_mistake_has_its_kind() -> None:
         boxes([C], [0.1], [0]),
     ]
     found = average_precision(given, answers, [SIZE, SIZE], 2)
-    wrong = surest_false(given, answers, found.outcomes, 9)
+    wrong = surest_false(given, answers, found.outcomes, 9, {0, 1})
     assert [(each.kind, each.score) for each in wrong] == [
         ("twice", pytest.approx(0.8)),
         ("class", pytest.approx(0.7)),
@@ -127,4 +127,4 @@ def test_what_is_labelled_is_found_in_itself_without_a_fault(seed: int) -> None:
     found = average_precision(given, answers, [SIZE] * 5, 3)
     assert found.figures["ap"] == pytest.approx(1)
     assert not missed(given, found.outcomes, 0.25, 9)
-    assert not surest_false(given, answers, found.outcomes, 9)
+    assert not surest_false(given, answers, found.outcomes, 9, range(3))

@@ -173,8 +173,20 @@ def _size(image: Mapping[str, Any]) -> tuple[int, int] | None:
 def _part(image: Mapping[str, Any], file: Path) -> str:
     """The part that a picture belongs to: its own ``split``, or what the file is called after."""
     own = image.get("split")
-    for name in (own, file.stem, file.parent.name):
-        found = read_split_name(name) if isinstance(name, str) and name else None
-        if found is not None:
-            return found.kind
-    return ""
+    found = read_split_name(own) if isinstance(own, str) else None
+    return found.kind if found is not None else part_of_file(file)
+
+
+def part_of_file(file: Path) -> str:
+    """The part that a file is of: by its name, or by that of its folder, which says nothing else.
+
+    Examples:
+        >>> part_of_file(Path("annotations/instances_val2017.json"))
+        'val'
+        >>> part_of_file(Path("test/_annotations.coco.json")), part_of_file(Path("test_rig/a.json"))
+        ('test', '')
+    """
+    own, folder = read_split_name(file.stem), read_split_name(file.parent.name)
+    if own is not None:
+        return own.kind
+    return folder.kind if folder is not None and folder.sure else ""

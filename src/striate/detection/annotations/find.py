@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from striate.data.finding.folders import entries, files_under, is_image, refuse_address
-from striate.data.finding.split_names import read_split_name
-from striate.detection.annotations.coco import is_coco, read_coco
+from striate.detection.annotations.coco import is_coco, part_of_file, read_coco
 from striate.detection.annotations.labelled import PARTS, Annotations
 from striate.detection.annotations.voc import is_voc, read_voc
 from striate.detection.annotations.yolo import is_yolo, read_yolo, text_of
@@ -108,15 +107,10 @@ def _one_of(folder: Path, files: list[Path]) -> Path:
         DataError: there are several.
     """
     for part in PARTS:
-        named = [file for file in files if part in _parts(file)]
+        named = [file for file in files if part_of_file(file) == part]
         if len(named) == 1 and len(files) > 1:
             return named[0]
     if len(files) == 1:
         return files[0]
     listed = ", ".join(printable(file.relative_to(folder).as_posix()) for file in files[:5])
     raise DataError(paths.shown(folder), f"holds several files of boxes ({listed})", "give one")
-
-
-def _parts(file: Path) -> list[str]:
-    found = map(read_split_name, (file.stem, file.parent.name))
-    return [each.kind for each in found if each is not None]

@@ -173,4 +173,7 @@ def _parts(source: Path) -> Mapping[str, str]:
 def _part_of(file: Path, source: Path) -> str:
     """The part that a file belongs to by the folders between it and `source`."""
     inner = file.relative_to(source).parts[:-1] if file.is_relative_to(source) else ()
-    return next((kind.kind for kind in map(read_split_name, inner) if kind is not None), "")
+    kinds = [
+        found.kind for found in map(read_split_name, inner) if found is not None and found.sure
+    ]
+    return kinds[0] if kinds else ""

@@ -133,7 +133,7 @@ def _part(name: str) -> str:
     """The part that a picture belongs to by the folders that it is in."""
     for folder in name.split("/")[:-1]:
         found = read_split_name(folder)
-        if found is not None:
+        if found is not None and found.sure:
             return found.kind
     return ""
 

@@ -101,7 +101,7 @@ def average_precision(
         judge.evaluate()
         judge.accumulate()
         judge.summarize()
-    figures = (None if each < 0 else float(each) for each in judge.stats)
+    figures = (None if each < 0 else _whole(each) for each in judge.stats)
     return Precision(
         dict(zip(FIGURES, figures, strict=True)),
         judge.eval["precision"][:, :, :, 0, -1],
@@ -112,7 +112,12 @@ def average_precision(
 
 def _mean(precision: NDArray[np.float64]) -> float | None:
     held = precision[precision > -1]
-    return float(held.mean()) if held.size else None
+    return _whole(held.mean()) if held.size else None
+
+
+def _whole(value: float) -> float:
+    """`value` without the last digits: pycocotools divides by a little more than it should."""
+    return round(float(value), 12)
 
 
 def _document(

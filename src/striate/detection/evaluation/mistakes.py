@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -88,11 +88,24 @@ def counts(
 
 
 def surest_false(
-    truths: Sequence[Truth], found: Sequence[Boxes], outcomes: Outcomes, most: int
+    truths: Sequence[Truth],
+    found: Sequence[Boxes],
+    outcomes: Outcomes,
+    most: int,
+    labelled: Collection[int],
 ) -> list[Mistake]:
-    """The wrong boxes of the highest scores, surest first."""
+    """The wrong boxes of the highest scores, surest first.
+
+    Args:
+        truths: for each picture.
+        found: for each picture.
+        outcomes: of these.
+        most: how many at the most.
+        labelled: the classes of which boxes may be wrong: those that are labelled at all.
+    """
     labels, scores = _of_found(found, outcomes)
-    wrong = np.flatnonzero(~outcomes.right & ~outcomes.ignored)
+    known = np.isin(labels, list(labelled))
+    wrong = np.flatnonzero(known & ~outcomes.right & ~outcomes.ignored)
     order = wrong[np.argsort(-scores[wrong], kind="stable")][:most]
     mistakes = []
     for each in order.tolist():
