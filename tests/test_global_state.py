@@ -90,6 +90,7 @@ CASES: dict[str, Callable[[Given], Any]] = {
     "create": lambda _given: striate.create("lenet"),
     "create_run": lambda given: striate.create_run("lenet", given.out / "run"),
     "evaluate": lambda given: striate.evaluate(given.run),
+    "explain_prediction": lambda given: striate.explain_prediction(given.run, picture(given.out)),
     "explain": lambda _given: striate.explain(Small(), "3"),
     "export": lambda given: striate.export(given.run, given.out / "lenet.onnx"),
     "open_classifier": lambda given: striate.open_classifier(given.run).probabilities(

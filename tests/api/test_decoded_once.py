@@ -96,11 +96,16 @@ def digests(folder: Path) -> set[str]:
     return {decode.digest_of(file.read_bytes()) for file in folder.rglob("*.jpg")}
 
 
-def assert_once(found: Counter[str], wanted: set[str], *, pictures: int = 0) -> None:
-    """All of `wanted` were decoded once, and beside that so many to be looked at, if any."""
+def assert_once(
+    found: Counter[str], wanted: set[str], *, pictures: int = 0, neighbours: int = 0
+) -> None:
+    """All of `wanted` were decoded once, and beside that so many to be looked at, if any.
+
+    Of the training images that a report shows beside mistakes there may be up to `neighbours`.
+    """
     extra = found - Counter(wanted)
     assert wanted <= found.keys()
-    assert extra.total() == pictures
+    assert pictures <= extra.total() <= pictures + neighbours
     assert max(extra.values(), default=1) == 1
 
 
@@ -125,15 +130,18 @@ def test_train(decoded: Decoded, tmp_path: Path, split: bool) -> None:
     photos = photographs(tmp_path / "photos", 4, split=split)
     train_on(photos, tmp_path / "first")
     held = striate.open_run(tmp_path / "first").config.data.val_images
-    assert_once(decoded(), digests(photos), pictures=held + CLASSES)
+    others = IMAGES - held - CLASSES
+    assert_once(decoded(), digests(photos), pictures=held + CLASSES, neighbours=others)
     train_on(photos, tmp_path / "second")
-    assert_once(decoded(), set(), pictures=held)  # those of the report are kept
+    # Those of the report are kept; another network has its mistakes elsewhere.
+    assert_once(decoded(), set(), pictures=held, neighbours=others)
 
 
 def test_evaluate(run: Path, decoded: Decoded, tmp_path: Path) -> None:
     photos = run.with_name("photos")
     own = striate.evaluate(run)
-    assert_once(decoded(), digests(photos / "val"), pictures=HELD_OUT + CLASSES)
+    given = {"pictures": HELD_OUT + CLASSES, "neighbours": IMAGES - HELD_OUT - CLASSES}
+    assert_once(decoded(), digests(photos / "val"), **given)
     # Elsewhere, and so not known by their files, but by what the run lists.
     moved = Path(shutil.copytree(photos, tmp_path / "moved"))
     again = striate.evaluate(run, moved)
@@ -170,7 +178,8 @@ def test_transfer(run: Path, decoded: Decoded, tmp_path: Path, views: int) -> No
     striate.transfer(photos, out=tmp_path / "head", **given)
     assert_once(decoded(), digests(photos), pictures=HELD_OUT)
     striate.transfer(photos, out=tmp_path / "again", **given)
-    assert decoded().total() == HELD_OUT + (HELD_OUT + CLASSES), "kept, and shown in the report"
+    shown = decoded().total() - (HELD_OUT + HELD_OUT + CLASSES)
+    assert 0 <= shown <= IMAGES - HELD_OUT - CLASSES, "kept, and shown in the report"
     others = photographs(tmp_path / "others", 2, split=False)
     striate.evaluate(tmp_path / "head", others)
     assert_once(decoded(), digests(others))

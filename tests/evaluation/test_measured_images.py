@@ -89,8 +89,9 @@ def test_no_image_is_decoded_that_is_not_measured(
     held = images_of(striate.open_run(run))
     assert held is not None
     assert decoded >= set(held.digests["val"])
-    # The report shows a training image of each of the three classes.
-    assert len(decoded & set(held.digests["train"])) == 3
+    # The report shows a training image of each of the three classes, and three beside a mistake.
+    mistakes = round((1 - again.top1) * again.images)
+    assert 3 <= len(decoded & set(held.digests["train"])) <= 3 + 3 * mistakes
     assert again.images == len(held.digests["val"])
 
 

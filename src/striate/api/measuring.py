@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from striate.deploy.options import BenchOptions
@@ -46,7 +47,7 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
     if options.data is None and not options.all_images and views.is_plain:
         return evaluate_again(
             opened,
-            write_report=write_report,
+            write_report=partial(write_report, progress=options.progress),
             open_classifier=classifier_of,
             skip_bad=options.skip_bad,
             recheck=options.recheck,

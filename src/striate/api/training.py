@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from striate.data.checking.options import CheckOptions
@@ -83,7 +84,7 @@ def train(options: TrainOptions) -> TrainResult:
             evaluation = evaluate_own(
                 planned.run,
                 planned.data,
-                write_report=write_report,
+                write_report=partial(write_report, progress=options.progress),
                 workers=options.workers,
                 device=planned.run.config.device,  # where validation was: one figure for one thing
                 progress=options.progress,

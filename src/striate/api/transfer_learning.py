@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from striate.support.options import takes
@@ -30,7 +31,7 @@ def transfer(options: TransferOptions) -> TransferResult:
         made = carry(options)
         return finish_transfer(
             made,
-            write_report=write_report,
+            write_report=partial(write_report, progress=options.progress),
             export=options.export,
             workers=options.workers,
             progress=options.progress,

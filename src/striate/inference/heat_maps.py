@@ -99,11 +99,25 @@ def drawn(image: NDArray[np.uint8], heat: Maps, preprocessing: Preprocessing) ->
     ground = np.asarray(picture.resize(size, Image.Resampling.BICUBIC), np.float64)
     box = tuple(round(each * scale) for each in seen(preprocessing, height, width))
     values, inside = _spread(strength(heat), size, box)
-    ground = np.where(inside, ground, OUTSIDE * ground)[..., None]
+    return _painted(np.where(inside, ground, OUTSIDE * ground), values)
+
+
+def drawn_fitted(pixels: NDArray[np.uint8], heat: Maps, side: int) -> Image.Image:
+    """What a network sees, uint8 (H, W, 1 or 3), with its heat map; the longer side is `side`."""
+    height, width = pixels.shape[:2]
+    scale = side / max(height, width)
+    size = max(round(width * scale), 1), max(round(height * scale), 1)
+    picture = Image.fromarray(pixels.squeeze(2) if pixels.shape[2] == 1 else pixels).convert("L")
+    ground = np.asarray(picture.resize(size, Image.Resampling.BICUBIC), np.float64)
+    return _painted(ground, _spread(strength(heat), size, (0, 0, *size))[0])
+
+
+def _painted(ground: NDArray[np.float64], values: NDArray[np.float32]) -> Image.Image:
+    """A grey picture, (H, W) up to 255, with `values`, (H, W) up to 1, in colours over it."""
     opacity = (1 - PHOTOGRAPH) * np.sqrt(values)[..., None]
     steps = np.linspace(0, 1, len(COLOURS))
     colours = np.stack([np.interp(values, steps, each) for each in COLOURS.T], -1)
-    mixed = ground * (1 - opacity) + colours * opacity
+    mixed = ground[..., None] * (1 - opacity) + colours * opacity
     return Image.fromarray(np.rint(mixed).astype(np.uint8))
 
 

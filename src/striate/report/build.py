@@ -16,9 +16,12 @@ from striate.evaluation.metrics import Evaluation
 from striate.report import curves, sections
 from striate.report.charts import HEAT, Chart, png
 from striate.report.confusion import Matrix, matrix
+from striate.report.doubts import doubts_sections
+from striate.report.embedding_map import embedding_section
 from striate.report.health import Health, health
 from striate.report.inputs import ReportInputs
-from striate.report.pictures import behind_cells, examples, surest_mistakes
+from striate.report.mistakes import explained_mistakes, mistakes_sentence
+from striate.report.pictures import behind_cells, examples
 from striate.report.transfer import transfer_section
 from striate.support.files import write_atomically
 from striate.support.html import asset, frame, templates
@@ -39,6 +42,8 @@ def write_report(
     evaluation: Evaluation,
     probabilities: NDArray[np.float32],
     check: Mapping[str, Any] | None = None,
+    *,
+    progress: bool = False,
 ) -> Path:
     """Write ``report.html`` into the folder of `run`, whole or not at all; returns its path.
 
@@ -49,12 +54,13 @@ def write_report(
         evaluation: the figures that were computed from `probabilities`.
         probabilities: (images, classes), in the order of those images.
         check: what `striate.data.checking.check` found, as plain data.
+        progress: count on standard error.
 
     Raises:
         RunError: the file cannot be written.
         DataError: an image has gone since it was evaluated.
     """
-    inputs = ReportInputs.from_run(run, data, evaluation, probabilities, check)
+    inputs = ReportInputs.from_run(run, data, evaluation, probabilities, check, progress=progress)
     path = run.path / REPORT
     # Names of files may hold bytes that are no UTF-8; a browser could not show those either.
     write_atomically(path, render(inputs).encode(errors="replace"))
@@ -67,6 +73,7 @@ def render(inputs: ReportInputs) -> str:
     found = health(inputs)
     drawn = _curves(inputs)
     moved = transfer_section(inputs)
+    embedded = embedding_section(inputs)
     return (
         _templates()
         .get_template("report.html")
@@ -75,7 +82,10 @@ def render(inputs: ReportInputs) -> str:
             transfer=moved,
             **frame(asset(TEMPLATES / "report.css"), asset(TEMPLATES / "report.js")),
             matrix=shown,
-            mistakes=surest_mistakes(inputs),
+            mistakes=explained_mistakes(inputs),
+            embedding=embedded,
+            doubts=doubts_sections(inputs),
+            notes=inputs.insight.notes,
             examples=examples(inputs),
             pixel_art=_pixel_art(inputs),
             classes=sections.classes_table(inputs),
@@ -116,6 +126,8 @@ def _page(
         ("learning", "Learning") if drawn else None,
         ("confusion", "Confusion"),
         ("mistakes", "Mistakes"),
+        ("labels", "Labels"),
+        ("embedding", "Embedding") if inputs.insight.embedded else None,
         ("classes", "Classes"),
         ("calibration", "Calibration"),
         ("gradients", "Gradients") if found else None,
@@ -149,11 +161,7 @@ def _page(
             if len(shown.pairs) == shown.kinds
             else f"The {len(shown.pairs)} most frequent of {count(shown.kinds)} kinds of mistake"
         ),
-        "mistakes_sentence": (
-            "Where the network was wrong and most confident, as the network saw the images. "
-            "Above, the prediction and its probability; below, the label and the "
-            "probability that this was given. Wrong labels often show themselves here."
-        ),
+        "mistakes_sentence": mistakes_sentence(inputs),
         "classes_sentence": sections.classes_sentence(inputs),
         "trust": curves.trust(evaluation),
         "ece": percent(evaluation.ece),

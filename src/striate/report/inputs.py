@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from striate.data.preprocessing import Preprocessing
 from striate.evaluation.metrics import Evaluation
+from striate.report.insight import Insight, insight
 from striate.runs.origins import Provenance
 from striate.runs.transfer_record import read_transfer_record
 
@@ -85,6 +86,8 @@ class ReportInputs:
     """What a transfer wrote down of itself; None for networks trained from scratch."""
     train: Pictures | None = None
     """The training images, of which some are shown."""
+    insight: Insight = field(default_factory=Insight)
+    """Heat maps, embeddings and doubtful labels of some of the images."""
 
     @property
     def data_name(self) -> str:
@@ -118,8 +121,10 @@ class ReportInputs:
         evaluation: Evaluation,
         probabilities: NDArray[np.float32],
         check: Mapping[str, Any] | None,
+        *,
+        progress: bool = False,
     ) -> ReportInputs:
-        """Gather from a run what the page shows of it."""
+        """Gather from a run what the page shows of it, and compute what it shows of its images."""
         config = run.config
         title, reference = _known_as(config)
         return cls(
@@ -149,6 +154,7 @@ class ReportInputs:
             provenance=config.provenance,
             transfer=read_transfer_record(run) if config.transfer else None,
             train=data.train,
+            insight=insight(run, data, probabilities, progress=progress),
         )
 
 

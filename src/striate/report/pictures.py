@@ -14,6 +14,7 @@ from PIL import Image
 
 from striate.data.scan import threads
 from striate.report.inputs import Pictures, ReportInputs
+from striate.report.insight import surest_wrong
 from striate.support.html import data_address
 from striate.support.prefetch import prefetch
 
@@ -40,12 +41,17 @@ def picture(inputs: ReportInputs, index: int, side: int, images: Pictures | None
     small = max(image.size) <= _PIXEL_ART
     if not small:
         image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    return address(image, lossless=small)
+
+
+def address(image: Image.Image, *, lossless: bool = False) -> str:
+    """`image` as a ``data:`` address."""
     held = io.BytesIO()
-    if small:
+    if lossless:
         image.save(held, "PNG", optimize=True)
     else:
         image.save(held, "JPEG", quality=76, optimize=True)
-    kind = "png" if small else "jpeg"
+    kind = "png" if lossless else "jpeg"
     return data_address(f"image/{kind}", held.getvalue())
 
 
@@ -66,6 +72,7 @@ def pictures(
 class Mistake:
     """One image that was named wrongly."""
 
+    index: int
     source: str
     name: str
     """The image's path within the data."""
@@ -81,11 +88,11 @@ class Mistake:
 def surest_mistakes(inputs: ReportInputs, most: int = 24) -> list[Mistake]:
     """The mistakes that the network was most confident about, surest first."""
     predicted, confidence, labels = verdicts(inputs)
-    wrong = np.flatnonzero(predicted != labels)
-    order = wrong[np.argsort(-confidence[wrong], kind="stable")][:most].tolist()
+    order = surest_wrong(inputs.probabilities, labels, most)
     classes = inputs.evaluation.classes
     return [
         Mistake(
+            index=i,
             source=source,
             name=str(inputs.images.names[i]),
             file=_file(inputs, i),

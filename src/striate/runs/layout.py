@@ -22,6 +22,8 @@ SAMPLES = "samples.safetensors"
 IMAGES = "images.safetensors"
 #: What the network gave for each held-out image.
 PREDICTIONS = "predictions.safetensors"
+#: What its classifier sees of some of its images.
+EMBEDDINGS = "embeddings.safetensors"
 #: What its network costs.
 COSTS = "costs.json"
 #: Every file that a run may hold, but for exports, which bear names of their own.
@@ -37,6 +39,7 @@ FILES = (
     SAMPLES,
     IMAGES,
     PREDICTIONS,
+    EMBEDDINGS,
     COSTS,
 )
 #: The folder of TensorBoard's files, where they were asked for.

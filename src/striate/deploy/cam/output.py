@@ -122,7 +122,7 @@ def _seed(nodes: Nodes, scores: str, classes: int) -> Value:
 
 
 def _averages(node: onnx.NodeProto, shapes: Mapping[str, Shape]) -> bool:
-    """Whether a node that reads a map averages over all of its positions: none has its own weight."""
+    """Whether a node that reads a map averages over all of its positions."""
     left = math.prod(shapes[node.output[0]][2:])
     return node.op_type in AVERAGES and left == 1
 

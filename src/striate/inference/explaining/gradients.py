@@ -9,6 +9,7 @@ the number of positions: its numbers then add up to the score less its bias.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import torch
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
     from striate.engines.heat_maps import Maps
     from striate.engines.session import Pixels
     from striate.support.progress import Progress
+
+
+#: What holds a network is no part of a layer's name: `Scores`, `Transferred`, `Headless`.
+_WRAPPED = re.compile(r"^network\.(backbone\.network\.)?")
 
 
 class Scores(nn.Module):
@@ -83,7 +88,7 @@ class GradientMaps(Explainer):
         self._map = last_map(self._graph)
         super().__init__(
             method="cam" if self._map.averaged else "grad-cam",
-            layer=self._map.name.removeprefix("network."),
+            layer=_WRAPPED.sub("", self._map.name),
             grid=self._map.grid,
         )
 

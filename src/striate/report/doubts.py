@@ -1,0 +1,98 @@
+"""Labels that are likely wrong, with the evidence for each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from striate.evaluation.wrong_labels import NEARBY, Doubt, ranked
+from striate.report.inputs import Pictures, ReportInputs
+from striate.report.mistakes import labels_nearby
+from striate.report.pictures import THUMBNAIL, pictures
+from striate.support.words import count
+
+PARTS = {"val": "validation", "test": "test"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doubtful:
+    """An image whose label is likely wrong."""
+
+    source: str
+    name: str
+    file: str
+    label: str
+    other: str
+    label_probability: float
+    other_probability: float
+    nearby: str
+    """What the labels of similar training images say, in words; empty where nothing is known."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doubts:
+    """The doubtful labels of one part of the images."""
+
+    title: str
+    sentence: str
+    shown: Sequence[Doubtful]
+
+
+def doubts_sections(inputs: ReportInputs) -> list[Doubts]:
+    """The doubtful labels of the held-out images and, where a head was fitted, of the others."""
+    insight, found = inputs.insight, []
+    held = list(insight.doubts)
+    nearby = labels_nearby(inputs, [doubt.image for doubt in held], NEARBY)
+    part = f"{PARTS[inputs.part]} images"
+    found.append(
+        Doubts(
+            title=f"Among the {part}",
+            sentence=_sentence(inputs, insight.doubted, len(inputs.images.labels), part),
+            shown=_shown(inputs, inputs.images, ranked(held, nearby)),
+        )
+    )
+    return found
+
+
+def _sentence(inputs: ReportInputs, doubted: int, images: int, part: str) -> str:
+    if not doubted:
+        return f"Of none of the {count(images)} {part} is the network confident of another class."
+    return (
+        f"Of {count(doubted)} of {count(images)} {part} the network is confident that the class is "
+        "another: it gives it at least the probability that it gives it, on average, where it is "
+        "the label. Those with the most evidence come first."
+    )
+
+
+def _shown(
+    inputs: ReportInputs, images: Pictures, doubts: Sequence[tuple[Doubt, NDArray[np.int64]]]
+) -> list[Doubtful]:
+    names = inputs.evaluation.classes
+    sources = pictures(inputs, [doubt.image for doubt, _ in doubts], THUMBNAIL, images)
+    return [
+        Doubtful(
+            source=source,
+            name=str(images.names[doubt.image]),
+            file=PurePath(str(images.names[doubt.image])).name,
+            label=names[doubt.label],
+            other=names[doubt.other],
+            label_probability=doubt.label_probability,
+            other_probability=doubt.other_probability,
+            nearby=_nearby(labels, doubt, names),
+        )
+        for (doubt, labels), source in zip(doubts, sources, strict=True)
+    ]
+
+
+def _nearby(labels: NDArray[np.int64], doubt: Doubt, names: Sequence[str]) -> str:
+    if not len(labels):
+        return ""
+    own, other = int((labels == doubt.label).sum()), int((labels == doubt.other).sum())
+    return (
+        f"of the {len(labels)} nearest training images {other} are “{names[doubt.other]}”, "
+        f"{own} “{names[doubt.label]}”"
+    )

@@ -1,0 +1,134 @@
+"""What is computed of a run's images for its page: heat maps, embeddings, doubtful labels.
+
+It is bounded: a page is worth some seconds, not minutes. What an image costs is counted in
+multiply-accumulates and pixels, not in seconds, so that the same run always gives the same page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from striate.errors import StriateError
+from striate.evaluation.wrong_labels import Doubt, doubtful_labels
+from striate.report.embedded import Embedded, embedded
+from striate.support import settings
+from striate.support.progress import counting
+
+if TYPE_CHECKING:
+    from striate.data.sources import Data
+    from striate.engines.heat_maps import Maps
+    from striate.evaluation.embeddings import Floats
+    from striate.runs.run import Run
+
+MISTAKES = 24
+"""Mistakes that are shown."""
+DOUBTS = 24
+"""Doubtful labels that are shown."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Insight:
+    """What the page shows beyond figures.
+
+    Attributes:
+        maps: a heat map for each of the surest mistakes, by the image's number: of the class that
+            was predicted.
+        told: how the maps were found, in words.
+        embedded: embeddings of held-out and of training images; None where there are none.
+        doubts: the held-out images whose labels are most doubtful.
+        doubted: how many doubtful labels there are among the held-out images.
+        notes: what could not be computed, and why, in whole sentences.
+    """
+
+    maps: Mapping[int, Maps] = field(default_factory=dict)
+    told: str = ""
+    embedded: Embedded | None = None
+    doubts: Sequence[Doubt] = ()
+    doubted: int = 0
+    notes: tuple[str, ...] = ()
+
+
+def insight(
+    run: Run, data: Data, probabilities: NDArray[np.float32], *, progress: bool = False
+) -> Insight:
+    """Compute what the page of `run` shows beyond figures.
+
+    Whatever fails leaves a note: a run's page does not depend on it.
+
+    Args:
+        run: the run, trained and measured.
+        data: what it was trained on.
+        probabilities: (images, classes), of its held-out images.
+        progress: count on standard error.
+    """
+    images = data.val if data.test is None else data.test
+    labels = np.asarray(images.labels, np.int64)
+    wrong = surest_wrong(probabilities, labels, MISTAKES)
+    doubts = doubtful_labels(probabilities, labels)
+    shown = doubts[:DOUBTS]
+    found: dict[str, Any] = {"doubts": shown, "doubted": len(doubts)}
+    notes: list[str] = []
+    # Sums in another order end in other last digits: the run's own threads repeat them.
+    with settings.threads(run.config.threads):
+        try:
+            found |= _maps(run, images, wrong, probabilities.argmax(axis=1))
+        except Exception as error:  # a network of one's own may do what nobody has foreseen
+            notes.append(f"There are no heat maps: {_said(error)}.")
+        try:
+            with counting("comparing images", wanted=progress) as count:
+                wanted = [*wrong, *(doubt.image for doubt in shown)]
+                found["embedded"] = embedded(run, data, wanted, progress=count)
+        except Exception as error:
+            notes.append(f"There are no embeddings: {_said(error)}.")
+    return Insight(**found, notes=tuple(notes))
+
+
+def surest_wrong(
+    probabilities: NDArray[np.float32], labels: NDArray[np.int64], most: int
+) -> list[int]:
+    """Numbers of the images that were predicted wrongly, the most confident ones first."""
+    confidence = probabilities.max(axis=1)
+    wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
+    chosen: list[int] = wrong[np.argsort(-confidence[wrong], kind="stable")][:most].tolist()
+    return chosen
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, StriateError):
+        return f"{error.what} {error.why}"
+    return f"{type(error).__name__}: {error}".splitlines()[0]
+
+
+def _maps(
+    run: Run, images: Any, wrong: Sequence[int], predicted: NDArray[np.int64]
+) -> dict[str, Any]:
+    """A heat map for each of the images `wrong`, of the class that was `predicted`."""
+    from striate.inference.classifier import Classifier
+    from striate.inference.explaining.choosing import Wanted, explainer_of
+
+    if not wrong:
+        return {}
+    maps: dict[int, Maps] = {}
+    with (
+        Classifier.of_run(run) as classifier,
+        # Occlusion would take two hundred times as long.
+        explainer_of(classifier, Wanted(method="grad-cam")) as explainer,
+    ):
+        for first in range(0, len(wrong), 8):
+            part = list(wrong[first : first + 8])
+            pixels = np.stack([images.read_fitted(each, run.preprocessing) for each in part])
+            found = explainer.of(pixels, [int(predicted[each]) for each in part])
+            maps |= dict(zip(part, found, strict=True))
+        return {"maps": maps, "told": explainer.told}
+
+
+def rows_of(indices: NDArray[np.int64], values: Floats, wanted: Sequence[int]) -> Floats:
+    """The rows of `values` that belong to the images `wanted`, which are among `indices`."""
+    at = np.searchsorted(indices, np.asarray(wanted, np.int64))
+    rows: Floats = values[at]
+    return rows
