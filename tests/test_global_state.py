@@ -9,6 +9,7 @@ import logging
 import os
 import pkgutil
 import random
+import shutil
 import signal
 import socket
 import sys
@@ -79,10 +80,17 @@ def transfer(given: Given) -> Any:
     )
 
 
+def compare_runs(given: Given) -> Any:
+    other = shutil.copytree(given.run, given.out / "other")
+    (other / "predictions.safetensors").unlink()  # so that they have to be computed
+    return striate.compare_runs([given.run, other], output=given.out / "page.html")
+
+
 #: What is public and not here fails a test.
 CASES: dict[str, Callable[[Given], Any]] = {
     "bench": lambda given: striate.bench(given.run, seconds=0.01),
     "cache": lambda given: striate.cache(given.out),
+    "compare_runs": compare_runs,
     "list_runs": lambda given: str(striate.list_runs(given.run.parent)),
     "list_networks": lambda _given: striate.list_networks(),
     "check": lambda given: striate.check(given.photographs),
@@ -101,6 +109,7 @@ CASES: dict[str, Callable[[Given], Any]] = {
     "predict_bulk": lambda given: striate.predict_bulk(
         given.run, picture(given.out).parent, given.out / "predictions"
     ),
+    "show": lambda given: str(striate.show(given.run, mistakes=True)),
     "table": lambda _given: striate.table(Small()),
     "train": lambda given: train(given.photographs, given.out / "run"),
     "transfer": transfer,

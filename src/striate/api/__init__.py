@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         view,
         what_if,
     )
-    from striate.api.runs import list_runs
+    from striate.api.runs import compare_runs, list_runs, show
     from striate.api.shipping import quantise
     from striate.api.training import check, train
     from striate.api.transfer_learning import cache, transfer
@@ -35,6 +35,7 @@ __all__ = [
     "cache",
     "check",
     "compare",
+    "compare_runs",
     "create",
     "create_run",
     "evaluate",
@@ -49,6 +50,7 @@ __all__ = [
     "predict_bulk",
     "quantise",
     "serve",
+    "show",
     "table",
     "train",
     "transfer",
@@ -73,7 +75,7 @@ _MODULES = {
         "view",
         "what_if",
     ),
-    "runs": ("list_runs",),
+    "runs": ("compare_runs", "list_runs", "show"),
     "shipping": ("quantise",),
     "training": ("check", "train"),
     "transfer_learning": ("cache", "transfer"),

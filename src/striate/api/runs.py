@@ -1,14 +1,20 @@
-"""Runs looked at without their images: which there are."""
+"""Runs looked at: which there are, and which of several is better, what one of them is."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from striate.runs.options import ListRunsOptions
+from striate.evaluation.comparing.options import CompareRunsOptions
+from striate.runs.options import ListRunsOptions, ShowOptions
 from striate.support.options import takes
 
 if TYPE_CHECKING:
+    from striate.evaluation.comparing.comparison import RunComparison
+    from striate.inference.classifier import GivesProbabilities
     from striate.runs.listing.find import RunList
+    from striate.runs.run import Run
+    from striate.runs.summary.summary import RunSummary
 
 
 @takes(ListRunsOptions)
@@ -29,3 +35,57 @@ def list_runs(options: ListRunsOptions) -> RunList:
 
     wanted = checked(sort=options.sort, filters=options.filter)
     return selected(find_runs(options.folder), wanted)
+
+
+@takes(CompareRunsOptions)
+def compare_runs(options: CompareRunsOptions) -> RunComparison:
+    """Compare classifiers on the same images that none of them was trained on.
+
+    Images are the same where their content and their class are, whatever they are called. What a
+    run keeps of its held-out images is taken as it is, so that the images themselves are needed
+    only for pictures, for exported files, and for runs from before it was kept.
+
+    Returns:
+        Top-1 of each with its 95 % interval; of each pair the difference with its paired 95 %
+        interval (Agresti and Min 2005), the images that only one gets right, and the p-value of
+        McNemar's exact test, adjusted after Holm where there are several pairs; the images on which
+        they differ; the settings in which they differ. It prints as tables.
+
+    Raises:
+        StriateError: there are fewer than two, one cannot be opened, they tell other classes apart,
+            or no image is held out by all.
+    """
+    from striate.evaluation.comparing.compare import compare
+
+    if options.output is None:
+        return compare(options, open_classifier=_classifier_of)
+    from striate.report.comparison import check_page, write_comparison
+
+    check_page(options.output)
+    found = compare(options, open_classifier=_classifier_of)
+    return replace(found, page=write_comparison(found, options.output))
+
+
+@takes(ShowOptions)
+def show(options: ShowOptions) -> RunSummary:
+    """What is known of a run without its images: network, data, recipe, figures, learning curve.
+
+    Only its small files are read; PyTorch is not loaded, and nothing in the run is run.
+
+    Returns:
+        All of it, with the commands that may come next; it prints as text. With `mistakes`, the
+        held-out images that are wrong, from the predictions that the run keeps of them.
+
+    Raises:
+        StriateError: there is no such run, it is damaged, or keeps no predictions.
+    """
+    from striate.runs.summary.summary import summarise
+
+    return summarise(options.run, mistakes=options.mistakes, most=options.most)
+
+
+def _classifier_of(run: Run, *, device: str) -> GivesProbabilities:
+    """What `run` is measured with; PyTorch is loaded where something has to be computed."""
+    from striate.transfer_learning.classifier import classifier_of
+
+    return classifier_of(run, device=device)

@@ -36,7 +36,11 @@ def picture(inputs: ReportInputs, index: int, side: int, images: Pictures | None
 
     It is one of those that were evaluated, unless other `images` are given.
     """
-    pixels = (images or inputs.images).read_fitted(index, inputs.preprocessing)
+    return encoded((images or inputs.images).read_fitted(index, inputs.preprocessing), side)
+
+
+def encoded(pixels: NDArray[np.uint8], side: int) -> str:
+    """`pixels`, (height, width, 1 or 3), as a ``data:`` address, the longer side at most `side`."""
     image = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
     small = max(image.size) <= _PIXEL_ART
     if not small:

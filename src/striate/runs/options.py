@@ -1,4 +1,4 @@
-"""What a person may decide about a run that is made without training, and about lists of runs."""
+"""What a person may decide about making a run without training, and about what is shown of runs."""
 
 from __future__ import annotations
 
@@ -72,3 +72,19 @@ class ListRunsOptions(Options):
     _: KW_ONLY
     sort: Sort = "date"
     filter: Filter = ()
+
+
+@dataclass(frozen=True)
+class ShowOptions(Options):
+    """What a person may decide about how a run is shown."""
+
+    run: Annotated[str | Path, Doc("A run's folder.")]
+    _: KW_ONLY
+    mistakes: Annotated[
+        bool,
+        Doc(
+            "List the held-out images that are wrong, the surest first, with the probabilities of "
+            "their class and of the predicted one."
+        ),
+    ] = False
+    most: Annotated[int, Bounds(1, MOST), Doc("How many mistakes are listed at most.")] = 20

@@ -76,7 +76,7 @@ class Run:
     @property
     def weights_epoch(self) -> int:
         """The epoch, counted from 1, after which the kept weights were taken."""
-        from striate.runs.weights import read_stamp
+        from striate.runs.stamp import read_stamp
 
         return read_stamp(self.path / WEIGHTS).epoch
 

@@ -10,7 +10,8 @@ from torch import nn
 
 from striate.errors import RunError
 from striate.runs import layout as names
-from striate.runs.weights import read_stamp, write_weights
+from striate.runs.stamp import read_stamp
+from striate.runs.weights import write_weights
 from striate.support.files import write_atomically
 from striate.support.paths import shown
 from striate.training.checkpoint import State

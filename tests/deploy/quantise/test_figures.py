@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from striate.deploy.quantise.figures import Figures, Limits, compare, paired_interval
+from striate.deploy.quantise.figures import Figures, Limits, compare
+from striate.evaluation.comparing.paired import paired_interval
 
 LIMITS = Limits(drop=0.003, agreement=0.97)
 
@@ -32,23 +33,6 @@ def test_figures_of_four_images_by_hand() -> None:
     assert found.float_loss == pytest.approx(-np.log([0.9, 0.6, 0.7, 0.2]).mean(), rel=1e-6)
     assert found.loss == pytest.approx(-np.log([0.8, 0.4, 0.7, 0.7]).mean(), rel=1e-6)
     assert json.loads(json.dumps(found.to_json()))["interval"] == list(found.interval)
-
-
-def test_the_interval_turns_round_with_its_networks() -> None:
-    low, high = paired_interval(12, 3, 736)
-    assert paired_interval(3, 12, 736) == (-high, -low)
-    low, high = paired_interval(0, 0, 100)
-    assert low == -high < 0
-
-
-def test_the_interval_covers_what_it_promises() -> None:
-    """Of many samples of 400 images, 95 % hold the true difference, which is 2 points."""
-    rng = np.random.default_rng(0)
-    held = 0
-    for lost, gained, _ in rng.multinomial(400, [0.04, 0.02, 0.94], size=2000):
-        low, high = paired_interval(int(lost), int(gained), 400)
-        held += low <= 0.02 <= high
-    assert 0.935 < held / 2000 < 0.975
 
 
 @pytest.mark.parametrize(

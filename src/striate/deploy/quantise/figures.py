@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,7 +10,8 @@ from numpy.typing import NDArray
 
 from striate.deploy.quantise.options import Target
 from striate.engines.session import Answers
-from striate.evaluation.metrics import Z95, negative_log_likelihood
+from striate.evaluation.comparing.paired import paired_interval
+from striate.evaluation.metrics import negative_log_likelihood
 
 WITHOUT_VNNI = 0.01
 """Top-1 that may be lost, at the least, on a processor without VNNI."""
@@ -139,25 +139,3 @@ def compare(
         difference=float(np.abs(floats - integers).mean()),
         counted=counted,
     )
-
-
-def paired_interval(lost: int, gained: int, images: int) -> tuple[float, float]:
-    """The 95 % interval of a difference between two shares of the same images.
-
-    Agresti and Min 2005, "Simple improved confidence intervals for comparing matched proportions":
-    Wald's interval after adding half an image to each cell of the two-by-two table.
-
-    Args:
-        lost: images that only the first gets right.
-        gained: images that only the second gets right.
-        images: of all.
-
-    Examples:
-        >>> low, high = paired_interval(12, 3, 736)
-        >>> round(100 * low, 2), round(100 * high, 2)
-        (0.16, 2.28)
-    """
-    n, off, on = images + 2, lost + 0.5, gained + 0.5
-    centre = (off - on) / n
-    half = Z95 * math.sqrt(max(off + on - (off - on) ** 2 / n, 0)) / n
-    return max(centre - half, -1.0), min(centre + half, 1.0)

@@ -21,7 +21,7 @@ from striate.inference.bulk.shards import Counts, Shards, counts_of
 from striate.inference.options import BulkOptions
 from striate.runs.layout import WEIGHTS
 from striate.runs.run import Run
-from striate.runs.weights import read_stamp
+from striate.runs.stamp import read_stamp
 from striate.support.files import FULL
 from striate.support.packages import need
 from striate.support.paths import expanded, read_file, shown

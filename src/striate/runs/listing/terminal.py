@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
@@ -32,6 +33,8 @@ def show_list(runs: RunList, console: Console) -> None:
     for each in runs.unlisted:
         line = f"not listed: {printable(str(each.path))}: {printable(each.reason)}"
         console.print(Text(line), soft_wrap=True)
+    if best := _two_best(runs):
+        console.print(Text(f"side by side: striate runs {best}"), soft_wrap=True)
 
 
 def _headline(runs: RunList) -> str:
@@ -79,3 +82,18 @@ def _figures(run: ListedRun) -> tuple[str, ...]:
         "–" if run.seconds is None else clock(run.seconds),
         run.started[:10] or "–",
     )
+
+
+def _two_best(runs: RunList) -> str:
+    """The two best of the runs of the same images, as a shell takes them."""
+    measured = sorted(
+        (each for each in runs.runs if each.top1 is not None),
+        key=lambda each: -(each.top1 or 0),
+    )
+    for first in measured:
+        others = [
+            each for each in measured if each is not first and each.origin == first.origin != ""
+        ]
+        if others:
+            return " ".join(shlex.quote(printable(str(each.path))) for each in (first, others[0]))
+    return ""
