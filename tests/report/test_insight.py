@@ -95,14 +95,36 @@ def test_mistakes_have_a_heat_map_and_their_neighbours(with_insight: ReportInput
 def test_doubtful_labels_come_with_their_evidence(with_insight: ReportInputs) -> None:
     (part,) = doubts_sections(with_insight)
     assert part.title == "Among the validation images"
-    assert f"Of {with_insight.insight.doubted} of 60 validation images" in part.sentence
+    assert f"{with_insight.insight.doubted} of 60 validation images are likely" in part.sentence
     assert len(part.shown) == with_insight.insight.doubted
     for each in part.shown:
         assert each.nearby.startswith("of the 10 nearest training images ")
         assert each.label != each.other
     (part,) = doubts_sections(replace(with_insight, insight=Insight()))
     assert part.shown == []
-    assert "Of none of the 60 validation images" in part.sentence
+    assert "None of the 60 validation images is likely" in part.sentence
+
+
+def test_doubtful_training_labels_are_those_that_a_transfer_wrote_down(
+    with_insight: ReportInputs,
+) -> None:
+    shown = [
+        {
+            "image": 7,
+            "label": 0,
+            "other": 2,
+            "label_probability": 0.1,
+            "other_probability": 0.8,
+            "threshold": 0.6,
+            "nearby": [2, 2, 0],
+        }
+    ]
+    record = {"doubts": {"images": 30, "doubted": 1, "shown": shown}}
+    _, part = doubts_sections(replace(with_insight, transfer=record))
+    assert "1 of 30 training images" in part.sentence
+    (row,) = part.shown
+    assert (row.name, row.label, row.other) == ("train/<b>7.png", "cat", "owl")
+    assert row.nearby == "of the 3 nearest training images 2 are “owl”, 1 “cat”"
 
 
 def test_the_map_shows_every_image_once(with_insight: ReportInputs) -> None:

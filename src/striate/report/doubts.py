@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import PurePath
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,27 +45,45 @@ class Doubts:
 
 def doubts_sections(inputs: ReportInputs) -> list[Doubts]:
     """The doubtful labels of the held-out images and, where a head was fitted, of the others."""
-    insight, found = inputs.insight, []
-    held = list(insight.doubts)
-    nearby = labels_nearby(inputs, [doubt.image for doubt in held], NEARBY)
+    insight = inputs.insight
     part = f"{PARTS[inputs.part]} images"
-    found.append(
+    nearby = labels_nearby(inputs, [doubt.image for doubt in insight.doubts], NEARBY)
+    found = [
         Doubts(
             title=f"Among the {part}",
-            sentence=_sentence(inputs, insight.doubted, len(inputs.images.labels), part),
-            shown=_shown(inputs, inputs.images, ranked(held, nearby)),
+            sentence=_sentence(insight.doubted, len(inputs.images.labels), part),
+            shown=_shown(inputs, inputs.images, ranked(insight.doubts, nearby)),
         )
-    )
+    ]
+    record = (inputs.transfer or {}).get("doubts")
+    if record and record["images"] and inputs.train is not None:
+        said = _sentence(record["doubted"], record["images"], "training images")
+        found.append(
+            Doubts(
+                title="Among the training images",
+                sentence=f"{said} Each was judged by heads that were fitted without it.",
+                shown=_shown(inputs, inputs.train, _recorded(record["shown"])),
+            )
+        )
     return found
 
 
-def _sentence(inputs: ReportInputs, doubted: int, images: int, part: str) -> str:
+def _recorded(shown: Sequence[Mapping[str, Any]]) -> list[tuple[Doubt, NDArray[np.int64]]]:
+    """What a transfer wrote down of doubtful labels."""
+    names = [each.name for each in fields(Doubt)]
+    return [
+        (Doubt(**{name: each[name] for name in names}), np.array(each["nearby"], np.int64))
+        for each in shown
+    ]
+
+
+def _sentence(doubted: int, images: int, part: str) -> str:
     if not doubted:
-        return f"Of none of the {count(images)} {part} is the network confident of another class."
+        return f"None of the {count(images)} {part} is likely of another class than its label says."
     return (
-        f"Of {count(doubted)} of {count(images)} {part} the network is confident that the class is "
-        "another: it gives it at least the probability that it gives it, on average, where it is "
-        "the label. Those with the most evidence come first."
+        f"{count(doubted)} of {count(images)} {part} are likely of another class than their label "
+        "says: the other is given at least the probability that it is given, on average, where it "
+        "is the label. Those with the most evidence come first."
     )
 
 

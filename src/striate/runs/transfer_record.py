@@ -59,6 +59,28 @@ class HeadRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DoubtRecord:
+    """A training image whose label is likely wrong."""
+
+    image: _Count
+    label: _Count
+    other: _Count
+    label_probability: float
+    other_probability: float
+    threshold: float
+    nearby: tuple[_Count, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DoubtsRecord:
+    """Doubtful labels among the training images."""
+
+    images: _Count
+    doubted: _Count
+    shown: tuple[DoubtRecord, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class TransferRecord:
     """What the report reads; there may be more."""
 
@@ -72,6 +94,7 @@ class TransferRecord:
     head: HeadRecord
     compared: tuple[HeadRecord, ...]
     compared_images: _Count
+    doubts: DoubtsRecord | None = None
 
 
 def read_transfer_record(run: Run) -> dict[str, Any] | None:

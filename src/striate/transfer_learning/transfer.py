@@ -45,6 +45,7 @@ from striate.training.options import TrainOptions
 from striate.training.place import Place
 from striate.transfer_learning.backbone import Backbone, open_backbone
 from striate.transfer_learning.classifier import float32_features, head_probabilities
+from striate.transfer_learning.doubts import training_doubts
 from striate.transfer_learning.features import features
 from striate.transfer_learning.fine_tuning import (
     check_stages,
@@ -158,6 +159,7 @@ class _Work:
         network = Transferred(backbone.network, fitted.head).eval()
         record = self._record(backbone, stages, fitted, timing)
         record |= compare(fitted, *given, cache, seed=options.seed)
+        record["doubts"] = training_doubts(fitted, of_train[:, 0], data.train.labels)
         run = Run(out, self._config(backbone, fitted, data, timing))
         if options.curve and of_held is not None:
             record["curve"] = self._curve(run, network, len(stages), data, (of_train, of_held))

@@ -13,9 +13,11 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from striate.errors import StriateError, nearest, parameter
@@ -54,6 +56,11 @@ class FittedHead:
     """Held-out images that an SVM's probabilities were calibrated on; None for other heads."""
     note: str = ""
     """What a person should know, or empty."""
+    held: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    """Numbers of the images that were held out in some fold: all, but single ones of a class."""
+    held_shares: Floats = field(default_factory=lambda: np.empty((0, 0), np.float32))
+    """(held, classes): their probabilities by heads with the chosen C that were not fitted to
+    them."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, without the head itself."""
@@ -119,6 +126,7 @@ def fit_head(
                 trials=regression.trials,
                 chosen=regression.chosen,
                 note=regression.note,
+                held_shares=regression.held_shares,
             )
         else:
             linear = kind == "svm"
@@ -133,9 +141,12 @@ def fit_head(
                 margins=found.margins,
                 calibrated=found.calibration.images,
                 note=found.calibration.note,
+                held_shares=found.held_shares,
             )
     fitted.head.eval()
-    return replace(fitted, seconds=time.monotonic() - began)
+    rows = [fold.held for fold in samples.folds]
+    held = np.concatenate(rows) // samples.views if rows else fitted.held
+    return replace(fitted, held=held, seconds=time.monotonic() - began)
 
 
 def check_head(kind: str, penalty: str, *, images: int, views: int) -> None:

@@ -48,6 +48,8 @@ class FittedSoftmax:
     chosen: Trial
     note: str
     """What a person should know, or empty."""
+    held_shares: Floats
+    """(held, classes): probabilities of the images that folds hold out, fold by fold."""
 
 
 def fit_softmax(samples: Samples, penalty: Penalty) -> FittedSoftmax:
@@ -88,6 +90,7 @@ def fit_softmax(samples: Samples, penalty: Penalty) -> FittedSoftmax:
         trials=found.trials,
         chosen=found.best,
         note="" if solution.converged else note,
+        held_shares=found.scores,
     )
 
 

@@ -95,6 +95,8 @@ class FittedSVMs:
     chosen: Trial
     calibration: Calibration
     margins: Margins
+    held_shares: Floats
+    """(held, classes): probabilities of the images that folds hold out, fold by fold."""
 
 
 def fit_linear(samples: Samples, seed: int) -> FittedSVMs:
@@ -206,6 +208,7 @@ def _linear_svms(
         trials=found.trials,
         chosen=found.best,
         calibration=calibration,
+        held_shares=calibration.shares(found.scores) if len(found.scores) else found.scores,
         margins=_margins(samples, scores, vectors),
     )
 
@@ -233,6 +236,7 @@ def fit_gaussian(samples: Samples) -> FittedSVMs:
         trials=found.trials,
         chosen=found.best,
         calibration=calibration,
+        held_shares=calibration.shares(found.scores) if len(found.scores) else found.scores,
         margins=_margins(samples, scores, (used != 0).any(1)),
     )
 
