@@ -6,6 +6,7 @@ computes it in a tenth of a second. Its batch normalisation has an epsilon of 1e
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -19,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from striate.detection.decode import decode
+from striate.detection.opening import open_detector
 from striate.detection.weights.darknet import Header, Kind, read_darknet, write_darknet
 from striate.detection.weights.order import Convolution, Norm, put_into, taken_from
 from striate.zoo.create import DETECTORS
@@ -175,6 +177,20 @@ def test_the_whole_network_computes_what_opencv_does(tmp_path: Path) -> None:
         if isinstance(each, torch.nn.BatchNorm2d):
             each.eps = 1e-5
     assert max(differences(ours(network, picture), wanted)[:2]) <= 5e-3
+
+
+@pytest.mark.parametrize("size", [(416, 416), (320, 608)])
+def test_the_published_tiny_weights_compute_what_opencv_does(
+    size: tuple[int, int], tmp_path: Path
+) -> None:
+    file = os.environ.get("STRIATE_TEST_DETECTOR")
+    if not file:
+        pytest.skip("STRIATE_TEST_DETECTOR does not name the published yolov4-tiny.weights")
+    (cfg := tmp_path / "tiny.cfg").write_text(tiny_cfg(size))
+    detector = open_detector(file, size=size, epsilon=EPS)
+    picture = images(1, size, seed=5)
+    apart = differences(detector.rows(picture)[0], theirs(cfg, Path(file), picture))
+    assert max(apart) <= 1e-5
 
 
 def test_the_texts_have_darknets_layers() -> None:

@@ -34,15 +34,18 @@ def published(entry: Entry) -> str:
 
 def using(entry: Entry) -> str:
     """Commands and Python."""
+    file, _, _ = WEIGHTS[entry.name]
     return "\n".join(
         [
             "```sh",
+            f"striate detect {file} photos/ -o found/",
             f"striate view {entry.name} -o {entry.name}.html",
             "```",
             "",
             "```python",
             "import striate",
             "",
+            f'found = striate.detect("{file}", "street.jpg")',
             f'network = striate.create("{entry.name}", classes=5)  # the maps of its heads',
             "```",
             "",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from striate.api.bulk import predict_bulk
+    from striate.api.detecting import detect
     from striate.api.explaining import explain_prediction
     from striate.api.exporting import export
     from striate.api.measuring import bench, evaluate
@@ -38,6 +39,7 @@ __all__ = [
     "compare_runs",
     "create",
     "create_run",
+    "detect",
     "evaluate",
     "explain",
     "explain_prediction",
@@ -62,6 +64,7 @@ __all__ = [
 #: longer to import than a photograph takes to be classified.
 _MODULES = {
     "bulk": ("predict_bulk",),
+    "detecting": ("detect",),
     "explaining": ("explain_prediction",),
     "exporting": ("export",),
     "measuring": ("bench", "evaluate"),

@@ -35,6 +35,7 @@ COMMANDS = {
     "show": "Show a run: figures, learning curve, mistakes, what to do next.",
     "evaluate": "Measure a run on held-out images.",
     "predict": "Classify images, with probabilities.",
+    "detect": "Find boxes in pictures, with classes and scores.",
     "export": "Write a run as one verified ONNX file.",
     "bench": "Measure how fast a network is in each engine.",
     "quantise": "Make the network of an exported file 8-bit, and measure what it costs and gains.",

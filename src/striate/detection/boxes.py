@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,9 +62,35 @@ class Detections:
         size: its (height, width) in pixels, as it is shown: a photograph's orientation is applied.
         boxes: the surest first.
         error: why there are none, of a picture that cannot be read; else "".
+        labels: what the class of each box is called.
+        picture: the file with the boxes drawn into the picture; "" where none was asked for.
+        settings: what decided about the boxes: network, decoding, thresholds; plain values.
     """
 
     file: str
     size: tuple[int, int]
     boxes: Boxes = field(default_factory=Boxes.none)
     error: str = ""
+    labels: tuple[str, ...] = ()
+    picture: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """``{"file", "width", "height", "boxes"}``, or ``{"file", "error"}``.
+
+        Of a box: ``class``, ``score`` and ``box``, [left, top, right, bottom] in pixels.
+        """
+        if self.error:
+            return {"file": self.file, "error": self.error}
+        found: dict[str, Any] = {
+            "file": self.file,
+            "width": self.size[1],
+            "height": self.size[0],
+            "boxes": [
+                {"class": label, "score": float(score), "box": [float(each) for each in box]}
+                for label, score, box in zip(
+                    self.labels, self.boxes.scores, self.boxes.xyxy, strict=True
+                )
+            ],
+        }
+        return found | ({"picture": self.picture} if self.picture else {})

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
@@ -37,14 +37,14 @@ class Choice:
 
     Attributes:
         threshold: the least score, and the least objectness; above it a box counts.
-        rule: how much two boxes of a class have in common; see `suppression`.
+        rule: how much two boxes of a class have in common; the detector's own if None.
         limit: a box that has more in common with a surer one is dropped.
         in_pixels: whether distances between boxes are those in the picture, as Darknet's ``valid``
             measures them; else those in the picture stretched to a square, as its ``test`` does.
     """
 
     threshold: float = 0.25
-    rule: Rule = "greedy"
+    rule: Rule | None = None
     limit: float = 0.45
     in_pixels: bool = False
 
@@ -55,10 +55,12 @@ class Detector(Closable, ABC, Generic[Prepared]):
     Attributes:
         names: what its classes are called.
         batch_size: the most pictures that it computes together.
+        rule: how its boxes are suppressed, where nobody chooses.
     """
 
     names: tuple[str, ...]
     batch_size: int = 1
+    rule: Rule = "greedy"
 
     @property
     @abstractmethod
@@ -75,7 +77,12 @@ class Detector(Closable, ABC, Generic[Prepared]):
 
     def boxes(self, image: NDArray[np.uint8], choice: Choice | None = None) -> Boxes:
         """The boxes of one picture, uint8 (H, W, 3)."""
-        return self.compute([self.prepare(image)], choice or Choice())[0]
+        return self.compute([self.prepare(image)], self.full(choice))[0]
+
+    def full(self, choice: Choice | None) -> Choice:
+        """A choice with the detector's own rule where it leaves that open."""
+        found = choice or Choice()
+        return replace(found, rule=found.rule or self.rule)
 
     def detections(
         self, items: Iterable[Item], choice: Choice | None = None, *, workers: int = 0
@@ -89,7 +96,12 @@ class Detector(Closable, ABC, Generic[Prepared]):
             choice: which boxes count.
             workers: threads that read pictures; with 0 none beside the caller's.
         """
-        chosen = choice or Choice()
+        chosen = self.full(choice)
+        settings = self.settings | {
+            "threshold": chosen.threshold,
+            "nms": chosen.rule,
+            "iou": chosen.limit,
+        }
 
         def read(item: Item) -> tuple[Item, tuple[int, int], Prepared | DataError]:
             try:
@@ -107,9 +119,11 @@ class Detector(Closable, ABC, Generic[Prepared]):
                 for item, size, each in asked:
                     if isinstance(each, DataError):
                         why = each.why + (f"; {each.remedy}" if each.remedy else "")
-                        yield Detections(item.name, size, error=why)
-                    else:
-                        yield Detections(item.name, size, next(found))
+                        yield Detections(item.name, size, error=why, settings=settings)
+                        continue
+                    boxes = next(found)
+                    labels = tuple(self.names[number] for number in boxes.classes)
+                    yield Detections(item.name, size, boxes, labels=labels, settings=settings)
 
 
 @dataclass(frozen=True)
@@ -133,6 +147,7 @@ class NetworkDetector(Detector[Input]):
         device: where it computes.
         precision: ``float32`` or ``bfloat16``, in which operators compute that gain by it.
         batch_size: the most pictures that are computed together.
+        rule: how its boxes are suppressed, where nobody chooses.
     """
 
     def __init__(
@@ -146,13 +161,14 @@ class NetworkDetector(Detector[Input]):
         device: str | torch.device = "cpu",
         precision: str = "float32",
         batch_size: int = 1,
+        rule: Rule = "greedy",
     ) -> None:
         self.device, self.precision = torch.device(device), precision
         moved = network.to(device=self.device)
         # Module.to with a memory format alone is missing from the stubs of older releases.
         self.network = moved.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload, unused-ignore]
         self.heads, self.fitting, self.names = tuple(heads), fitting, names
-        self.batch_size = batch_size
+        self.batch_size, self.rule = batch_size, rule
         self._told = told or {}
 
     @property
@@ -213,5 +229,6 @@ def chosen(
     parts = place.of_picture(found.xyxy)
     pixels = parts * np.array([size[1], size[0]] * 2, np.float32)
     measured = pixels if choice.in_pixels else parts
-    stays = suppress(measured, found.scores, found.classes, rule=choice.rule, limit=choice.limit)
+    rule = choice.rule or "greedy"
+    stays = suppress(measured, found.scores, found.classes, rule=rule, limit=choice.limit)
     return Boxes(pixels, found.scores, found.classes).take(stays).clipped(size)

@@ -82,6 +82,7 @@ def open_detector(
         told=told,
         device=choose_device(device),
         precision=precision,
+        rule="greedy" if changed is None else changed.rule,
     )
 
 

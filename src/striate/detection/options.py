@@ -46,12 +46,13 @@ class DetectOptions(Options):
         Doc("A box counts whose objectness and whose score for a class are above it."),
     ] = 0.25
     nms: Annotated[
-        Literal["greedy", "iou"],
+        Literal["greedy", "iou"] | None,
         Doc(
             "When two boxes of a class are one: ``greedy``, Darknet's rule, which looks at the "
-            "distance of their centres as well; or ``iou``, by overlap alone."
+            "distance of their centres as well; or ``iou``, by overlap alone. By default what "
+            "`cfg` says, and ``greedy`` without one."
         ),
-    ] = "greedy"
+    ] = None
     iou: Annotated[
         float, Bounds(0, 1), Doc("A box with more in common with a surer one is dropped.")
     ] = 0.45
@@ -96,7 +97,10 @@ class DetectOptions(Options):
     ] = None
     precision: Annotated[
         Literal["float32", "bfloat16"],
-        Doc("``bfloat16`` is quicker where the processor has it, and moves boxes a little."),
+        Doc(
+            "``bfloat16`` is quicker where the processor has it, and changes boxes and scores a "
+            "little."
+        ),
     ] = "float32"
     output: Annotated[
         str | Path | None,

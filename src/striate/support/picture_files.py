@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from striate.errors import StriateError, parameter
-from striate.support.files import output_file, sweep, write_atomically
+from striate.support.files import output_file
 from striate.support.paths import expanded
 from striate.support.text import printable
 
@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 _KINDS = {".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+
+
+def encoded(picture: Image.Image, suffix: str) -> bytes:
+    """The bytes of a file with that `suffix`, one of `SUFFIXES`, that holds `picture`."""
+    written = BytesIO()
+    picture.save(written, _KINDS.get(suffix.lower(), "PNG"), quality=90)
+    return written.getvalue()
 
 
 class PictureFiles:
@@ -45,21 +52,11 @@ class PictureFiles:
             self._folder = _folder(given, option)
         self._taken: set[str] = set()
 
-    def write(self, picture: Image.Image, file: str) -> str:
-        """Write the picture that belongs to `file`; gives the path.
-
-        Raises:
-            StriateError: it cannot be written.
-        """
-        target = self._file or self._folder / self._name(file)
-        written = BytesIO()
-        picture.save(written, _KINDS.get(target.suffix.lower(), "PNG"), quality=90)
-        sweep(target)
-        write_atomically(target, written.getvalue())
-        return str(target)
+    def path(self, file: str) -> Path:
+        """Where the picture that belongs to `file` goes: a name that no other of them has."""
+        return self._file or self._folder / self._name(file)
 
     def _name(self, file: str) -> str:
-        """A name in the folder that no other picture of this call has."""
         stem = Path(file).stem or "image"
         name, number = f"{stem}{self._ending}", 1
         while name.casefold() in self._taken:

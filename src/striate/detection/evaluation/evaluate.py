@@ -163,7 +163,7 @@ def _result(
     measured = average_precision(truths, found, [each[3] for each in rows], classes)
     false = surest_false(truths, found, measured.outcomes, SHOWN, labelled)
     lost = missed(truths, measured.outcomes, threshold, SHOWN)
-    choice = measuring.choice
+    choice = detector.full(measuring.choice)
     return BoxEvaluation(
         source=annotations.source,
         form=annotations.form,

@@ -224,8 +224,8 @@ def refuse_unsound(file: Path, convolutions: Sequence[Convolution]) -> None:
 
 
 def _is_variance(values: Tensor | NDArray[np.float32]) -> bool:
-    found = torch.as_tensor(np.asarray(values))
-    return bool((torch.isfinite(found) & (found >= 0)).all()) and bool((found > 0).any())
+    found = np.asarray(values)
+    return bool((np.isfinite(found) & (found >= 0)).all()) and bool((found > 0).any())
 
 
 def _classes(count: int) -> str:

@@ -1,0 +1,203 @@
+"""Boxes in pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from striate.detection.options import DetectOptions
+from striate.errors import DataError, NetworkError, StriateError, parameter
+from striate.support.options import takes
+from striate.support.progress import counting
+from striate.support.text import printable
+
+if TYPE_CHECKING:
+    from striate.data.finding.inputs import Item, Source
+    from striate.detection.boxes import Detections
+    from striate.detection.detector import Choice, Detector
+    from striate.detection.draw import Drawer
+
+
+# What is returned depends on an option, which no dataclass can say.
+@overload
+def detect(
+    model: str | Path,
+    images: Source | Iterable[Source],
+    *,
+    weights: str | Path | None = None,
+    threshold: float = 0.25,
+    nms: Literal["greedy", "iou"] | None = None,
+    iou: float = 0.45,
+    size: int | tuple[int, int] | None = None,
+    names: str | Path | None = None,
+    cfg: str | Path | None = None,
+    decoding: Literal["darknet", "unscaled", "squared"] | None = None,
+    fit: Literal["stretch", "letterbox"] | None = None,
+    epsilon: float | None = None,
+    precision: Literal["float32", "bfloat16"] = "float32",
+    output: str | Path | None = None,
+    workers: int | None = None,
+    device: str = "cpu",
+    stream: Literal[False] = False,
+    progress: bool = False,
+) -> list[Detections]: ...
+
+
+@overload
+def detect(
+    model: str | Path,
+    images: Source | Iterable[Source],
+    *,
+    weights: str | Path | None = None,
+    threshold: float = 0.25,
+    nms: Literal["greedy", "iou"] | None = None,
+    iou: float = 0.45,
+    size: int | tuple[int, int] | None = None,
+    names: str | Path | None = None,
+    cfg: str | Path | None = None,
+    decoding: Literal["darknet", "unscaled", "squared"] | None = None,
+    fit: Literal["stretch", "letterbox"] | None = None,
+    epsilon: float | None = None,
+    precision: Literal["float32", "bfloat16"] = "float32",
+    output: str | Path | None = None,
+    workers: int | None = None,
+    device: str = "cpu",
+    stream: Literal[True],
+    progress: bool = False,
+) -> Iterator[Detections]: ...
+
+
+@takes(DetectOptions)
+def detect(options: DetectOptions) -> list[Detections] | Iterator[Detections]:
+    """Find boxes in pictures with YOLOv4 or YOLOv4-tiny, and weights that others trained.
+
+    What a file of weights is, and what is meant by its numbers, is read from its content.
+
+    Returns:
+        `Detections` of each picture, in order, as often as it is named. A picture that cannot be
+        read has its own, in its place, with `Detections.error` saying why.
+
+    Raises:
+        StriateError: the weights or an option are at fault; or, but for `stream`, `images` is one
+            single picture and cannot be read.
+    """
+    from striate.data.finding.inputs import is_single, items
+    from striate.data.scan import threads
+
+    single, wanted, total = is_single(options.images), items(options.images), 0
+    if options.progress:
+        wanted = iter(listed := list(wanted))
+        total = len(listed)
+    drawer = _drawer(options)
+    detector = _open(options)
+    found = _found(detector, wanted, _choice(options), drawer, threads(options.workers))
+    if options.progress:
+        found = _counted(found, total)
+    if options.stream:
+        return found
+    answers = list(found)
+    if single and answers[0].error:
+        raise DataError(printable(answers[0].file), answers[0].error)
+    return answers
+
+
+def _open(options: DetectOptions) -> Detector[Any]:
+    """The detector that `options` name.
+
+    Raises:
+        StriateError: `model` is a network without weights, or one that classifies; else as
+            `open_detector`.
+    """
+    from striate.detection.opening import open_detector
+    from striate.zoo.catalogue import entries
+
+    known = {each.name: each.task for each in entries()}
+    network, weights = "", options.model
+    if str(options.model) in known:
+        network = str(options.model)
+        if known[network] != "detection":
+            detectors = " or ".join(name for name, task in known.items() if task == "detection")
+            raise NetworkError(
+                f"network '{network}'", "classifies, and finds no boxes", f"name {detectors}"
+            )
+        if options.weights is None:
+            raise NetworkError(
+                f"network '{network}'",
+                "finds nothing without weights",
+                f"give {parameter('weights')}, or the file in the network's place",
+            )
+        weights = options.weights
+    elif options.weights is not None:
+        raise StriateError(
+            parameter("weights", options.weights),
+            f"goes with the name of a network, not with {printable(str(options.model))}",
+            "give one file",
+        )
+    return open_detector(
+        weights,
+        network=network,
+        cfg=options.cfg,
+        names=options.names,
+        size=options.size,
+        decoding=options.decoding,
+        fit=options.fit,
+        epsilon=options.epsilon,
+        device=options.device,
+        precision=options.precision,
+    )
+
+
+def _choice(options: DetectOptions) -> Choice:
+    from striate.detection.detector import Choice
+
+    return Choice(options.threshold, options.nms, options.iou)
+
+
+def _drawer(options: DetectOptions) -> Drawer | None:
+    """What draws boxes, if they are to be drawn; before anything is computed."""
+    if options.output is None:
+        return None
+    from striate.data.finding.inputs import is_single
+    from striate.detection.draw import Drawer
+
+    images = options.images
+    alone = images[0] if isinstance(images, list) and len(images) == 1 else images
+    return Drawer(options.output, single=is_single(alone))
+
+
+def _found(
+    detector: Detector[Any],
+    items: Iterator[Item],
+    choice: Choice,
+    drawer: Drawer | None,
+    workers: int,
+) -> Iterator[Detections]:
+    """What `detector` finds, drawn if it is to be; it is closed at the end."""
+    waiting: list[Item] = []
+
+    def noted() -> Iterator[Item]:
+        for item in items:
+            waiting.append(item)
+            yield item
+
+    wanted = items if drawer is None else noted()
+    with detector, closing(detector.detections(wanted, choice, workers=workers)) as found:
+        for each in found:
+            if drawer is None:
+                yield each
+                continue
+            item = waiting.pop(0)
+            picture = "" if each.error else drawer.draw(item, each, detector.names)
+            yield replace(each, picture=picture)
+
+
+def _counted(found: Iterator[Detections], total: int) -> Iterator[Detections]:
+    """What is `found`, with a count on standard error."""
+    with counting("looking at pictures") as count:
+        for done, each in enumerate(found, start=1):
+            yield each
+            if count is not None:
+                count(done, total)
