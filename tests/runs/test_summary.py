@@ -124,6 +124,14 @@ def test_a_run_without_predictions_or_weights_is_shown_all_the_same(run: Run) ->
         striate.show(run.path / "nothing")
 
 
+def test_figures_that_are_no_numbers_cost_themselves_alone(measured: Run) -> None:
+    path = measured.path / layout.EVALUATION
+    path.write_text(path.read_text().replace('"loss": 1.5', '"loss": 1e999'))
+    found = striate.show(measured.path)
+    assert "loss inf" in str(found)
+    assert json.loads(json.dumps(found.to_json(), allow_nan=False))["evaluation"]["loss"] is None
+
+
 def test_predictions_of_older_weights_are_said_to_be(measured: Run) -> None:
     identity = measured.config.identity
     write_weights(measured.path / layout.WEIGHTS, {}, identity=identity, epoch=9)

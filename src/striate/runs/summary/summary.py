@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -58,7 +59,7 @@ class RunSummary(Shown):
             "class_names": list(self.config.classes),
             "settings": self.config.to_dict(),
             "weights_epoch": self.weights_epoch,
-            "evaluation": self.evaluation,
+            "evaluation": _finite(self.evaluation),
             "metrics": [
                 {key: value for key, value in line.items() if key != "health"}
                 for line in self.metrics
@@ -68,6 +69,15 @@ class RunSummary(Shown):
             "next_steps": [{"command": command, "does": does} for command, does in self.next_steps],
             "notes": list(self.notes),
         }
+
+
+def _finite(value: Any) -> Any:
+    """`value` with None for what JSON cannot say: a file of figures may be damaged."""
+    if isinstance(value, Mapping):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def summarise(path: str | Path, *, mistakes: bool = False, most: int = 20) -> RunSummary:
