@@ -82,12 +82,15 @@ def _quantised(
     """Quantise `file` into `output`, and say that it was made of `source`."""
     from striate.data.labelled import open_labelled
     from striate.data.scan import threads
+    from striate.data.working_copies.fitted import FittedImages
+    from striate.data.working_copies.made import Made
     from striate.deploy.quantise.figures import Limits
     from striate.deploy.quantise.quantise import quantise_file, readable
     from striate.report.quantisation import write_quantisation_page
 
     readable(file)  # before the images are looked at, which takes longer
     origin, training = _images(options, run)
+    made = Made(fitted=FittedImages(file.preprocessing, again=False))
     with counting("checking images", wanted=options.progress) as count:
         found = open_labelled(
             origin,
@@ -95,8 +98,10 @@ def _quantised(
             training=training,
             skip_bad=options.skip_bad or (run is not None and run.config.data.skipped > 0),
             workers=max(threads(options.workers), 1),
+            visitors=made.visitors,  # photographs are decoded once, to be checked and measured on
             progress=count,
         )
+    found = replace(found, images=replace(found.images, made=made))
     limits = Limits(
         drop=options.drop / 100, agreement=options.agreement / 100, target=options.target
     )

@@ -15,7 +15,7 @@ from onnx import numpy_helper
 from torch import nn
 
 from striate.deploy.quantise.convert import converted, ranges
-from striate.deploy.quantise.graph import layers, prepared
+from striate.deploy.quantise.graph import integer_nodes, layers, prepared
 from striate.deploy.quantise.layer_errors import layer_errors
 from striate.engines.onnx_runtime import OnnxRuntimeSession
 
@@ -121,6 +121,15 @@ def test_layers_that_stay_float_keep_their_weights(captured: Capture) -> None:
     assert len(floats) == 2
     assert len(kept) == 1
     assert np.array_equal(kept[0], network.first.weight.detach().numpy())
+
+
+def test_what_follows_a_float_layer_is_not_rounded_either(captured: Capture) -> None:
+    graph = prepared(captured(Two(), 3, 6, 6))
+    first, second = layers(graph)
+    after = integer_nodes(graph)
+    assert integer_nodes(graph, [first.name]) == after[after.index(second.name) :]
+    assert integer_nodes(graph, [second.name]) == after[: after.index(second.name)]
+    assert integer_nodes(graph, [first.name, second.name]) == []
 
 
 def test_errors_of_layers_are_those_of_quantisation_by_hand(captured: Capture) -> None:

@@ -4,14 +4,9 @@ from dataclasses import replace
 
 from striate.deploy.quantise.figures import Figures, Limits
 from striate.deploy.quantise.guard import steps
-from striate.deploy.quantise.layer_errors import LayerError
 
 LIMITS = Limits(drop=0.0, agreement=0.97)
-ERRORS = [
-    LayerError(name=name, own=own, gathered=10.0)
-    for name, own in (("a", 40.0), ("b", 12.0), ("c", 30.0), ("d", 8.0), ("e", 25.0), ("f", 33.0),
-                      ("g", 50.0), ("h", 51.0), ("i", 52.0))
-]  # fmt: skip
+BLOCKS = [("d",), ("b", "c"), ("a",), ("e", "f", "g"), ("h", "i", "j")]
 
 
 def figures(agreement: float) -> tuple[Figures, ...]:
@@ -24,9 +19,18 @@ def figures(agreement: float) -> tuple[Figures, ...]:
     )  # fmt: skip
 
 
+def ranked(bits: int) -> list[tuple[str, ...]]:
+    assert bits in (7, 8)
+    return BLOCKS
+
+
+def unasked(bits: int) -> list[tuple[str, ...]]:
+    raise AssertionError(f"{bits} bits alone are inside")
+
+
 def taken(shares: dict[tuple[int, int], float]) -> list[tuple[int, tuple[str, ...], bool]]:
     """Bits, float layers and verdict of each step, where `shares` agree."""
-    found = steps(lambda bits, floats: figures(shares[bits, len(floats)]), ERRORS, LIMITS)
+    found = steps(lambda bits, floats: figures(shares[bits, len(floats)]), ranked, LIMITS)
     return [(each.bits, each.floats, not each.problem) for each in found]
 
 
@@ -39,12 +43,12 @@ def test_seven_bits_come_next() -> None:
 
 
 def test_then_the_worst_layers_stay_float_with_the_better_weights() -> None:
-    shares = {(8, 0): 0.95, (7, 0): 0.9, (8, 2): 0.96, (8, 4): 0.97}
+    shares = {(8, 0): 0.95, (7, 0): 0.9, (8, 1): 0.96, (8, 3): 0.97}
     assert taken(shares) == [
         (8, (), False),
         (7, (), False),
-        (8, ("d", "b"), False),
-        (8, ("d", "b", "e", "c"), True),
+        (8, ("d",), False),
+        (8, ("d", "b", "c"), True),
     ]
 
 
@@ -56,21 +60,21 @@ def test_seven_bits_are_for_processors_without_vnni_alone() -> None:
         tried.append(bits)
         return figures(0.98 if floats else 0.9)
 
-    assert [len(each.floats) for each in steps(measure, ERRORS, limits)] == [0, 2]
+    assert [len(each.floats) for each in steps(measure, ranked, limits)] == [0, 1]
     assert tried == [8, 8]
 
 
 def test_what_does_not_count_decides_nothing() -> None:
     limits = Limits(drop=0.0, agreement=0.97, target="vnni")
     fine, wrong = figures(0.5)
-    found = list(steps(lambda *_: (fine, replace(wrong, counted=False)), ERRORS, limits))
+    found = list(steps(lambda *_: (fine, replace(wrong, counted=False)), unasked, limits))
     assert [(each.bits, each.problem, each.worst) for each in found] == [(8, "", 1.0)]
 
 
 def test_at_most_half_of_the_layers_stay_float() -> None:
-    shares = {(8, 0): 0.5, (7, 0): 0.6, (7, 2): 0.7, (7, 4): 0.8}
+    shares = {(8, 0): 0.5, (7, 0): 0.6, (7, 1): 0.7, (7, 3): 0.8}  # the next step has 7 of 10
     found = taken(shares)
-    assert [len(floats) for _, floats, _ in found] == [0, 0, 2, 4]
+    assert [len(floats) for _, floats, _ in found] == [0, 0, 1, 3]
     assert not any(inside for _, _, inside in found)
 
 
@@ -81,7 +85,7 @@ def test_steps_are_measured_as_they_are_asked_for() -> None:
         measured.append(bits)
         return figures(0.5)
 
-    found = steps(measure, ERRORS, LIMITS)
+    found = steps(measure, unasked, LIMITS)
     first = next(found)
     assert measured == [8]
     assert first.problem == "50.0% of answers agree in OpenVINO"

@@ -173,7 +173,7 @@ def test_outside_the_limits_the_old_file_stays(
     with pytest.raises(ExportError) as caught:
         striate.quantise(exported.path, output, data=pictures, calibration=12)
     said = str(caught.value)
-    assert "int8 is outside the limits in each of 3 ways" in said
+    assert "int8 is outside the limits in each of 4 ways" in said
     assert "50.0% of answers agree in ONNX Runtime" in said
     assert "so that no file was written" in said
     assert "`agreement`" in said

@@ -79,7 +79,7 @@ def converted(
         found: its `ranges`.
         bits: of weights: 8, or 7 for processors that add two products in 16 bits, where those of 8
             bits overflow.
-        floats: names of layers that stay float.
+        floats: names of layers that stay float, each with what follows it up to the next.
 
     Raises:
         ExportError: ONNX Runtime cannot convert it.
@@ -89,7 +89,7 @@ def converted(
     from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
     package = need("onnx")
-    chosen = [name for name in integer_nodes(network) if name not in set(floats)]
+    chosen = integer_nodes(network, floats)
     copy = package.ModelProto()
     copy.CopyFrom(network)
     with quiet(), in_one_line("ONNX Runtime"):

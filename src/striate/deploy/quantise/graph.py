@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -102,8 +102,14 @@ def prune(model: onnx.ModelProto) -> None:
     graph.initializer.extend(constants)
 
 
-def integer_nodes(model: onnx.ModelProto) -> list[str]:
-    """The names of the nodes of a `prepared` network that become integer, in their order."""
+def integer_nodes(model: onnx.ModelProto, floats: Collection[str] = ()) -> list[str]:
+    """The names of the nodes of a `prepared` network that become integer, in their order.
+
+    Args:
+        model: a prepared network.
+        floats: names of layers that stay float, each with what follows it up to the next layer:
+            activations and sums between two of them are not rounded either.
+    """
     graph = model.graph
     constants = {each.name for each in graph.initializer}
     behind: set[str] = set()  # tensors that a layer with weights had a part in
@@ -114,13 +120,15 @@ def integer_nodes(model: onnx.ModelProto) -> list[str]:
             behind.update(node.output)
             found.append(node)
     head = _fitted_head(model)
-    return [
-        node.name
-        for node in found
-        if node.op_type in INTEGER
-        and node.name not in head
-        and (node.op_type not in WEIGHTED or is_weighted(node, constants))
-    ]
+    names, stays_float = [], False
+    for node in found:
+        weighted = is_weighted(node, constants)
+        if weighted:
+            stays_float = node.name in floats
+        usable = node.op_type in INTEGER and (weighted or node.op_type not in WEIGHTED)
+        if usable and node.name not in head and not stays_float:
+            names.append(node.name)
+    return names
 
 
 def is_weighted(node: onnx.NodeProto, constants: set[str]) -> bool:

@@ -7,11 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from striate.deploy.quantise.figures import Figures, Limits
-from striate.deploy.quantise.layer_errors import LayerError
+from striate.deploy.quantise.ranking import Block
 from striate.support.words import count
-
-FIRST_FLOATS = 2
-"""Layers that are left float in the first step; twice as many in each further one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,39 +61,40 @@ def titled(bits: int, floats: int) -> str:
 
 def steps(
     measure: Callable[[int, tuple[str, ...]], Sequence[Figures]],
-    errors: Sequence[LayerError],
+    ranked: Callable[[int], Sequence[Block]],
     limits: Limits,
 ) -> Iterator[Step]:
     """Steps, each measured as it is asked for, until one is inside `limits` or none is left.
 
     Weights of 8 bits first, then of 7, which are for processors without VNNI alone. If neither
-    does, the better of the two goes on with the layers float that lose most of their signal:
-    2, 4, 8 … up to half of them.
+    does, the better of the two goes on with the blocks of layers float that cost most: 1, 2, 4 …
+    of them, up to half of the layers.
 
     Args:
         measure: gives the figures of a number of bits, and names of layers that stay float.
-        errors: of every layer.
+        ranked: gives all layers in blocks, with weights of a number of bits, those in front that
+            cost most. It is asked if integers alone are outside.
         limits: what is allowed.
     """
-    worst_first = [each.name for each in sorted(errors, key=lambda each: each.own)]
 
-    def step(bits: int, floats: int) -> Step:
-        chosen = tuple(worst_first[:floats])
-        figures = tuple(measure(bits, chosen))
+    def step(bits: int, floats: tuple[str, ...]) -> Step:
+        figures = tuple(measure(bits, floats))
         problems = [problem for each in figures if (problem := limits.problem(each))]
-        return Step(bits=bits, floats=chosen, figures=figures, problem="; ".join(problems))
+        return Step(bits=bits, floats=floats, figures=figures, problem="; ".join(problems))
 
     whole = []
     for bits in (8, 7) if limits.target == "any" else (8,):
-        whole.append(step(bits, 0))
+        whole.append(step(bits, ()))
         yield whole[-1]
         if not whole[-1].problem:
             return
     bits = max(whole, key=lambda each: each.worst).bits
-    floats = FIRST_FLOATS
-    while floats <= len(errors) // 2:
+    worst_first = ranked(bits)
+    most = sum(map(len, worst_first)) // 2
+    number = 1
+    while len(floats := tuple(name for block in worst_first[:number] for name in block)) <= most:
         last = step(bits, floats)
         yield last
         if not last.problem:
             return
-        floats *= 2
+        number *= 2

@@ -14,16 +14,16 @@ from striate.data.labelled import Labelled
 from striate.deploy.quantise import convert, graph
 from striate.deploy.quantise.figures import Figures, Limits
 from striate.deploy.quantise.guard import Step, steps
-from striate.deploy.quantise.images import Chosen, Fitted, choose
-from striate.deploy.quantise.layer_errors import LayerError, layer_errors
+from striate.deploy.quantise.images import Chosen, choose
+from striate.deploy.quantise.maker import Maker
 from striate.deploy.quantise.measuring import Measuring, Speed
 from striate.deploy.quantise.processor import processor_name
+from striate.deploy.quantise.ranking import Block
 from striate.deploy.verify import TOLERANCE, difference, run_in
 from striate.engines.exported import SUFFIX, ExportedFile
 from striate.engines.heat_maps import without_heat_maps
 from striate.engines.packages import need
 from striate.engines.seam import Halves, join, split_at_seam
-from striate.engines.session import channels_first
 from striate.errors import ExportError, parameter
 from striate.inference.reading import evaluated
 from striate.support.files import output_file, sweep, write_atomically
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
 
 METADATA = "int8"
 """The key of a file's metadata under which it says how it was quantised."""
-_BATCH = 8
-_INSPECTED = 16
-"""Images on which layers are looked at one by one."""
 _JOINED = 3
 """Images on which the whole file is held against its halves."""
 
@@ -195,7 +192,7 @@ def quantise_file(
     chosen = choose(found, calibration, origin)
     say = partial(print, file=sys.stderr) if progress else _say_nothing
     say(f"calibrating with {count(len(chosen.calibration))} images")
-    maker = _Maker(network, layers, file, chosen, workers)
+    maker = Maker(network, layers, file, chosen, workers)
     with counting("measuring images", wanted=progress) as counted:
         measuring = Measuring(
             halves.network.SerializeToString(),
@@ -205,7 +202,12 @@ def quantise_file(
             progress=counted,
         )
         taken = []
-        for step in steps(lambda *way: measuring.figures(maker.made(*way)), maker.errors, limits):
+
+        def ranked(bits: int) -> list[Block]:
+            say("looking for the layers that cost most")
+            return maker.ranked(bits)
+
+        for step in steps(lambda *way: measuring.figures(maker.made(*way)), ranked, limits):
             taken.append(step)
             say(_told(step))
     if taken[-1].problem:
@@ -291,42 +293,6 @@ def _refuse_same(source: Path, output: Path) -> None:
         raise ExportError(
             shown(output), "is the float file itself", f"give another {parameter('output')}"
         )
-
-
-class _Maker:
-    """Makes integer networks of one float network, from one calibration."""
-
-    def __init__(
-        self,
-        network: onnx.ModelProto,
-        layers: Sequence[graph.Layer],
-        file: ExportedFile,
-        chosen: Chosen,
-        workers: int,
-    ) -> None:
-        self.batch_size = file.batch or _BATCH
-        self._network, self._file, self._workers = network, file, workers
-        images = self.fitted(chosen.calibration)
-        self._ranges = convert.ranges(network, map(channels_first, images))
-        few = self.fitted(chosen.calibration.subset(range(min(_INSPECTED, len(images)))))
-        self.errors: tuple[LayerError, ...] = layer_errors(
-            network, self.converted(8, ()), layers, map(channels_first, few)
-        )
-
-    def fitted(self, images: Any) -> Fitted:
-        """`images` as the network takes them."""
-        return Fitted(
-            images, self._file.preprocessing, batch_size=self.batch_size, workers=self._workers
-        )
-
-    def converted(self, bits: int, floats: Sequence[str]) -> onnx.ModelProto:
-        """The network with weights of `bits`, but for the layers `floats`."""
-        return convert.converted(self._network, self._ranges, bits=bits, floats=floats)
-
-    def made(self, bits: int, floats: Sequence[str]) -> bytes:
-        """The same, serialised."""
-        content: bytes = self.converted(bits, floats).SerializeToString()
-        return content
 
 
 def _say_nothing(_: str) -> None:
