@@ -35,3 +35,4 @@ def test_both_ways_give_the_same_answer(tmp_path: Path) -> None:
     assert (found["photograph"], found["size"]) == ("a photograph.png", "120x90")
     assert found["difference"] < 1e-6
     assert found["ratio"] > 0
+    assert found["reduced_difference"] == found["difference"]  # a PNG is decoded whole

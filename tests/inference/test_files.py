@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 
 import striate
+from striate.data.decoding import jpeg
 from striate.engines.exported import is_exported, open_exported
 from striate.errors import DataError, ExportError, RunError, StriateError
 from striate.inference.classifier import Classifier
@@ -145,6 +146,46 @@ def test_evaluate_takes_a_file_and_images(run: Path, export: Callable[[str], Pat
         striate.evaluate(export("fitted"))
     with pytest.raises(StriateError, match=r"nowhere\.onnx: there is no such file"):
         striate.evaluate("nowhere.onnx")
+
+
+def test_large_photographs_may_be_reduced_while_they_are_decoded(
+    run: Path, export: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "photographs" / "3"
+    folder.mkdir(parents=True)
+    soft = np.random.default_rng(0).integers(0, 256, (6, 6), np.uint8)
+    large = Image.fromarray(soft).resize((450, 400), Image.Resampling.BICUBIC)
+    for name in ("a", "b"):
+        large.save(folder / f"{name}.jpg", quality=95)
+    factors: list[int] = []
+    decode = jpeg.decode
+    monkeypatch.setattr(jpeg, "decode", lambda *given: factors.append(given[4:]) or decode(*given))
+    file = export("any size")
+    expected, found = (
+        striate.predict(file, folder, top=10, reduced_decoding=reduced) for reduced in (False, True)
+    )
+    assert factors == [(), (), (2,), (2,)]
+    for one, other in zip(expected, found, strict=True):
+        left, right = (
+            dict(zip(each.classes, each.probabilities, strict=True)) for each in (one, other)
+        )
+        assert max(abs(left[name] - right[name]) for name in left) < 0.02
+    striate.predict_bulk(file, folder, tmp_path / "out", reduced_decoding=True)
+    assert factors[4:] == [(2,), (2,)]
+    with pytest.raises(RunError, match=r"was begun in another engine .*, reduced decoding"):
+        striate.predict_bulk(file, folder, tmp_path / "out")
+    striate.evaluate(file, folder.parent, reduced_decoding=True)
+    assert factors[-2:] == [(2,), (2,)]
+    for source, options in (
+        (run, {}),
+        (export(WHOLE), {}),
+        (file, {"crops": "10"}),
+        (file, {"heatmap": tmp_path / "map.png"}),
+    ):
+        with pytest.raises(StriateError, match="reduced_decoding"):
+            striate.predict(source, folder / "a.jpg", reduced_decoding=True, **options)
+    with pytest.raises(StriateError, match="is for exported files"):
+        striate.evaluate(run, folder.parent, reduced_decoding=True)
 
 
 def test_a_set_is_told_from_pictures(run: Path) -> None:

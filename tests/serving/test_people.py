@@ -9,6 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
+
+from striate.data.decoding.decode import decode
 
 from .conftest import (  # type: ignore[import-not-found]
     CLASSES,
@@ -105,6 +108,16 @@ def test_one_of_several_models_is_chosen_by_its_name(
     found = client.json("/predict?model=%E5%90%91%E6%97%A5%E8%91%B5", picture)
     assert found["model"] == "向日葵"
     assert found["results"][0]["predictions"][0]["class"] in "abc"
+
+
+def test_large_photographs_may_be_reduced(serve: Any) -> None:
+    _, client = serve(reduced_decoding=True)
+    soft = np.asarray(Image.fromarray(noise(7, 7)).resize((500, 420), Image.Resampling.BICUBIC))
+    photograph = as_file(soft, "JPEG", quality=95)
+    (result,) = client.json("/predict?top=9", photograph)["results"]
+    found = {each["class"]: each["probability"] for each in result["predictions"]}
+    exact = expected(decode(photograph))
+    assert max(abs(found[name] - exact[k]) for k, name in enumerate(CLASSES)) < 0.02
 
 
 def test_pictures_of_every_kind_are_read(shared: Any) -> None:

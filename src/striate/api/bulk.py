@@ -43,6 +43,7 @@ def predict_bulk(options: BulkOptions) -> BulkReport:
         embeddings=options.embeddings,
         crops=options.crops,
         scales=options.scales,
+        reduced_decoding=options.reduced_decoding,
         allow_code=options.allow_code,
     )
     return predict_in_bulk(options, opener)
@@ -55,6 +56,7 @@ def open_predictor(
     embeddings: bool,
     crops: Crops,
     scales: Sequence[int] | None,
+    reduced_decoding: bool,
     allow_code: bool,
 ) -> BulkPredictor:
     """What computes, in whatever process this is called."""
@@ -67,6 +69,7 @@ def open_predictor(
         batch_size=TOGETHER,
         crops=crops,
         scales=scales,
+        reduced_decoding=reduced_decoding,
         allow_code=allow_code,
     )
     return BulkPredictor(classifier, embeddings=embeddings)

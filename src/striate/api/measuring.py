@@ -35,6 +35,7 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
 
     if is_exported(options.run):
         return _evaluate_file(options)
+    from striate.api.using import refuse_reduced
     from striate.evaluation.evaluate import evaluate_again, evaluate_on
     from striate.inference.views.views import Views
     from striate.report.build import write_report
@@ -42,6 +43,8 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
     from striate.runs.run import Run
     from striate.transfer_learning.classifier import classifier_of
 
+    if options.reduced_decoding:
+        refuse_reduced()
     opened = Run.open(options.run, allow_code=options.allow_code)
     views = Views(options.crops, tuple(options.scales or ()))
     if options.data is None and not options.all_images and views.is_plain:
@@ -75,7 +78,11 @@ def _evaluate_file(options: EvaluateOptions) -> Evaluation:
     from striate.evaluation.evaluate import evaluate_on
 
     with open_classifier(
-        options.run, device=options.device, crops=options.crops, scales=options.scales
+        options.run,
+        device=options.device,
+        crops=options.crops,
+        scales=options.scales,
+        reduced_decoding=options.reduced_decoding,
     ) as classifier:
         if options.data is None:
             raise StriateError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, overload
+from typing import TYPE_CHECKING, Literal, NoReturn, overload
 
 from striate.errors import DataError, StriateError, parameter
 from striate.inference.options import PredictOptions
@@ -46,6 +46,7 @@ def open_classifier(
     streams: int | None = None,
     crops: Crops = "center",
     scales: Sequence[int] | None = None,
+    reduced_decoding: bool = False,
     allow_code: bool = False,
 ) -> Classifier:
     """The network of a run, or of an ONNX file, ready to use: images in, probabilities out.
@@ -67,6 +68,7 @@ def open_classifier(
             ``dense``.
         scales: short sides that the views are taken at, for a network of 224 pixels; None for those
             of the views' paper.
+        reduced_decoding: reduce large JPEG files while they are decoded, for an ONNX file.
         allow_code: as for `open_run`.
 
     Examples:
@@ -84,6 +86,8 @@ def open_classifier(
 
     views = Views(crops, tuple(scales or ()))
     if not is_exported(source):
+        if reduced_decoding:
+            refuse_reduced()
         from striate.runs.run import Run
 
         run = Run.open(source, allow_code=allow_code)
@@ -100,7 +104,21 @@ def open_classifier(
                 "leave it out, or give the run's folder",
             )
     return Classifier.of_file(
-        source, engine=engine, batch_size=batch_size, streams=streams, views=views
+        source,
+        engine=engine,
+        batch_size=batch_size,
+        streams=streams,
+        views=views,
+        reduced_decoding=reduced_decoding,
+    )
+
+
+def refuse_reduced() -> NoReturn:
+    """Raise for a run whose photographs are to be reduced while they are decoded."""
+    raise StriateError(
+        parameter("reduced_decoding", True),
+        "is for exported files",
+        "give an ONNX file that `export` wrote, or leave it out",
     )
 
 
@@ -120,6 +138,7 @@ def predict(
     heatmap_stride: int | None = None,
     csv: str | Path | None = None,
     workers: int | None = None,
+    reduced_decoding: bool = False,
     device: str = "cpu",
     stream: Literal[False] = False,
     progress: bool = False,
@@ -142,6 +161,7 @@ def predict(
     heatmap_stride: int | None = None,
     csv: str | Path | None = None,
     workers: int | None = None,
+    reduced_decoding: bool = False,
     device: str = "cpu",
     stream: Literal[True],
     progress: bool = False,
@@ -179,6 +199,7 @@ def predict(options: PredictOptions) -> list[Prediction] | Iterator[Prediction]:
         streams=1 if single else None,
         crops=options.crops,
         scales=options.scales,
+        reduced_decoding=options.reduced_decoding,
         allow_code=options.allow_code,
     )
     try:
@@ -209,6 +230,12 @@ def _drawer(classifier: Classifier, options: PredictOptions) -> Drawer | None:
                     f"give {parameter('heatmap')} as well",
                 )
         return None
+    if classifier.reduced:
+        raise StriateError(
+            parameter("reduced_decoding", True),
+            "does not go with heat maps, which are drawn over the whole picture",
+            f"leave it or {parameter('heatmap')} out",
+        )
     if not classifier.sees_once:
         raise StriateError(
             parameter("heatmap"),

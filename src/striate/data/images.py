@@ -16,6 +16,7 @@ from striate.data.columns import taken
 from striate.data.decoding.decode import decoding
 from striate.data.pixels import Block, Gathered, Pixels
 from striate.data.preprocessing import Preprocessing, with_channels
+from striate.data.reduction import Reduction
 from striate.errors import DataError
 from striate.support.prefetch import prefetch
 
@@ -98,7 +99,9 @@ class ImageSet:
             return image
 
     @contextmanager
-    def reading(self, index: int, channels: int | None = 3) -> Iterator[Array]:
+    def reading(
+        self, index: int, channels: int | None = 3, reduction: Reduction | None = None
+    ) -> Iterator[Array]:
         """The pixels as `read` gives them, for the time of a block; see `decode.decoding`."""
         if self.pixels is not None:
             image = self.pixels[index]
@@ -106,7 +109,8 @@ class ImageSet:
             return
         if self.paths is None:
             raise DataError(self.names[index], "has neither a file nor pixels")
-        with decoding(self.paths[index], channels, digest=self.digests[index]) as image:
+        digest = self.digests[index]
+        with decoding(self.paths[index], channels, digest=digest, reduction=reduction) as image:
             yield image
 
     @contextmanager
@@ -120,8 +124,12 @@ class ImageSet:
         with opened as image:
             yield image
 
-    def read_fitted(self, index: int, preprocessing: Preprocessing) -> Array:
+    def read_fitted(
+        self, index: int, preprocessing: Preprocessing, *, reduced: bool = False
+    ) -> Array:
         """An image as evaluation sees it: uint8 (height, width, channels) of `preprocessing`.
+
+        With `reduced`, a large JPEG may be reduced while it is decoded.
 
         Raises:
             DataError: see `read`.
@@ -129,8 +137,8 @@ class ImageSet:
         fitted = None if self.made is None else self.made.fitted
         if fitted is not None and fitted.suits(preprocessing) and self.pixels is None:
             return fitted.read(self, index)
-        with self.reading(index, preprocessing.channels) as image:
-            return preprocessing.fit_image(image)
+        reading = partial(self.reading, index, preprocessing.channels)
+        return preprocessing.fitted(reading, reduced=reduced)
 
     def in_memory(self, channels: int, workers: int = 0) -> Pixels:
         """All images decoded, with that many channels.

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from striate.data.reduction import Reduction, factor_for
 from striate.errors import RecipeError, RunError, nearest
 from striate.support.limits import LARGEST_SIDE
 from striate.support.tables import ADDED
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     import torch
 
     from striate.data.finding.inputs import Source
+
+Opened: TypeAlias = AbstractContextManager[NDArray[np.uint8]]
 
 #: Mean and std of ImageNet's channels (red, green, blue), of values from 0 to 1.
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -143,28 +147,62 @@ class Preprocessing:
             fitted = self.fit_image(pixels)
         return self.normalise(torch.from_numpy(fitted.copy())[None])[0]  # Pillow's are read-only
 
-    def fit_image(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """From uint8 (H, W, 1 or 3) of any size to uint8 (height, width, channels)."""
+    def fitted(
+        self, opened: Callable[[Reduction | None], Opened], *, reduced: bool = False
+    ) -> NDArray[np.uint8]:
+        """What `fit_image` gives of an image that is opened for it.
+
+        Args:
+            opened: gives the image, uint8 (H, W, 1 or 3), for the time of a block.
+            reduced: let a large JPEG be reduced while it is decoded.
+        """
+        reduction = Reduction(self.reduction) if reduced else None
+        with opened(reduction) as image:
+            return self.fit_image(image, reduction)
+
+    def reduction(self, height: int, width: int) -> int:
+        """The factor by which the sides of an image of that size may be divided beforehand."""
+        return factor_for(
+            min(height, width) if self.fit == "crop" else max(height, width), self.resize
+        )
+
+    def fit_image(
+        self, image: NDArray[np.uint8], reduction: Reduction | None = None
+    ) -> NDArray[np.uint8]:
+        """From uint8 (H, W, 1 or 3) of any size to uint8 (height, width, channels).
+
+        Args:
+            image: of any size.
+            reduction: by how much it was reduced, if it was.
+        """
         image = with_channels(image, self.channels)
-        height, width = self.resized(*image.shape[:2])
+        if reduction is None or reduction.factor == 1:
+            reduction = Reduction(self.reduction, 1, *image.shape[:2])
+        height, width = self.resized(reduction.height, reduction.width)
         if self.fit == "pad":
             ground = np.full((self.height, self.width, self.channels), self.fill, np.uint8)
             top, left = (self.height - height) // 2, (self.width - width) // 2
             ground[top : top + height, left : left + width] = resize(
-                image, height, width, interpolation=self.interpolation
+                image, height, width, _box(reduction), interpolation=self.interpolation
             )
             return ground
         top, left = (height - self.height) // 2, (width - self.width) // 2
         if height * width > WHOLE_RESIZE * self.height * self.width:
-            return self._resize_part(image, height, width, top, left)
-        whole = resize(image, height, width, interpolation=self.interpolation)
+            return self._resize_part(image, reduction, (height, width), (top, left))
+        whole = resize(image, height, width, _box(reduction), interpolation=self.interpolation)
         return np.ascontiguousarray(whole[top : top + self.height, left : left + self.width])
 
     def _resize_part(
-        self, image: NDArray[np.uint8], height: int, width: int, top: int, left: int
+        self,
+        image: NDArray[np.uint8],
+        reduction: Reduction,
+        size: tuple[int, int],
+        corner: tuple[int, int],
     ) -> NDArray[np.uint8]:
-        """The crop alone of `image` resized to `height` x `width`: equal up to rounding."""
-        down, across = image.shape[0] / height, image.shape[1] / width
+        """The crop at `corner` alone of `image` resized to `size`: equal up to rounding."""
+        (height, width), (top, left) = size, corner
+        down = reduction.height / reduction.factor / height
+        across = reduction.width / reduction.factor / width
         box = (left * across, top * down, (left + self.width) * across, (top + self.height) * down)
         return resize(image, self.height, self.width, box, interpolation=self.interpolation)
 
@@ -215,6 +253,13 @@ class Preprocessing:
             raise RunError("[preprocessing]", str(error)) from None
         except RecipeError as error:
             raise RunError("[preprocessing]", error.why) from None
+
+
+def _box(reduction: Reduction) -> tuple[float, float, float, float] | None:
+    """The part of a reduced image that the whole one had: its last row and column may stand out."""
+    if reduction.factor == 1:
+        return None
+    return 0, 0, reduction.width / reduction.factor, reduction.height / reduction.factor
 
 
 def resize(

@@ -13,6 +13,7 @@ from striate.support.shared_options import (
     ChosenScales,
     Device,
     Recheck,
+    ReducedDecoding,
     ShowProgress,
     SkipBad,
     Workers,
@@ -62,6 +63,7 @@ class EvaluateOptions(Options):
     ] = False
     recheck: Recheck = False
     workers: Workers = None
+    reduced_decoding: ReducedDecoding = False
     device: Annotated[
         Device,
         Doc(

@@ -85,6 +85,7 @@ class Classifier(Predictor[Prediction]):
         fits: whether images are brought to the network's size here; False for a file that does so
             within.
         views: of each image, whose probabilities are averaged.
+        reduced: whether large JPEG files are reduced while they are decoded.
 
     Attributes:
         classes: names, in the order of the probabilities.
@@ -98,9 +99,10 @@ class Classifier(Predictor[Prediction]):
         *,
         fits: bool = True,
         views: Views = PLAIN,
+        reduced: bool = False,
         file: ExportedFile | None = None,
     ) -> None:
-        super().__init__(session, preprocessing, fits=fits, views=views)
+        super().__init__(session, preprocessing, fits=fits, views=views, reduced=reduced)
         self.classes = tuple(classes)
         self._file = file
 
@@ -196,6 +198,7 @@ class Classifier(Predictor[Prediction]):
         batch_size: int | None = None,
         streams: int | None = None,
         views: Views = PLAIN,
+        reduced_decoding: bool = False,
     ) -> Classifier:
         """An ONNX file that `striate export` wrote; nothing but the file is needed.
 
@@ -209,6 +212,8 @@ class Classifier(Predictor[Prediction]):
             streams: how many batches are computed at a time; None for one a processor. With 1 all
                 processors share a batch, which is quicker for a single one.
             views: of each image, whose probabilities are averaged.
+            reduced_decoding: reduce JPEG files while they are decoded, where that changes a
+                photograph by at most two levels of 255; not for a file that resizes within.
 
         Raises:
             ExportError: there is no such file, it is damaged or not one of ours, takes its weights
@@ -229,7 +234,13 @@ class Classifier(Predictor[Prediction]):
         about = replace(file, graph=b"")  # the engine has it, and it may be large
         try:
             return cls(
-                session, file.preprocessing, file.classes, fits=fits, views=views, file=about
+                session,
+                file.preprocessing,
+                file.classes,
+                fits=fits,
+                views=views,
+                reduced=reduced_decoding,
+                file=about,
             )
         except StriateError:
             session.close()

@@ -14,6 +14,7 @@ from striate.support.shared_options import (
     ChosenCrops,
     ChosenScales,
     Device,
+    ReducedDecoding,
     ShowProgress,
     Workers,
 )
@@ -89,6 +90,7 @@ class PredictOptions(Options):
         ),
     ] = None
     workers: Workers = None
+    reduced_decoding: ReducedDecoding = False
     device: Device = "cpu"
     stream: Annotated[
         bool,
@@ -185,6 +187,7 @@ class BulkOptions(Options):
     root: Root = None
     shard_size: ShardSize = SHARD_SIZE
     workers: Workers = None
+    reduced_decoding: ReducedDecoding = False
     device: Device = "cpu"
     progress: ShowProgress = False
     allow_code: AllowCode = False

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -43,15 +44,17 @@ class Predictor(Closable, ABC, Generic[Answer]):
         fits: whether images are brought to the network's size here; False for a file that does so
             within.
         views: of each image, of whose numbers the mean is taken.
+        reduced: whether large JPEG files are reduced while they are decoded.
 
     Attributes:
         session: what computes.
         preprocessing: what becomes of an image before the network sees it.
         fits: whether images are brought to the network's size before the session has them.
         views: of each image.
+        reduced: whether large JPEG files are reduced while they are decoded.
 
     Raises:
-        StriateError: images for this network have no such `views`.
+        StriateError: images for this network have no such `views`, or cannot be reduced for it.
     """
 
     def __init__(
@@ -61,8 +64,15 @@ class Predictor(Closable, ABC, Generic[Answer]):
         *,
         fits: bool = True,
         views: Views = PLAIN,
+        reduced: bool = False,
     ) -> None:
         views.check(preprocessing)
+        if reduced and not (fits and views.is_plain):
+            raise StriateError(
+                parameter("reduced_decoding", True),
+                "is for one view of each picture, of files whose pre-processing can be cut off",
+                "leave it out",
+            )
         if not (fits or views.is_plain):
             raise StriateError(
                 parameter("crops", views.crops),
@@ -73,6 +83,7 @@ class Predictor(Closable, ABC, Generic[Answer]):
         self.preprocessing = preprocessing
         self.fits = fits
         self.views = views
+        self.reduced = reduced
 
     @property
     def input(self) -> tuple[int, int, int]:
@@ -83,9 +94,10 @@ class Predictor(Closable, ABC, Generic[Answer]):
     def fitting(self) -> Preprocessing | None:
         """What fits an image before the session has it; None where the session does so.
 
-        None, too, where images are not computed as they were validated: in one view.
+        None, too, where images are not computed as they were validated: in one view, decoded
+        whole.
         """
-        return self.preprocessing if self.fits and self.sees_once else None
+        return self.preprocessing if self.fits and self.sees_once and not self.reduced else None
 
     @property
     def sees_once(self) -> bool:
@@ -159,7 +171,7 @@ class Predictor(Closable, ABC, Generic[Answer]):
         """
         if not self.sees_once:
             return self._mean_rows(images, workers, progress)
-        read = evaluated(images, self.preprocessing, fit=self.fits)
+        read = evaluated(images, self.preprocessing, fit=self.fits, reduced=self.reduced)
         found = np.empty((len(images), self.outputs), np.float32)
         done = 0
         batches = batches_of(images, read, batch_size=self.batch_size, workers=workers)
@@ -282,10 +294,12 @@ class Predictor(Closable, ABC, Generic[Answer]):
         """
 
         def read(item: Item) -> tuple[Item, Pixels | DataError]:
+            opened = partial(item.opened, self.preprocessing.channels)
             try:
-                with item.opened(self.preprocessing.channels) as image:
-                    fitted = self.preprocessing.fit_image(image) if self.fits else np.array(image)
-                    return item, fitted
+                if self.fits:
+                    return item, self.preprocessing.fitted(opened, reduced=self.reduced)
+                with opened() as image:
+                    return item, np.array(image)
             except DataError as error:
                 return item, error
 

@@ -28,12 +28,17 @@ CHUNK = 8
 _AHEAD = 4  # chunks read before they are asked for, beside those of the workers
 
 
-def evaluated(images: ImageSet, preprocessing: Preprocessing, *, fit: bool = True) -> Read:
-    """How an image of a set is read to be evaluated: at the network's size if `fit`, else whole."""
+def evaluated(
+    images: ImageSet, preprocessing: Preprocessing, *, fit: bool = True, reduced: bool = False
+) -> Read:
+    """How an image of a set is read to be evaluated: at the network's size if `fit`, else whole.
+
+    With `reduced`, a large JPEG may be reduced while it is decoded.
+    """
 
     def read(index: int) -> Pixels:
         if fit:
-            return images.read_fitted(index, preprocessing)
+            return images.read_fitted(index, preprocessing, reduced=reduced)
         with images.reading(index, preprocessing.channels) as image:
             return np.array(image)
 

@@ -56,6 +56,7 @@ class Models:
         offers: what is served.
         examples_of: pictures to try of a run, or of a file without one.
         engine: as `Classifier.of_file` takes it.
+        reduced_decoding: as there.
         limits: of pictures.
         metrics: of the service.
         readers: whose threads read pictures.
@@ -67,6 +68,7 @@ class Models:
         *,
         examples_of: Callable[[Path | None], Sequence[Example]],
         engine: str,
+        reduced_decoding: bool = False,
         limits: Limits,
         metrics: Metrics,
         readers: Executor,
@@ -75,6 +77,7 @@ class Models:
         self._examples_of = examples_of
         self.examples: dict[str, Sequence[Example]] = {}
         self._engine, self._limits = engine, limits
+        self._reduced = reduced_decoding
         self._metrics, self._readers = metrics, readers
         self._served: dict[str, Model] = {}
         self._loads = dict.fromkeys(self._offers, 0)
@@ -165,7 +168,9 @@ class Models:
 
     def _opened(self, offer: Offer) -> Model:
         name = offer.name
-        classifier = Classifier.of_file(offer.file, engine=self._engine)
+        classifier = Classifier.of_file(
+            offer.file, engine=self._engine, reduced_decoding=self._reduced
+        )
         self._loads[name] += 1
         pipeline = Pipeline(
             classifier,

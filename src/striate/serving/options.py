@@ -9,7 +9,7 @@ from typing import Annotated
 
 from striate.support.limits import MOST, MOST_THREADS
 from striate.support.options import Doc, Options
-from striate.support.shared_options import AllowCode
+from striate.support.shared_options import AllowCode, ReducedDecoding
 from striate.support.tables import Bounds
 
 #: Of a picture. Pillow and JPEG end at 65,535 pixels a side.
@@ -83,6 +83,7 @@ class ServeOptions(Options):
         Bounds(0, 3600, above=True),
         Doc("The most seconds that a request may take to come in, and as many to be answered."),
     ] = 30.0
+    reduced_decoding: ReducedDecoding = False
     allow_code: AllowCode = False
     started: Annotated[
         Callable[[str, str], None] | None,

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from striate.data.decoding.decode import decoded
 from striate.data.preprocessing import with_channels
+from striate.data.reduction import Reduction
 from striate.errors import DataError, StriateError
 from striate.serving.metrics import Counts
 from striate.support.closing import Closable
@@ -145,8 +146,14 @@ class Pipeline(Closable):
         if not isinstance(picture, bytes):
             image = with_channels(picture, channels)
             return preprocessing.fit_image(image) if fits else image, *image.shape[:2]
-        with decoded(picture, "picture", channels, most_pixels=self._most_pixels) as (image, _):
-            return preprocessing.fit_image(image) if fits else image, *image.shape[:2]
+        reduction = Reduction(preprocessing.reduction) if self.classifier.reduced else None
+        with decoded(
+            picture, "picture", channels, most_pixels=self._most_pixels, reduction=reduction
+        ) as (image, _):
+            height, width = image.shape[:2]
+            if reduction is not None and reduction.factor > 1:
+                height, width = reduction.height, reduction.width
+            return preprocessing.fit_image(image, reduction) if fits else image, height, width
 
     def _heat_map(self, held: list[Picture], label: int) -> tuple[Maps, int, int]:
         assert self.heat_maps is not None

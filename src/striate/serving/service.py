@@ -72,6 +72,7 @@ class Service(Closable):
                 found,
                 examples_of=lambda run: examples.of_run(run) if shared is None else shared,
                 engine=options.engine,
+                reduced_decoding=options.reduced_decoding,
                 limits=limits,
                 metrics=self._metrics,
                 readers=readers,

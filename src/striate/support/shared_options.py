@@ -44,6 +44,13 @@ WorkingCopies = Annotated[
         "memory where the disk is full), ``disk``, ``memory``, or ``off`` for none."
     ),
 ]
+ReducedDecoding = Annotated[
+    bool,
+    Doc(
+        "Reduce large JPEG files while they are decoded, to a half, a quarter or an eighth of "
+        "their sides, where a photograph comes out within two levels of 255; for an ONNX file."
+    ),
+]
 AllowCode = Annotated[
     bool,
     Doc(

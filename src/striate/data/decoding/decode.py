@@ -25,6 +25,7 @@ from striate.data.decoding import memory, pixels
 from striate.data.decoding.flaws import Flaw, Kind, broken, foreign, unidentified
 from striate.data.decoding.formats import FOREIGN, kind_of_content
 from striate.data.decoding.readers import READERS, Reader
+from striate.data.reduction import Reduction
 from striate.errors import DataError
 from striate.support import paths
 
@@ -66,7 +67,11 @@ def decoders() -> list[str | int]:
 
 @contextmanager
 def decoding(
-    source: Path | bytes, channels: int | None = 3, name: str = "", digest: str = ""
+    source: Path | bytes,
+    channels: int | None = 3,
+    name: str = "",
+    digest: str = "",
+    reduction: Reduction | None = None,
 ) -> Iterator[NDArray[np.uint8]]:
     """The pixels as `decode` gives them, for the time of a block.
 
@@ -79,18 +84,20 @@ def decoding(
         channels: as in `decode`.
         name: as in `decode`.
         digest: `digest_of` the file's content when it was looked at before; empty if it was not.
+        reduction: how far a JPEG may be reduced, which then says how far it was.
 
     Raises:
         ImageError: as in `decode`; or the file's content has changed, or is gone.
     """
     if isinstance(source, bytes):
-        with decoded(source, name or "image", channels) as (image, _):
+        with decoded(source, name or "image", channels, reduction=reduction) as (image, _):
             yield image
         return
     with content_of(source, known=bool(digest)) as content:
         if digest and digest_of(content) != digest:
             raise _changed(source, "has changed since it was read")
-        with decoded(content, source, channels, sound=bool(digest)) as (image, _):
+        sound = bool(digest)
+        with decoded(content, source, channels, sound=sound, reduction=reduction) as (image, _):
             yield image
 
 
@@ -143,6 +150,7 @@ def decoded(
     *,
     sound: bool = False,
     most_pixels: int | None = None,
+    reduction: Reduction | None = None,
 ) -> Iterator[tuple[NDArray[np.uint8], str]]:
     """Pixels and format of the content of a file, for the time of a block; see `decoding`.
 
@@ -157,7 +165,8 @@ def decoded(
             stack.enter_context(
                 memory.room_for(memory.cost_of(reader.size, reader.each, len(reader.data)))
             )
-            found = pixels.in_channels(reader.pixels(), channels)
+            found = None if reduction is None else reader.reduced(reduction)
+            found = pixels.in_channels(reader.pixels() if found is None else found, channels)
             if not sound:
                 reader.refuse_damaged()
             found.flags.writeable = False

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -128,7 +129,7 @@ def refuse_missing_end(data: bytes, header: Header) -> None:
 
 
 def decode(
-    data: bytes, header: Header, mode: str, size: tuple[int, int]
+    data: bytes, header: Header, mode: str, size: tuple[int, int], factor: int = 1
 ) -> NDArray[np.uint8] | None:
     """The pixels of a JPEG, uint8 (height, width, channels), found whole; None if not for us.
 
@@ -138,6 +139,7 @@ def decode(
         mode: Pillow's name for its colours: ``L``, ``RGB`` or ``CMYK``, which comes as
             Pillow has it.
         size: its width and height.
+        factor: that its sides are divided by, rounded up: 1, 2, 4 or 8.
 
     Returns:
         None for the rare kinds that simplejpeg does not decode: CMYK with coarser channels, other
@@ -156,7 +158,9 @@ def decode(
     colour = _COLOURS.get(mode)
     if colour is None:
         return None
-    pixels = _pixels(data, header, colour)
+    width, height = size
+    least = (-(-height // factor), -(-width // factor)) if factor > 1 else (0, 0)
+    pixels = _pixels(data, header, colour, least)
     return np.subtract(255, pixels, out=pixels) if mode == "CMYK" and pixels is not None else pixels
 
 
@@ -180,22 +184,28 @@ def refuse_damaged(data: bytes) -> None:
                 _pixels(data, header, colour)
 
 
-def _pixels(data: bytes, header: Header, colour: str) -> NDArray[np.uint8] | None:
+def _pixels(
+    data: bytes, header: Header, colour: str, least: tuple[int, int] = (0, 0)
+) -> NDArray[np.uint8] | None:
+    """The pixels, reduced as far as they still have the height and width `least`; all for zeros."""
     pixels: NDArray[np.uint8]
+    decoded = partial(
+        simplejpeg.decode_jpeg, colorspace=colour, min_height=least[0], min_width=least[1]
+    )
     try:
-        pixels = simplejpeg.decode_jpeg(data, colour)
+        pixels = decoded(data)
         return pixels
     except ValueError as error:
         said = str(error)
     # A decoder keeps its first warning only. What it said may be of the header, and hide another.
     bare = _bare(data, header)
     try:
-        pixels = simplejpeg.decode_jpeg(bare, colour)
+        pixels = decoded(bare)
         return pixels
     except ValueError as error:
         said = str(error)
     try:
-        pixels = simplejpeg.decode_jpeg(bare, colour, strict=False)
+        pixels = decoded(bare, strict=False)
     except ValueError:
         return None  # no warning but the end: Pillow will say so
     if not (any(sign in said for sign in _HARMLESS) or _is_padding(said, data, header)):

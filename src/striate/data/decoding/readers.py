@@ -19,6 +19,7 @@ from PIL import (
 
 from striate.data.decoding import damage, jpeg, pixels, ppm, tiff
 from striate.data.decoding.flaws import Flaw
+from striate.data.reduction import Reduction
 from striate.support.settings import without_pillow_limit
 
 EACH = 10
@@ -45,6 +46,13 @@ class Reader(ABC):
     @abstractmethod
     def pixels(self) -> NDArray[np.uint8]:
         """The pixels, upright: uint8 (height, width, 1 or 3)."""
+
+    def reduced(self, reduction: Reduction) -> NDArray[np.uint8] | None:
+        """`pixels` with sides divided as far as `reduction` allows, which then says how far.
+
+        None for a format, or a picture, that is decoded whole or not at all.
+        """
+        return None
 
     def refuse_damaged(self) -> None:
         """Ask once more, at about the cost of decoding, whether the data are the picture's."""
@@ -106,6 +114,25 @@ class Jpeg(_ByPillow):
         if found.shape[2] == 4:
             found = pixels.from_cmyk(found)
         return pixels.upright(found, pixels.orientation(self.image))
+
+    def reduced(self, reduction: Reduction) -> NDArray[np.uint8] | None:
+        """See `Reader`."""
+        width, height = self.image.size
+        factor = reduction.most(height, width)
+        turn = pixels.orientation(self.image)
+        if factor == 1 or self.image.mode not in ("L", "RGB"):
+            return None
+        if turn != 1 and (width % factor or height % factor):
+            return None  # what stands out beyond the last pixel would be turned to another side
+        found = jpeg.decode(self.data, self.header, self.image.mode, self.image.size, factor)
+        if found is None:
+            return None
+        upright = pixels.upright(found, turn)
+        reduction.factor = factor
+        reduction.height, reduction.width = (
+            (width, height) if turn in (5, 6, 7, 8) else (height, width)
+        )
+        return upright
 
 
 class Png(_ByPillow):

@@ -18,6 +18,7 @@ from striate.data.decoding.decode import decoding
 from striate.data.decoding.formats import SUFFIXES
 from striate.data.decoding.in_memory import pixels_of
 from striate.data.finding.folders import class_name, entries, files_under, is_image, refuse_address
+from striate.data.reduction import Reduction
 from striate.errors import DataError, nearest
 from striate.support import paths
 from striate.support.text import printable
@@ -57,7 +58,9 @@ class Item:
         return tuple(class_name(each) for each in (*reversed(inside), named))
 
     @contextmanager
-    def opened(self, channels: int) -> Iterator[NDArray[np.uint8]]:
+    def opened(
+        self, channels: int, reduction: Reduction | None = None
+    ) -> Iterator[NDArray[np.uint8]]:
         """The image, uint8 (H, W, channels), for the time of a block; see `decode.decoding`.
 
         Raises:
@@ -66,7 +69,7 @@ class Item:
         if isinstance(self.content, DataError):
             raise self.content
         if isinstance(self.content, Path):
-            with decoding(self.content, channels) as image:
+            with decoding(self.content, channels, reduction=reduction) as image:
                 yield image
         else:
             yield pixels_of(self.content, channels, self.name)

@@ -146,6 +146,8 @@ def _begun(
     engine = f"{session.name}, {options.device}, {session.batch_size} together"
     if not predictor.views.is_plain:
         engine += f", {predictor.views.name}"
+    if predictor.reduced:
+        engine += ", reduced decoding"
     now = Job(
         format=FORMAT,
         model=shown(options.run),

@@ -49,7 +49,11 @@ class BulkPredictor(Predictor[Row]):
         if embeddings:
             session, self.embedding = _with_embeddings(classifier)
         super().__init__(
-            session, classifier.preprocessing, fits=classifier.fits, views=classifier.views
+            session,
+            classifier.preprocessing,
+            fits=classifier.fits,
+            views=classifier.views,
+            reduced=classifier.reduced,
         )
         self.classes = classifier.classes
 
