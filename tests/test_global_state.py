@@ -91,6 +91,7 @@ CASES: dict[str, Callable[[Given], Any]] = {
     "bench": lambda given: striate.bench(given.run, seconds=0.01),
     "cache": lambda given: striate.cache(given.out),
     "compare_runs": compare_runs,
+    "calibrate": lambda given: striate.calibrate(given.run, off=True),
     "list_runs": lambda given: str(striate.list_runs(given.run.parent)),
     "list_networks": lambda _given: striate.list_networks(),
     "check": lambda given: striate.check(given.photographs),

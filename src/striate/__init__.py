@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from striate.api import (
         bench,
         cache,
+        calibrate,
         check,
         compare,
         compare_runs,
@@ -58,6 +59,7 @@ __all__ = [
     "__version__",
     "bench",
     "cache",
+    "calibrate",
     "check",
     "compare",
     "compare_runs",

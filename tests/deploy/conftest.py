@@ -51,6 +51,7 @@ class FakeRun:
         )
     )
     epochs_done: int = 2
+    temperature: float = 1.0
 
     def network(self) -> nn.Module:
         torch.manual_seed(0)

@@ -22,13 +22,6 @@ from striate.runs.run import Run
 from striate.support import files
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("measured") / "run"
-    striate.train("digits", net="lenet", epochs=1, out=out, workers=0)
-    return out
-
-
 def refuse(*_: Any, **__: Any) -> None:
     raise OSError(errno.EROFS, "Read-only file system")
 

@@ -5,9 +5,6 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
-from striate.evaluation.metrics import measure
 from striate.report import curves
 from striate.report.inputs import ReportInputs
 
@@ -69,24 +66,3 @@ def test_a_fitted_head_that_training_made_worse_was_not_learnt_by_heart(
     assert "lowest before the first epoch" in said
     assert "no better than the fitted head alone" in said
     assert "overfit" not in said
-
-
-def test_trust_compares_confidence_with_accuracy() -> None:
-    labels = np.zeros(100, int)
-    for confidence, right, word in [
-        (0.9, 60, "far over"),
-        (0.6, 64, "little under"),
-        (0.8, 80, "well calibrated"),
-    ]:
-        shares = np.tile(np.array([[confidence, 1 - confidence]], np.float32), (100, 1))
-        shares[right:] = shares[right:, ::-1]
-        assert word in curves.trust(measure(shares, labels, ["a", "b"]))
-
-
-def test_reliability_has_a_bar_for_each_bin_that_holds_images(make_inputs: Make) -> None:
-    evaluation = make_inputs().evaluation
-    bars = list(ET.fromstring(curves.reliability(evaluation)).iter("rect"))
-    assert len(bars) == sum(b.images > 0 for b in evaluation.calibration)
-    words = bars[-1].find("title")
-    assert words is not None
-    assert "right" in (words.text or "")

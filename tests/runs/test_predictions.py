@@ -71,7 +71,9 @@ def test_those_of_another_run_are_refused(kept: Run) -> None:
 )
 def test_parts_that_do_not_belong_together(kept: Run, change: dict[str, Any]) -> None:
     path = kept.path / PREDICTIONS
-    about = json.dumps({"identity": kept.config.identity, "epoch": 7, "split": "val"})
+    about = json.dumps(
+        {"identity": kept.config.identity, "epoch": 7, "digest": "d", "split": "val"}
+    )
     save_file(load_file(path) | change, path, metadata={"striate": about})
     with pytest.raises(RunError, match=r"is damaged .*; make it anew: striate evaluate"):
         kept.predictions()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from striate.api.bulk import predict_bulk
+    from striate.api.calibrating import calibrate
     from striate.api.detecting import detect
     from striate.api.explaining import explain_prediction
     from striate.api.exporting import export
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = [
     "bench",
     "cache",
+    "calibrate",
     "check",
     "compare",
     "compare_runs",
@@ -64,6 +66,7 @@ __all__ = [
 #: longer to import than a photograph takes to be classified.
 _MODULES = {
     "bulk": ("predict_bulk",),
+    "calibrating": ("calibrate",),
     "detecting": ("detect",),
     "explaining": ("explain_prediction",),
     "exporting": ("export",),

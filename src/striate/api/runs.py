@@ -84,8 +84,8 @@ def show(options: ShowOptions) -> RunSummary:
     return summarise(options.run, mistakes=options.mistakes, most=options.most)
 
 
-def _classifier_of(run: Run, *, device: str) -> GivesProbabilities:
+def _classifier_of(run: Run, *, device: str, calibrated: bool = True) -> GivesProbabilities:
     """What `run` is measured with; PyTorch is loaded where something has to be computed."""
     from striate.transfer_learning.classifier import classifier_of
 
-    return classifier_of(run, device=device)
+    return classifier_of(run, device=device, calibrated=calibrated)

@@ -34,6 +34,7 @@ COMMANDS = {
     "runs": "List the runs under a folder, or compare several.",
     "show": "Show a run: figures, learning curve, mistakes, what to do next.",
     "evaluate": "Measure a run on held-out images.",
+    "calibrate": "Make a run's probabilities as high as its accuracy, by a temperature.",
     "predict": "Classify images, with probabilities.",
     "detect": "Find boxes in pictures, with classes and scores.",
     "export": "Write a run as one verified ONNX file.",

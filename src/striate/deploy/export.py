@@ -104,9 +104,10 @@ def export_run(
 
     The file's metadata hold ``classes`` (JSON list in the order of the outputs), ``network``,
     ``variant``, ``run`` (its configuration digest), ``preprocessing`` (JSON),
-    ``epochs`` (JSON: how many were ``done`` of how many ``planned``), ``input`` (what goes in, in
-    words), ``pixels`` (the tensor between pre-processing and network, where `striate.engines.seam`
-    cuts it) and ``producer``.
+    ``epochs`` (JSON: how many were ``done`` of how many ``planned``), ``temperature`` (JSON: what
+    the logits are divided by in the graph, 1 unless the run was calibrated), ``input`` (what goes
+    in, in words), ``pixels`` (the tensor between pre-processing and network, where
+    `striate.engines.seam` cuts it) and ``producer``.
 
     Args:
         run: a trained run.
@@ -163,6 +164,7 @@ def export_run(
         options=options,
         fit=fit,
         normalise=preprocess,
+        temperature=run.temperature,
     )
     inputs = _inputs(model)
     verified = trial.verify(content, [value.name for value in inputs[1:]])
@@ -209,7 +211,8 @@ def _graph(
     """The ONNX graph with its metadata."""
     import torch
 
-    module = Probabilities(network if options.params else with_distinct_weights(network))
+    weights = network if options.params else with_distinct_weights(network)
+    module = Probabilities(weights, run.temperature)
     batch = "batch" if "batch" in options.dynamic else 1
     # A free axis is longer than 1 in the example: the exporter would fix a single one.
     example = torch.zeros(2 if batch == "batch" else 1, *run.preprocessing.input_size)
@@ -237,6 +240,7 @@ def _graph(
         "run": run.config.identity,
         "preprocessing": json.dumps(run.preprocessing.to_dict()),
         "epochs": json.dumps({"done": run.epochs_done, "planned": run.config.epochs}),
+        "temperature": json.dumps(run.temperature),
         "input": takes,
         **({PIXELS: PIXELS} if preprocess else {}),
         **heat_maps,

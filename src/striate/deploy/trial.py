@@ -91,9 +91,10 @@ class Trial:
         options: GraphOptions,
         fit: bool,
         normalise: bool,
+        temperature: float = 1.0,
     ) -> None:
-        self.network = network
-        self.session = PyTorchSession(Probabilities(network), preprocessing)
+        self.network, self.temperature = network, temperature
+        self.session = PyTorchSession(Probabilities(network, temperature), preprocessing)
         self.preprocessing, self.options = preprocessing, options
         self.fit, self.normalise = fit, normalise
         given = [with_channels(image, preprocessing.channels) for image in images]
@@ -172,7 +173,8 @@ class Trial:
         right = []
         for pixels in self.fitted:
             images = self.preprocessing.normalise(torch.from_numpy(pixels))
-            right.append(heat_maps(self.network, images, label, grid))
+            # Those of the graph are of the logits as the softmax has them.
+            right.append(heat_maps(self.network, images, label, grid) / self.temperature)
         differences = []
         for engine in VERIFIED_IN:
             found = run_in(engine, graph, self.fitted, feed=channels_first, weights=weights)

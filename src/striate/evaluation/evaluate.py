@@ -6,6 +6,7 @@ Training ends with the second and ``evaluate`` repeats it: the figures are kept 
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable, Mapping
 from contextlib import closing, nullcontext
 from dataclasses import replace
@@ -16,14 +17,16 @@ import numpy as np
 from PIL import Image
 
 from striate.data.checking.check import statistics_of, summary
-from striate.data.labelled import Training, measured_on, open_labelled
+from striate.data.labelled import Labelled, Training, measured_on, open_labelled
 from striate.data.scan import threads
 from striate.data.working_copies.fitted import FittedImages
 from striate.data.working_copies.made import Made, knowing
 from striate.errors import DataError
 from striate.evaluation.metrics import Evaluation, measure
+from striate.evaluation.temperature import scaling_of
 from striate.inference.classifier import Classifier, GivesProbabilities
 from striate.runs import layout as names
+from striate.runs.calibration import read_calibration, with_temperature
 from striate.runs.claim import hold
 from striate.runs.costs import keep_costs
 from striate.runs.data import own_data
@@ -55,8 +58,11 @@ WriteReport = Callable[
 class OpenClassifier(Protocol):
     """Opens the network of a run, as `Classifier.of_run` does."""
 
-    def __call__(self, run: Run, *, device: str) -> GivesProbabilities:
-        """What gives the probabilities of the run's network, computed on `device`."""
+    def __call__(self, run: Run, *, device: str, calibrated: bool = True) -> GivesProbabilities:
+        """What gives the probabilities of the run's network, computed on `device`.
+
+        They are as it was calibrated or, without `calibrated`, the network's own.
+        """
 
 
 def evaluate_on(
@@ -85,6 +91,39 @@ def evaluate_on(
     Raises:
         DataError: the images cannot be used, show other classes, or it was trained on all of them.
     """
+    found, shares = probabilities_on(
+        classifier,
+        data,
+        training=training,
+        all_images=all_images,
+        skip_bad=skip_bad,
+        recheck=recheck,
+        workers=workers,
+        progress=progress,
+    )
+    return replace(
+        measure(shares, found.images.labels, classifier.classes),
+        left_out=found.left_out,
+        skipped=tuple((problem.name, problem.reason) for problem in found.skipped),
+        notes=found.notes,
+    )
+
+
+def probabilities_on(
+    classifier: GivesProbabilities,
+    data: str | Path,
+    *,
+    training: Training | None = None,
+    all_images: bool = False,
+    skip_bad: bool = False,
+    recheck: bool = False,
+    workers: int | None = None,
+    progress: bool = False,
+) -> tuple[Labelled, NDArray[np.float32]]:
+    """The images that `evaluate_on` measures on, and what `classifier` gives for them.
+
+    Arguments and errors are those of `evaluate_on`.
+    """
     # The images that the check decodes are those of which the training's list holds nothing.
     fitting = classifier.fitting
     made = Made(fitted=None if fitting is None else FittedImages(fitting, again=False))
@@ -103,13 +142,7 @@ def evaluate_on(
         )
     images = replace(found.images, made=made)
     with counting("evaluating images", wanted=progress) as count:
-        shares = classifier.probabilities(images, workers=workers, progress=count)
-    return replace(
-        measure(shares, found.images.labels, classifier.classes),
-        left_out=found.left_out,
-        skipped=tuple((problem.name, problem.reason) for problem in found.skipped),
-        notes=found.notes,
-    )
+        return found, classifier.probabilities(images, workers=workers, progress=count)
 
 
 def evaluate_own(
@@ -135,7 +168,8 @@ def evaluate_own(
         workers: threads that read images; None for one a processor, at most four.
         device: where to compute.
         progress: count on standard error.
-        found: the probabilities of these images, (images, classes), where they are known already.
+        found: the network's own probabilities of these images, (images, classes), where they are
+            known already.
 
     Raises:
         WriteError: they cannot be kept.
@@ -195,7 +229,21 @@ def evaluate_again(
                 unkept = f"{error.what} {error.why}"
     beside = _beside(data)
     notes = [f"the figures could not be kept in the run: {unkept}"] if unkept else []
+    notes += _advice(run, evaluation)
     return replace(evaluation, **{**beside, "notes": (*run.notes, *beside["notes"], *notes)})
+
+
+def _advice(run: Run, evaluation: Evaluation) -> list[str]:
+    """What would make the probabilities of `run` more honest."""
+    found = evaluation.scaling
+    if found is None or found.used != 1 or not found.helps:
+        return []
+    how = "over-confident" if found.fitted > 1 else "under-confident"
+    return [
+        f"its probabilities are {how}; to bring the expected calibration error from "
+        f"{found.before.ece:.4f} to {found.after.ece:.4f}: "
+        f"striate calibrate {shlex.quote(str(run.path))}"
+    ]
 
 
 def _beside(data: Data) -> dict[str, Any]:
@@ -224,7 +272,10 @@ def _measured(
     progress: bool,
     found: NDArray[np.float32] | None = None,
 ) -> tuple[Evaluation, NDArray[np.float32]]:
-    """The figures of `run` on the images of `data` that are held out, and the probabilities."""
+    """The figures of `run` on the held-out images of `data`, and the network's probabilities.
+
+    The figures are of calibrated probabilities where the run is calibrated.
+    """
     images, _ = _measured_part(data)
     if found is None:
         with (
@@ -232,9 +283,27 @@ def _measured(
             settings.threads(run.config.threads),
             counting("evaluating images", wanted=progress) as count,
         ):
-            classifier = open_classifier(run, device=device)
+            classifier = open_classifier(run, device=device, calibrated=False)
             found = classifier.probabilities(images, workers=workers, progress=count)
-    return measure(found, images.labels, run.classes), found
+    return figures_of(run, found, images.labels), found
+
+
+def figures_of(run: Run, found: NDArray[np.float32], labels: NDArray[np.int64]) -> Evaluation:
+    """What the network's own probabilities `found` of held-out images come to, as `run` uses them.
+
+    Args:
+        run: which may be calibrated.
+        found: (images, classes).
+        labels: (images,).
+
+    Raises:
+        RunError: its calibration is damaged.
+    """
+    known = read_calibration(run)
+    used = 1.0 if known is None else known.temperature
+    evaluation = measure(with_temperature(found, used), labels, run.classes)
+    elsewhere = known is not None and known.elsewhere
+    return replace(evaluation, scaling=scaling_of(found, labels, used=used, elsewhere=elsewhere))
 
 
 def _keep(
@@ -266,4 +335,4 @@ def _keep(
         keep_images(run.path, replace(data, fingerprint=run.config.data.fingerprint))
     elif not (run.path / names.IMAGES).exists():  # a run from before there was such a list
         keep_images(run.path, replace(data, fingerprint=run.config.data.fingerprint))
-    write_report(run, data, evaluation, found, summary(data))
+    write_report(run, data, evaluation, with_temperature(found, run.temperature), summary(data))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,9 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from striate.errors import TrainingError
 from striate.support.shown import Shown
+
+if TYPE_CHECKING:
+    from striate.evaluation.temperature import Scaling
 
 #: Two-sided 95 % quantile of the normal distribution.
 Z95 = 1.959963984540054
@@ -90,6 +93,8 @@ class Evaluation(Shown):
     confusion: NDArray[np.int64]
     """(classes, classes); rows are true classes, columns predicted ones."""
     calibration: tuple[CalibrationBin, ...]
+    scaling: Scaling | None = None
+    """What a temperature does to the probabilities; None where it was not looked for."""
     left_out: int = 0
     """Images that were not measured on since the network was trained on them."""
     skipped: tuple[tuple[str, str], ...] = ()
@@ -111,6 +116,7 @@ class Evaluation(Shown):
             "per_class": [each.to_json() for each in self.per_class],
             "confusion": self.confusion.tolist(),
             "calibration": [each.to_json() for each in self.calibration],
+            "scaling": None if self.scaling is None else self.scaling.to_json(),
             "left_out": self.left_out,
             "skipped": [{"file": file, "error": reason} for file, reason in self.skipped],
             "notes": list(self.notes),
@@ -155,7 +161,7 @@ def measure(
         top1=top1,
         top5=float((ranks(probabilities, labels) < 5).mean()),
         loss=negative_log_likelihood(probabilities, labels),
-        ece=sum(b.images * abs(b.accuracy - b.confidence) for b in bins) / images,
+        ece=expected_error(bins),
         interval=wilson(int(right.sum()), images),
         baseline=float(confusion.sum(axis=1).max() / images),
         per_class=_per_class(labels, predicted, classes),
@@ -234,6 +240,12 @@ def calibrate(
         )
         for i in range(bins)
     )
+
+
+def expected_error(bins: Sequence[CalibrationBin]) -> float:
+    """The mean distance of confidence and accuracy over all images in `bins`."""
+    images = sum(each.images for each in bins)
+    return sum(each.images * abs(each.accuracy - each.confidence) for each in bins) / images
 
 
 def _per_class(

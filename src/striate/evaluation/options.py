@@ -73,3 +73,27 @@ class EvaluateOptions(Options):
     ] = "cpu"
     progress: ShowProgress = False
     allow_code: AllowCode = False
+
+
+@dataclass(frozen=True)
+class CalibrateOptions(Options):
+    """What a person may decide about calibrating a run."""
+
+    run: Annotated[str | Path, Doc("A run's folder.")]
+    data: Annotated[
+        str | Path | None,
+        Doc(
+            "Other images with the run's classes to fit to, as for `evaluate`; those that the "
+            "network was trained on are left out. By default the run's own held-out images, of "
+            "which it kept the predictions: nothing is computed."
+        ),
+    ] = None
+    _: KW_ONLY
+    off: Annotated[bool, Doc("Use the network's own probabilities again.")] = False
+    skip_bad: Annotated[
+        SkipBad, Doc("Leave out files that cannot be read, instead of stopping at them.")
+    ] = False
+    workers: Workers = None
+    device: Device = "cpu"
+    progress: ShowProgress = False
+    allow_code: AllowCode = False

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from striate.evaluation.metrics import Evaluation
+    from striate.evaluation.temperature import Scaling
 
 #: Of more classes, those with the lowest F1 are listed.
 _MOST_ROWS = 30
@@ -30,6 +31,8 @@ def show(found: Evaluation, console: Console) -> None:
     console.print(f"baseline  {found.baseline:7.2%}  (always the commonest class)")
     console.print(f"loss      {found.loss:7.4f}")
     console.print(f"ece       {found.ece:7.4f}  (expected calibration error)")
+    if found.scaling is not None and found.scaling.used != 1:
+        console.print(f"          {_calibrated(found.scaling)}")
     rows = list(found.per_class)
     title = None
     if len(rows) > _MOST_ROWS:
@@ -48,3 +51,9 @@ def show(found: Evaluation, console: Console) -> None:
             f"{each.f1:.2%}",
         )
     console.print(table)
+
+
+def _calibrated(scaling: Scaling) -> str:
+    """What a calibrated run's error was before and, of images not fitted to, is now."""
+    crossed = f", {scaling.after.ece:.4f} cross-fitted" if scaling.crossed else ""
+    return f"{scaling.before.ece:.4f} before calibration (temperature {scaling.used:.3g}){crossed}"

@@ -117,6 +117,7 @@ class Classifier(Predictor[Prediction]):
         engine: str = "auto",
         batch_size: int | None = None,
         views: Views = PLAIN,
+        temperature: float = 1.0,
     ) -> Classifier:
         """A network that gives logits.
 
@@ -131,6 +132,7 @@ class Classifier(Predictor[Prediction]):
             batch_size: the most images that are computed together; None for 64 in PyTorch, 8 in
                 other engines.
             views: of each image, whose probabilities are averaged.
+            temperature: by which logits are divided.
 
         Raises:
             StriateError: `device` is not here, `engine` is unknown or cannot have the network, or
@@ -154,7 +156,7 @@ class Classifier(Predictor[Prediction]):
             network = _dense(network, preprocessing, name)
             together = views.together(together, preprocessing)
         session = open_session(
-            Probabilities(network),
+            Probabilities(network, temperature),
             preprocessing,
             name,
             precision or "float32",
@@ -172,8 +174,11 @@ class Classifier(Predictor[Prediction]):
         engine: str = "auto",
         batch_size: int | None = None,
         views: Views = PLAIN,
+        calibrated: bool = True,
     ) -> Classifier:
         """The network of a run with its best weights; parameters as for `Classifier.of_network`.
+
+        Its probabilities are as the run was calibrated or, without `calibrated`, the network's own.
 
         Raises:
             RunError: the run's weights are missing, damaged, or those of another run.
@@ -187,6 +192,7 @@ class Classifier(Predictor[Prediction]):
             engine=engine,
             batch_size=batch_size,
             views=views,
+            temperature=run.temperature if calibrated else 1.0,
         )
 
     @classmethod

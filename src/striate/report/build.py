@@ -13,7 +13,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from striate.evaluation.metrics import Evaluation
-from striate.report import curves, sections
+from striate.report import curves, reliability, sections
 from striate.report.charts import HEAT, Chart, png
 from striate.report.confusion import Matrix, matrix
 from striate.report.doubts import doubts_sections
@@ -163,9 +163,11 @@ def _page(
         ),
         "mistakes_sentence": mistakes_sentence(inputs),
         "classes_sentence": sections.classes_sentence(inputs),
-        "trust": curves.trust(evaluation),
+        "trust": reliability.trust(evaluation),
+        "advice": reliability.advice(evaluation),
+        "calibrated": evaluation.scaling is not None and evaluation.scaling.used != 1,
         "ece": percent(evaluation.ece),
-        "reliability": curves.reliability(evaluation),
+        "reliability": reliability.diagrams(evaluation),
     }
 
 

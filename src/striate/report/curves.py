@@ -1,4 +1,4 @@
-"""The figures of training and of trust: losses, accuracies, learning rate, reliability."""
+"""The figures of training: losses, accuracies, learning rate."""
 
 from __future__ import annotations
 
@@ -6,25 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from markupsafe import Markup
-
-from striate.evaluation.metrics import Evaluation
 from striate.recipes.recipe import Recipe
-from striate.report.charts import (
-    BOTTOM,
-    HEIGHT,
-    LEFT,
-    RIGHT,
-    TOP,
-    WIDTH,
-    Axes,
-    Chart,
-    Series,
-    line_chart,
-)
+from striate.report.charts import Axes, Chart, Series, line_chart
 from striate.report.inputs import ReportInputs
-from striate.support.svg import Scale, element, path
-from striate.support.words import THIN, count, figure, percent, plural
+from striate.support.words import THIN, count, figure, percent
 
 
 def _axes(inputs: ReportInputs, **more: Any) -> Axes:
@@ -122,68 +107,6 @@ def rates(inputs: ReportInputs) -> Chart:
         show=lambda v: figure(v, 3),
     )
     return line_chart([Series(name="learning rate", style="rate", values=values)], axes)
-
-
-def reliability(evaluation: Evaluation) -> Markup:
-    """Accuracy over confidence; bars as wide as the bins, their strength the share of images."""
-    across = Scale(low=0, high=1, start=LEFT, end=RIGHT)
-    up = Scale(low=0, high=1, start=BOTTOM, end=TOP)
-    parts = []
-    for share in (0, 0.25, 0.5, 0.75, 1):
-        y, x = up(share), across(share)
-        label = f"{100 * share:.0f}"
-        parts.append(element("line", x1=LEFT, x2=RIGHT, y1=y, y2=y, class_="grid"))
-        parts.append(element("text", label, x=LEFT - 7, y=y + 3.5, class_="tick end"))
-        parts.append(element("text", label, x=x, y=BOTTOM + 15, class_="tick mid"))
-    most = max(b.images for b in evaluation.calibration)
-    for held in evaluation.calibration:
-        if not held.images:
-            continue
-        x, width = across(held.low) + 1, across(held.high) - across(held.low) - 2
-        words = (
-            f"confidence {percent(held.low, 0)} to {percent(held.high, 0)}: "
-            f"{plural(held.images, 'image')}, {percent(held.accuracy)} right, "
-            f"mean confidence {percent(held.confidence)}"
-        )
-        parts.append(
-            element(
-                "rect",
-                element("title", words),
-                x=x,
-                y=up(held.accuracy),
-                width=width,
-                height=max(BOTTOM - up(held.accuracy), 1.5),
-                fill_opacity=f"{0.25 + 0.75 * (held.images / most) ** 0.5:.2f}",
-                class_="bin",
-            )
-        )
-        y = up(held.confidence)
-        parts.append(element("line", x1=x, x2=x + width, y1=y, y2=y, class_="wanted"))
-    diagonal = path([(LEFT, BOTTOM), (RIGHT, TOP)])
-    parts.append(element("path", d=diagonal, class_="level"))
-    title = "confidence, %"
-    parts.append(element("text", title, x=(LEFT + RIGHT) / 2, y=HEIGHT - 2, class_="tick mid"))
-    return element(
-        "svg",
-        *parts,
-        viewBox=f"0 0 {WIDTH} {HEIGHT}",
-        role="img",
-        aria_label="Reliability: accuracy over confidence",
-        class_="chart",
-    )
-
-
-def trust(evaluation: Evaluation) -> str:
-    """How well confidence agrees with accuracy, in a sentence."""
-    confidence = sum(b.images * b.confidence for b in evaluation.calibration) / evaluation.images
-    gap = confidence - evaluation.top1
-    figures = (
-        f"Its mean confidence is {percent(confidence)}, its accuracy {percent(evaluation.top1)}"
-    )
-    if abs(gap) < 0.02:
-        return f"{figures}: it is well calibrated."
-    size = "a little" if abs(gap) < 0.06 else "clearly" if abs(gap) < 0.15 else "far"
-    return f"{figures}: {size} {'over-confident' if gap > 0 else 'under-confident'}."
 
 
 def lesson(inputs: ReportInputs) -> str:

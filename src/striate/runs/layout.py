@@ -20,6 +20,8 @@ TRANSFER = "transfer.json"
 SAMPLES = "samples.safetensors"
 #: Which images it was made with, by their content.
 IMAGES = "images.safetensors"
+#: The temperature of its probabilities, where they were calibrated.
+CALIBRATION = "calibration.json"
 #: What the network gave for each held-out image.
 PREDICTIONS = "predictions.safetensors"
 #: What its classifier sees of some of its images.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 
 from striate.data.columns import HASH, Digests
 from striate.errors import RunError
-from striate.runs.layout import PREDICTIONS
+from striate.runs.calibration import with_temperature
+from striate.runs.layout import PREDICTIONS, WEIGHTS
+from striate.runs.stamp import read_stamp
 from striate.support import paths
 from striate.support.files import write_atomically
 
@@ -42,6 +44,7 @@ class Predictions:
         split: which part of the images this is: ``"val"``, ``"test"`` or ``"split"`` (taken from
             the training images).
         epoch: after which the weights were taken that gave them.
+        weights: digest of these.
     """
 
     classes: tuple[str, ...]
@@ -51,12 +54,17 @@ class Predictions:
     probabilities: NDArray[np.float32]
     split: str
     epoch: int
+    weights: str
 
     @property
     def predicted(self) -> NDArray[np.int64]:
         """The likeliest class of each image, (n,); of equals the first."""
         found: NDArray[np.int64] = self.probabilities.argmax(axis=1)
         return found
+
+    def at(self, temperature: float) -> Predictions:
+        """The same with the probabilities that they have at a temperature."""
+        return replace(self, probabilities=with_temperature(self.probabilities, temperature))
 
 
 def keep_predictions(
@@ -77,7 +85,7 @@ def keep_predictions(
 
     # As an array: the head of such a file, where safetensors has texts, may not be long.
     names = json.dumps(list(images.names)).encode()
-    about = {"identity": run.config.identity, "epoch": run.weights_epoch, "split": split}
+    about = {**asdict(read_stamp(run.path / WEIGHTS)), "split": split}
     arrays: dict[str, NDArray[Any]] = {
         "probabilities": np.ascontiguousarray(probabilities, np.float32),
         "labels": images.labels.astype(np.int32),
@@ -117,6 +125,7 @@ def read_predictions(run: Run) -> Predictions | None:
             probabilities=arrays["probabilities"],
             split=str(about["split"]),
             epoch=int(about["epoch"]),
+            weights=str(about["digest"]),
         )
         _check(found)
         identity = about["identity"]

@@ -80,8 +80,22 @@ class Run:
 
         return read_stamp(self.path / WEIGHTS).epoch
 
+    @property
+    def temperature(self) -> float:
+        """What its logits are divided by before the softmax: 1, unless it was calibrated.
+
+        Raises:
+            RunError: what its calibration kept is damaged.
+        """
+        from striate.runs.calibration import read_calibration
+
+        found = read_calibration(self)
+        return 1.0 if found is None else found.temperature
+
     def network(self) -> nn.Module:
         """The network with the run's best weights, in evaluation mode, on the CPU.
+
+        It gives logits; for probabilities they are divided by `temperature`.
 
         Raises:
             RunError: the weights are missing, damaged, altered, or those of another run.
@@ -153,8 +167,12 @@ class Run:
         """What the last evaluation on the run's own held-out images found, if there was one."""
         return read_json(self.path / EVALUATION)
 
-    def predictions(self) -> Predictions | None:
+    def predictions(self, *, calibrated: bool = True) -> Predictions | None:
         """What its network gave for each of its held-out images, when it was last evaluated.
+
+        Args:
+            calibrated: with the probabilities as the run is calibrated; otherwise the network's
+                own.
 
         Returns:
             Names, labels and probabilities; None for a run from before they were kept.
@@ -164,7 +182,8 @@ class Run:
         """
         from striate.runs.predictions import read_predictions
 
-        return read_predictions(self)
+        found = read_predictions(self)
+        return found.at(self.temperature) if found is not None and calibrated else found
 
 
 def _nearby(path: Path) -> str:

@@ -117,9 +117,10 @@ def _is_of(file: Path, folder: Path) -> bool:
         run = Run.open(folder, allow_code=True)  # which runs nothing before its network is made
         found = open_exported(file).metadata
         epochs = json.loads(found["epochs"])["done"]
+        same = json.loads(found.get("temperature", "1.0")) == run.temperature
     except (StriateError, ValueError, KeyError, TypeError):  # what is wrong is told elsewhere
         return False
-    return found.get("run") == run.config.identity and epochs == run.epochs_done
+    return found.get("run") == run.config.identity and epochs == run.epochs_done and same
 
 
 def _export(run: Run, target: Path) -> None:

@@ -36,13 +36,15 @@ class CachedClassifier:
     Args:
         run: a transferred run.
         fitted_by: engine and precision of the features that its head was fitted to.
+        temperature: by which its logits are divided.
 
     Attributes:
         classes: names, in the order of the probabilities.
     """
 
-    def __init__(self, run: Run, fitted_by: str) -> None:
+    def __init__(self, run: Run, fitted_by: str, temperature: float = 1.0) -> None:
         self.classes = run.classes
+        self._temperature = temperature
         self._fitted_by = fitted_by
         network = run.network()
         assert isinstance(network, Transferred)
@@ -64,22 +66,25 @@ class CachedClassifier:
             workers=threads(workers),
             progress=progress,
         )
-        return head_probabilities(self._head, values)
+        return head_probabilities(self._head, values, self._temperature)
 
 
-def classifier_of(run: Run, *, device: str = "cpu", views: Views = PLAIN) -> GivesProbabilities:
+def classifier_of(
+    run: Run, *, device: str = "cpu", views: Views = PLAIN, calibrated: bool = True
+) -> GivesProbabilities:
     """What `run` is evaluated with: from cached features where its backbone was frozen.
 
-    The cache holds what processors computed of the one view of validation; on another device, and
-    of other `views`, the whole network is computed.
+    Its probabilities are as it was calibrated or, without `calibrated`, the network's own. The
+    cache holds what processors computed of the one view of validation; on another device, and of
+    other `views`, the whole network is computed.
     """
     transfer, record = run.config.transfer, None
     frozen = transfer is not None and transfer.freeze == "all"
     if frozen and views.is_plain and choose_device(device).type == "cpu":
         record = read_transfer_record(run)
     if record is None:
-        return Classifier.of_run(run, device=device, views=views)
-    return CachedClassifier(run, record["engine"])
+        return Classifier.of_run(run, device=device, views=views, calibrated=calibrated)
+    return CachedClassifier(run, record["engine"], run.temperature if calibrated else 1.0)
 
 
 def float32_features(
@@ -110,13 +115,13 @@ def float32_features(
     return values
 
 
-def head_probabilities(head: nn.Module, values: Floats) -> Floats:
+def head_probabilities(head: nn.Module, values: Floats, temperature: float = 1.0) -> Floats:
     """Probabilities, (images, classes), that `head` gives to features `values`, (images, D).
 
     In batches: a kernel with many support vectors has no room for all, and the last digits depend
     on how many there are in one.
     """
-    network = Probabilities(head)
+    network = Probabilities(head, temperature)
     parts = [values[at : at + BATCH_SIZE] for at in range(0, len(values), BATCH_SIZE)]
     with torch.inference_mode():
         found = [network(torch.from_numpy(part)) for part in parts]

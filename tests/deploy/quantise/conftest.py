@@ -59,6 +59,7 @@ class FakeRun:
         )
     )
     epochs_done: int = 3
+    temperature: float = 1.0
 
     def network(self) -> nn.Module:
         return self.trained

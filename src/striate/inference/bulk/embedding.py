@@ -22,6 +22,7 @@ class WithEmbedding(nn.Module):
     Args:
         network: maps normalised images (N, C, H, W) to logits (N, classes).
         input_size: (channels, height, width) of its images.
+        temperature: by which the logits are divided, as in `Probabilities`.
 
     Attributes:
         size: numbers of an embedding, D.
@@ -30,8 +31,11 @@ class WithEmbedding(nn.Module):
         NetworkError: no layer of the network makes its classes.
     """
 
-    def __init__(self, network: nn.Module, input_size: tuple[int, int, int]) -> None:
+    def __init__(
+        self, network: nn.Module, input_size: tuple[int, int, int], temperature: float = 1.0
+    ) -> None:
         super().__init__()
+        self.temperature = temperature
         self.network = network
         self._layer = _classifier(network, input_size)
         device = next((each.device for each in network.parameters()), None)
@@ -41,7 +45,7 @@ class WithEmbedding(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """Map normalised images (N, C, H, W) to probabilities and embedding, (N, classes + D)."""
         logits, embedding = self._embedded(image)
-        return torch.cat([torch.softmax(logits, dim=1), embedding], dim=1)
+        return torch.cat([torch.softmax(logits / self.temperature, dim=1), embedding], dim=1)
 
     def _embedded(self, image: Tensor) -> tuple[Tensor, Tensor]:
         network = self.network

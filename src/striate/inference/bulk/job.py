@@ -252,4 +252,5 @@ def _digest(model: str | Path, *, allow_code: bool) -> str:
     if is_exported(model):
         return sha256(read_file(expanded(model))).hexdigest()
     run = Run.open(model, allow_code=allow_code)
-    return f"{run.config.identity} {read_stamp(run.path / WEIGHTS).digest}"
+    known = f"{run.config.identity} {read_stamp(run.path / WEIGHTS).digest}"
+    return known if run.temperature == 1 else f"{known} temperature {run.temperature}"

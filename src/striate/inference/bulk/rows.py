@@ -100,7 +100,8 @@ def _with_embeddings(classifier: Classifier) -> tuple[Any, int]:
             "is not to be had of an exported file, which gives probabilities alone",
             "give the folder of the run that it was exported from",
         )
-    network = WithEmbedding(session.network.network, classifier.input)
+    computed = session.network
+    network = WithEmbedding(computed.network, classifier.input, computed.temperature)
     found = PyTorchSession(
         network,
         classifier.preprocessing,
