@@ -34,6 +34,11 @@ Maps = NDArray[np.float32]
 """float32 (n, h, w): a number for each position of the last feature map of each image, above 0
 where it speaks for the class, below where against it."""
 
+Laid = tuple[tuple[float, float], tuple[float, float]]
+"""Where the positions of a map lie over what the network sees, along height and along width: the
+pixel at the middle of the first, and how many pixels neighbours are apart. Padding shifts them:
+those of ResNet's last map begin at pixel 0, not in the middle of its first 32."""
+
 
 def with_outputs(file: OnnxFile, names: list[str], *, chosen: bool = False) -> bytes:
     """`file` with some of its outputs, and with what they need.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ from striate.support.text import printable
 
 if TYPE_CHECKING:
     from striate.data.finding.inputs import Item
-    from striate.engines.heat_maps import Maps
+    from striate.engines.heat_maps import Laid, Maps
     from striate.inference.classifier import Classifier
     from striate.inference.prediction import Prediction
 
@@ -80,7 +81,9 @@ def seen(
     return left, top, right, bottom
 
 
-def drawn(image: NDArray[np.uint8], heat: Maps, preprocessing: Preprocessing) -> Image.Image:
+def drawn(
+    image: NDArray[np.uint8], heat: Maps, preprocessing: Preprocessing, laid: Laid | None = None
+) -> Image.Image:
     """A picture with a heat map over what the network sees of it.
 
     The picture is grey, so that every colour is the map's; what is cut off in front of the network
@@ -91,6 +94,7 @@ def drawn(image: NDArray[np.uint8], heat: Maps, preprocessing: Preprocessing) ->
         image: uint8 (H, W, 1 or 3).
         heat: (h, w), with its sign.
         preprocessing: which the network's own input went through.
+        laid: where the map's positions lie over what the network sees; None for evenly.
     """
     height, width = image.shape[:2]
     scale = min(max(SMALLEST / min(height, width), 1.0), LARGEST / max(height, width))
@@ -98,18 +102,23 @@ def drawn(image: NDArray[np.uint8], heat: Maps, preprocessing: Preprocessing) ->
     picture = Image.fromarray(image.squeeze(2) if image.shape[2] == 1 else image).convert("L")
     ground = np.asarray(picture.resize(size, Image.Resampling.BICUBIC), np.float64)
     box = tuple(round(each * scale) for each in seen(preprocessing, height, width))
-    values, inside = _spread(strength(heat), size, box)
+    part = _cut(strength(heat), (preprocessing.height, preprocessing.width), laid)
+    values, inside = _spread(part, size, box)
     return _painted(np.where(inside, ground, OUTSIDE * ground), values)
 
 
-def drawn_fitted(pixels: NDArray[np.uint8], heat: Maps, side: int) -> Image.Image:
+def drawn_fitted(
+    pixels: NDArray[np.uint8], heat: Maps, side: int, laid: Laid | None = None
+) -> Image.Image:
     """What a network sees, uint8 (H, W, 1 or 3), with its heat map; the longer side is `side`."""
     height, width = pixels.shape[:2]
     scale = side / max(height, width)
     size = max(round(width * scale), 1), max(round(height * scale), 1)
     picture = Image.fromarray(pixels.squeeze(2) if pixels.shape[2] == 1 else pixels).convert("L")
     ground = np.asarray(picture.resize(size, Image.Resampling.BICUBIC), np.float64)
-    return _painted(ground, _spread(strength(heat), size, (0, 0, *size))[0])
+    return _painted(
+        ground, _spread(_cut(strength(heat), (height, width), laid), size, (0, 0, *size))[0]
+    )
 
 
 def _painted(ground: NDArray[np.float64], values: NDArray[np.float32]) -> Image.Image:
@@ -121,13 +130,36 @@ def _painted(ground: NDArray[np.float64], values: NDArray[np.float32]) -> Image.
     return Image.fromarray(np.rint(mixed).astype(np.uint8))
 
 
+@dataclass(frozen=True)
+class _Part:
+    """A map, and the part of it, in positions from its top left corner, that an image covers."""
+
+    values: NDArray[np.float32]
+    box: tuple[float, float, float, float]
+
+
+def _cut(values: NDArray[np.float32], seen: tuple[int, int], laid: Laid | None) -> _Part:
+    """What of a map lies over an image of (height, width) pixels; beyond it its border goes on."""
+    (height, width), edges, around = values.shape, [], []
+    for count, pixels, axis in zip((height, width), seen, laid or (None, None), strict=True):
+        first, step = axis or (pixels / count / 2 - 0.5, pixels / count)
+        low = (-0.5 - first) / step + 0.5
+        high = (pixels - 0.5 - first) / step + 0.5
+        more = math.ceil(max(-low, high - count, 0))
+        around.append((more, more))
+        edges.append((low + more, high + more))
+    (top, bottom), (left, right) = edges
+    return _Part(np.pad(values, around, mode="edge"), (left, top, right, bottom))
+
+
 def _spread(
-    part: NDArray[np.float32], size: tuple[int, int], box: tuple[int, ...]
+    part: _Part, size: tuple[int, int], box: tuple[int, ...]
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """A map spread over a `box` of a picture of `size`: its values (H, W), and what is inside."""
     left, top, right, bottom = box
     shape = max(right - left, 1), max(bottom - top, 1)
-    field = np.asarray(Image.fromarray(part).resize(shape, Image.Resampling.BICUBIC))
+    whole = Image.fromarray(part.values)
+    field = np.asarray(whole.resize(shape, Image.Resampling.BICUBIC, part.box))
     values, inside = np.zeros(size[::-1], np.float32), np.zeros(size[::-1], np.bool_)
     rows = slice(max(top, 0), min(bottom, size[1]))
     columns = slice(max(left, 0), min(right, size[0]))
@@ -210,7 +242,9 @@ class Drawer:
             heat = self._explainer.of(np.stack([pixels]), [label], count)[0]
         target = self._file or self._folder / self._name(prediction.file)
         sweep(target)
-        write_atomically(target, encoded(drawn(image, heat, preprocessing), target.suffix))
+        write_atomically(
+            target, encoded(drawn(image, heat, preprocessing, self._explainer.laid), target.suffix)
+        )
         return replace(prediction, heatmap=str(target), heatmap_method=self._explainer.method)
 
     def _name(self, file: str) -> str:

@@ -21,7 +21,7 @@ from striate.support.progress import counting
 
 if TYPE_CHECKING:
     from striate.data.sources import Data
-    from striate.engines.heat_maps import Maps
+    from striate.engines.heat_maps import Laid, Maps
     from striate.evaluation.embeddings import Floats
     from striate.runs.run import Run
 
@@ -39,6 +39,7 @@ class Insight:
         maps: a heat map for each of the surest mistakes, by the image's number: of the class that
             was predicted.
         told: how the maps were found, in words.
+        laid: where their positions lie over what the network sees.
         embedded: embeddings of held-out and of training images; None where there are none.
         doubts: the held-out images whose labels are most doubtful.
         doubted: how many doubtful labels there are among the held-out images.
@@ -47,6 +48,7 @@ class Insight:
 
     maps: Mapping[int, Maps] = field(default_factory=dict)
     told: str = ""
+    laid: Laid | None = None
     embedded: Embedded | None = None
     doubts: Sequence[Doubt] = ()
     doubted: int = 0
@@ -124,7 +126,7 @@ def _maps(
             pixels = np.stack([images.read_fitted(each, run.preprocessing) for each in part])
             found = explainer.of(pixels, [int(predicted[each]) for each in part])
             maps |= dict(zip(part, found, strict=True))
-        return {"maps": maps, "told": explainer.told}
+        return {"maps": maps, "told": explainer.told, "laid": explainer.laid}
 
 
 def rows_of(indices: NDArray[np.int64], values: Floats, wanted: Sequence[int]) -> Floats:

@@ -70,7 +70,7 @@ def _heat(inputs: ReportInputs, index: int) -> str:
     if heat is None:
         return ""
     pixels = inputs.images.read_fitted(index, inputs.preprocessing)
-    return address(drawn_fitted(pixels, heat, HEAT_SIDE))
+    return address(drawn_fitted(pixels, heat, HEAT_SIDE, inputs.insight.laid))
 
 
 def neighbours_of(inputs: ReportInputs, indices: Sequence[int]) -> list[list[int]]:

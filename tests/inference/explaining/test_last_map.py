@@ -38,6 +38,22 @@ def test_of_networks_of_ours(
     assert map_.axes == (2, 3)
 
 
+@pytest.mark.parametrize(
+    ("name", "size", "first", "step"),
+    # Three strides of 2 with padding 1 on both sides; none with padding; by AlexNet's own strides.
+    [
+        ("resnet20", (3, 32, 32), 0, 4),
+        ("alexnet", (3, 227, 227), 33, 32),
+        ("vgg11", (3, 224, 224), 15.5, 32),
+    ],
+)
+def test_where_its_positions_lie(
+    name: str, size: tuple[int, ...], first: float, step: float
+) -> None:
+    with torch.device("meta"):
+        assert found(create(name), *size).laid == ((first, step), (first, step))
+
+
 class Made(nn.Module):
     """A convolution, and what a test puts behind it."""
 

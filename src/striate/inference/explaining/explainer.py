@@ -11,7 +11,7 @@ import numpy as np
 from striate.support.closing import Closable
 
 if TYPE_CHECKING:
-    from striate.engines.heat_maps import HeatMaps, Maps
+    from striate.engines.heat_maps import HeatMaps, Laid, Maps
     from striate.engines.session import Pixels
     from striate.support.progress import Progress
 
@@ -30,15 +30,19 @@ class Explainer(Closable, ABC):
         method: a key of `TITLES`.
         grid: height and width of its maps.
         layer: what gives the feature map that they are of; empty where they are of none.
+        laid: where their positions lie; None where they share what the network sees evenly.
 
     Attributes:
         method: a key of `TITLES`.
         grid: height and width of its maps.
         layer: what gives the feature map that they are of; empty where they are of none.
+        laid: where their positions lie; None where they share what the network sees evenly.
     """
 
-    def __init__(self, *, method: str, grid: tuple[int, int], layer: str = "") -> None:
-        self.method, self.grid, self.layer = method, grid, layer
+    def __init__(
+        self, *, method: str, grid: tuple[int, int], layer: str = "", laid: Laid | None = None
+    ) -> None:
+        self.method, self.grid, self.layer, self.laid = method, grid, layer, laid
 
     @abstractmethod
     def of(self, pixels: Pixels, labels: Labels, progress: Progress | None = None) -> Maps:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from striate.data.finding.inputs import Item
     from striate.data.preprocessing import Preprocessing
-    from striate.engines.heat_maps import Maps
+    from striate.engines.heat_maps import Laid, Maps
     from striate.inference.classifier import Classifier
     from striate.support.progress import Progress
 
@@ -50,6 +50,8 @@ class Explanation(Readable):
             its bias; of occlusion the fall of the probability, for each pixel.
         image: uint8 (H, W, channels), as it was given.
         preprocessing: what becomes of it before the network sees it.
+        laid: where the map's positions lie over what the network sees; None where they share it
+            evenly.
     """
 
     file: str
@@ -61,10 +63,11 @@ class Explanation(Readable):
     map: Maps
     image: NDArray[np.uint8]
     preprocessing: Preprocessing
+    laid: Laid | None = None
 
     def drawn(self) -> Image.Image:
         """The image in grey with the map over it, as `striate predict --heatmap` draws it."""
-        return drawn(self.image, self.map, self.preprocessing)
+        return drawn(self.image, self.map, self.preprocessing, self.laid)
 
     def save(self, path: str | Path) -> Path:
         """Write `drawn` as a .png, .jpg or .webp file; returns its path.
@@ -86,6 +89,9 @@ class Explanation(Readable):
         told = f"{printable(self.file)}: {printable(self.class_)} {percent(self.probability)}"
         if self.likeliest != self.class_:
             told += f" (likeliest: {printable(self.likeliest)})"
+        if self.method == "occlusion":
+            fall = max(float(self.map.max()), 0.0)
+            return f"{told}, occlusion, which takes at most {percent(fall)} off"
         height, width = self.map.shape
         way = TITLES[self.method] + (f" of {self.layer}" if self.layer else "")
         return f"{told}, {way}, {height} × {width}"
@@ -147,4 +153,5 @@ def explain_item(
             map=explainer.of(pixels, [chosen], progress)[0],
             image=image,
             preprocessing=preprocessing,
+            laid=explainer.laid,
         )

@@ -90,6 +90,7 @@ class GradientMaps(Explainer):
             method="cam" if self._map.averaged else "grad-cam",
             layer=_WRAPPED.sub("", self._map.name),
             grid=self._map.grid,
+            laid=self._map.laid,
         )
 
     def of(self, pixels: Pixels, labels: Labels, progress: Progress | None = None) -> Maps:

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 
 from striate.anatomy.graph.operators import PLUMBING
 from striate.anatomy.graph.record import Graph, Node
+from striate.anatomy.receptive_field.fields import receptive_fields
 from striate.anatomy.receptive_field.links import Place
 from striate.anatomy.receptive_field.positions import places
+from striate.engines.heat_maps import Laid
 from striate.errors import NetworkError
 
 #: Averages over positions.
@@ -37,6 +39,8 @@ class LastMap:
         name: that node's name.
         axes: of the node's tensor, the one that runs over height and the one over width.
         grid: positions along height and width, at least two together.
+        laid: where the positions lie over the image: the pixel at the middle of what the first one
+            sees, and how far apart neighbours are; None where they see the whole image.
         averaged: whether all that follows is an average over the positions and then affine, so that
             a class's score is a sum over positions: CAM's condition.
     """
@@ -45,6 +49,7 @@ class LastMap:
     name: str
     axes: tuple[int, int]
     grid: tuple[int, int]
+    laid: Laid | None
     averaged: bool
 
 
@@ -66,6 +71,7 @@ def last_map(graph: Graph) -> LastMap:
                 name=node.name,
                 axes=axes,
                 grid=(node.shape[axes[0]], node.shape[axes[1]]),
+                laid=_laid(graph, node.index),
                 averaged=_averaged(node, behind, laid),
             )
         if node.operator in MIXING:
@@ -101,6 +107,15 @@ def _axes(place: Place) -> tuple[int, int] | None:
             return None
         found.append(own[0])
     return (found[0], found[1]) if place.counts[0] * place.counts[1] > 1 else None
+
+
+def _laid(graph: Graph, index: int) -> Laid | None:
+    """Where the positions of a node lie over the image, gates aside."""
+    field = receptive_fields(graph, gates=False)[index]
+    if field is None or any(axis.everything or axis.jump <= 0 for axis in field):
+        return None
+    rows, columns = ((float(axis.low + axis.high) / 2, float(axis.jump)) for axis in field)
+    return rows, columns
 
 
 def _averaged(last: Node, behind: list[Node], laid: tuple[Place | None, ...]) -> bool:
