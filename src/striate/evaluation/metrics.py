@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from striate.errors import TrainingError
+from striate.evaluation.ranking import Ranking, ranking_of
 from striate.support.shown import Shown
 
 if TYPE_CHECKING:
@@ -90,6 +91,15 @@ class Evaluation(Shown):
     baseline: float
     """Share of the commonest class: the accuracy of always naming it."""
     per_class: tuple[ClassResult, ...]
+    balanced: float
+    """Balanced accuracy: the mean recall of the classes that have images."""
+    macro_f1: float
+    """Mean F1 of the classes that have images or were predicted."""
+    mcc: float
+    """Matthews' correlation coefficient of many classes (Gorodkin 2004): 1 for no mistake, 0 for
+    what chance gives; 0 where only one class has images, or was predicted."""
+    ranking: Ranking
+    """Curves and areas of every class, and coverage by threshold."""
     confusion: NDArray[np.int64]
     """(classes, classes); rows are true classes, columns predicted ones."""
     calibration: tuple[CalibrationBin, ...]
@@ -112,10 +122,14 @@ class Evaluation(Shown):
             "ece": self.ece,
             "interval": list(self.interval),
             "baseline": self.baseline,
+            "balanced_accuracy": self.balanced,
+            "macro_f1": self.macro_f1,
+            "mcc": self.mcc,
             "classes": list(self.classes),
             "per_class": [each.to_json() for each in self.per_class],
             "confusion": self.confusion.tolist(),
             "calibration": [each.to_json() for each in self.calibration],
+            "ranking": self.ranking.to_json(),
             "scaling": None if self.scaling is None else self.scaling.to_json(),
             "left_out": self.left_out,
             "skipped": [{"file": file, "error": reason} for file, reason in self.skipped],
@@ -155,6 +169,7 @@ def measure(
     top1 = float(right.mean())
     confusion = confusion_matrix(labels, predicted, labels=np.arange(count)).astype(np.int64)
     bins = calibrate(probabilities.max(axis=1), right)
+    per_class = _per_class(labels, predicted, classes)
     return Evaluation(
         images=images,
         classes=tuple(classes),
@@ -164,7 +179,11 @@ def measure(
         ece=expected_error(bins),
         interval=wilson(int(right.sum()), images),
         baseline=float(confusion.sum(axis=1).max() / images),
-        per_class=_per_class(labels, predicted, classes),
+        per_class=per_class,
+        balanced=float(np.mean([each.recall for each in per_class if each.images])),
+        macro_f1=float(np.mean([e.f1 for e in per_class if e.images or e.predicted])),
+        mcc=matthews(confusion),
+        ranking=ranking_of(probabilities, labels, classes),
         confusion=confusion,
         calibration=bins,
     )
@@ -246,6 +265,20 @@ def expected_error(bins: Sequence[CalibrationBin]) -> float:
     """The mean distance of confidence and accuracy over all images in `bins`."""
     images = sum(each.images for each in bins)
     return sum(each.images * abs(each.accuracy - each.confidence) for each in bins) / images
+
+
+def matthews(confusion: NDArray[np.int64]) -> float:
+    """Matthews' correlation coefficient of a confusion matrix (Gorodkin 2004, eq. 8).
+
+    Examples:
+        >>> matthews(np.array([[6, 3], [1, 2]])), matthews(np.array([[5, 0], [5, 0]]))
+        (0.2988..., 0.0)
+    """
+    true, named = (confusion.sum(axis=axis).astype(np.float64) for axis in (1, 0))
+    images = float(confusion.sum())
+    shared = float(np.trace(confusion)) * images - float(true @ named)
+    spread = (images**2 - float(named @ named)) * (images**2 - float(true @ true))
+    return shared / math.sqrt(spread) if spread > 0 else 0.0
 
 
 def _per_class(

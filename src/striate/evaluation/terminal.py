@@ -33,6 +33,13 @@ def show(found: Evaluation, console: Console) -> None:
     console.print(f"ece       {found.ece:7.4f}  (expected calibration error)")
     if found.scaling is not None and found.scaling.used != 1:
         console.print(f"          {_calibrated(found.scaling)}")
+    console.print(f"balanced  {found.balanced:7.2%}  (mean recall of the classes)")
+    both = f"{found.macro_f1:7.4f}  {found.mcc:.4f}"
+    console.print(f"F1, MCC   {both}  (mean of the classes; Matthews' coefficient)")
+    areas = f"{found.ranking.mean.average_precision:7.4f}  {found.ranking.mean.roc_area:.4f}"
+    console.print(f"areas     {areas}  (precision-recall and ROC, mean of the classes)")
+    if line := _coverage(found):
+        console.print(line)
     rows = list(found.per_class)
     title = None
     if len(rows) > _MOST_ROWS:
@@ -57,3 +64,15 @@ def _calibrated(scaling: Scaling) -> str:
     """What a calibrated run's error was before and, of images not fitted to, is now."""
     crossed = f", {scaling.after.ece:.4f} cross-fitted" if scaling.crossed else ""
     return f"{scaling.before.ece:.4f} before calibration (temperature {scaling.used:.3g}){crossed}"
+
+
+def _coverage(found: Evaluation) -> str:
+    """From which probability on answers can be relied on, and how many there are."""
+    wanted = next((each for each in (0.95, 0.99) if found.top1 < each), None)
+    point = None if wanted is None else found.ranking.threshold_for(wanted)
+    if point is None:
+        return ""
+    return (
+        f"coverage  {point.coverage:7.2%}  (with a probability of {point.threshold:g} or more; "
+        f"{point.accuracy:.2%} right)"
+    )

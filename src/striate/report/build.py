@@ -13,7 +13,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from striate.evaluation.metrics import Evaluation
-from striate.report import curves, reliability, sections
+from striate.report import curves, ranking, reliability, sections
 from striate.report.charts import HEAT, Chart, png
 from striate.report.confusion import Matrix, matrix
 from striate.report.doubts import doubts_sections
@@ -72,6 +72,7 @@ def render(inputs: ReportInputs) -> str:
     shown = matrix(inputs.evaluation)
     found = health(inputs)
     drawn = _curves(inputs)
+    told = ranking.charts(inputs.evaluation)
     moved = transfer_section(inputs)
     embedded = embedding_section(inputs)
     return (
@@ -89,13 +90,15 @@ def render(inputs: ReportInputs) -> str:
             examples=examples(inputs),
             pixel_art=_pixel_art(inputs),
             classes=sections.classes_table(inputs),
+            told=told,
+            areas=ranking.areas(inputs.evaluation),
             classes_from=sections.classes_from(inputs),
             health=found,
             ramp=png(np.array([[(*colour, 255) for colour in _ramp()]], np.uint8)),
             data=sections.data_section(inputs),
             recipe=sections.recipe_section(inputs),
             environment=sections.environment_section(inputs),
-            charts=_hovers(drawn, found) | (moved.hovers if moved else {}),
+            charts=_hovers([*drawn, *told], found) | (moved.hovers if moved else {}),
             cells={
                 "cells": behind_cells(inputs, shown.cells),
                 "classes": list(inputs.evaluation.classes),
@@ -163,6 +166,7 @@ def _page(
         ),
         "mistakes_sentence": mistakes_sentence(inputs),
         "classes_sentence": sections.classes_sentence(inputs),
+        "ranking": ranking.sentence(evaluation),
         "trust": reliability.trust(evaluation),
         "advice": reliability.advice(evaluation),
         "calibrated": evaluation.scaling is not None and evaluation.scaling.used != 1,

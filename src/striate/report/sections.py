@@ -76,7 +76,13 @@ def tiles(inputs: ReportInputs) -> list[tuple[str, str, str]]:
     rows = [
         ("Loss", figure(found.loss), "mean negative log likelihood, nats"),
         ("Calibration error", percent(found.ece), "confidence against accuracy, 15 bins"),
-        ("Mean recall", percent(float(np.mean(recalls))), "every class counting the same"),
+        (
+            "Balanced accuracy",
+            percent(found.balanced),
+            "mean recall, every class counting the same",
+        ),
+        ("Macro F1", figure(found.macro_f1), "mean of the classes"),
+        ("MCC", figure(found.mcc), "Matthews’ correlation, 0 for chance"),
         (
             "Weakest class",
             percent(min(recalls)),
