@@ -153,6 +153,16 @@ def test_predict_says_what_is_right_where_folders_say_so(
     assert asked["predict"]["csv"] == "t.csv"
 
 
+def test_predict_calls_an_image_unsure(
+    asked: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "FOUND", [replace(FOUND[0], unsure=True)])
+    shown, _ = run(predict, "runs/x", "d", "--threshold", "0.8")
+    assert shown == "a b.jpg: unsure ([red] 75.0%, 玫瑰 25.0%)\n"
+    assert asked["predict"]["threshold"] == 0.8
+    assert json.loads(run(predict, "runs/x", "d", "--json")[0])[0]["unsure"] is True
+
+
 def test_predict_ends_its_document_where_it_is_cut_short(
     asked: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ def prediction(file: str, *shares: float, label: str = "") -> Prediction:
 def test_every_cell_of_a_table(tmp_path: Path) -> None:
     found = [
         prediction("a\udcff,.jpg", 0.5, 0.25, 0.25, label="red"),
-        prediction("=b", 0.7, 0.2, 0.1, label="x,y\n"),
+        replace(prediction("=b", 0.7, 0.2, 0.1, label="x,y\n"), unsure=True),
         prediction("c", 1 / 3, 1 / 3, 1 / 3),
         Prediction(file="d", classes=(), probabilities=(), error='is "empty"', label="red"),
     ]
@@ -68,10 +69,10 @@ def test_every_cell_of_a_table(tmp_path: Path) -> None:
         rows = list(csv.reader(file))
     assert rows == [
         [*COLUMNS, "p(red)", "p(<b>\u00e9)", "p(x,y\n)"],
-        ["a\udcff,.jpg", "red", "red", "0.5", "yes", "", "0.5", "0.25", "0.25"],
-        ["=b", "x,y\n", "red", "0.7", "no", "", "0.7", "0.2", "0.1"],
-        ["c", "", "red", "0.333333333", "", "", *["0.333333333"] * 3],
-        ["d", "red", "", "", "", 'is "empty"', "", "", ""],
+        ["a\udcff,.jpg", "red", "red", "0.5", "yes", "no", "", "0.5", "0.25", "0.25"],
+        ["=b", "x,y\n", "red", "0.7", "no", "yes", "", "0.7", "0.2", "0.1"],
+        ["c", "", "red", "0.333333333", "", "no", "", *["0.333333333"] * 3],
+        ["d", "red", "", "", "", "", 'is "empty"', "", "", ""],
     ]
     assert list(tmp_path.iterdir()) == [target]
 

@@ -69,6 +69,7 @@ def _exported(
         capture=options.capture,
         preprocess=options.preprocess,
         cam=options.cam,
+        threshold=options.threshold,
     )
 
 

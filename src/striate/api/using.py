@@ -136,6 +136,7 @@ def predict(
     heatmap_method: str = "auto",
     heatmap_window: int | None = None,
     heatmap_stride: int | None = None,
+    threshold: float | None = None,
     csv: str | Path | None = None,
     workers: int | None = None,
     reduced_decoding: bool = False,
@@ -159,6 +160,7 @@ def predict(
     heatmap_method: str = "auto",
     heatmap_window: int | None = None,
     heatmap_stride: int | None = None,
+    threshold: float | None = None,
     csv: str | Path | None = None,
     workers: int | None = None,
     reduced_decoding: bool = False,
@@ -284,6 +286,8 @@ def _predicted(
             return classifier.predict_items(items, top=top, workers=workers)
         return with_heat_maps(classifier, items, drawer, top=top, workers=workers)
 
+    if options.threshold is not None:
+        classifier.threshold = options.threshold
     with classifier, closing(with_labels(items, classifier.classes, predict)) as found:
         if table is None:
             yield from found

@@ -159,4 +159,5 @@ def _show(each: Prediction) -> None:
     if each.heatmap:
         way = TITLES[each.heatmap_method]
         drawn = f" ({way}: {printable(each.heatmap)})"
-    print(f"{printable(each.file)}: {shares}{wrong}{drawn}", flush=True)
+    told = f"unsure ({shares})" if each.unsure else shares
+    print(f"{printable(each.file)}: {told}{wrong}{drawn}", flush=True)

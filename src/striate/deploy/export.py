@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from striate.deploy.cam.output import add_heat_map
+from striate.deploy.decision import add_decision
 from striate.deploy.trial import Trial, Verified, with_distinct_weights
 from striate.engines.capture import (
     AXES,
@@ -23,7 +24,7 @@ from striate.engines.capture import (
     capture,
     weights_to_inputs,
 )
-from striate.engines.exported import SUFFIX
+from striate.engines.exported import SUFFIX, THRESHOLD
 from striate.engines.heat_maps import HEAT_MAP
 from striate.engines.packages import need
 from striate.engines.preprocessing.compose import NORMALISED, put_before
@@ -91,6 +92,7 @@ def export_run(
     capture: Capture = "export",
     preprocess: bool = True,
     cam: bool = False,
+    threshold: float | None = None,
 ) -> ExportReport:
     """Write the network of `run` as an ONNX file, proved on `images` before it is put in place.
 
@@ -125,6 +127,8 @@ def export_run(
             height, width), normalised, at the network's own height and width.
         cam: True adds heat maps, as `striate.deploy.cam.output.add_heat_map` describes them; the
             metadata then hold ``heatmap`` as well.
+        threshold: adds an output, as `striate.deploy.decision.add_decision` describes it; the
+            metadata then hold ``threshold``.
 
     Raises:
         ExportError: an option cannot be met, an engine is missing, the graph does not compute what
@@ -154,7 +158,9 @@ def export_run(
     network = run.network().eval().requires_grad_(requires_grad=False)
     fit = preprocess and options.any_size
     # Before PyTorch computes with the network, which it turns in memory for that.
-    model = _graph(run, network, options, fit=fit, preprocess=preprocess, cam=cam)
+    model = _graph(
+        run, network, options, fit=fit, preprocess=preprocess, cam=cam, threshold=threshold
+    )
     content = _bytes(model, output)
     trial = Trial(
         network,
@@ -167,7 +173,7 @@ def export_run(
         temperature=run.temperature,
     )
     inputs = _inputs(model)
-    verified = trial.verify(content, [value.name for value in inputs[1:]])
+    verified = trial.verify(content, [value.name for value in inputs[1:]], threshold)
     _write(content, output)
     return ExportReport(
         file=output,
@@ -207,6 +213,7 @@ def _graph(
     fit: bool,
     preprocess: bool,
     cam: bool,
+    threshold: float | None,
 ) -> onnx.ModelProto:
     """The ONNX graph with its metadata."""
     import torch
@@ -221,6 +228,8 @@ def _graph(
     if not options.params:
         weights_to_inputs(model, list(network.state_dict()))
     heat_maps = {HEAT_MAP: add_heat_map(model, options.opset)} if cam else {}
+    if threshold is not None:
+        add_decision(model, options.opset, threshold)
     if preprocess:
         put_before(
             model,
@@ -244,6 +253,7 @@ def _graph(
         "input": takes,
         **({PIXELS: PIXELS} if preprocess else {}),
         **heat_maps,
+        **({} if threshold is None else {THRESHOLD: json.dumps(threshold)}),
         "producer": f"striate {ours}",
     }
     need("onnx").helper.set_model_props(model, metadata)

@@ -65,6 +65,14 @@ class ExportOptions(Options):
             "with several dense layers."
         ),
     ] = False
+    threshold: Annotated[
+        float | None,
+        Bounds(0, 1),
+        Doc(
+            "Add an output ``decision``: the number of the likeliest class, or -1, unsure, where "
+            "its probability is lower than this. `predict` and `serve` call such an image unsure."
+        ),
+    ] = None
     int8: Annotated[
         bool,
         Doc(

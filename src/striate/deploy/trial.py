@@ -19,6 +19,7 @@ from torch import nn
 
 from striate.data.preprocessing import Preprocessing, with_channels
 from striate.deploy.cam.reference import heat_maps
+from striate.deploy.decision import check_decisions
 from striate.deploy.verify import (
     TOLERANCE,
     VERIFIED_IN,
@@ -31,7 +32,8 @@ from striate.deploy.verify import (
     run_in,
 )
 from striate.engines.capture import GraphOptions
-from striate.engines.heat_maps import OF_CLASS, grid_of, with_class
+from striate.engines.exported import DECISION
+from striate.engines.heat_maps import OF_CLASS, grid_of, with_class, with_outputs
 from striate.engines.onnx_bytes import read_onnx
 from striate.engines.probabilities import Probabilities
 from striate.engines.pytorch import PyTorchSession
@@ -116,14 +118,20 @@ class Trial:
         ]
         self.right = self._answers(self.fitted)
 
-    def verify(self, model: bytes, weights: Sequence[str]) -> Verified:
+    def verify(
+        self, model: bytes, weights: Sequence[str], threshold: float | None = None
+    ) -> Verified:
         """Compare the serialised `model`, whose inputs `weights` are the network's, with PyTorch.
+
+        With a `threshold`, its decisions are held against its probabilities as well.
 
         Raises:
             ExportError: it does something else.
         """
         with ThreadPoolExecutor(len(VERIFIED_IN)) as pool:  # the engines let go of Python's lock
-            runtime, openvino = pool.map(lambda each: self._in(each, model, weights), VERIFIED_IN)
+            runtime, openvino = pool.map(
+                lambda each: self._in(each, model, weights, threshold), VERIFIED_IN
+            )
         found = (runtime, openvino)
         levels = [each.levels for each in found if each.levels is not None]
         return Verified(
@@ -136,7 +144,9 @@ class Trial:
             heat_maps=self._heat_maps(model),
         )
 
-    def _in(self, engine: str, model: bytes, names: Sequence[str]) -> _Found:
+    def _in(
+        self, engine: str, model: bytes, names: Sequence[str], threshold: float | None
+    ) -> _Found:
         """What one engine makes of it."""
         state = self.network.state_dict() if names else {}
         weights = {name: np.ascontiguousarray(state[name].numpy()) for name in names}
@@ -157,6 +167,10 @@ class Trial:
                 seam = check_seam(engine, self.names, answers, behind)
         found = check_network(engine, self.names, answers, expected)
         check_classes(engine, self.names, answers, self.right)
+        if threshold is not None:
+            graph = with_outputs(read_onnx(model), [DECISION])
+            decided = run_in(engine, graph, given, feed=feed, weights=weights)
+            check_decisions(engine, self.names, decided, answers, threshold)
         return _Found(found, pipeline, levels, seam)
 
     def _heat_maps(self, model: bytes) -> float | None:

@@ -26,6 +26,13 @@ from striate.support.processors import processor_threads
 
 SUFFIX = ".onnx"
 
+DECISION = "decision"
+"""The output of a file with a threshold: the number of the class, int64, or `UNSURE`."""
+UNSURE = -1
+"""Stands for a class where no probability reaches the threshold."""
+THRESHOLD = "threshold"
+"""The key of the threshold among the metadata, JSON."""
+
 Takes = Literal["any size", "fitted", "normalised"]
 """What goes in: images of any size; images of the network's size, resized and cropped already; or
 these normalised as well, float32 (batch, channels, height, width)."""
@@ -45,6 +52,7 @@ class ExportedFile:
         is_cut: whether `graph` is the part behind the seam, which takes images that are fitted.
         metadata: all that the file says of itself, by key.
         heat_map_grid: height and width of its heat maps; None where it has none.
+        threshold: the probability below which its likeliest class is unsure; 0 for none.
     """
 
     path: Path
@@ -56,6 +64,7 @@ class ExportedFile:
     is_cut: bool
     metadata: Mapping[str, str]
     heat_map_grid: tuple[int, int] | None = None
+    threshold: float = 0.0
 
     @property
     def fits(self) -> bool:
@@ -167,7 +176,7 @@ def open_exported(path: str | Path) -> ExportedFile:
     is_cut = can_be_cut(model)
     graph = cut(model)[1] if is_cut else content
     grid = grid_of(shown(file), model)
-    if grid:
+    if len(model.outputs) > 1:  # what nobody has asked for is not computed
         graph = with_outputs(read_onnx(graph), [model.outputs[0].name])
     return ExportedFile(
         path=file,
@@ -179,7 +188,20 @@ def open_exported(path: str | Path) -> ExportedFile:
         is_cut=is_cut,
         metadata=model.metadata,
         heat_map_grid=grid,
+        threshold=_threshold(file, model),
     )
+
+
+def _threshold(path: Path, model: OnnxFile) -> float:
+    """The threshold that a file was exported with; 0 for none."""
+    try:
+        found = float(json.loads(model.metadata.get(THRESHOLD, "0")))
+        if not 0 <= found <= 1:
+            raise ValueError("it is no probability")
+    except (ValueError, TypeError, RecursionError) as error:
+        why = f"has damaged metadata (of its threshold: {brief(error)})"
+        raise ExportError(shown(path), why) from error
+    return found
 
 
 def _content(file: Path) -> bytes:

@@ -89,6 +89,8 @@ class Classifier(Predictor[Prediction]):
 
     Attributes:
         classes: names, in the order of the probabilities.
+        threshold: the probability below which a likeliest class is called unsure: what a file was
+            exported with, else 0.
     """
 
     def __init__(
@@ -105,6 +107,7 @@ class Classifier(Predictor[Prediction]):
         super().__init__(session, preprocessing, fits=fits, views=views, reduced=reduced)
         self.classes = tuple(classes)
         self._file = file
+        self.threshold = 0.0 if file is None else file.threshold
 
     @classmethod
     def of_network(
@@ -354,6 +357,7 @@ class Classifier(Predictor[Prediction]):
             file=name,
             classes=tuple(self.classes[i] for i in best),
             probabilities=tuple(float(row[i]) for i in best),
+            unsure=bool(row[best[0]] < self.threshold),
         )
 
     def failed(self, name: str, error: DataError) -> Prediction:

@@ -80,13 +80,22 @@ class PredictOptions(Options):
     heatmap_method: HeatMapMethod = "auto"
     heatmap_window: HeatMapWindow = None
     heatmap_stride: HeatMapStride = None
+    threshold: Annotated[
+        float | None,
+        Bounds(0, 1),
+        Doc(
+            "Call an image unsure whose likeliest class has a lower probability; by default what a "
+            "file was exported with, and otherwise none."
+        ),
+    ] = None
     csv: Annotated[
         str | Path | None,
         Doc(
             "A CSV file to write, a line for each image: its path, its label, the predicted class "
-            "and its probability, whether that is right, why it cannot be read, and the "
-            "probability of every class. The label is the nearest folder that is called as a "
-            "class, of those that lie in what was named, that folder itself, or a file's own."
+            "and its probability, whether that is right, whether it is unsure, why it cannot be "
+            "read, and the probability of every class. The label is the nearest folder that is "
+            "called as a class, of those that lie in what was named, that folder itself, or a "
+            "file's own."
         ),
     ] = None
     workers: Workers = None

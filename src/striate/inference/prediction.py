@@ -19,6 +19,7 @@ class Prediction:
         error: why it cannot be read, in one line; empty for all others.
         heatmap: the file with its heat map; empty where none was asked for.
         heatmap_method: how the map was found: ``cam``, ``grad-cam`` or ``occlusion``.
+        unsure: whether the likeliest class is less probable than the threshold.
         label: the class that its folder says it is of; empty where no folder says so.
     """
 
@@ -29,6 +30,7 @@ class Prediction:
     heatmap: str = ""
     heatmap_method: str = ""
     label: str = ""
+    unsure: bool = False
 
     @property
     def right(self) -> bool | None:
@@ -48,8 +50,8 @@ class Prediction:
     def to_json(self) -> dict[str, Any]:
         """``{"file", "predictions": [{"class", "probability"}, …]}``, or ``{"file", "error"}``.
 
-        With a label, ``label`` and, where there are predictions, ``right`` as well; with a heat
-        map, ``heatmap`` and ``heatmap_method``.
+        ``unsure`` stands there where it is so; with a label, ``label`` and, where there are
+        predictions, ``right``; with a heat map, ``heatmap`` and ``heatmap_method``.
         """
         found: dict[str, Any] = {"file": self.file}
         if self.label:
@@ -58,6 +60,8 @@ class Prediction:
             return found | {"error": self.error}
         if self.right is not None:
             found["right"] = self.right
+        if self.unsure:
+            found["unsure"] = True
         pairs = zip(self.classes, self.probabilities, strict=True)
         found["predictions"] = [{"class": name, "probability": share} for name, share in pairs]
         drawn = {"heatmap": self.heatmap, "heatmap_method": self.heatmap_method}

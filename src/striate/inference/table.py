@@ -19,7 +19,7 @@ from striate.support.paths import read_start, reason, shown
 if TYPE_CHECKING:
     from striate.inference.prediction import Prediction
 
-COLUMNS = ("file", "label", "predicted", "probability", "right", "error")
+COLUMNS = ("file", "label", "predicted", "probability", "right", "unsure", "error")
 """The first columns; those of the classes come behind them."""
 
 _BEGIN = ",".join(COLUMNS[:3]).encode()
@@ -86,7 +86,8 @@ def _row(each: Prediction, classes: Sequence[str]) -> list[str]:
     right = {None: "", True: "yes", False: "no"}[each.right]
     best = [each.classes[0], f"{each.probabilities[0]:.9g}"] if each.classes else ["", ""]
     cells = [f"{shares[name]:.9g}" if name in shares else "" for name in classes]
-    return [each.file, each.label, *best, right, each.error, *cells]
+    unsure = ("yes" if each.unsure else "no") if each.classes else ""
+    return [each.file, each.label, *best, right, unsure, each.error, *cells]
 
 
 @contextmanager

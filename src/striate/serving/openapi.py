@@ -196,6 +196,7 @@ def _schemas() -> dict[str, Any]:
         "properties": {
             "file": text,
             "error": text,
+            "unsure": {"type": "boolean"},
             "predictions": {
                 "type": "array",
                 "items": {

@@ -37,8 +37,8 @@
       if (response.status === 401) location.reload();
       const found = await response.json();
       if (response.ok) {
-        const [{ predictions, heatmap }] = found.results;
-        return { classes: predictions, heatmap, seconds: (performance.now() - begin) / 1000 };
+        const [{ predictions, heatmap, unsure }] = found.results;
+        return { classes: predictions, heatmap, unsure, seconds: (performance.now() - begin) / 1000 };
       }
       if (response.status !== 503 || time === TRIES) return { error: found.error };
       await pause(Number(response.headers.get("Retry-After") ?? 1));
@@ -113,10 +113,10 @@
     }
   };
 
-  const draw = ({ classes, seconds }) => {
+  const draw = ({ classes, unsure, seconds }) => {
     const [first] = classes;
     at("share").replaceChildren(percent(first.probability).replace(" %", ""), make("small", "", "%"));
-    at("class").textContent = first.class;
+    at("class").textContent = unsure ? `unsure: ${first.class}?` : first.class;
     document.title = `${first.class} ${percent(first.probability)} – ${model.name}`;
     const tracks = [];
     at("bars").replaceChildren(
