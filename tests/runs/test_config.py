@@ -46,7 +46,8 @@ def test_what_was_written_is_written_again(name: str, tmp_path: Path) -> None:
     before = table(name)
     written = read(tmp_path, before).to_dict()
     added = {"format": FORMAT, "validation_precision": "", "working_copies": 0}
-    recipe = {} if name == "fitted" else {"passes": 1.0, "sizes": plain(Sizes())}
+    added_to = {"passes": 1.0, "sizes": plain(Sizes()), "select": "top1"}
+    recipe = {} if name == "fitted" else added_to
     assert written == before | added | {"recipe": before["recipe"] | recipe}
     # In the same order too: people compare such files.
     assert [key for key in written if key not in added] == [key for key in written if key in before]

@@ -30,6 +30,9 @@ IDENTITIES = {
     ("format1", "trained"): "a334b08c945897b2e9b75ff7ac4e100072e2e2f38964f8e7d6d2d3eb319a9a09",
     ("format1", "tuned"): "1cfa741b673f41a7202eb033f851fc69da3f579da1e54c16ba0ce1d773ee2422",
     ("format1", "fitted"): "714c9bc6e00c83f62f169961f4c73740fc9d96388568d3cc0f792c172cb07e5a",
+    ("format2", "trained"): "003d0843e5508ab4ebb92cdec3d1cfa991d8ef14c1846e6c80bc0e2a6e2bd629",
+    ("format2", "tuned"): "62387365c6d9f83acdcc74bc9b4c3c2f1a57c7ee603d74649cd933e9933a6b15",
+    ("format2", "fitted"): "7552eac3ae2ae67f7d6a3137311a4cc3df10fca4d44328a428eb030df4a6fd6f",
 }
 FORMATS = sorted(int(each.name.removeprefix("format")) for each in STORED.iterdir())
 

@@ -21,6 +21,12 @@ CountOrNone = Annotated[int, Bounds(0, MOST)]
 """0 turns off what it counts."""
 
 
+#: Whether classes weigh the same in the loss, or as if all were equally frequent.
+ClassWeights = Literal["none", "balanced"]
+#: By which figure the epoch is chosen whose weights are kept.
+Select = Literal["top1", "loss", "balanced", "f1"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Optimiser:
     """``[optimiser]``: which update rule, and how strongly weights decay."""
@@ -96,7 +102,7 @@ class Loss:
     name: Literal["cross_entropy", "map"] = "cross_entropy"
     """``map`` is equation 9 of LeCun et al. 1998: a constant competitor beside the classes."""
     label_smoothing: float = 0.0
-    class_weights: Literal["none", "balanced"] = "none"
+    class_weights: ClassWeights = "none"
     """``balanced``: each class weighs as if all were equally frequent."""
     map_j: float = 0.1
     """map: the constant j of equation 9, the energy of the competitor."""
@@ -207,6 +213,10 @@ class Recipe:
     augmentation: Augmentation = field(default_factory=Augmentation)
     preprocessing: Input = field(default_factory=Input)
     sizes: Sizes = field(default=Sizes(), metadata=ADDED)
+    select: Select = field(default="top1", metadata=ADDED)
+    """By which figure of the validation images the epoch is chosen whose weights are kept:
+    accuracy, loss, balanced accuracy (mean recall of the classes) or mean F1 of the classes. Of
+    equals the one of lower loss is better; of equal loss, the one of higher accuracy."""
 
     def __post_init__(self) -> None:
         check_bounds(self, self.name)
@@ -273,6 +283,8 @@ class Recipe:
         epochs: int | None = None,
         batch_size: int | None = None,
         auxiliary_weights: tuple[float, ...] | None = None,
+        class_weights: ClassWeights | None = None,
+        select: Select | None = None,
     ) -> Recipe:
         """The recipe with a command's flags laid over it.
 
@@ -294,4 +306,6 @@ class Recipe:
         if auxiliary_weights is not None:
             loss = replace(changed.loss, auxiliary_weights=auxiliary_weights)
             changed = replace(changed, loss=loss)
-        return changed
+        if class_weights is not None:
+            changed = replace(changed, loss=replace(changed.loss, class_weights=class_weights))
+        return changed if select is None else replace(changed, select=select)

@@ -46,6 +46,10 @@ class ValidationFigures:
     loss: float
     top1: float
     top5: float
+    balanced: float | None = None
+    """Mean recall of the classes; this and the next where the epoch is chosen by one of them."""
+    f1: float | None = None
+    """Mean F1 of the classes."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
+from striate.recipes.recipe import Select
 from striate.runs import layout as names
 from striate.runs.records import TrainFigures, ValidationFigures
 from striate.training.callbacks.base import (
@@ -21,6 +22,7 @@ from striate.training.callbacks.base import (
 )
 from striate.training.checkpoint import State
 from striate.training.course import Course
+from striate.training.selection import rank
 from striate.training.time_left import Size
 
 
@@ -33,7 +35,7 @@ def train_begin(run: Path, state: State, course: Course) -> TrainBegin:
         batch_size=course.batch,
         epoch=state.epoch,
         step=state.step,
-        history=epochs_done(state.history, state.timing, course.used),
+        history=epochs_done(state.history, state.timing, course.used, course.setup.recipe.select),
     )
 
 
@@ -102,11 +104,14 @@ def epoch_end(
 
 
 def epochs_done(
-    history: Sequence[Mapping[str, Any]], timing: Sequence[Mapping[str, Any]], used: Size
+    history: Sequence[Mapping[str, Any]],
+    timing: Sequence[Mapping[str, Any]],
+    used: Size,
+    select: Select,
 ) -> tuple[EpochEnd, ...]:
-    """The epochs that were trained, from all lines of both files."""
+    """The epochs that were trained, from all lines of both files, the best of them by `select`."""
     figures = [entry["validation"] for entry in history if "validation" in entry]
-    ranks = [(found["top1"], -found["loss"]) for found in figures]
+    ranks = [rank(found, select) for found in figures]
     trained = [entry for entry in history if "train" in entry]
     # A network that began with something was judged before its first epoch, too.
     before = len(ranks) - len(trained)

@@ -31,6 +31,7 @@ from striate.training.course import Course
 from striate.training.health import Health, first_not_finite, first_problem
 from striate.training.optimisers import make_optimiser, set_rate
 from striate.training.results import restore_results, write_results
+from striate.training.selection import is_better
 from striate.training.setup import Setup
 from striate.training.validate import autocast, validate, zeros
 
@@ -313,13 +314,13 @@ class Training:
             precision=setup.validation_precision,
             device=setup.device,
             group=setup.group,
+            by_class=self.recipe.select in ("balanced", "f1"),
         )
 
     def _judge(self, found: dict[str, float]) -> bool:
         """Whether this epoch's weights are the best so far, and whether to stop early."""
         state, patience = self.state, self.recipe.early_stopping.patience
-        best = state.best
-        better = best is None or (found["top1"], -found["loss"]) > (best.top1, -best.loss)
+        better = is_better(found, state, self.recipe.select)
         if better:
             state.best = Best(
                 epoch=state.epoch,

@@ -8,6 +8,7 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Annotated
 
+from striate.recipes.recipe import ClassWeights, Select
 from striate.support.limits import LARGEST_SEED, LARGEST_SIDE, MOST
 from striate.support.options import Doc, Options
 from striate.support.shared_options import (
@@ -100,6 +101,21 @@ class TrainOptions(Options):
         Sequence[float] | None,
         Bounds(0, math.inf),
         Doc("Weights of the auxiliary losses; the paper's by default."),
+    ] = None
+    class_weights: Annotated[
+        ClassWeights | None,
+        Doc(
+            "``balanced`` weighs the loss of each image so that all classes count alike, however "
+            "many images they have; ``none`` does not. The recipe's by default."
+        ),
+    ] = None
+    select: Annotated[
+        Select | None,
+        Doc(
+            "Which epoch's weights are kept: those of the best ``top1``, ``loss``, ``balanced`` "
+            "accuracy (mean recall of the classes) or mean ``f1`` of the classes, on the "
+            "validation images. The recipe's by default, which is top1."
+        ),
     ] = None
     variant: Annotated[
         Mapping[str, Value] | None,

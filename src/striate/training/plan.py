@@ -45,6 +45,7 @@ from striate.training.options import TrainOptions
 from striate.training.photographs import Photographs, Shape, where_kept
 from striate.training.place import Place
 from striate.training.resume import plan_resumed, resumed_run
+from striate.training.selection import check_choices, imbalance
 from striate.zoo.catalogue import Entry, classifier
 from striate.zoo.create import canonical, create
 
@@ -82,6 +83,7 @@ def plan(options: TrainOptions, *, group: Group, began: float | None = None) -> 
             f"decides how many epochs there are, and so does {parameter('epochs', options.epochs)}",
             "give one of them",
         )
+    check_choices(options.class_weights, options.select)
     deadline = None
     if options.minutes is not None:
         now = time.monotonic()
@@ -191,6 +193,8 @@ def _plan_new(
     else:
         run, training = _in_time(deadline, run, network, data, options=options, place=place)
     callbacks.on_note(data.described)
+    if recipe.loss.class_weights == "none" and (uneven := imbalance(data.train)):
+        callbacks.on_note(f"{uneven}; to count all alike: --class-weights balanced")
     if group.leads:
         keep_images(out, data)
     holding.begin(run.config)
@@ -261,6 +265,8 @@ def _choose_recipe(
         epochs=options.epochs,
         batch_size=options.batch_size,
         auxiliary_weights=None if given is None else tuple(given),
+        class_weights=options.class_weights,
+        select=options.select,
     )
 
 

@@ -255,6 +255,8 @@ def _refuse_changes(options: TrainOptions, run: Run, recipe: Recipe) -> None:
             None if losses is None else tuple(losses),
             recipe.loss.auxiliary_weights,
         ),
+        "class_weights": (options.class_weights, recipe.loss.class_weights),
+        "select": (options.select, recipe.select),
         "variant": (
             canonical(config.network, options.variant) if options.variant else None,
             dict(config.variant),

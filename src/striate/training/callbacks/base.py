@@ -127,12 +127,17 @@ class ValidationEnd:
         loss: mean negative log likelihood.
         top1: share of the images whose likeliest class is the right one, from 0 to 1.
         top5: share of those whose right class is among the five likeliest.
+        balanced: mean recall of the classes; this and the next where the epoch whose weights are
+            kept is chosen by one of them, else None.
+        f1: mean F1 of the classes.
     """
 
     epoch: int
     loss: float
     top1: float
     top5: float
+    balanced: float | None = None
+    f1: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
