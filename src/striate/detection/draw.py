@@ -37,7 +37,7 @@ _GOLDEN = 0.618034  # of a circle: neighbouring classes get colours far apart
 
 
 def colour_of(number: int) -> tuple[int, int, int]:
-    """The colour of a class: always the same, light enough for black letters."""
+    """The colour of a class: always the same."""
     shares = colorsys.hls_to_rgb(number * _GOLDEN % 1, 0.62, 0.85)
     red, green, blue = (round(255 * each) for each in shares)
     return red, green, blue
@@ -70,7 +70,12 @@ def drawn(image: NDArray[np.uint8], boxes: Boxes, names: Sequence[str]) -> Image
         area = _beside(boxes.xyxy[at], size, picture.size, taken)
         taken.append(area)
         pen.rectangle(area, fill=colour_of(number))
-        pen.text((area[0] + 3 - x, area[1] + 2 - y), text, fill=(0, 0, 0), font=letters)
+        pen.text(
+            (area[0] + 3 - x, area[1] + 2 - y),
+            text,
+            fill=_readable(colour_of(number)),
+            font=letters,
+        )
     return picture
 
 
@@ -85,6 +90,13 @@ def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
         except OSError:
             continue
     return ImageFont.load_default(size)
+
+
+def _readable(colour: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Black or white, whichever stands out more from `colour`, by its luminance (ITU-R BT.709)."""
+    red, green, blue = ((each / 255) ** 2.2 for each in colour)
+    light = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    return (0, 0, 0) if light > 0.18 else (255, 255, 255)
 
 
 def _beside(
