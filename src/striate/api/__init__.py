@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from striate.api.bulk import predict_bulk
     from striate.api.calibrating import calibrate
     from striate.api.detecting import detect
+    from striate.api.ensembles import ensemble
     from striate.api.explaining import explain_prediction
     from striate.api.exporting import export
     from striate.api.measuring import bench, evaluate
@@ -42,6 +43,7 @@ __all__ = [
     "create",
     "create_run",
     "detect",
+    "ensemble",
     "evaluate",
     "explain",
     "explain_prediction",
@@ -68,6 +70,7 @@ _MODULES = {
     "bulk": ("predict_bulk",),
     "calibrating": ("calibrate",),
     "detecting": ("detect",),
+    "ensembles": ("ensemble",),
     "explaining": ("explain_prediction",),
     "exporting": ("export",),
     "measuring": ("bench", "evaluate"),

@@ -36,6 +36,7 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
     if is_exported(options.run):
         return _evaluate_file(options)
     from striate.api.using import refuse_reduced
+    from striate.evaluation.ensembles import Measuring
     from striate.evaluation.evaluate import evaluate_again, evaluate_on
     from striate.inference.views.views import Views
     from striate.report.build import write_report
@@ -48,10 +49,12 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
     opened = Run.open(options.run, allow_code=options.allow_code)
     views = Views(options.crops, tuple(options.scales or ()))
     if options.data is None and not options.all_images and views.is_plain:
+        reporter = partial(write_report, progress=options.progress)
+        measuring = Measuring(reporter) if opened.has_members else None
         return evaluate_again(
             opened,
-            write_report=partial(write_report, progress=options.progress),
-            open_classifier=classifier_of,
+            write_report=measuring.write_report if measuring else reporter,
+            open_classifier=measuring.open if measuring else classifier_of,
             skip_bad=options.skip_bad,
             recheck=options.recheck,
             workers=options.workers,

@@ -57,6 +57,15 @@ def train(options: TrainOptions) -> TrainResult:
         StriateError: data, options or recipe are at fault, or the loss became not finite.
         Interrupted: Ctrl-C; the run can be resumed.
     """
+    if options.members is not None:
+        from striate.api.ensembles import train_members
+
+        return train_members(options, train_one)
+    return train_one(options)
+
+
+def train_one(options: TrainOptions, split_seed: int | None = None) -> TrainResult:
+    """`train` of one network; see `striate.training.plan.plan` for `split_seed`."""
     began = time.monotonic()
     from striate.evaluation.evaluate import evaluate_own
     from striate.report.build import write_report
@@ -68,7 +77,7 @@ def train(options: TrainOptions) -> TrainResult:
     from striate.training.result import TrainResult
 
     with heard(), group() as processes:
-        planned = plan(options, group=processes, began=began)
+        planned = plan(options, group=processes, began=began, split_seed=split_seed)
         way_on = processes.resume_command(planned.run.path)
         with (
             planned.held or nullcontext(),

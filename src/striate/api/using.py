@@ -238,12 +238,6 @@ def _drawer(classifier: Classifier, options: PredictOptions) -> Drawer | None:
             "does not go with heat maps, which are drawn over the whole picture",
             f"leave it or {parameter('heatmap')} out",
         )
-    if not classifier.sees_once:
-        raise StriateError(
-            parameter("heatmap"),
-            "is of one view of an image",
-            f"leave {parameter('crops')} and {parameter('scales')} out",
-        )
     from striate.data.finding.inputs import is_single
     from striate.inference.explaining.choosing import Wanted
     from striate.inference.heat_maps import Drawer

@@ -31,6 +31,7 @@ COMMANDS = {
     "train": "Train a network on images, evaluate and report it.",
     "transfer": "Put a new head on a trained network, for other images.",
     "create-run": "Make a run of published weights, without training.",
+    "ensemble": "Make a run of several runs: the mean of their probabilities.",
     "runs": "List the runs under a folder, or compare several.",
     "show": "Show a run: figures, learning curve, mistakes, what to do next.",
     "evaluate": "Measure a run on held-out images.",

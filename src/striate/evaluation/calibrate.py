@@ -14,7 +14,6 @@ from striate.runs import layout as names
 from striate.runs.calibration import drop_calibration, keep_calibration
 from striate.runs.claim import hold
 from striate.runs.data import training_of
-from striate.runs.stamp import read_stamp
 from striate.support.files import write_atomically
 from striate.support.paths import shown
 from striate.support.shown import Readable
@@ -179,7 +178,7 @@ def _kept(run: Run, evaluate: EvaluateAgain) -> Predictions:
 def _fresh(run: Run) -> Predictions | None:
     """What is kept, if it is of the weights that the run has now."""
     kept = run.predictions(calibrated=False)
-    if kept is None or kept.weights != read_stamp(run.path / names.WEIGHTS).digest:
+    if kept is None or kept.weights != run.stamp.digest:
         return None
     return kept
 

@@ -44,6 +44,7 @@ def _dense(network: nn.Module, preprocessing: Preprocessing, engine: str) -> nn.
     Raises:
         StriateError: `engine` has networks of one size alone, or the network has one size.
     """
+    from striate.hub.ensemble import Ensemble
     from striate.inference.views.dense import Dense
 
     if engine != "torch":
@@ -52,6 +53,8 @@ def _dense(network: nn.Module, preprocessing: Preprocessing, engine: str) -> nn.
             f"is computed by PyTorch alone, not by {parameter('engine', engine)}",
             f"leave {parameter('engine')} out",
         )
+    if isinstance(network, Ensemble):  # the scores of each are averaged before its softmax
+        return network.with_members([Dense(each, preprocessing) for each in network.members])
     return Dense(network, preprocessing)
 
 
@@ -187,6 +190,17 @@ class Classifier(Predictor[Prediction]):
             RunError: the run's weights are missing, damaged, or those of another run.
             StriateError: `device` is not here, or `engine` is unknown or cannot have the network.
         """
+        if run.has_members:
+            from striate.inference.ensemble import open_ensemble
+
+            return open_ensemble(
+                run,
+                device=device,
+                engine=engine,
+                batch_size=batch_size,
+                views=views,
+                calibrated=calibrated,
+            )
         return cls.of_network(
             run.network(),
             run.preprocessing,

@@ -150,7 +150,12 @@ class Predictor(Closable, ABC, Generic[Answer]):
         ahead = max(self.batch_size // self.views.count(self.preprocessing), workers)
         reading = prefetch(read, keys, workers=workers, ahead=ahead, name="striate-images")
         with closing(reading):
-            yield from averaged(reading, self.compute, batch_size=self.batch_size)
+            for told, row in averaged(reading, self.compute, batch_size=self.batch_size):
+                yield told, None if row is None else self.of_mean(row)
+
+    def of_mean(self, row: Answers) -> Answers:
+        """What becomes of the mean of the answers to an image's parts, float32 (K,): nothing."""
+        return row
 
     # --- a set of images -----------------------------------------------------------------------
 

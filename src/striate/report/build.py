@@ -18,6 +18,7 @@ from striate.report.charts import HEAT, Chart, png
 from striate.report.confusion import Matrix, matrix
 from striate.report.doubts import doubts_sections
 from striate.report.embedding_map import embedding_section
+from striate.report.ensemble import ensemble_section
 from striate.report.health import Health, health
 from striate.report.inputs import ReportInputs
 from striate.report.mistakes import explained_mistakes, mistakes_sentence
@@ -73,7 +74,7 @@ def render(inputs: ReportInputs) -> str:
     found = health(inputs)
     drawn = _curves(inputs)
     told = ranking.charts(inputs.evaluation)
-    moved = transfer_section(inputs)
+    moved, several = transfer_section(inputs), ensemble_section(inputs)
     embedded = embedding_section(inputs)
     return (
         _templates()
@@ -81,6 +82,7 @@ def render(inputs: ReportInputs) -> str:
         .render(
             page=_page(inputs, shown, drawn, found),
             transfer=moved,
+            ensemble=several,
             **frame(asset(TEMPLATES / "report.css"), asset(TEMPLATES / "report.js")),
             matrix=shown,
             mistakes=explained_mistakes(inputs),
@@ -98,7 +100,9 @@ def render(inputs: ReportInputs) -> str:
             data=sections.data_section(inputs),
             recipe=sections.recipe_section(inputs),
             environment=sections.environment_section(inputs),
-            charts=_hovers([*drawn, *told], found) | (moved.hovers if moved else {}),
+            charts=_hovers([*drawn, *told], found)
+            | (moved.hovers if moved else {})
+            | (several.hovers if several else {}),
             cells={
                 "cells": behind_cells(inputs, shown.cells),
                 "classes": list(inputs.evaluation.classes),
@@ -126,6 +130,7 @@ def _page(
     anchors = [
         ("result", "Result"),
         ("transfer", "Transfer") if inputs.transfer else None,
+        ("ensemble", "Ensemble") if inputs.ensemble else None,
         ("learning", "Learning") if drawn else None,
         ("confusion", "Confusion"),
         ("mistakes", "Mistakes"),

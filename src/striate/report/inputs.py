@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from striate.data.preprocessing import Preprocessing
+from striate.evaluation.ensembles import EnsembleFigures, read_ensemble_figures
 from striate.evaluation.metrics import Evaluation
 from striate.report.insight import Insight, insight
+from striate.runs.ensemble import ENSEMBLE
 from striate.runs.origins import Provenance
 from striate.runs.transfer_record import read_transfer_record
 
@@ -84,6 +86,8 @@ class ReportInputs:
     provenance: Provenance = field(default_factory=Provenance)
     transfer: Mapping[str, Any] | None = None
     """What a transfer wrote down of itself; None for networks trained from scratch."""
+    ensemble: EnsembleFigures | None = None
+    """What the members of an ensemble came to; None for a run that is one network."""
     train: Pictures | None = None
     """The training images, of which some are shown."""
     insight: Insight = field(default_factory=Insight)
@@ -153,6 +157,7 @@ class ReportInputs:
             timing=run.timing,
             provenance=config.provenance,
             transfer=read_transfer_record(run) if config.transfer else None,
+            ensemble=read_ensemble_figures(run) if run.has_members else None,
             train=data.train,
             insight=insight(run, data, probabilities, progress=progress),
         )
@@ -162,6 +167,8 @@ def _known_as(config: RunConfig) -> tuple[str, str]:
     """The network in words, and its paper with its year."""
     from striate.zoo.catalogue import entries
 
+    if config.network == ENSEMBLE:
+        return "Ensemble", "The mean of several networks’ probabilities"
     known = next((each for each in entries() if each.name == config.network), None)
     if known is None:
         return f"{config.network} with a new head", "A network of another library"

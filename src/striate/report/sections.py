@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from striate.recipes.recipe import Recipe
-from striate.report import transfer
+from striate.report import ensemble, transfer
 from striate.report.confusion import MOST_CLASSES
 from striate.report.findings import findings
 from striate.report.inputs import ReportInputs
@@ -39,6 +39,8 @@ def caveat(inputs: ReportInputs) -> str:
     """Whether the kept weights were chosen on these images."""
     if inputs.transfer is not None:
         return transfer.caveat(inputs, inputs.transfer)
+    if inputs.ensemble is not None:
+        return ensemble.caveat(inputs)
     if inputs.chosen_here:
         return (
             f"The run’s weights are those of epoch {inputs.weights_epoch}, chosen because they did "
@@ -55,6 +57,8 @@ def lead(inputs: ReportInputs) -> str:
     """What was trained, on how much, with what."""
     if inputs.transfer is not None:
         return transfer.lead(inputs, inputs.transfer)
+    if inputs.ensemble is not None:
+        return ensemble.lead(inputs, inputs.ensemble)
     trained = int(inputs.counts["train"].sum()) if "train" in inputs.counts else 0
     epochs = inputs.epochs
     lasted = f" for {plural(int(epochs[-1]['epoch']), 'epoch')}" if epochs else ""

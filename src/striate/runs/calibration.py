@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from striate.errors import RunError
-from striate.runs.layout import CALIBRATION, WEIGHTS
+from striate.runs.layout import CALIBRATION
 from striate.runs.records import read_json
-from striate.runs.stamp import read_stamp
 from striate.support.files import remove, write_atomically
 from striate.support.paths import shown
 from striate.support.tables import Bounds, from_table
@@ -48,7 +47,7 @@ def keep_calibration(run: Run, temperature: float, images: int, *, elsewhere: bo
         temperature=temperature,
         images=images,
         elsewhere=elsewhere,
-        weights=read_stamp(run.path / WEIGHTS).digest,
+        weights=run.stamp.digest,
     )
     write_atomically(run.path / CALIBRATION, json.dumps(asdict(made), indent=1).encode())
 
@@ -80,7 +79,7 @@ def read_calibration(run: Run) -> Calibration | None:
     except RunError as error:
         where, again = shown(run.path / CALIBRATION), f"striate calibrate {shown(run.path)}"
         raise RunError(where, f"is damaged ({error})", f"make it anew: {again}") from error
-    return found if found.weights == read_stamp(run.path / WEIGHTS).digest else None
+    return found if found.weights == run.stamp.digest else None
 
 
 def with_temperature(probabilities: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:

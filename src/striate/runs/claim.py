@@ -89,12 +89,18 @@ class Held:
         self.release()
 
 
-def claim(path: Path, *, otherwise: str = "choose another folder") -> Held:
+def claim(
+    path: Path,
+    *,
+    otherwise: str = "choose another folder",
+    beside: frozenset[str] = frozenset(),
+) -> Held:
     """Take `path`, a new or an empty folder, for a run that is about to be made.
 
     Args:
         path: resolved; made with its parents where it does not exist.
         otherwise: what to do where it holds a run already.
+        beside: names of what may be there, and stays.
 
     Raises:
         RunError: it holds a run or other files, another process has claimed it, or it cannot be
@@ -102,11 +108,11 @@ def claim(path: Path, *, otherwise: str = "choose another folder") -> Held:
     """
     made = _make(path)
     try:
-        _refuse_occupied(path, otherwise)
+        _refuse_occupied(path, otherwise, beside)
         lock = acquire(path, "wait until it has ended, or choose another folder")
         try:
             # Again, now that nobody else of ours can come between.
-            _refuse_occupied(path, otherwise)
+            _refuse_occupied(path, otherwise, beside)
         except BaseException:
             lock.release()
             raise
@@ -188,7 +194,7 @@ def _make(path: Path) -> list[Path]:
     return made
 
 
-def _refuse_occupied(path: Path, otherwise: str) -> None:
+def _refuse_occupied(path: Path, otherwise: str, beside: frozenset[str]) -> None:
     """Raise `RunError` where `path` holds anything but what we left before a run began."""
     found = sorted(_entries(path))
     if names.CONFIG in found:
@@ -207,7 +213,7 @@ def _refuse_occupied(path: Path, otherwise: str) -> None:
     foreign = [
         name
         for name in found
-        if not (_is_of_claim(name) or is_left_by_system(name))
+        if not (_is_of_claim(name) or is_left_by_system(name) or name in beside)
         and not (about is not None and is_ours(name))
     ]
     # Something of another's that is called like ours.

@@ -46,8 +46,17 @@ def keep_costs(run: Run) -> None:
         macs = count_macs(network, run.preprocessing.input_size)
     except StriateError:
         return
-    costs = Costs(parameters=sum(each.numel() for each in network.parameters()), macs=macs)
-    write_atomically(run.path / COSTS, json.dumps(asdict(costs)).encode())
+    parameters = sum(each.numel() for each in network.parameters())
+    write_costs(run.path, Costs(parameters=parameters, macs=macs))
+
+
+def write_costs(folder: Path, costs: Costs) -> None:
+    """Write `costs` into the `folder` of a run.
+
+    Raises:
+        WriteError: the file cannot be written.
+    """
+    write_atomically(folder / COSTS, json.dumps(asdict(costs)).encode())
 
 
 def costs_of(folder: Path, config: RunConfig) -> Costs | None:

@@ -38,7 +38,7 @@ def training_of(run: Run) -> Training | None:
         RunError: the run's list of them is damaged.
     """
     origin = run.config.data
-    if not origin.origin:
+    if not (origin.origin or origin.fingerprint):
         return None
     return Training(
         manifest=images_of(run),

@@ -28,6 +28,10 @@ PREDICTIONS = "predictions.safetensors"
 EMBEDDINGS = "embeddings.safetensors"
 #: What its network costs.
 COSTS = "costs.json"
+#: What an ensemble's members came to, one by one and together.
+ENSEMBLE = "ensemble.json"
+#: The folder of an ensemble's members, which are runs.
+MEMBERS = "members"
 #: Every file that a run may hold, but for exports, which bear names of their own.
 FILES = (
     CONFIG,

@@ -74,7 +74,9 @@ def _open_run(folder: Path, device: str, size: Size | None, allow_code: bool) ->
     run = Run.open(folder, allow_code=allow_code)
     channels, *_ = shape = run.preprocessing.input_size
     name = f"{run.config.network} of {run.path.name}"
-    if device == "meta":
+    if run.has_members:
+        made: nn.Module = run.network().to(device)
+    elif device == "meta":
         made = make_network(run.config, device="meta", allow_code=allow_code)
     else:
         made = run.network().to(device)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from striate.support.limits import MOST
 from striate.support.options import Doc, Options
-from striate.support.shared_options import Seed
+from striate.support.shared_options import AllowCode, Seed, ShowProgress, Workers
 from striate.support.tables import Bounds
 from striate.zoo.variants import Value
 
@@ -42,6 +42,21 @@ class CreateRunOptions(Options):
         Mapping[str, Value] | None,
         Doc("Choices that the network offers, such as ``auxiliary=True``."),
     ] = None
+
+
+@dataclass(frozen=True)
+class EnsembleOptions(Options):
+    """What a person may decide about an ensemble."""
+
+    runs: Annotated[
+        Sequence[str | Path],
+        Doc("Folders of two runs or more, with the same classes by name; they are copied."),
+    ]
+    out: Annotated[str | Path, Doc("Folder of the ensemble, which is a run; it must not hold one.")]
+    _: KW_ONLY
+    workers: Workers = None
+    progress: ShowProgress = False
+    allow_code: AllowCode = False
 
 
 Sort = Annotated[

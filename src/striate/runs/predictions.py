@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from striate.data.columns import HASH, Digests
 from striate.errors import RunError
 from striate.runs.calibration import with_temperature
-from striate.runs.layout import PREDICTIONS, WEIGHTS
-from striate.runs.stamp import read_stamp
+from striate.runs.layout import PREDICTIONS
 from striate.support import paths
 from striate.support.files import write_atomically
 
@@ -85,7 +84,7 @@ def keep_predictions(
 
     # As an array: the head of such a file, where safetensors has texts, may not be long.
     names = json.dumps(list(images.names)).encode()
-    about = {**asdict(read_stamp(run.path / WEIGHTS)), "split": split}
+    about = {**asdict(run.stamp), "split": split}
     arrays: dict[str, NDArray[Any]] = {
         "probabilities": np.ascontiguousarray(probabilities, np.float32),
         "labels": images.labels.astype(np.int32),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from striate.runs.predictions import Predictions
+    from striate.runs.stamp import Stamp
 
 
 class Run:
@@ -74,11 +75,28 @@ class Run:
         return self.config.preprocessing
 
     @property
-    def weights_epoch(self) -> int:
-        """The epoch, counted from 1, after which the kept weights were taken."""
-        from striate.runs.stamp import read_stamp
+    def stamp(self) -> Stamp:
+        """What its weights are known by; those of an ensemble, by its own digest.
 
-        return read_stamp(self.path / WEIGHTS).epoch
+        Raises:
+            RunError: they are missing or damaged.
+        """
+        from striate.runs.stamp import Stamp, read_stamp
+
+        if self.has_members:  # whose weights are named in its configuration
+            own = self.config.identity
+            return Stamp(identity=own, epoch=0, digest=own)
+        return read_stamp(self.path / WEIGHTS)
+
+    @property
+    def weights_epoch(self) -> int:
+        """The epoch, counted from 1, after which the kept weights were taken; 0 of an ensemble."""
+        return self.stamp.epoch
+
+    @property
+    def has_members(self) -> bool:
+        """Whether it is an ensemble; see `striate.runs.ensemble`."""
+        return self.config.network == "ensemble"
 
     @property
     def temperature(self) -> float:
@@ -101,6 +119,10 @@ class Run:
             RunError: the weights are missing, damaged, altered, or those of another run.
             NetworkError: it is built on a library's network, and the library is not installed.
         """
+        if self.has_members:
+            from striate.runs.ensemble import network_of
+
+            return network_of(self)
         from striate.runs.networks import network_with
         from striate.runs.weights import read_weights
 

@@ -79,6 +79,15 @@ class TrainOptions(Options):
         Bounds(0, LARGEST_SEED),
         Doc("Decides initial weights, order, augmentation and split; 0 by default."),
     ] = None
+    members: Annotated[
+        int | None,
+        Bounds(2, 999),
+        Doc(
+            "Train so many networks, of seeds `seed`, `seed` + 1 and so on, in turn, all on the "
+            "images that `seed` splits off, and make them one run: an ensemble, see `ensemble`. "
+            "`minutes` are for all together."
+        ),
+    ] = None
     out: Annotated[
         str | Path | None,
         Doc(

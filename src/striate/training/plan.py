@@ -61,8 +61,17 @@ class Planned:
     """The run's folder, to be let go of when all is written; the leader alone has it."""
 
 
-def plan(options: TrainOptions, *, group: Group, began: float | None = None) -> Planned:
+def plan(
+    options: TrainOptions,
+    *,
+    group: Group,
+    began: float | None = None,
+    split_seed: int | None = None,
+) -> Planned:
     """Decide everything about the training that `options` ask for, and write ``run.toml``.
+
+    Of a new run `split_seed` decides which images are held out, where that is left to chance; the
+    run's own seed if it is None.
 
     Where it has to take some minutes, these count from `began`, by `time.monotonic`; from now on if
     that is None.
@@ -99,7 +108,10 @@ def plan(options: TrainOptions, *, group: Group, began: float | None = None) -> 
     try:
         with holding:
             if target is None:
-                run, training, data = _plan_new(options, group, callbacks, holding, deadline)
+                split = (options.seed or 0) if split_seed is None else split_seed
+                run, training, data = _plan_new(
+                    options, group, callbacks, holding, deadline, split_seed=split
+                )
             else:
                 run, training, data = plan_resumed(target, options, group, callbacks, holding)
             return Planned(run=run, training=training, data=data, held=holding.handed_on())
@@ -117,6 +129,8 @@ def _plan_new(
     callbacks: Callbacks,
     holding: Holding,
     deadline: Deadline | None,
+    *,
+    split_seed: int,
 ) -> tuple[Run, Training, Data]:
     device = choose_device(options.device or "auto")
     place = Place(device=device, group=group, callbacks=callbacks)
@@ -134,13 +148,13 @@ def _plan_new(
         weights = find_starting_weights(str(options.weights), known.name, place, variant)
     photographs = Photographs(
         where_kept(options.working_copies),
-        seed=seed,
+        seed=split_seed,
         val_fraction=options.val_fraction,
         shape=_guessed_shape(options, known, weights),
     )
     data = open_images_of(
         options.data,
-        seed=seed,
+        seed=split_seed,
         options=options,
         place=place,
         visitors=photographs.made.visitors,

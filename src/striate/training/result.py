@@ -30,14 +30,19 @@ class TrainResult(Result):
     interval: tuple[float, float]
     seconds: float
     report: Path
+    members: int = 1
+    """How many networks it is."""
 
     def summary(self) -> str:
         """A few lines for people."""
         low, high = self.interval
+        made = f"with the weights of epoch {self.best_epoch}"
+        if self.members > 1:
+            made = f"as the mean of {self.members:,} networks"
         said = (
             f"top-1 {100 * self.top1:.2f} % (95 % interval {100 * low:.2f} to {100 * high:.2f})"
             f"{top5_of(self.top5, self.classes)}\n"
-            f"on {self.images:,} images, with the weights of epoch {self.best_epoch}\n"
+            f"on {self.images:,} images, {made}\n"
             f"run     {printable(str(self.run))}\n"
             f"report  {printable(str(self.report))}"
         )

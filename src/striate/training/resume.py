@@ -89,7 +89,7 @@ def plan_resumed(
             "was never trained: it was made of weights as they are",
             "train a new run, which can start from the same weights",
         )
-    _refuse_changes(options, run, recipe)
+    refuse_changes(options, run, recipe)
     if group.world != config.world:
         raise RunError(
             str(run.path),
@@ -233,8 +233,12 @@ def _changed(name: str, given: Any, kept: Any) -> RunError:
     )
 
 
-def _refuse_changes(options: TrainOptions, run: Run, recipe: Recipe) -> None:
-    """A run goes on as it began: an option that says otherwise is a mistake."""
+def refuse_changes(options: TrainOptions, run: Run, recipe: Recipe) -> None:
+    """A run goes on as it began: an option that says otherwise is a mistake.
+
+    Raises:
+        RunError: there is one.
+    """
     config = run.config
     out = None if options.out is None else resolved(options.out, kind=RunError)
     asked = options.auxiliary_weights

@@ -19,9 +19,7 @@ from striate.inference.bulk.folder import FORMAT, Job, JobFolder, refuse_another
 from striate.inference.bulk.rows import BulkPredictor
 from striate.inference.bulk.shards import Counts, Shards, counts_of
 from striate.inference.options import BulkOptions
-from striate.runs.layout import WEIGHTS
 from striate.runs.run import Run
-from striate.runs.stamp import read_stamp
 from striate.support.files import FULL
 from striate.support.packages import need
 from striate.support.paths import expanded, read_file, shown
@@ -252,5 +250,5 @@ def _digest(model: str | Path, *, allow_code: bool) -> str:
     if is_exported(model):
         return sha256(read_file(expanded(model))).hexdigest()
     run = Run.open(model, allow_code=allow_code)
-    known = f"{run.config.identity} {read_stamp(run.path / WEIGHTS).digest}"
+    known = f"{run.config.identity} {run.stamp.digest}"
     return known if run.temperature == 1 else f"{known} temperature {run.temperature}"

@@ -12,8 +12,11 @@ from striate.inference.predictor import Predictor
 from striate.support.text import printable
 
 if TYPE_CHECKING:
-    from striate.engines.session import Answers
+    from collections.abc import Generator, Iterator
+
+    from striate.engines.session import Answers, Pixels
     from striate.inference.classifier import Classifier
+    from striate.inference.views.filling import Batch, Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,35 @@ class BulkPredictor(Predictor[Row]):
             reduced=classifier.reduced,
         )
         self.classes = classifier.classes
+        self._classifier = classifier
+
+    @property
+    def sees_once(self) -> bool:
+        """As the classifier."""
+        return self._classifier.sees_once
+
+    @property
+    def channels(self) -> int:
+        """As the classifier's."""
+        return self._classifier.channels
+
+    def parts(self, image: Pixels) -> list[Part]:
+        """As the classifier's."""
+        return self._classifier.parts(image)
+
+    def of_mean(self, row: Answers) -> Answers:
+        """As the classifier."""
+        return self._classifier.of_mean(row)
+
+    def compute(self, batches: Iterator[Batch]) -> Generator[Answers]:
+        """As the classifier, where there are no embeddings."""
+        compute = super().compute if self.embedding else self._classifier.compute
+        return compute(batches)
+
+    def close(self) -> None:
+        """Free what the classifier holds, and what was made for its embeddings."""
+        super().close()
+        self._classifier.close()
 
     @property
     def outputs(self) -> int:
@@ -85,6 +117,7 @@ def _with_embeddings(classifier: Classifier) -> tuple[Any, int]:
     """A session like the classifier's that gives embeddings too, and how long these are."""
     from striate.engines.probabilities import Probabilities
     from striate.engines.pytorch import PyTorchSession
+    from striate.hub.ensemble import Ensemble
     from striate.inference.bulk.embedding import WithEmbedding
 
     session = classifier.session
@@ -99,6 +132,12 @@ def _with_embeddings(classifier: Classifier) -> tuple[Any, int]:
             parameter("embeddings", True),
             "is not to be had of an exported file, which gives probabilities alone",
             "give the folder of the run that it was exported from",
+        )
+    if isinstance(session.network.network, Ensemble):
+        raise StriateError(
+            parameter("embeddings", True),
+            "is not to be had of an ensemble, whose members have one each",
+            "give one of its members",
         )
     computed = session.network
     network = WithEmbedding(computed.network, classifier.input, computed.temperature)

@@ -67,6 +67,13 @@ def explainer_of(classifier: Classifier, wanted: Wanted = Wanted()) -> Explainer
         StriateError: it cannot be explained in the way that is wanted.
     """
     wanted.check()
+    if not classifier.sees_once:
+        raise StriateError(
+            "a heat map",
+            "is of one network that sees an image once",
+            f"leave {parameter('crops')} and {parameter('scales')} out, or give one of the "
+            "ensemble's members",
+        )
     covers = wanted.window is not None or wanted.stride is not None
     if wanted.method == "occlusion" or (wanted.method == "auto" and covers):
         return _occlusion(classifier, wanted)

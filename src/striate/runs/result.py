@@ -1,0 +1,56 @@
+"""What came of putting runs together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from striate.support.shown import Result
+from striate.support.text import printable
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnsembleResult(Result):
+    """An ensemble that was made.
+
+    Attributes:
+        run: its folder.
+        members: the runs that it was made of.
+        classes: how many.
+        top1s: of each member alone, on its own held-out images; None where that is not known.
+        images: that it was measured on; None, as what follows, where it was not.
+        top1: of the ensemble.
+        loss: mean negative log likelihood, in nats.
+        interval: 95 % interval of `top1`.
+        note: why it was not measured.
+    """
+
+    run: Path
+    members: tuple[Path, ...]
+    classes: int
+    top1s: tuple[float | None, ...]
+    images: int | None
+    top1: float | None
+    loss: float | None
+    interval: tuple[float, float] | None
+    note: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; paths as strings."""
+        return {**super().to_json(), "members": [str(each) for each in self.members]}
+
+    def summary(self) -> str:
+        """A line a member, and what they come to together."""
+        lines = []
+        for path, top1 in zip(self.members, self.top1s, strict=True):
+            alone = "not measured" if top1 is None else f"top-1 {100 * top1:.2f} %"
+            lines.append(f"{printable(str(path))}: {alone}")
+        if self.top1 is not None and self.interval is not None:
+            low, high = self.interval
+            lines.append(
+                f"together: top-1 {100 * self.top1:.2f} % (95 % interval {100 * low:.2f} to "
+                f"{100 * high:.2f}) on {self.images:,} images"
+            )
+        lines += [f"note: {printable(self.note)}"] if self.note else []
+        return "\n".join([*lines, f"run     {printable(str(self.run))}"])
