@@ -28,8 +28,8 @@ from torch import Tensor, nn
 
 from striate.data.decoding.decode import decode as read_picture
 from striate.detection.decode import decode
-from striate.detection.detector import NetworkDetector
 from striate.detection.opening import open_detector
+from striate.detection.pytorch import NetworkDetector
 from striate.support.packages import unreported
 
 Rows = NDArray[np.float32]

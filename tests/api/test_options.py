@@ -26,8 +26,9 @@ MADE = [name for name in COMMANDS if name not in APART]
 def test_a_command_and_its_function_take_the_same_options(name: str) -> None:
     function = getattr(striate, OTHERWISE.get(name, name.replace("-", "_")))
     kind = load(name).options  # type: ignore[attr-defined]
-    # Two commands are two functions each, of which one predicts in bulk, and one lists.
-    both = name in ("predict", "runs") and issubclass(kind, function.options)
+    # Some commands are two functions each, of which the other predicts in bulk, compares runs, or
+    # is for detectors.
+    both = name in ("evaluate", "export", "predict", "runs") and issubclass(kind, function.options)
     assert function.options is kind or both
     options = options_of(function.options)
     assert list(inspect.signature(function).parameters) == [each.name for each in options]

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+import torch
 
+from striate.detection.fitting import Fitting
+from striate.detection.pytorch import NetworkDetector
 from striate.detection.weights.darknet import sizes
 from striate.zoo.create import DETECTORS
 from striate.zoo.yolov4 import YOLOv4, YOLOv4Tiny
@@ -21,3 +24,19 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     sizes.cache_clear()
     yield
     sizes.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def narrow_detector() -> NetworkDetector:
+    """A sixteenth of YOLOv4-tiny with random weights, three classes, 64 × 96: many boxes."""
+    torch.manual_seed(0)
+    network = YOLOv4Tiny(classes=3, width=1 / 16).eval()
+    for head in (network.head4, network.head5):
+        torch.nn.init.normal_(head.out.weight, std=1.5)
+    return NetworkDetector(
+        network.requires_grad_(requires_grad=False),
+        network.heads,
+        Fitting((64, 96)),
+        ("cell", "<b>细胞", "dog"),
+        told={"network": "yolov4_tiny", "layout": "Darknet", "epsilon": 1e-5},
+    )

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from striate.api.boxes import evaluate_detector, export_detector
     from striate.api.bulk import predict_bulk
     from striate.api.calibrating import calibrate
     from striate.api.detecting import detect
@@ -45,9 +46,11 @@ __all__ = [
     "detect",
     "ensemble",
     "evaluate",
+    "evaluate_detector",
     "explain",
     "explain_prediction",
     "export",
+    "export_detector",
     "list_networks",
     "list_runs",
     "open_classifier",
@@ -67,6 +70,7 @@ __all__ = [
 #: The functions of each module, which is loaded when one of them is called: all together take
 #: longer to import than a photograph takes to be classified.
 _MODULES = {
+    "boxes": ("evaluate_detector", "export_detector"),
     "bulk": ("predict_bulk",),
     "calibrating": ("calibrate",),
     "detecting": ("detect",),

@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from striate.detection.options import DetectOptions
+from striate.detection.options import DetectOptions, DetectorOptions, WeightsOptions
 from striate.errors import DataError, NetworkError, StriateError, parameter
-from striate.support.options import takes
+from striate.support.options import options_of, takes
 from striate.support.progress import counting
 from striate.support.text import printable
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from striate.detection.boxes import Detections
     from striate.detection.detector import Choice, Detector
     from striate.detection.draw import Drawer
+    from striate.detection.pytorch import NetworkDetector
 
 
 # What is returned depends on an option, which no dataclass can say.
@@ -92,7 +93,7 @@ def detect(options: DetectOptions) -> list[Detections] | Iterator[Detections]:
         wanted = iter(listed := list(wanted))
         total = len(listed)
     drawer = _drawer(options)
-    detector = _open(options)
+    detector = open_model(options.model, options)
     found = _found(detector, wanted, _choice(options), drawer, threads(options.workers))
     if options.progress:
         found = _counted(found, total)
@@ -104,20 +105,45 @@ def detect(options: DetectOptions) -> list[Detections] | Iterator[Detections]:
     return answers
 
 
-def _open(options: DetectOptions) -> Detector[Any]:
-    """The detector that `options` name.
+def open_model(model: str | Path, options: DetectorOptions) -> Detector[Any]:
+    """The detector that `model` is, opened as `options` say.
 
     Raises:
-        StriateError: `model` is a network without weights, or one that classifies; else as
-            `open_detector`.
+        StriateError: `model` is a network without weights, or one that classifies; an option does
+            not go with an ONNX file; else as `open_detector`.
+    """
+    from striate.engines.exported import is_exported
+
+    if not is_exported(model):
+        return open_weights(model, options, device=options.device, precision=options.precision)
+    from striate.detection.exported import ExportedDetector
+
+    for each in options_of(DetectorOptions):
+        given = getattr(options, each.name)
+        if each.name != "names" and given not in (each.default, "auto"):
+            raise StriateError(
+                parameter(each.name, given),
+                f"is decided within {printable(str(model))}",
+                "leave it out, or give the weights that it was made of",
+            )
+    return ExportedDetector(model, options.names)
+
+
+def open_weights(
+    model: str | Path, options: WeightsOptions, *, device: str = "cpu", precision: str = "float32"
+) -> NetworkDetector:
+    """The detector of a file of weights, in PyTorch.
+
+    Raises:
+        StriateError: as `open_model`.
     """
     from striate.detection.opening import open_detector
     from striate.zoo.catalogue import entries
 
     known = {each.name: each.task for each in entries()}
-    network, weights = "", options.model
-    if str(options.model) in known:
-        network = str(options.model)
+    network, weights = "", model
+    if str(model) in known:
+        network = str(model)
         if known[network] != "detection":
             detectors = " or ".join(name for name, task in known.items() if task == "detection")
             raise NetworkError(
@@ -133,7 +159,7 @@ def _open(options: DetectOptions) -> Detector[Any]:
     elif options.weights is not None:
         raise StriateError(
             parameter("weights", options.weights),
-            f"goes with the name of a network, not with {printable(str(options.model))}",
+            f"goes with the name of a network, not with {printable(str(model))}",
             "give one file",
         )
     return open_detector(
@@ -145,8 +171,8 @@ def _open(options: DetectOptions) -> Detector[Any]:
         decoding=options.decoding,
         fit=options.fit,
         epsilon=options.epsilon,
-        device=options.device,
-        precision=options.precision,
+        device=device,
+        precision=precision,
     )
 
 

@@ -3,21 +3,54 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from dataclasses import KW_ONLY, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 from striate.cli.options import AsJson, Given, command
+from striate.deploy.detectors.options import ExportDetectorOptions, JudgedOptions
 from striate.deploy.options import ExportOptions
+from striate.support.options import Doc, doc_of
+from striate.support.tables import Bounds
 
 if TYPE_CHECKING:
     from striate.deploy.export import ExportReport
 
+_DOING = "capturing, writing and verifying …"
 
-@command(ExportOptions, output=("-o", "--output"))
+
+@dataclass(frozen=True)
+class Typed(ExportOptions, JudgedOptions):
+    """What is typed: what `striate.export` takes, or `striate.export_detector`."""
+
+    run: Annotated[
+        str | Path,
+        Doc(f"{doc_of(ExportOptions, 'run').text} Or a detector's file of weights."),
+    ]
+    _: KW_ONLY
+    threshold: Annotated[
+        float | None,
+        Bounds(0, 1),
+        Doc(f"{doc_of(ExportOptions, 'threshold').text} {doc_of(JudgedOptions, 'threshold').text}"),
+    ] = None
+
+
+@command(Typed, output=("-o", "--output"))
 def export(given: Given, as_json: AsJson = False) -> None:
-    """Write a run as one verified ONNX file.
+    """Write a run, or a detector, as one verified ONNX file.
 
-    It is compared with PyTorch on real images, in ONNX Runtime and in OpenVINO.
+    It is compared with PyTorch on real images, in ONNX Runtime and in OpenVINO. Of a detector, the
+    file gives boxes, as `striate.export_detector` says.
     """
+    from striate.cli.detectors import chosen, is_detector
+
+    if is_detector(given["run"], given["weights"]):
+        _export_detector(chosen(given, Typed, ExportDetectorOptions, "a detector"), as_json=as_json)
+    else:
+        _export(chosen(given, Typed, ExportOptions, "a run"), as_json=as_json)
+
+
+def _export(given: Given, *, as_json: bool) -> None:
     from rich.console import Console
 
     from striate import api
@@ -27,11 +60,21 @@ def export(given: Given, as_json: AsJson = False) -> None:
     if given["int8"]:  # says itself what it does
         report = api.export(**given, progress=True)
     else:
-        with Console(stderr=True).status("capturing, writing and verifying …"):
+        with Console(stderr=True).status(_DOING):
             report = api.export(**given)
     print(json.dumps(report.to_json(), indent=1) if as_json else _summary(report))
     if report.int8 is not None and not as_json:
         report.int8.show(Console(highlight=False))
+
+
+def _export_detector(given: Given, *, as_json: bool) -> None:
+    from rich.console import Console
+
+    from striate import api
+
+    with Console(stderr=True).status(_DOING):
+        report = api.export_detector(**given)
+    print(json.dumps(report.to_json(), indent=1) if as_json else report.summary())
 
 
 def _summary(report: ExportReport) -> str:

@@ -8,9 +8,9 @@ from typing import Any
 
 from torch import nn
 
-from striate.detection.detector import NetworkDetector
 from striate.detection.fitting import Fit, Fitting
 from striate.detection.names import default_names, read_names
+from striate.detection.pytorch import NetworkDetector
 from striate.detection.weights.configuration import Configuration, read_configuration
 from striate.detection.weights.layouts import Decoding
 from striate.detection.weights.opening import Weights, network_of, open_weights

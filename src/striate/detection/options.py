@@ -17,45 +17,27 @@ else:
     Source = object  # whose module imports NumPy and Pillow, which no help should wait for
 
 
-@dataclass(frozen=True)
-class DetectOptions(Options):
-    """What a person may decide about detecting."""
+Suppression = Annotated[
+    Literal["greedy", "iou"] | None,
+    Doc(
+        "When two boxes of a class are one: ``greedy``, Darknet's rule, which looks at the "
+        "distance of their centres as well; or ``iou``, by overlap alone. By default what "
+        "`cfg` says, and ``greedy`` without one."
+    ),
+]
+Limit = Annotated[
+    float, Bounds(0, 1), Doc("A box with more in common with a surer one is dropped.")
+]
 
-    model: Annotated[
-        str | Path,
-        Doc(
-            "A file of weights: Darknet's ``.weights``, or a state dict of Striate's or of another "
-            "repository's YOLOv4. With `weights`, the name of the network that these are of."
-        ),
-    ]
-    images: Annotated[
-        Source | Iterable[Source],
-        Doc(
-            "A file, a folder (with all images below it, sorted), a glob, or several of them.",
-            in_python="Pillow images and NumPy arrays (uint8, (H, W) or (H, W, 1, 3 or 4), grey, "
-            "RGB or RGBA)",
-        ),
-    ]
-    _: KW_ONLY
+
+@dataclass(frozen=True, kw_only=True)
+class WeightsOptions(Options):
+    """What a person may decide about weights, whatever they are opened for."""
+
     weights: Annotated[
-        str | Path | None, Doc("The file of weights, where `model` names a network.")
+        str | Path | None,
+        Doc("The file of weights, where the name of a network stands in its place."),
     ] = None
-    threshold: Annotated[
-        float,
-        Bounds(0, 1, below=True),
-        Doc("A box counts whose objectness and whose score for a class are above it."),
-    ] = 0.25
-    nms: Annotated[
-        Literal["greedy", "iou"] | None,
-        Doc(
-            "When two boxes of a class are one: ``greedy``, Darknet's rule, which looks at the "
-            "distance of their centres as well; or ``iou``, by overlap alone. By default what "
-            "`cfg` says, and ``greedy`` without one."
-        ),
-    ] = None
-    iou: Annotated[
-        float, Bounds(0, 1), Doc("A box with more in common with a surer one is dropped.")
-    ] = 0.45
     size: Annotated[
         int | tuple[int, int] | None,
         Doc(
@@ -95,6 +77,12 @@ class DetectOptions(Options):
         Bounds(0, 1, above=True, below=True),
         Doc("Batch normalisation's constant; by default that of what wrote the file."),
     ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetectorOptions(WeightsOptions):
+    """What a person may decide about a detector, whatever it looks at."""
+
     precision: Annotated[
         Literal["float32", "bfloat16"],
         Doc(
@@ -102,6 +90,37 @@ class DetectOptions(Options):
             "little."
         ),
     ] = "float32"
+    device: Device = "cpu"
+
+
+@dataclass(frozen=True)
+class DetectOptions(DetectorOptions):
+    """What a person may decide about detecting."""
+
+    model: Annotated[
+        str | Path,
+        Doc(
+            "A file of weights: Darknet's ``.weights``, or a state dict of Striate's or of another "
+            "repository's YOLOv4; or an ONNX file that `export` made of one. With `weights`, the "
+            "name of the network that these are of."
+        ),
+    ]
+    images: Annotated[
+        Source | Iterable[Source],
+        Doc(
+            "A file, a folder (with all images below it, sorted), a glob, or several of them.",
+            in_python="Pillow images and NumPy arrays (uint8, (H, W) or (H, W, 1, 3 or 4), grey, "
+            "RGB or RGBA)",
+        ),
+    ]
+    _: KW_ONLY
+    threshold: Annotated[
+        float,
+        Bounds(0, 1, below=True),
+        Doc("A box counts whose objectness and whose score for a class are above it."),
+    ] = 0.25
+    nms: Suppression = None
+    iou: Limit = 0.45
     output: Annotated[
         str | Path | None,
         Doc(
@@ -110,7 +129,6 @@ class DetectOptions(Options):
         ),
     ] = None
     workers: Workers = None
-    device: Device = "cpu"
     stream: Annotated[
         bool,
         Doc(

@@ -81,6 +81,11 @@ def options_of(kind: Any) -> tuple[Option, ...]:
     return tuple(sorted(found, key=lambda each: not each.positional))
 
 
+def doc_of(kind: Any, name: str) -> Doc:
+    """What the option called `name` of the dataclass `kind` decides."""
+    return next(each.doc for each in options_of(kind) if each.name == name)
+
+
 def _option(field: Field[Any], hint: Any) -> Option:
     annotated = get_origin(hint) is Annotated
     kind, *notes = get_args(hint) if annotated else (hint,)

@@ -30,7 +30,9 @@ THRESHOLD, LIMIT = "threshold", "iou"
 MOST = 4096
 """Of so many candidates, the surest of all classes, some are chosen; photographs have hundreds."""
 
-_INPUT, _ROWS = "/fit/input", "/decode/rows"
+_INPUT = "/fit/input"
+ROWS = "/decode/rows"
+"""The decoded rows, (1, boxes, 5 + classes), as `striate.detection.decode.decode` gives them."""
 
 Suppression = Literal["greedy", "iou", "none"]
 """A rule of `striate.detection.suppression`, or ``none``: every box of every head, unjudged."""
@@ -75,7 +77,7 @@ def capture_rows(network: nn.Module, heads: Sequence[YOLOHead], size: tuple[int,
         ExportError: PyTorch cannot capture it.
     """
     example = torch.zeros(1, 3, *size)
-    options = GraphOptions(input_name=_INPUT, output_name=_ROWS, dynamic=())
+    options = GraphOptions(input_name=_INPUT, output_name=ROWS, dynamic=())
     with torch.inference_mode():
         model = capture_somehow(Rows(network, heads).eval(), example, {}, options)
     content: bytes = model.SerializeToString()
@@ -90,8 +92,8 @@ def detector_graph(
     It takes ``image``, uint8 (1, H, W, 3), RGB, of any size, and, where they are given, other
     values for ``threshold`` and ``iou``. It gives ``boxes``, float32 (n, 4), left, top, right and
     bottom in pixels of the image; ``scores``, float32 (n,); ``classes``, int64 (n,); the surest
-    first. Without suppression it gives ``boxes`` (N, 4), all that there are, and
-    ``scores`` (N, classes).
+    first, cut off at its edges. Without suppression it gives ``boxes`` (N, 4), all that there are
+    and whole, and ``scores`` (N, classes).
 
     Args:
         rows: of `capture_rows`.
@@ -133,10 +135,10 @@ def _end(value: onnx.ValueInfoProto) -> onnx.ValueInfoProto:
 def _found(graph: Nodes, place: Place | None, judging: Judging) -> list[onnx.ValueInfoProto]:
     """The nodes from the decoded rows to what comes out, and that."""
     kinds, info = need("onnx").TensorProto, need("onnx").helper.make_tensor_value_info
-    rows = graph.add("Squeeze", graph.value(_ROWS), np.array([0], np.int64))
+    rows = graph.add("Squeeze", graph.value(ROWS), np.array([0], np.int64))
     xyxy, scores = _corners(graph, rows, place), graph.part(rows, 1, 5, 2**31 - 1)
     if judging.nms == "none":
-        _in_pixels(graph, xyxy)
+        graph.add("Mul", xyxy, _size(graph), name=BOXES)
         graph.add("Identity", scores, name=SCORES)
         return [
             info(BOXES, kinds.FLOAT, ["candidates", 4]),
@@ -148,7 +150,9 @@ def _found(graph: Nodes, place: Place | None, judging: Judging) -> list[onnx.Val
         graph.add("Unsqueeze", graph.add("Gather", side, stays, axis=0), np.array([1], np.int64))
         for side in chosen.sides
     ]
-    _in_pixels(graph, graph.concatenate(sides, 1))
+    most = _size(graph)
+    pixels = graph.largest(graph.concatenate(sides, 1) * most, np.array(0, np.float32))
+    graph.add("Min", pixels, most, name=BOXES)
     graph.add("Gather", chosen.scores, stays, axis=0, name=SCORES)
     graph.add("Gather", chosen.classes, stays, axis=0, name=CLASSES)
     return [
@@ -196,10 +200,8 @@ def _surest(graph: Nodes, scores: Value, count: Value) -> tuple[Value, Value]:
     return graph.value(outputs[0]), graph.value(outputs[1])
 
 
-def _in_pixels(graph: Nodes, xyxy: Value) -> None:
-    """From parts of the picture to its pixels; what lies beyond it is cut off."""
+def _size(graph: Nodes) -> Value:
+    """float32 (4,): width, height, width and height of the picture."""
     shape = graph.cast(graph.add("Shape", graph.value(IMAGE)), np.float32)
     height, width = (graph.part(shape, 0, axis, axis + 1) for axis in (1, 2))
-    most = graph.concatenate([width, height, width, height], 0)
-    whole = graph.least(graph.largest(xyxy * most, np.array(0, np.float32)), most)
-    graph.add("Identity", whole, name=BOXES)
+    return graph.concatenate([width, height, width, height], 0)

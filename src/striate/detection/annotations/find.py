@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from striate.data.finding.folders import entries, files_under, is_image, refuse_address
+from striate.data.finding.folders import (
+    entries,
+    existing_folder,
+    files_under,
+    is_image,
+    refuse_address,
+)
 from striate.detection.annotations.coco import is_coco, part_of_file, read_coco
 from striate.detection.annotations.labelled import PARTS, Annotations
 from striate.detection.annotations.voc import is_voc, read_voc
@@ -35,7 +41,7 @@ def read_annotations(
     """
     refuse_address(source)
     path = paths.resolved(source, kind=DataError)
-    folder = None if images is None else paths.resolved(images, kind=DataError)
+    folder = None if images is None else existing_folder(Path(images))
     if paths.is_folder(path, kind=DataError):
         return _in_folder(path, folder, names)
     if not paths.exists(path, kind=DataError):

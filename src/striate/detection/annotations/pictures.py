@@ -38,12 +38,7 @@ def folder_of(file: Path, names: Sequence[str], images: Path | None) -> Path:
     Raises:
         DataError: there is none that has one of them.
     """
-    if images is not None:
-        tried = [paths.resolved(images, kind=DataError)]
-        if not paths.is_folder(tried[0], kind=DataError):
-            raise DataError(paths.shown(images), "there is no such folder", "check the path")
-    else:
-        tried = list(dict.fromkeys(_near(file)))
+    tried = [images] if images is not None else list(dict.fromkeys(_near(file)))
     for folder in tried:
         if any(paths.is_file(folder / name, kind=DataError) for name in names[:_TRIED]):
             return folder
