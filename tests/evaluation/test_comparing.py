@@ -153,8 +153,9 @@ def test_what_cannot_be_compared(make: Make, tmp_path: Path) -> None:
     stale = make("stale", [0, 1], [0, 1], epoch=4)
     with pytest.raises(StriateError, match="cannot be measured on its own images"):
         striate.compare_runs([a, stale])
-    with pytest.raises(StriateError, match="fewer than two"):
-        striate.compare_runs([a])
+    for alone in ([a], a, str(a)):
+        with pytest.raises(StriateError, match="fewer than two"):
+            striate.compare_runs(alone)  # type: ignore[arg-type]
     with pytest.raises(RunError, match="is given twice"):
         striate.compare_runs([a, tmp_path / "x" / ".." / "a"])
     with pytest.raises(RunError, match="there is no such run"):

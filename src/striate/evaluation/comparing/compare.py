@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -75,7 +76,8 @@ def compare(options: CompareRunsOptions, *, open_classifier: OpenClassifier) -> 
 
 
 def _sides(options: CompareRunsOptions) -> list[Side]:
-    paths = [resolved(each, kind=RunError) for each in options.runs]
+    alone = isinstance(options.runs, (str, Path))
+    paths = [resolved(each, kind=RunError) for each in ([] if alone else options.runs)]
     if len(paths) < 2:
         raise StriateError(parameter("runs"), "are fewer than two", "give two or more to compare")
     for path in paths:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from striate.runs.config import RunConfig
+from striate.support.words import plural
 
 #: What names the same things in other words, or is prose.
 _ASIDE = {
@@ -75,13 +76,15 @@ def _text(value: Any) -> str:
     """`value` as a person reads it.
 
     Examples:
-        >>> _text(True), _text([0.5, 0.25]), _text("")
-        ('yes', '0.5, 0.25', '–')
+        >>> _text(True), _text([0.5, 0.25]), _text(""), _text([{"name": "a"}, {"name": "b"}])
+        ('yes', '0.5, 0.25', '–', '2 entries')
     """
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
         return format(value, ".6g")
     if isinstance(value, (list, tuple)):
+        if any(isinstance(each, Mapping) for each in value):
+            return plural(len(value), "entry", "entries")
         return ", ".join(map(_text, value)) or "–"
     return str(value) or "–"
