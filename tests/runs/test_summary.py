@@ -17,6 +17,7 @@ import striate
 from striate.data.images import ImageSet
 from striate.errors import RunError
 from striate.runs import layout
+from striate.runs.calibration import keep_calibration
 from striate.runs.predictions import keep_predictions
 from striate.runs.run import Run
 from striate.runs.summary.curves import chart, spark
@@ -130,6 +131,16 @@ def test_figures_that_are_no_numbers_cost_themselves_alone(measured: Run) -> Non
     found = striate.show(measured.path)
     assert "loss inf" in str(found)
     assert json.loads(json.dumps(found.to_json(), allow_nan=False))["evaluation"]["loss"] is None
+
+
+def test_probabilities_are_those_that_the_run_gives(measured: Run) -> None:
+    assert "calibrated" not in str(striate.show(measured.path))
+    keep_calibration(measured, 0.5, 4, elsewhere=False)
+    found = striate.show(measured.path, mistakes=True)
+    assert found.temperature == 0.5
+    (first, _) = found.mistakes or ()
+    assert first.probability == pytest.approx(0.9**2 / (0.9**2 + 0.1**2))
+    assert "calibrated, at temperature 0.5" in str(striate.show(measured.path))
 
 
 def test_predictions_of_older_weights_are_said_to_be(measured: Run) -> None:

@@ -28,6 +28,7 @@ class RunSummary(Shown):
         entry: the run in a line: figures, sizes, times.
         title: its network in words.
         weights_epoch: after which the kept weights were taken; None where there are none.
+        temperature: by which its probabilities are calibrated; 1 where they are not.
         evaluation: what its last evaluation found, as `striate.evaluate` gives it; None without.
         metrics: an entry an epoch.
         mistakes: the surest, if they were asked for.
@@ -43,6 +44,7 @@ class RunSummary(Shown):
     entry: ListedRun
     title: str
     weights_epoch: int | None
+    temperature: float
     evaluation: Mapping[str, Any] | None
     metrics: Sequence[Mapping[str, Any]]
     mistakes: tuple[WrongPrediction, ...] | None
@@ -59,6 +61,7 @@ class RunSummary(Shown):
             "class_names": list(self.config.classes),
             "settings": self.config.to_dict(),
             "weights_epoch": self.weights_epoch,
+            "temperature": self.temperature,
             "evaluation": _finite(self.evaluation),
             "metrics": [
                 {key: value for key, value in line.items() if key != "health"}
@@ -97,9 +100,9 @@ def summarise(path: str | Path, *, mistakes: bool = False, most: int = 20) -> Ru
     entry = listed(run.path, run.path.name)
     notes: list[str] = []
     found = predictions_of(run) if mistakes else None
-    epoch = None
+    epoch, temperature = None, 1.0
     try:
-        epoch = run.weights_epoch
+        epoch, temperature = run.weights_epoch, run.temperature
         found = found or run.predictions()
         notes += run.notes
     except RunError as error:
@@ -116,6 +119,7 @@ def summarise(path: str | Path, *, mistakes: bool = False, most: int = 20) -> Ru
         entry=entry,
         title=title_of(run.config),
         weights_epoch=epoch,
+        temperature=temperature,
         evaluation=run.evaluation,
         metrics=run.metrics,
         mistakes=wrong(found, most) if mistakes and found is not None else None,

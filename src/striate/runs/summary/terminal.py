@@ -137,6 +137,8 @@ def _measured(found: RunSummary) -> Iterator[tuple[str, str]]:
         "top-1",
         f"{entry.top1:.2%} (95 % interval {low:.2%} to {high:.2%}) on {entry.images:,} images",
     )
+    if found.temperature != 1:
+        yield "", f"probabilities are calibrated, at temperature {found.temperature:.3g}"
     # What else an evaluation holds is for its report; a damaged one costs these lines alone.
     with suppress(LookupError, TypeError, ValueError):
         told: dict[str, Any] = dict(found.evaluation or {})
