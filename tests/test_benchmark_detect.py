@@ -17,7 +17,7 @@ from striate.zoo.yolov4 import YOLOv4Tiny
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "detection"))
-from darknet_files import conditioned, tiny_cfg
+from darknet_files import conditioned, tiny_cfg  # noqa: E402
 
 
 @pytest.mark.slow

@@ -227,6 +227,29 @@ def test_a_network_by_name_and_its_weights(weights: Path) -> None:
         striate.detect(weights, "absent.jpg")
 
 
+def test_choices_that_are_none_are_refused(weights: Path) -> None:
+    for option, given, near in (
+        ("nms", "gredy", "greedy"),
+        ("decoding", "scaled", "unscaled"),
+        ("fit", "strech", "stretch"),
+        ("precision", "float16", "bfloat16"),
+    ):
+        with pytest.raises(StriateError, match=rf"`{option}='{given}'`: .*did you mean '{near}'"):
+            striate.detect(weights, picture(), **{option: given})
+    told = CliRunner().invoke(app, ["detect", str(weights), "a.jpg", "--nms", "soft"])
+    assert "--nms soft: there is no such choice" in str(told.exception)
+
+
+def test_a_network_with_its_weights(weights: Path) -> None:
+    network = striate.create("yolov4_tiny", weights=weights)
+    values = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        maps = network(values)
+    assert [each.shape[1] for each in maps] == [3 * 8] * 2
+    with pytest.raises(StriateError, match="holds 3 classes, not 5"):
+        striate.create("yolov4_tiny", 5, weights=weights)
+
+
 def test_a_configuration_with_other_anchors(weights: Path, tmp_path: Path) -> None:
     text = tiny_cfg((64, 96), width=8, classes=3, raw=False)
     (cfg := tmp_path / "a.cfg").write_text(text)

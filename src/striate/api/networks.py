@@ -48,19 +48,25 @@ def create(
         classes: outputs; None for the paper's own number, or as many as `weights` have.
         in_channels: 1 for grey images, 3 for colour; None for the paper's own.
         weights: ``torchvision``, ``timm``, a .safetensors or .pth file, or a run's folder; random
-            ones if None. With another number of classes all but the classifier is taken.
+            ones if None. With another number of classes all but the classifier is taken. Of a
+            detector, a file that `detect` takes, whose classes and channels are kept.
         **variant: the network's named variants, such as ``auxiliary=True`` for ``googlenet_bn``.
 
     Returns:
         A module whose ``forward`` takes (N, C, H, W) and returns logits (N, classes); networks with
         auxiliary heads return ``TrainingOutput(logits, auxiliary)`` in training mode. ``features``
-        gives the last feature map and ``embed`` the vector that the classifier sees.
+        gives the last feature map and ``embed`` the vector that the classifier sees. A detector
+        gives the maps of its heads, in a tuple.
     """
     if weights is not None:
         from striate.hub.weights import create_from
         from striate.runs.starting_weights import find_weights
         from striate.zoo.catalogue import entry
 
+        if entry(name).task == "detection":
+            from striate.detection.weights.opening import detector_with
+
+            return detector_with(name, weights, classes, in_channels, variant)
         found = find_weights(entry(name).name, weights, **variant)
         return create_from(found, name, classes=classes, in_channels=in_channels, **variant)[0]
     from striate.zoo.create import create as make

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, get_args, get_origin
 
-from striate.support.options import Doc, Options
+from striate.errors import StriateError, nearest, parameter
+from striate.support.options import Doc, Options, options_of
 from striate.support.shared_options import Device, ShowProgress, Workers
 from striate.support.tables import Bounds
 
@@ -144,3 +145,20 @@ class DetectOptions(DetectorOptions):
             python_only=True,
         ),
     ] = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for each in options_of(DetectOptions):
+            words = [word for part in (each.kind, *get_args(each.kind)) for word in _words(part)]
+            given = getattr(self, each.name)
+            if words and given is not None and given not in words:
+                raise StriateError(
+                    parameter(each.name, given),
+                    "there is no such choice",
+                    nearest(str(given), words),
+                )
+
+
+def _words(kind: object) -> tuple[str, ...]:
+    """The words that an option may be, where it is one of a few."""
+    return get_args(kind) if get_origin(kind) is Literal else ()

@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
@@ -28,7 +29,7 @@ from striate.errors import WeightsError
 from striate.hub.state_dicts import read_state_dict
 from striate.support.paths import is_folder, read_start, resolved, shown
 from striate.support.text import printable
-from striate.zoo.create import DETECTORS
+from striate.zoo.create import DETECTORS, canonical
 from striate.zoo.weightless import weightless
 from striate.zoo.yolov4 import Detector
 
@@ -111,6 +112,31 @@ def network_of(weights: Weights, **variant: str) -> Detector:
         network = DETECTORS[weights.kind.network](classes=weights.kind.classes, **variant)
     put_into(network, weights.convolutions)
     return network.eval()
+
+
+def detector_with(
+    name: str,
+    weights: str | Path,
+    classes: int | None,
+    in_channels: int | None,
+    variant: Mapping[str, Any],
+) -> Detector:
+    """The catalogue's detector called `name`, with the weights in a file.
+
+    Raises:
+        WeightsError: as `open_weights`; or they are for other classes or channels.
+        NetworkError: the network has no such variant.
+    """
+    options = canonical(name, variant)
+    found = open_weights(weights, name)
+    for what, own, asked in (
+        ("classes", found.kind.classes, classes),
+        ("channels", 3, in_channels),
+    ):
+        if asked not in (None, own):
+            why = f"holds {own} {what}, not {asked}"
+            raise WeightsError(shown(found.file), why, f"leave the number of {what} out")
+    return network_of(found, **options)
 
 
 def refuse_known(file: Path, head: bytes) -> None:
