@@ -6,7 +6,6 @@ import math
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,10 +16,9 @@ from PIL import Image
 from striate.data.preprocessing import Preprocessing
 from striate.errors import DataError, StriateError, nearest, parameter
 from striate.inference.explaining.choosing import Wanted, explainer_of
-from striate.support.files import output_file, sweep, write_atomically
-from striate.support.paths import expanded
+from striate.support.files import sweep, write_atomically
+from striate.support.picture_files import PictureFiles, encoded
 from striate.support.progress import counting
-from striate.support.text import printable
 
 if TYPE_CHECKING:
     from striate.data.finding.inputs import Item
@@ -41,7 +39,6 @@ SMALLEST = 256
 """Pixels of the shorter side of a picture that is written: smaller ones are enlarged."""
 LARGEST = 1600
 """Pixels of the longer side: larger ones are made smaller, since a map has some dozens of cells."""
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
 
 def strength(heat: Maps) -> NDArray[np.float32]:
@@ -169,14 +166,6 @@ def _spread(
     return values, inside
 
 
-def encoded(picture: Image.Image, suffix: str) -> bytes:
-    """The bytes of a file with that `suffix`, one of `SUFFIXES`, that holds `picture`."""
-    written = BytesIO()
-    kinds = {".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
-    picture.save(written, kinds.get(suffix.lower(), "PNG"), quality=90)
-    return written.getvalue()
-
-
 class Drawer:
     """Writes a picture with its heat map for each prediction.
 
@@ -208,17 +197,7 @@ class Drawer:
         self._label = label
         if label is not None:
             class_number(label, classifier.classes, "heatmap_class")
-        given = expanded(target, kind=StriateError)
-        self._file: Path | None = None
-        if given.suffix.lower() in SUFFIXES and not given.is_dir():
-            if not single:
-                raise StriateError(
-                    parameter("heatmap", target), "is one file", "give a folder for several images"
-                )
-            self._file = output_file(given, kind=StriateError)
-        else:
-            self._folder = _folder(given)
-        self._taken: set[str] = set()
+        self._files = PictureFiles(target, option="heatmap", ending=".heatmap.png", single=single)
         self._progress = progress
         self._explainer = explainer_of(classifier, wanted)
 
@@ -240,22 +219,12 @@ class Drawer:
         label = self._classifier.classes.index(self._label or prediction.classes[0])
         with counting("computing covered images", wanted=self._progress) as count:
             heat = self._explainer.of(np.stack([pixels]), [label], count)[0]
-        target = self._file or self._folder / self._name(prediction.file)
+        target = self._files.path(prediction.file)
         sweep(target)
         write_atomically(
             target, encoded(drawn(image, heat, preprocessing, self._explainer.laid), target.suffix)
         )
         return replace(prediction, heatmap=str(target), heatmap_method=self._explainer.method)
-
-    def _name(self, file: str) -> str:
-        """A name in the folder that no other picture of this call has."""
-        stem = Path(file).stem or "image"
-        name, number = f"{stem}.heatmap.png", 1
-        while name.casefold() in self._taken:
-            number += 1
-            name = f"{stem}-{number}.heatmap.png"
-        self._taken.add(name.casefold())
-        return name
 
     def close(self) -> None:
         """Free what computes the maps."""
@@ -289,17 +258,3 @@ def class_number(name: str, classes: tuple[str, ...], given_by: str) -> int:
         what = parameter(given_by, name)
         raise StriateError(what, "there is no such class", nearest(name, classes))
     return classes.index(name)
-
-
-def _folder(path: Path) -> Path:
-    """The folder at `path`, made if need be, after finding out that it can be written into."""
-    try:
-        path.mkdir(exist_ok=True)
-    except OSError as error:
-        raise StriateError(
-            printable(str(path)),
-            "cannot be made a folder for heat maps",
-            f"give another {parameter('heatmap')}",
-        ) from error
-    output_file(path / "heatmap.png", kind=StriateError)
-    return path

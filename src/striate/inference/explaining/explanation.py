@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from striate.errors import StriateError
 from striate.inference.explaining.choosing import Wanted, explainer_of
 from striate.inference.explaining.explainer import TITLES
-from striate.inference.heat_maps import SUFFIXES, class_number, drawn, encoded
+from striate.inference.heat_maps import class_number, drawn
 from striate.support.files import output_file, write_atomically
 from striate.support.html import data_address
 from striate.support.paths import expanded
+from striate.support.picture_files import SUFFIXES, encoded
 from striate.support.shown import Readable
 from striate.support.text import printable
 from striate.support.words import percent
