@@ -124,6 +124,10 @@ def test_the_command_tells_what_it_found_and_what_decided(weights: Path, kinds: 
     assert "i broken.jpg: " in told.stderr
     assert "1 of 10 images cannot be read" in told.stderr
 
+    assert "hold no names" not in told.stderr
+    told = CliRunner().invoke(app, [*asked[:-2], "--skip-bad"], catch_exceptions=False)
+    assert "the weights hold no names of classes; give --names FILE" in told.stderr
+
     told = CliRunner().invoke(app, [*asked, "--json", "--skip-bad"], catch_exceptions=False)
     assert told.exit_code == 0
     document = json.loads(told.stdout)

@@ -222,7 +222,7 @@ def _found(
 
 def _counted(found: Iterator[Detections], total: int) -> Iterator[Detections]:
     """What is `found`, with a count on standard error."""
-    with counting("looking at pictures") as count:
+    with counting("detecting") as count:
         for done, each in enumerate(found, start=1):
             yield each
             if count is not None:

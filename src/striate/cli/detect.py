@@ -56,6 +56,9 @@ def detect(given: Given, skip_bad: SkipBad = False, as_json: AsJson = False) -> 
 
 def _begin(settings: Mapping[str, Any], *, as_json: bool) -> None:
     """What decided about the boxes."""
+    if settings.get("names") == "numbered":
+        hint = "striate: the weights hold no names of classes; give --names FILE, a name a line"
+        print(hint, file=sys.stderr)
     if as_json:
         print(f'{{"settings": {json.dumps(dict(settings))},\n"images": [')
         return

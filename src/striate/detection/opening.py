@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from striate.detection.fitting import Fit, Fitting
-from striate.detection.names import default_names, read_names
+from striate.detection.names import COCO, default_names, read_names
 from striate.detection.pytorch import NetworkDetector
 from striate.detection.weights.configuration import Configuration, read_configuration
 from striate.detection.weights.layouts import Decoding
@@ -70,6 +70,7 @@ def open_detector(
         "weights": str(found.file),
         "layout": dialect.name,
         "decoding": read,
+        "names": _origin_of_names(names, count),
         "epsilon": dialect.epsilon if epsilon is None else epsilon,
     }
     if found.published:
@@ -84,6 +85,13 @@ def open_detector(
         precision=precision,
         rule="greedy" if changed is None else changed.rule,
     )
+
+
+def _origin_of_names(names: str | Path | None, classes: int) -> str:
+    """``COCO``, the file that they are read from, or ``numbered`` where nobody named them."""
+    if names is not None:
+        return str(names)
+    return "COCO" if default_names(classes) == COCO else "numbered"
 
 
 def _agree(found: Weights, changed: Configuration, cfg: str) -> None:
