@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from itertools import repeat
 from pathlib import Path
 
@@ -15,11 +16,13 @@ import torch
 from numpy.typing import NDArray
 
 from striate.data.preprocessing import Preprocessing
+from striate.engines import onnx_runtime
 from striate.engines.choosing import open_graph, open_session
 from striate.engines.openvino import in_parallel
 from striate.engines.preprocessing.compose import before_alone
 from striate.engines.session import BATCH, Session
 from striate.errors import DataError, ExportError
+from striate.support import processors
 
 from .conftest import PREPROCESSING, Untraceable, make_pixels  # type: ignore[import-not-found]
 
@@ -220,6 +223,7 @@ import faulthandler, sys
 sys.path.insert(0, sys.argv[1])
 from conftest import PREPROCESSING, make_pixels
 from torch import nn
+from striate.engines import onnx_runtime
 from striate.engines.choosing import open_session
 faulthandler.dump_traceback_later(100, exit=True)
 sys.setswitchinterval(5)  # who asks for Python's lock waits for long: the unlucky order is common
@@ -273,3 +277,39 @@ def test_ctrl_c_is_heard_after_several_sessions() -> None:
     run = [sys.executable, "-c", CTRL_C]
     found = subprocess.run(run, check=False, capture_output=True, text=True)
     assert (found.returncode, found.stdout) == (0, "heard\n"), found.stderr
+
+
+@pytest.mark.parametrize("vnni", [True, False])
+def test_onnx_runtime_adds_bytes_in_32_bits_where_the_processor_does_not(
+    monkeypatch: pytest.MonkeyPatch, vnni: bool
+) -> None:
+    """With VNNI the setting would cost half of the speed."""
+    runtime = pytest.importorskip("onnxruntime")
+    told: list[tuple[str, str]] = []
+
+    class Options(runtime.SessionOptions):  # type: ignore[misc]
+        def add_session_config_entry(self, key: str, value: str) -> None:
+            told.append((key, value))
+
+    monkeypatch.setattr(runtime, "SessionOptions", Options)
+    monkeypatch.setattr(onnx_runtime, "is_known_to_have_vnni", lambda: vnni)
+    with suppress(ExportError):  # this is no graph
+        onnx_runtime.OnnxRuntimeSession(b"", batch_size=1)
+    assert (("session.x64quantprecision", "1") in told) is not vnni
+
+
+def test_what_linux_says_of_vnni(monkeypatch: pytest.MonkeyPatch) -> None:
+    for told, expected in (
+        ("flags\t\t: fpu avx512f avx512_vnni amx", True),
+        ("flags\t\t: avx2 avx_vnni", True),
+        ("flags\t\t: avx2 avx512_vnni2", False),
+        (None, False),
+    ):
+
+        def read(*_: object, said: str | None = told, **__: object) -> str:
+            if said is None:
+                raise FileNotFoundError
+            return said
+
+        monkeypatch.setattr(processors.Path, "read_text", read)
+        assert processors.is_known_to_have_vnni.__wrapped__() is expected

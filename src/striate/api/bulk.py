@@ -54,9 +54,9 @@ def open_predictor(
     *,
     device: str,
     embeddings: bool,
-    crops: Crops,
-    scales: Sequence[int] | None,
-    reduced_decoding: bool,
+    crops: Crops = "center",
+    scales: Sequence[int] | None = None,
+    reduced_decoding: bool = False,
     allow_code: bool,
 ) -> BulkPredictor:
     """What computes, in whatever process this is called."""
