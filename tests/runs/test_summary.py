@@ -150,6 +150,19 @@ def test_predictions_of_older_weights_are_said_to_be(measured: Run) -> None:
     assert older in striate.show(measured.path).notes
 
 
+def test_an_ensemble_is_shown_with_its_members(run: Run) -> None:
+    members = [
+        {"folder": f"members/0{i}", "name": f"{i} <b>", "identity": "a", "weights": "b"}
+        for i in (1, 2)
+    ]
+    config = replace(run.config, network="ensemble", recipe=None, variant={"members": members})
+    config.write(run.path / layout.CONFIG)
+    text = str(striate.show(run.path))
+    assert "2: 1 <b> and 2 <b>" in text
+    assert "trained" not in text
+    assert "--resume" not in text
+
+
 def test_code_that_a_run_names_is_shown_and_not_run(run: Run, tmp_path: Path) -> None:
     code = tmp_path / "net.py"
     code.write_text("raise SystemExit('was run')")

@@ -13,6 +13,7 @@ from rich.text import Text
 from striate.anatomy.costs.formulas import by, human_count
 from striate.recipes.frozen import FrozenRecipe
 from striate.recipes.recipe import Recipe
+from striate.runs.ensemble import ENSEMBLE, members_in
 from striate.runs.layout import REPORT
 from striate.runs.summary.curves import Values, chart, spark
 from striate.support.progress import clock
@@ -69,6 +70,9 @@ def _facts(found: RunSummary) -> Iterator[tuple[str, str]]:
         counted = (human_count(entry.parameters), human_count(entry.macs))
         size = f"{counted[0]} parameters, {counted[1]} MACs, {size}"
     yield "network", f"{config.network}: {size}"
+    if config.network == ENSEMBLE:
+        names = [each.name for each in members_in(config, str(found.path))]
+        yield "members", f"{len(names):,}: {listing(names)}"
     if config.transfer is not None:
         frozen = config.transfer.freeze
         stages = {"all": "all frozen", "none": "nothing frozen"}.get(
@@ -80,7 +84,8 @@ def _facts(found: RunSummary) -> Iterator[tuple[str, str]]:
     yield "data", _data(found)
     if config.recipe is not None:
         yield "recipe", _recipe(config.recipe, config.seed)
-    yield "trained", _trained(found)
+    if (trained := _trained(found)) is not None:
+        yield trained
     yield from _measured(found)
     if (found.path / REPORT).is_file():
         yield "report", str(found.path / REPORT)
@@ -113,18 +118,20 @@ def _recipe(recipe: Recipe | FrozenRecipe, seed: int) -> str:
     )
 
 
-def _trained(found: RunSummary) -> str:
+def _trained(found: RunSummary) -> tuple[str, str] | None:
+    """How far and how long it was trained and since when; of others when they were made."""
     entry = found.entry
-    parts = []
-    if entry.epochs:
-        parts.append(f"{entry.epochs_done:,} of {plural(entry.epochs, 'epoch')}")
-        if found.weights_epoch is not None:
-            parts.append(f"weights of epoch {found.weights_epoch:,}")
+    began = f"{entry.started[:16].replace('T', ' ')} UTC" if entry.started else ""
+    if not entry.epochs:
+        return ("made", began) if began else None
+    parts = [f"{entry.epochs_done:,} of {plural(entry.epochs, 'epoch')}"]
+    if found.weights_epoch is not None:
+        parts.append(f"weights of epoch {found.weights_epoch:,}")
     if entry.seconds is not None:
         parts.append(f"{clock(entry.seconds)} in epochs")
-    if entry.started:
-        parts.append(f"begun {entry.started[:16].replace('T', ' ')} UTC")
-    return ", ".join(parts) or "not here"
+    if began:
+        parts.append(f"begun {began}")
+    return "trained", ", ".join(parts)
 
 
 def _measured(found: RunSummary) -> Iterator[tuple[str, str]]:
