@@ -16,6 +16,7 @@ from torch import nn
 import striate
 from striate.errors import NetworkError
 from striate.hub.resolve import Resolved
+from striate.runs.calibration import keep_calibration
 
 
 def known(page: Path) -> dict[str, Any]:
@@ -77,6 +78,12 @@ def test_a_transferred_run_s_page_shows_what_it_sees_and_answers(
     shares = [each["share"] for each in page["answers"]]
     np.testing.assert_allclose(shares, predicted.probabilities, atol=1e-5)
     assert any(op["n"].startswith("head.") for op in page["ops"])
+    keep_calibration(striate.open_run(run), 3.0, 20, elsewhere=False)
+    calibrated = striate.predict(run, picture)[0].probabilities
+    page = known(striate.view(run, tmp_path / "page.html", image=picture))
+    striate.calibrate(run, off=True)
+    np.testing.assert_allclose([e["share"] for e in page["answers"]], calibrated, atol=1e-5)
+    assert calibrated[0] < predicted.probabilities[0]
     monkeypatch.chdir(tmp_path)
     assert striate.view(run).name == "resnet20-of-second.html"
 

@@ -40,6 +40,7 @@ class _Seen:
     name: str
     preprocess: Preprocessing | None = None
     classes: tuple[str, ...] = ()
+    temperature: float = 1.0
 
 
 def write_network_page(
@@ -99,6 +100,7 @@ def write_network_page(
         network=seen.network if seen else None,
         preprocess=seen.preprocess if seen else None,
         classes=seen.classes if seen else (),
+        temperature=seen.temperature if seen else 1.0,
         against=other,
     )
     return write_text(target, page, kind=NetworkError)
@@ -133,6 +135,7 @@ def _looked_at(
             name=name,
             preprocess=_preprocessing(run, found.input),
             classes=run.classes,
+            temperature=run.temperature,
         )
     values = list(found.network.parameters())
     if isinstance(network, (str, Path)) or any(each.device.type != "cpu" for each in values):

@@ -74,6 +74,7 @@ def render(
     network: nn.Module | None = None,
     preprocess: Preprocess | None = None,
     classes: Sequence[str] = (),
+    temperature: float = 1.0,
     against: Graph | None = None,
 ) -> str:
     """A page, as HTML, on which `graph` can be explored.
@@ -88,6 +89,7 @@ def render(
         preprocess: what that network was trained with; without it the photo's centre is cut out,
             and goes in as numbers from 0 to 1.
         classes: what the network's outputs mean; empty where nobody knows.
+        temperature: by which they are divided before the softmax.
         against: a second network, shown beside the first.
     """
     sheets, answers, note = None, None, _UNTRAINED
@@ -97,7 +99,7 @@ def render(
         if not note:
             pixels = _picture(graph, photo, preprocess)
             watched = watch(network, graph, _batch(pixels, preprocess))
-            sheets, answers = watched.sheets, _answers(watched.output, classes)
+            sheets, answers = watched.sheets, _answers(watched.output, classes, temperature)
     networks = [
         payload(
             graph,
@@ -171,11 +173,13 @@ def _shown(
     }
 
 
-def _answers(output: object, classes: Sequence[str]) -> list[dict[str, Any]] | None:
+def _answers(
+    output: object, classes: Sequence[str], temperature: float
+) -> list[dict[str, Any]] | None:
     """The likeliest of `classes` with their probabilities, where `output` is about them."""
     if not isinstance(output, Tensor) or output.shape != (1, len(classes)):
         return None
-    shares = output[0].float().softmax(0)
+    shares = (output[0].float() / temperature).softmax(0)
     if not bool(shares.isfinite().all()):
         return None
     likeliest = shares.topk(min(_ANSWERS, len(classes)))
