@@ -205,6 +205,15 @@ def export_into(run: Run) -> Path:
     return export_run(run, target, images, names=names, capture=last).file
 
 
+def _heat_map(model: onnx.ModelProto, run: Run, network: nn.Module, opset: int) -> str:
+    """Give `model` heat maps; what the metadata say of them, and where their positions lie."""
+    from striate.inference.explaining.last_map import laid_of
+
+    told = json.loads(add_heat_map(model, opset))
+    laid = laid_of(network, run.preprocessing.input_size, tuple(told["grid"]))
+    return json.dumps(told | ({"laid": laid} if laid else {}))
+
+
 def _graph(
     run: Run,
     network: nn.Module,
@@ -227,7 +236,7 @@ def _graph(
     model = capture(module.eval(), example, {0: "batch"} if batch == "batch" else {}, inner)
     if not options.params:
         weights_to_inputs(model, list(network.state_dict()))
-    heat_maps = {HEAT_MAP: add_heat_map(model, options.opset)} if cam else {}
+    heat_maps = {HEAT_MAP: _heat_map(model, run, network, options.opset)} if cam else {}
     if threshold is not None:
         add_decision(model, options.opset, threshold)
     if preprocess:

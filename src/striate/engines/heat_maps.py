@@ -7,6 +7,7 @@ probabilities has a file without them, so that they cost nothing.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -126,6 +127,21 @@ def grid_of(name: str, file: OnnxFile) -> tuple[int, int] | None:
             name, f"has damaged metadata (of its heat maps: {brief(error)})"
         ) from error
     return height, width
+
+
+def laid_in(metadata: Mapping[str, str]) -> Laid | None:
+    """Where the positions of a file's heat maps lie; None where it does not hold that.
+
+    Args:
+        metadata: of a file, in which `grid_of` has found heat maps.
+    """
+    try:
+        (top, down), (left, across) = json.loads(metadata[HEAT_MAP])["laid"]
+        found = (float(top), float(down)), (float(left), float(across))
+        whole = all(math.isfinite(each) for axis in found for each in axis)
+        return found if whole and min(down, across) >= 1 else None
+    except (ValueError, TypeError, KeyError):
+        return None
 
 
 def with_class(network: bytes) -> bytes:

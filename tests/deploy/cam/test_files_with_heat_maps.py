@@ -21,9 +21,10 @@ from striate.deploy import trial
 from striate.deploy.cam.reference import heat_maps
 from striate.deploy.export import ExportReport, export_run
 from striate.engines.exported import open_exported
-from striate.engines.heat_maps import HEAT_MAP, without_heat_maps
+from striate.engines.heat_maps import HEAT_MAP, laid_in, without_heat_maps
 from striate.errors import ExportError, StriateError
 from striate.inference.classifier import Classifier
+from striate.inference.explaining.last_map import laid_of
 from striate.inference.heat_maps import drawn, seen
 
 Images = Sequence[NDArray[np.uint8]]
@@ -70,6 +71,17 @@ def test_the_report_and_the_file_say_what_there_is(
     onnx.checker.check_model(model, full_check=True)
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     assert json.loads(metadata[HEAT_MAP])["grid"] == list(GRID)
+    laid = laid_in(metadata)
+    assert laid is not None
+    assert laid == laid_of(run.network(), (3, 32, 32), GRID)
+    for damaged in (
+        "1",
+        "[[1, 2], [3]]",
+        '[["a", 1], [0, 1]]',
+        "[[0, 0], [0, 1]]",
+        "[[1e999, 2], [0, 2]]",
+    ):
+        assert laid_in({HEAT_MAP: f'{{"grid": [6, 6], "laid": {damaged}}}'}) is None
 
 
 @pytest.mark.parametrize("options", [{}, {"dynamic": ("batch",)}, {"dynamic": ()}])

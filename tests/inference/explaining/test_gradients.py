@@ -86,6 +86,13 @@ def test_the_numbers_of_cam_add_up_to_the_score_less_its_bias() -> None:
         np.testing.assert_allclose(heat.sum((1, 2)), wanted[:, label].numpy(), rtol=1e-4)
 
 
+def test_a_temperature_makes_maps_as_much_smaller_as_scores() -> None:
+    network, preprocessing, pixels = network_of("lenet"), fit(1, 32, 32), noise(1, 1, 32, 32)
+    plain = GradientMaps(network, preprocessing, CPU).of(pixels, [2])
+    hot = GradientMaps(network, preprocessing, CPU, temperature=4.0).of(pixels, [2])
+    np.testing.assert_allclose(4 * hot, plain, rtol=1e-5)
+
+
 class ChannelsLast(nn.Module):
     """A map whose channels are its last axis, made in place."""
 

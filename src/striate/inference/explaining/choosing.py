@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, get_args
 
-from striate.engines.heat_maps import HEAT_MAP
+from striate.engines.heat_maps import HEAT_MAP, laid_in
 from striate.errors import ExportError, NetworkError, StriateError, nearest, parameter
 from striate.inference.explaining.explainer import ExportedMaps, Method
 from striate.inference.explaining.occlusion import OcclusionMaps, Square
@@ -106,7 +106,8 @@ def _by_gradients(classifier: Classifier) -> Explainer | None:
         about = json.loads(classifier.file.metadata[HEAT_MAP])
         method = "cam" if about.get("method") == "cam" else "grad-cam"
         height, width = about["grid"]
-        return ExportedMaps(classifier.heat_maps(), method, (height, width))
+        laid = laid_in(classifier.file.metadata)
+        return ExportedMaps(classifier.heat_maps(), method, (height, width), laid)
     from striate.engines.probabilities import Probabilities
     from striate.engines.pytorch import PyTorchSession
     from striate.inference.explaining.gradients import GradientMaps
@@ -114,7 +115,13 @@ def _by_gradients(classifier: Classifier) -> Explainer | None:
     session = classifier.session
     if not isinstance(session, PyTorchSession) or not isinstance(session.network, Probabilities):
         return None
-    return GradientMaps(session.network.network, classifier.preprocessing, session.device)
+    network = session.network
+    return GradientMaps(
+        network.network,
+        classifier.preprocessing,
+        session.device,
+        temperature=network.temperature,
+    )
 
 
 def _no_gradients(classifier: Classifier, wanted: Wanted) -> StriateError:

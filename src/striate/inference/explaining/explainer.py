@@ -75,10 +75,13 @@ class ExportedMaps(Explainer):
         maps: of the file.
         method: what the file's metadata call them.
         grid: height and width.
+        laid: where their positions lie.
     """
 
-    def __init__(self, maps: HeatMaps, method: str, grid: tuple[int, int]) -> None:
-        super().__init__(method=method, grid=grid)
+    def __init__(
+        self, maps: HeatMaps, method: str, grid: tuple[int, int], laid: Laid | None = None
+    ) -> None:
+        super().__init__(method=method, grid=grid, laid=laid)
         self._maps = maps
 
     def of(self, pixels: Pixels, labels: Labels, progress: Progress | None = None) -> Maps:

@@ -44,11 +44,12 @@ class Scores(nn.Module):
 
     Args:
         network: maps normalised images (N, C, H, W) to logits (N, classes).
+        temperature: by which logits are divided before the softmax.
     """
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, temperature: float = 1.0) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.temperature = network, temperature
 
     def forward(self, image: Tensor) -> Tensor:
         """Map normalised images (N, C, H, W) to scores (N, classes)."""
@@ -58,7 +59,7 @@ class Scores(nn.Module):
         ):
             return network.head.scores(network.embed(image))
         scores: Tensor = network(image)
-        return scores
+        return scores if self.temperature == 1 else scores / self.temperature
 
 
 class GradientMaps(Explainer):
@@ -68,6 +69,7 @@ class GradientMaps(Explainer):
         network: maps normalised images (N, C, H, W) to logits (N, classes).
         preprocessing: the network's.
         device: where `network` is.
+        temperature: by which logits are divided before the softmax.
 
     Attributes:
         layer: what gives the last feature map.
@@ -77,9 +79,14 @@ class GradientMaps(Explainer):
     """
 
     def __init__(
-        self, network: nn.Module, preprocessing: Preprocessing, device: torch.device
+        self,
+        network: nn.Module,
+        preprocessing: Preprocessing,
+        device: torch.device,
+        *,
+        temperature: float = 1.0,
     ) -> None:
-        self._scores = Scores(network)
+        self._scores = Scores(network, temperature)
         self._preprocessing, self._device = preprocessing, device
         shape = preprocessing.input_size
         self._graph = record(

@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import torch
+from torch import nn
+
 from striate.anatomy.graph.operators import PLUMBING
-from striate.anatomy.graph.record import Graph, Node
+from striate.anatomy.graph.record import Graph, Node, record
 from striate.anatomy.receptive_field.fields import receptive_fields
 from striate.anatomy.receptive_field.links import Place
 from striate.anatomy.receptive_field.positions import places
@@ -78,6 +81,17 @@ def last_map(graph: Graph) -> LastMap:
             raise _none(graph, f"{node.operator} mixes the positions of its maps")
         behind.append(node)
     raise _none(graph, "no map lies between the image and the classes")
+
+
+def laid_of(
+    network: nn.Module, input_size: tuple[int, int, int], grid: tuple[int, ...]
+) -> Laid | None:
+    """Where the positions of `network`'s last feature map lie, if its grid is this; else None."""
+    try:
+        found = last_map(record(network, torch.empty(1, *input_size, device="meta")))
+    except NetworkError:
+        return None
+    return found.laid if found.grid == grid else None
 
 
 def _none(graph: Graph, why: str) -> NetworkError:
