@@ -18,6 +18,7 @@ from striate.detection.detector import Choice
 from striate.detection.exported import ExportedDetector, is_detector_file
 from striate.detection.fitting import Fitting
 from striate.detection.pytorch import NetworkDetector
+from striate.engines.exported import open_exported
 from striate.engines.packages import need
 from striate.errors import ExportError, StriateError
 
@@ -113,6 +114,8 @@ def test_what_is_no_detector_is_named(exported: dict[str, Path], tmp_path: Path)
         with pytest.raises(ExportError, match=why):
             ExportedDetector(other)
     assert not is_detector_file(tmp_path / "none.onnx")
+    with pytest.raises(ExportError, match="is a detector, not a classifier; use `striate detect`"):
+        open_exported(exported["greedy"])
     other.write_bytes(b"<html>")
     with pytest.raises(ExportError, match="is no sound ONNX file"):
         ExportedDetector(other)

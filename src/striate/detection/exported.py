@@ -14,13 +14,14 @@ from striate.detection.boxes import Boxes
 from striate.detection.detector import Choice, Detector
 from striate.detection.names import read_names
 from striate.detection.suppression import Rule, suppress
+from striate.engines.exported import DETECTOR
 from striate.engines.graphs import Engine, Graph
 from striate.engines.messages import brief
 from striate.engines.onnx_bytes import read_onnx
 from striate.errors import ExportError, parameter
 from striate.support.paths import expanded, read_file, shown
 
-METADATA = "detector"
+METADATA = DETECTOR
 """The key of the metadata that hold what `Detector.settings` says, as JSON."""
 NAMES = "classes"
 """That of the classes' names, as other exported files have it."""

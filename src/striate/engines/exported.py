@@ -26,6 +26,9 @@ from striate.support.processors import processor_threads
 
 SUFFIX = ".onnx"
 
+DETECTOR = "detector"
+"""The key of the metadata that a detector's file has, and a classifier's has not."""
+
 DECISION = "decision"
 """The output of a file with a threshold: the number of the class, int64, or `UNSURE`."""
 UNSURE = -1
@@ -214,6 +217,8 @@ def _content(file: Path) -> bytes:
 def _metadata(path: Path, model: OnnxFile) -> tuple[tuple[str, ...], Preprocessing]:
     """The classes and the pre-processing that a file names."""
     found = model.metadata
+    if DETECTOR in found:
+        raise ExportError(shown(path), "is a detector, not a classifier", "use `striate detect`")
     if not {"classes", "preprocessing"} <= found.keys():
         raise ExportError(
             shown(path),
