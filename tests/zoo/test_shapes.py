@@ -130,7 +130,8 @@ def read_shape(text: str, width: int) -> tuple:
 
 def claimed_shapes(network: nn.Module, form: str) -> dict[str, tuple]:
     """Read ``x = self.stage(x)  # 64×56×56, bottleneck 256×56×56`` in the network's methods."""
-    source = re.sub(r"self\.bn\d\(", "(", inspect.getsource(type(network)))
+    own = [each for each in type(network).__mro__ if each.__module__ == type(network).__module__]
+    source = re.sub(r"self\.bn\d\(", "(", "".join(map(inspect.getsource, own)))
     width = int(form) if form.isdigit() else 0
     claims = {}
     for line in source.splitlines():
