@@ -53,7 +53,7 @@ class ExportedDetector(Detector[Pixels]):
         content, told, own = _read(file)
         self.file, self.engine = file, engine
         self.names = tuple(own) if names is None else read_names(names, len(own))
-        self._told = told
+        self._told = told if names is None else {**told, "names": str(names)}
         self.nms: Rule | Literal["none"] = told["nms"]
         self.any_rule = self.nms == "none"
         self.rule = "greedy" if self.nms == "none" else self.nms
