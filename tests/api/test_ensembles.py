@@ -139,6 +139,26 @@ def test_an_exported_ensemble_is_one_file(trained: Path, photographs: Path, tmp_
         np.testing.assert_allclose(found.probabilities(images), expected, atol=1e-4)
 
 
+def test_members_that_see_different_pixels_are_one_file_too(
+    mixed: Path, photographs: Path, tmp_path: Path
+) -> None:
+    for needed in ("onnxruntime", "openvino"):
+        pytest.importorskip(needed)
+    run, images = tmp_path / "run", photographs / "green"
+    shutil.copytree(mixed, run)
+    for temperature in (1.0, 2.0):
+        if temperature != 1:
+            keep_calibration(Run.open(run), temperature, 8, elsewhere=False)
+        report = striate.export(run, tmp_path / "all.onnx", capture="trace")
+        assert max(report.verified.onnxruntime, report.verified.openvino) < 1e-5
+        with striate.open_classifier(run) as own, striate.open_classifier(report.file) as found:
+            np.testing.assert_allclose(
+                found.probabilities(images), own.probabilities(images), atol=1e-5
+            )
+    with pytest.raises(StriateError, match=r"cam.*see the same pixels"):
+        striate.export(run, tmp_path / "cam.onnx", cam=True)
+
+
 def test_images_that_any_member_was_trained_on_are_left_out(
     trained: Path, photographs: Path, tmp_path: Path
 ) -> None:

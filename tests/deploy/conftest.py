@@ -52,6 +52,7 @@ class FakeRun:
     )
     epochs_done: int = 2
     temperature: float = 1.0
+    has_members: bool = False
 
     def network(self) -> nn.Module:
         torch.manual_seed(0)

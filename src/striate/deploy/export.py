@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from striate.deploy import ensembles
 from striate.deploy.cam.output import add_heat_map
 from striate.deploy.decision import add_decision
 from striate.deploy.trial import Trial, Verified, with_distinct_weights
@@ -155,31 +156,38 @@ def export_run(
         raise ExportError("the exported graph", "there is no image to verify it with")
     output = output_file(output, SUFFIX, kind=ExportError)
     sweep(output)
-    network = run.network().eval().requires_grad_(requires_grad=False)
-    fit = preprocess and options.any_size
-    # Before PyTorch computes with the network, which it turns in memory for that.
-    model = _graph(
-        run, network, options, fit=fit, preprocess=preprocess, cam=cam, threshold=threshold
-    )
-    content = _bytes(model, output)
-    trial = Trial(
-        network,
-        run.preprocessing,
-        images,
-        names=names,
-        options=options,
-        fit=fit,
-        normalise=preprocess,
-        temperature=run.temperature,
-    )
-    inputs = _inputs(model)
-    verified = trial.verify(content, [value.name for value in inputs[1:]], threshold)
+    if run.has_members and ensembles.sees_several(run):
+        asked = {"preprocess": not preprocess, "cam": cam, "threshold": threshold is not None}
+        ensembles.refuse_parts(run, options, **asked)
+        model = ensembles.ensemble_graph(run, options)
+        content = _bytes(model, output)
+        verified = ensembles.verify_ensemble(run, content, images, names)
+    else:
+        network = run.network().eval().requires_grad_(requires_grad=False)
+        fit = preprocess and options.any_size
+        # Before PyTorch computes with the network, which it turns in memory for that.
+        model = _graph(
+            run, network, options, fit=fit, preprocess=preprocess, cam=cam, threshold=threshold
+        )
+        content = _bytes(model, output)
+        trial = Trial(
+            network,
+            run.preprocessing,
+            images,
+            names=names,
+            options=options,
+            fit=fit,
+            normalise=preprocess,
+            temperature=run.temperature,
+        )
+        weights = [value.name for value in _inputs(model)[1:]]
+        verified = trial.verify(content, weights, threshold)
     _write(content, output)
     return ExportReport(
         file=output,
         bytes=len(content),
         opset=options.opset,
-        inputs=tuple(_describe(value) for value in inputs),
+        inputs=tuple(_describe(value) for value in _inputs(model)),
         outputs=tuple(_describe(value) for value in model.graph.output),
         takes=_metadata(model)["input"],
         classes=len(run.classes),

@@ -60,6 +60,7 @@ class FakeRun:
     )
     epochs_done: int = 3
     temperature: float = 1.0
+    has_members: bool = False
 
     def network(self) -> nn.Module:
         return self.trained

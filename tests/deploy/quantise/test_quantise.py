@@ -255,6 +255,7 @@ def test_a_file_that_takes_fitted_images_one_at_a_time(
         config=SimpleNamespace(network="small", variant={}, identity="ab" * 32, epochs=1),
         epochs_done=1,
         temperature=1.0,
+        has_members=False,
     )
     images = [np.random.default_rng(0).integers(0, 256, (30, 25, 3), dtype=np.uint8)]
     float_file = export_run(run, tmp_path / "one.onnx", images, dynamic=(), capture="trace").file

@@ -1,0 +1,203 @@
+"""An ensemble whose members see different pixels as one ONNX graph, with a pre-processing for each.
+
+Members that see the same pixels are one network, which `striate.deploy.export` writes as any other.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from striate.deploy.trial import Verified
+from striate.deploy.verify import VERIFIED_IN, check_classes, check_network, run_in
+from striate.engines.capture import GraphOptions, capture, graphs_of
+from striate.engines.packages import need
+from striate.engines.preprocessing.compose import NORMALISED, put_before
+from striate.engines.probabilities import Probabilities
+from striate.errors import ExportError, parameter
+from striate.inference.classifier import Classifier
+from striate.runs.ensemble import Group, geometry, groups_of, members_of
+
+if TYPE_CHECKING:
+    import onnx
+
+    from striate.engines.session import Pixels
+    from striate.runs.run import Run
+
+_LEAST = 1e-30  # as in `striate.hub.ensemble`, so that nothing has a logarithm
+
+
+def sees_several(run: Run) -> bool:
+    """Whether `run` is an ensemble whose members see different pixels."""
+    return len({geometry(member.preprocessing) for member in members_of(run)}) > 1
+
+
+def refuse_parts(run: Run, options: GraphOptions, **given: bool) -> None:
+    """Raise for what one graph with several pre-processings cannot be.
+
+    Args:
+        run: the ensemble.
+        options: of the graph.
+        **given: what else was asked for, by the names of the parameters.
+
+    Raises:
+        ExportError: something was asked for that is of one network.
+    """
+    asked = {
+        "dynamic": options.dynamic != ("batch", "height", "width"),
+        "params": not options.params,
+        **given,
+    }
+    for name, wanted in asked.items():
+        if wanted:
+            raise ExportError(
+                parameter(name),
+                "is of networks that see the same pixels, as this ensemble's members do not",
+                "leave it out",
+            )
+    if len({member.preprocessing.channels for member in members_of(run)}) > 1:
+        raise ExportError(
+            str(run.path),
+            "has members that see colours and members that see grey, and one file takes one kind",
+            "export them one by one",
+        )
+
+
+def ensemble_graph(run: Run, options: GraphOptions) -> onnx.ModelProto:
+    """The ONNX graph of an ensemble: images of any size in, the mean of the probabilities out."""
+    helper = need("onnx").helper
+    groups = groups_of(run)
+    total = sum(len(group.members) for group in groups)
+    parts = [_part(group, number, options) for number, group in enumerate(groups)]
+    nodes = [node for part in parts for node in part.graph.node]
+    constants = [each for part in parts for each in part.graph.initializer]
+
+    def constant(name: str, value: float) -> str:
+        array = np.array(value, np.float32)
+        constants.append(need("onnx").numpy_helper.from_array(array, name))
+        return name
+
+    shares = []
+    for number, group in enumerate(groups):
+        share = constant(f"/share{number}", len(group.members) / total)
+        made = f"/weighted{number}"
+        nodes.append(helper.make_node("Mul", [_output(number), share], [made]))
+        shares.append(made)
+    calibrated = run.temperature != 1
+    mean = "/mean" if calibrated else options.output_name
+    nodes.append(helper.make_node("Sum", shares, [mean]))
+    if calibrated:
+        least, temperature = constant("/least", _LEAST), constant("/temperature", run.temperature)
+        nodes += [
+            helper.make_node("Max", [mean, least], ["/bounded"]),
+            helper.make_node("Log", ["/bounded"], ["/logits"]),
+            helper.make_node("Div", ["/logits", temperature], ["/scaled"]),
+            helper.make_node("Softmax", ["/scaled"], [options.output_name], axis=1),
+        ]
+    proto = need("onnx").TensorProto
+    channels = groups[0].preprocessing.channels
+    image = helper.make_tensor_value_info(
+        options.input_name, proto.UINT8, ["batch", "height", "width", channels]
+    )
+    answer = helper.make_tensor_value_info(
+        options.output_name, proto.FLOAT, ["batch", len(run.classes)]
+    )
+    graph = helper.make_graph(nodes, "ensemble", [image], [answer], constants)
+    imports = [helper.make_opsetid("", options.opset)]
+    model: onnx.ModelProto = helper.make_model(graph, opset_imports=imports, ir_version=8)
+    _describe(model, run, channels)
+    return model
+
+
+def _output(number: int) -> str:
+    return f"group{number}/probabilities"
+
+
+def _part(group: Group, number: int, options: GraphOptions) -> onnx.ModelProto:
+    """The graph of one group with its pre-processing, whose tensors have names of their own."""
+    import torch
+
+    network = group.network.eval().requires_grad_(requires_grad=False)
+    example = torch.zeros(2, *group.preprocessing.input_size)
+    inner = GraphOptions(
+        opset=options.opset,
+        input_name=NORMALISED,
+        output_name="probabilities",
+        capture=options.capture,
+    )
+    model = capture(Probabilities(network).eval(), example, {0: "batch"}, inner)
+    put_before(
+        model,
+        group.preprocessing,
+        input_name="image",
+        batch="batch",
+        opset=options.opset,
+        fit=True,
+    )
+    names = {"image": options.input_name}
+
+    def renamed(name: str) -> str:
+        return names.get(name, f"group{number}/{name}") if name else ""
+
+    for graph in graphs_of(model.graph):
+        for node in graph.node:
+            node.name = f"group{number}/{node.name}"
+            node.input[:] = [renamed(name) for name in node.input]
+            node.output[:] = [renamed(name) for name in node.output]
+        for each in (*graph.initializer, *graph.output):
+            each.name = renamed(each.name)
+    return model
+
+
+def _describe(model: onnx.ModelProto, run: Run, channels: int) -> None:
+    ours = importlib.metadata.version("striate")
+    model.producer_name, model.producer_version = "striate", ours
+    colours = "RGB" if channels == 3 else "grey"
+    metadata: dict[str, Any] = {
+        "classes": json.dumps(run.classes),
+        "network": run.config.network,
+        "variant": json.dumps(dict(run.config.variant)),
+        "run": run.config.identity,
+        # Of the first members; the others' are in the graph alone, as theirs is.
+        "preprocessing": json.dumps(run.preprocessing.to_dict()),
+        "epochs": json.dumps({"done": 0, "planned": 0}),
+        "temperature": json.dumps(run.temperature),
+        "input": f"uint8 (batch, height, width, {channels}), {colours}, images of any size",
+        "producer": f"striate {ours}",
+    }
+    need("onnx").helper.set_model_props(model, metadata)
+
+
+def verify_ensemble(
+    run: Run, content: bytes, images: Sequence[Pixels], names: Sequence[str] | None
+) -> Verified:
+    """Compare the graph with what the ensemble's run gives, in both engines.
+
+    Raises:
+        ExportError: it computes something else.
+    """
+    called = list(names or [f"image {number}" for number in range(1, len(images) + 1)])
+    batches = [np.stack([image]) for image in images]
+    smallest = min(images, key=lambda image: image.size)
+    batches.append(np.stack([smallest, smallest[:, ::-1], smallest[::-1]]))
+    called.append("a batch of the smallest and its flipped copies")
+    with Classifier.of_run(run) as classifier:
+        right = [classifier.probabilities(list(batch)) for batch in batches]
+    found = {}
+    for engine in VERIFIED_IN:
+        answers = run_in(engine, content, batches)
+        found[engine] = check_network(engine, called, answers, right)
+        check_classes(engine, called, answers, right)
+    return Verified(
+        images=len(images),
+        onnxruntime=found["onnxruntime"],
+        openvino=found["openvino"],
+        pipeline=max(found.values()),
+        pixel_levels=None,
+        seam=None,
+        heat_maps=None,
+    )
