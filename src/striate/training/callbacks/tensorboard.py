@@ -43,7 +43,8 @@ class TensorBoard(Callback):
         figures = {"train/loss": train.loss, "train/main": train.main, "train/top1": train.top1}
         for number, loss in enumerate(train.auxiliary, start=1):
             figures[f"train/auxiliary{number}"] = loss
-        figures |= {f"validation/{name}": value for name, value in vars(found).items()}
+        known = {name: value for name, value in vars(found).items() if value is not None}
+        figures |= {f"validation/{name}": value for name, value in known.items()}
         for layer, sizes in epoch.health.items():
             figures[f"gradient/{layer}"] = sizes["gradient"]
             figures[f"activation/{layer}"] = sizes["activation"]
