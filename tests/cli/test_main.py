@@ -3,9 +3,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
+
+from striate.cli.main import main
 
 
 def striate(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
@@ -74,16 +77,34 @@ def test_list_json() -> None:
     ],
 )
 def test_bad_input_gets_one_line_and_exit_2(
-    tmp_path: Path, arguments: tuple[str, ...], message: str
+    tmp_path: Path,
+    arguments: tuple[str, ...],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
-    done = striate(*arguments, cwd=tmp_path)
-    lines = done.stderr.strip().splitlines()
-    assert done.returncode == 2, done.stderr
-    assert len(lines) == 1, done.stderr
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["striate", *arguments])
+    # Both are the process's own, which `main` sets up for itself.
+    monkeypatch.setattr("striate.cli.streams.prepare", lambda: None)
+    with warnings.catch_warnings(), pytest.raises(SystemExit) as ended:
+        main()
+    out, err = capfd.readouterr()
+    lines = err.strip().splitlines()
+    assert ended.value.code == 2, err
+    assert len(lines) == 1, err
     assert lines[0].startswith("striate: ")
     assert message in lines[0]
-    assert not done.stdout
+    assert not out
     assert not list(tmp_path.iterdir()), "something was left half-made"
+
+
+def test_bad_input_in_a_process_of_its_own(tmp_path: Path) -> None:
+    done = striate("predict", "nowhere", "x.jpg", cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith("striate: ")
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert not done.stdout
 
 
 def test_version() -> None:

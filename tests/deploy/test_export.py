@@ -300,9 +300,24 @@ def test_a_weight_that_is_not_finite(run: Any, images: Images, tmp_path: Path) -
     assert left_behind(tmp_path) == []
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["lenet5", "resnet18", "googlenet", "googlenet_bn", "alexnet"])
-@pytest.mark.parametrize("capture", ["export", "trace", "script"])
+#: Each way of capturing takes its seconds on a large network: all of them when asked for.
+QUICK = {("lenet5", way) for way in ("export", "trace", "script")} | {
+    ("resnet18", "trace"),
+    ("googlenet_bn", "trace"),
+}
+ZOO = [
+    pytest.param(
+        name,
+        way,
+        marks=pytest.mark.slow if (name, way) in QUICK else pytest.mark.exhaustive,
+        id=f"{way}-{name}",
+    )
+    for name in ("lenet5", "resnet18", "googlenet", "googlenet_bn", "alexnet")
+    for way in ("export", "trace", "script")
+]
+
+
+@pytest.mark.parametrize(("name", "capture"), ZOO)
 def test_networks_of_the_zoo(
     run: Any, tmp_path: Path, name: str, capture: str, make_image: Make
 ) -> None:
