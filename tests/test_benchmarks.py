@@ -12,7 +12,7 @@ import pytest
 SCRIPT = Path(__file__).parents[1] / "benchmarks" / "training.py"
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_both_sides_take_turns(tmp_path: Path) -> None:
     found = tmp_path / "found.json"
     options = ["--cases", "lenet", "resnet20", "--pairs", "1", "--images", "1"]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
 
 import striate
+from striate.cli.main import main
 from striate.errors import StriateError, parameter
 
 
@@ -57,10 +58,17 @@ def test_python_is_told_of_parameters() -> None:
         ),
     ],
 )
-def test_the_command_line_is_told_of_flags(arguments: tuple[str, ...], said: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "striate", *arguments], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 2
-    assert said in done.stderr
-    assert "`" not in done.stderr
+def test_the_command_line_is_told_of_flags(
+    arguments: tuple[str, ...],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["striate", *arguments])
+    monkeypatch.setattr("striate.cli.streams.prepare", lambda: None)
+    with warnings.catch_warnings(), pytest.raises(SystemExit) as ended:
+        main()
+    err = capfd.readouterr().err
+    assert ended.value.code == 2
+    assert said in err
+    assert "`" not in err

@@ -127,8 +127,10 @@ def start(recipe: str, out: Path, workers: int) -> subprocess.Popen[bytes]:
     )
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize(
+    "workers",
+    [pytest.param(0, marks=pytest.mark.exhaustive), pytest.param(2, marks=pytest.mark.slow)],
+)
 def test_killed_at_random_moments(whole: Path, recipe: str, tmp_path: Path, workers: int) -> None:
     out = tmp_path / "killed"
     chance = random.Random(workers)
@@ -195,7 +197,7 @@ print("top-1", result.top1, flush=True)
 """
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_who_leaves_early_costs_nothing(recipe: str, tmp_path: Path) -> None:
     """All processes wait for the leader's figures and report before any of them leaves."""
     script, out = tmp_path / "leader.py", tmp_path / "run"

@@ -122,8 +122,8 @@ def test_every_weight_is_set(name: str, monkeypatch: pytest.MonkeyPatch) -> None
         pytest.param("inception_v3", 75, "script", marks=pytest.mark.slow),
         pytest.param("se_inception", 32, "export", marks=pytest.mark.slow),
         pytest.param("inception_resnet_v1", 75, "script", marks=pytest.mark.slow),
-        pytest.param("inception_v3", 75, "export", marks=pytest.mark.slow),
-        pytest.param("inception_resnet_v1", 75, "export", marks=pytest.mark.slow),
+        pytest.param("inception_v3", 75, "export", marks=pytest.mark.exhaustive),
+        pytest.param("inception_resnet_v1", 75, "export", marks=pytest.mark.exhaustive),
     ],
 )
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
