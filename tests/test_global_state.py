@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib
 import inspect
+import json
 import logging
 import os
 import pkgutil
@@ -23,12 +24,14 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageFile
+from safetensors.torch import save_file
 from threadpoolctl import threadpool_info
 from torch import nn
 
 import striate
 from striate.errors import Interrupted
 from striate.training.loop import Training
+from striate.zoo.yolov4 import YOLOv4Tiny
 
 
 class Small(nn.Sequential):
@@ -86,6 +89,35 @@ def compare_runs(given: Given) -> Any:
     return striate.compare_runs([given.run, other], output=given.out / "page.html")
 
 
+def ensemble(given: Given) -> Any:
+    other = shutil.copytree(given.run, given.out / "other")
+    return striate.ensemble([given.run, other], out=given.out / "run")
+
+
+def detector(given: Given) -> Path:
+    """A file of weights, without a draw of everybody's generators."""
+    with torch.device("meta"):
+        network = YOLOv4Tiny(classes=1)
+    network.to_empty(device="cpu")
+    own = torch.Generator().manual_seed(0)
+    state = {
+        name: torch.rand(each.shape, generator=own) / (1 if name.endswith("var") else 20)
+        for name, each in network.state_dict().items()
+    }
+    save_file(state, given.out / "tiny.safetensors")
+    return given.out / "tiny.safetensors"
+
+
+def evaluate_detector(given: Given) -> Any:
+    boxes = given.out / "boxes"
+    boxes.mkdir()
+    image = {"id": 1, "file_name": picture(boxes).name, "width": 32, "height": 32}
+    box = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 1, 9, 9], "area": 81, "iscrowd": 0}
+    told = {"images": [image], "annotations": [box], "categories": [{"id": 1, "name": "class 0"}]}
+    (boxes / "boxes.json").write_text(json.dumps(told))
+    return striate.evaluate_detector(detector(given), boxes, size=32)
+
+
 #: What is public and not here fails a test.
 CASES: dict[str, Callable[[Given], Any]] = {
     "bench": lambda given: striate.bench(given.run, seconds=0.01),
@@ -98,10 +130,16 @@ CASES: dict[str, Callable[[Given], Any]] = {
     "compare": lambda given: striate.compare(["lenet", Small(), given.run], timed=True),
     "create": lambda _given: striate.create("lenet"),
     "create_run": lambda given: striate.create_run("lenet", given.out / "run"),
+    "detect": lambda given: list(striate.detect(detector(given), picture(given.out), size=32)),
+    "ensemble": ensemble,
     "evaluate": lambda given: striate.evaluate(given.run),
+    "evaluate_detector": evaluate_detector,
     "explain_prediction": lambda given: striate.explain_prediction(given.run, picture(given.out)),
     "explain": lambda _given: striate.explain(Small(), "3"),
     "export": lambda given: striate.export(given.run, given.out / "lenet.onnx"),
+    "export_detector": lambda given: striate.export_detector(
+        detector(given), given.out / "tiny.onnx", size=32
+    ),
     "open_classifier": lambda given: striate.open_classifier(given.run).probabilities(
         picture(given.out)
     ),
@@ -121,7 +159,7 @@ CASES: dict[str, Callable[[Given], Any]] = {
 }
 #: One needs more images than there are here, the other ends with its process.
 ELSEWHERE = ("quantise", "serve")
-SLOW = ("bench", "export")
+SLOW = ("bench", "export", "export_detector")
 #: Their weights follow `torch.manual_seed`, which is the caller's to call.
 DRAWING = ("create",)
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from striate.data.augmentation.settings import Augmentation
 from striate.data.preprocessing import LARGEST_RESIZE
 from striate.errors import RecipeError
+from striate.recipes.choices import ClassWeights, Select
 from striate.recipes.sizes import Sizes
 from striate.support.limits import MOST
 from striate.support.tables import ADDED, Bounds, check_bounds, from_table, plain, share
@@ -19,12 +20,6 @@ NotNegative = Annotated[float, Bounds(0, math.inf)]
 Count = Annotated[int, Bounds(1, MOST)]
 CountOrNone = Annotated[int, Bounds(0, MOST)]
 """0 turns off what it counts."""
-
-
-#: Whether classes weigh the same in the loss, or as if all were equally frequent.
-ClassWeights = Literal["none", "balanced"]
-#: By which figure the epoch is chosen whose weights are kept.
-Select = Literal["top1", "loss", "balanced", "f1"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Annotated
 
-from striate.recipes.recipe import ClassWeights, Select
+from striate.recipes.choices import ClassWeights, Select
 from striate.support.limits import LARGEST_SEED, LARGEST_SIDE, MOST
 from striate.support.options import Doc, Options
 from striate.support.shared_options import (

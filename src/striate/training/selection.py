@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, get_args
 
 from striate.errors import StriateError, nearest, parameter
-from striate.recipes.recipe import ClassWeights, Select
+from striate.recipes.choices import ClassWeights, Select
 from striate.support.text import printable
 
 if TYPE_CHECKING:
