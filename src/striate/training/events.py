@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from striate.recipes.recipe import Select
+from striate.recipes.choices import Select
 from striate.runs import layout as names
 from striate.runs.records import TrainFigures, ValidationFigures
 from striate.training.callbacks.base import (
