@@ -1,9 +1,10 @@
-"""Boxes in pictures."""
+"""Boxes in pictures and videos."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from striate.detection.options import DetectOptions, DetectorOptions, WeightsOptions
 from striate.errors import DataError, NetworkError, StriateError, parameter
 from striate.support.options import options_of, takes
+from striate.support.paths import expanded
 from striate.support.progress import counting
 from striate.support.text import printable
 
@@ -75,26 +77,31 @@ def detect(
 def detect(options: DetectOptions) -> list[Detections] | Iterator[Detections]:
     """Find boxes in pictures with YOLOv4 or YOLOv4-tiny, and weights that others trained.
 
-    What a file of weights is, and what is meant by its numbers, is read from its content.
+    What a file of weights is, and what is meant by its numbers, is read from its content. Videos
+    are read frame by frame, with PyAV (``pip install 'striate[video]'``).
 
     Returns:
-        `Detections` of each picture, in order, as often as it is named. A picture that cannot be
-        read has its own, in its place, with `Detections.error` saying why.
+        `Detections` of each picture, and of each frame of a video, in order, as often as it is
+        named. A picture that cannot be read has its own, in its place, with `Detections.error`
+        saying why; so have, together, the frames of a video that cannot be read any further.
 
     Raises:
         StriateError: the weights or an option are at fault; or, but for `stream`, `images` is one
             single picture and cannot be read.
     """
+    from striate.data.finding.frames import count, is_picture, with_frames
     from striate.data.finding.inputs import is_single, items
     from striate.data.scan import threads
 
-    single, wanted, total = is_single(options.images), items(options.images), 0
+    single, wanted, total = is_single(options.images), items(options.images, is_picture), 0
     if options.progress:
         wanted = iter(listed := list(wanted))
-        total = len(listed)
+        total = count(listed)
     drawer = _drawer(options)
     detector = open_model(options.model, options)
-    found = _found(detector, wanted, _choice(options), drawer, threads(options.workers))
+    found = _found(
+        detector, with_frames(wanted), _choice(options), drawer, threads(options.workers)
+    )
     if options.progress:
         found = _counted(found, total)
     if options.stream:
@@ -186,12 +193,19 @@ def _drawer(options: DetectOptions) -> Drawer | None:
     """What draws boxes, if they are to be drawn; before anything is computed."""
     if options.output is None:
         return None
+    from striate.data.decoding.containers import is_video
     from striate.data.finding.inputs import is_single
     from striate.detection.draw import Drawer
 
     images = options.images
     alone = images[0] if isinstance(images, list) and len(images) == 1 else images
-    return Drawer(options.output, single=is_single(alone))
+    single = is_single(alone)
+    path = expanded(alone) if single and isinstance(alone, (str, Path)) else None
+    if path is not None and path.exists() and path.resolve() == expanded(options.output).resolve():
+        raise StriateError(
+            parameter("output", options.output), "is the file that is read", "give another name"
+        )
+    return Drawer(options.output, single=single, video=path is not None and is_video(path))
 
 
 def _found(
@@ -202,22 +216,26 @@ def _found(
     workers: int,
 ) -> Iterator[Detections]:
     """What `detector` finds, drawn if it is to be; it is closed at the end."""
-    waiting: list[Item] = []
+    from striate.data.finding.frames import FrameItem
+
+    waiting: deque[Item] = deque()
 
     def noted() -> Iterator[Item]:
         for item in items:
             waiting.append(item)
             yield item
 
-    wanted = items if drawer is None else noted()
-    with detector, closing(detector.detections(wanted, choice, workers=workers)) as found:
+    detections = detector.detections(noted(), choice, workers=workers)
+    with detector, drawer or nullcontext(), closing(detections) as found:
         for each in found:
-            if drawer is None:
-                yield each
-                continue
-            item = waiting.pop(0)
-            picture = "" if each.error else drawer.draw(item, each, detector.names)
-            yield replace(each, picture=picture)
+            item, told = waiting.popleft(), each
+            if isinstance(item, FrameItem):
+                told = replace(told, frame=item.frame, time=item.time)
+            if drawer is not None and not told.error:
+                told = replace(told, picture=drawer.draw(item, told, detector.names))
+            yield told
+        if drawer is not None:
+            drawer.finish()
 
 
 def _counted(found: Iterator[Detections], total: int) -> Iterator[Detections]:
@@ -226,4 +244,5 @@ def _counted(found: Iterator[Detections], total: int) -> Iterator[Detections]:
         for done, each in enumerate(found, start=1):
             yield each
             if count is not None:
-                count(done, total)
+                # How many frames a video has may be its own guess.
+                count(done, total if done <= total else 0)

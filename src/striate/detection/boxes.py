@@ -55,7 +55,7 @@ class Boxes:
 
 @dataclass(frozen=True, eq=False)
 class Detections:
-    """What was found in one picture.
+    """What was found in one picture, or one frame of a video.
 
     Attributes:
         file: what a person calls the picture.
@@ -63,8 +63,11 @@ class Detections:
         boxes: the surest first.
         error: why there are none, of a picture that cannot be read; else "".
         labels: what the class of each box is called.
-        picture: the file with the boxes drawn into the picture; "" where none was asked for.
+        picture: the file with the boxes drawn into the picture, or the video, which is there once
+            its last frame is; "" where none was asked for.
         settings: what decided about the boxes: network, decoding, thresholds; plain values.
+        frame: its number in the video `file`, from 0; None of a picture.
+        time: seconds from the video's beginning; None of a picture.
     """
 
     file: str
@@ -74,16 +77,21 @@ class Detections:
     labels: tuple[str, ...] = ()
     picture: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
+    frame: int | None = None
+    time: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """``{"file", "width", "height", "boxes"}``, or ``{"file", "error"}``.
 
+        A frame of a video has ``frame`` and ``time`` after ``file``.
         Of a box: ``class``, ``score`` and ``box``, [left, top, right, bottom] in pixels.
         """
+        named: dict[str, Any] = {"file": self.file}
+        if self.frame is not None:
+            named |= {"frame": self.frame, "time": self.time}
         if self.error:
-            return {"file": self.file, "error": self.error}
-        found: dict[str, Any] = {
-            "file": self.file,
+            return named | {"error": self.error}
+        found: dict[str, Any] = named | {
             "width": self.size[1],
             "height": self.size[0],
             "boxes": [

@@ -1,4 +1,4 @@
-"""Boxes with their names and scores, drawn into pictures."""
+"""Boxes with their names and scores, drawn into pictures and the frames of videos."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from striate.data.finding.frames import FrameItem
 from striate.data.finding.inputs import Item
 from striate.detection.boxes import Boxes, Detections
+from striate.detection.video import SUFFIX, VideoWriter
+from striate.errors import StriateError, parameter
+from striate.support.closing import Closable
 from striate.support.files import sweep, write_atomically
-from striate.support.picture_files import PictureFiles, encoded
+from striate.support.picture_files import SUFFIXES, PictureFiles, encoded
 
 #: Where systems keep fonts that have Chinese, Japanese and Korean characters as well as Latin ones,
 #: and some that have Latin, Greek and Cyrillic ones alone.
@@ -33,6 +37,7 @@ _FONTS = (
 Area = tuple[int, int, int, int]
 """Left, top, right and bottom in pixels."""
 
+_PICTURES = ".jpg"
 _GOLDEN = 0.618034  # of a circle: neighbouring classes get colours far apart
 
 
@@ -122,29 +127,64 @@ def _one_line(name: str) -> str:
     return " ".join(name.split())
 
 
-class Drawer:
-    """Writes pictures with their boxes.
+class Drawer(Closable):
+    """Writes pictures, and videos, with their boxes.
 
     Args:
-        target: a file for the one picture that there is, or a folder, which is made if need be.
-        single: whether there is one picture.
+        target: a file for the one picture or video that there is, or a folder, which is made if
+            need be.
+        single: whether there is one.
+        video: whether that one is a video.
 
     Raises:
         StriateError: nothing can be written at `target`.
     """
 
-    def __init__(self, target: str | Path, *, single: bool) -> None:
-        self._files = PictureFiles(target, option="output", ending=".boxes.jpg", single=single)
+    def __init__(self, target: str | Path, *, single: bool, video: bool = False) -> None:
+        ours, others = ((SUFFIX,), SUFFIXES) if video else (SUFFIXES, (SUFFIX,))
+        given = Path(target)
+        if given.suffix.lower() in others and not given.is_dir():
+            why = "no video" if video else "a video, and what it is made of is not one video alone"
+            remedy = f"give a name that ends in {' or '.join(ours)}, or a folder"
+            raise StriateError(parameter("output", target), f"is {why}", remedy)
+        self._files = PictureFiles(
+            target, option="output", ending=f".boxes{_PICTURES}", single=single, suffixes=ours
+        )
+        self._video: VideoWriter | None = None
 
     def draw(self, item: Item, found: Detections, names: Sequence[str]) -> str:
         """Draw what was `found` in `item`; gives the path of the file.
+
+        That of a video is there after its last frame, when another picture comes, or `finish`.
 
         Raises:
             StriateError: it cannot be written, or the picture, which was there, is gone.
         """
         with item.opened(3) as image:
             picture = drawn(image, found.boxes, names)
+        if isinstance(item, FrameItem):
+            return self._add(item, np.asarray(picture))
+        self.finish()
         target = self._files.path(found.file)
         sweep(target)
         write_atomically(target, encoded(picture, target.suffix))
         return str(target)
+
+    def _add(self, item: FrameItem, image: NDArray[np.uint8]) -> str:
+        if item.frame == 0 or self._video is None:
+            self.finish()
+            path = self._files.path(item.name, f".boxes{SUFFIX}")
+            self._video = VideoWriter(path, item.rate)
+        self._video.write(image, item.time)
+        return str(self._video.path)
+
+    def finish(self) -> None:
+        """Move the video that is being written, if there is one, into place."""
+        if self._video is not None:
+            self._video.finish()
+        self._video = None
+
+    def close(self) -> None:
+        """Leave nothing of a video that is not finished."""
+        if self._video is not None:
+            self._video.close()

@@ -109,7 +109,8 @@ class DetectOptions(DetectorOptions):
     images: Annotated[
         Source | Iterable[Source],
         Doc(
-            "A file, a folder (with all images below it, sorted), a glob, or several of them.",
+            "A file, a folder (with all images and videos below it, sorted), a glob, or several of "
+            "them. Of a video, each frame is a picture.",
             in_python="Pillow images and NumPy arrays (uint8, (H, W) or (H, W, 1, 3 or 4), grey, "
             "RGB or RGBA)",
         ),
@@ -126,7 +127,7 @@ class DetectOptions(DetectorOptions):
         str | Path | None,
         Doc(
             "Where to draw the boxes into the pictures: an image file (.png, .jpg or .webp) for "
-            "one picture, a folder for several."
+            "one picture, an .mp4 file for one video, a folder for several."
         ),
     ] = None
     workers: Workers = None

@@ -9,8 +9,8 @@ import re
 import secrets
 import stat
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 
@@ -45,16 +45,31 @@ def write_atomically(path: Path, content: bytes | Callable[[Path], None]) -> Non
     Raises:
         WriteError: the disk is full or the folder cannot be written; the old file is as it was.
     """
+    with replacing(path) as beside:
+        if callable(content):
+            content(beside)
+        else:
+            beside.write_bytes(content)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """As `write_atomically`, for what is written bit by bit.
+
+    Yields:
+        The file to write to. It replaces `path` when the block ends, and is removed when the block
+        is left by an error.
+
+    Raises:
+        WriteError: as `write_atomically`.
+    """
     beside = part_of(path)
     held = None
     try:
         # Made anew, and never through a link that somebody put there: no one can guess the name.
         held = os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
         _mark_living(held)
-        if callable(content):
-            content(beside)
-        else:
-            beside.write_bytes(content)
+        yield beside
         with beside.open("rb") as handle:
             os.fsync(handle.fileno())
         beside.replace(path)

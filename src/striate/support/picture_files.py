@@ -33,16 +33,25 @@ class PictureFiles:
         option: the parameter that named it.
         ending: how the names in a folder end: ``.heatmap.png``.
         single: whether there is one picture.
+        suffixes: those of the one file that there may be.
 
     Raises:
         StriateError: nothing can be written at `target`, or it is one file for several pictures.
     """
 
-    def __init__(self, target: str | Path, *, option: str, ending: str, single: bool) -> None:
+    def __init__(
+        self,
+        target: str | Path,
+        *,
+        option: str,
+        ending: str,
+        single: bool,
+        suffixes: tuple[str, ...] = SUFFIXES,
+    ) -> None:
         given = expanded(target, kind=StriateError)
         self._ending = ending
         self._file: Path | None = None
-        if given.suffix.lower() in SUFFIXES and not given.is_dir():
+        if given.suffix.lower() in suffixes and not given.is_dir():
             if not single:
                 raise StriateError(
                     parameter(option, target), "is one file", "give a folder for several images"
@@ -52,16 +61,21 @@ class PictureFiles:
             self._folder = _folder(given, option)
         self._taken: set[str] = set()
 
-    def path(self, file: str) -> Path:
-        """Where the picture that belongs to `file` goes: a name that no other of them has."""
-        return self._file or self._folder / self._name(file)
+    def path(self, file: str, ending: str | None = None) -> Path:
+        """Where the picture that belongs to `file` goes: a name that no other of them has.
 
-    def _name(self, file: str) -> str:
+        Args:
+            file: what a person calls it.
+            ending: how its name ends in a folder; as those of the others if None.
+        """
+        return self._file or self._folder / self._name(file, ending or self._ending)
+
+    def _name(self, file: str, ending: str) -> str:
         stem = Path(file).stem or "image"
-        name, number = f"{stem}{self._ending}", 1
+        name, number = f"{stem}{ending}", 1
         while name.casefold() in self._taken:
             number += 1
-            name = f"{stem}-{number}{self._ending}"
+            name = f"{stem}-{number}{ending}"
         self._taken.add(name.casefold())
         return name
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,14 +75,20 @@ class Item:
             yield pixels_of(self.content, channels, self.name)
 
 
-def items(sources: Source | Iterable[Source]) -> Iterator[Item]:
+def items(
+    sources: Source | Iterable[Source], wanted: Callable[[Path], bool] = is_image
+) -> Iterator[Item]:
     """An item for every image that `sources` name, in order, as often as it is named.
 
     A source that names nothing, and a folder that cannot be listed, are items that hold the error.
+
+    Args:
+        sources: what a person named.
+        wanted: which files count where a folder or a glob is named.
     """
     for number, source in enumerate(sources_of(sources)):
         if isinstance(source, (str, Path)):
-            yield from _expand(source)
+            yield from _expand(source, wanted)
         else:
             yield item_of(source, f"images[{number}]")
 
@@ -120,11 +126,11 @@ def is_single(source: object) -> bool:
     return isinstance(source, Image.Image) or (isinstance(source, np.ndarray) and source.ndim < 4)
 
 
-def _expand(source: str | Path) -> Iterator[Item]:
+def _expand(source: str | Path, wanted: Callable[[Path], bool]) -> Iterator[Item]:
     """The images that one path, folder or glob names."""
     unlisted: list[DataError] = []
     try:
-        found = _files(source, unlisted)
+        found = _files(source, unlisted, wanted)
     except DataError as error:
         found = []
         unlisted.append(error)
@@ -134,12 +140,14 @@ def _expand(source: str | Path) -> Iterator[Item]:
         yield Item(str(source), each)
 
 
-def _files(source: str | Path, unlisted: list[DataError]) -> list[tuple[Path, Path | None]]:
+def _files(
+    source: str | Path, unlisted: list[DataError], wanted: Callable[[Path], bool]
+) -> list[tuple[Path, Path | None]]:
     """The files, each with the folder that was named or matched, if it lies in one."""
     refuse_address(source)
     path = paths.expanded(source, kind=DataError)
     if paths.is_folder(path, kind=DataError):
-        images = [file for file in files_under(path, unlisted.append) if is_image(file)]
+        images = [file for file in files_under(path, unlisted.append) if wanted(file)]
         if not images and not unlisted:
             raise DataError(paths.shown(path), "holds no images", "give a folder with images")
         return [(file, path) for file in images]
@@ -153,7 +161,7 @@ def _files(source: str | Path, unlisted: list[DataError]) -> list[tuple[Path, Pa
             found += [(file, match) for file in files_under(match, unlisted.append)]
         else:
             found.append((match, None))
-    matched = [each for each in found if is_image(each[0])]
+    matched = [each for each in found if wanted(each[0])]
     if matched or unlisted:
         return matched
     raise _nothing(path)
