@@ -37,7 +37,7 @@ COMMANDS = {
     "evaluate": "Measure a run on held-out images, or a detector on labelled boxes.",
     "calibrate": "Make a run's probabilities as high as its accuracy, by a temperature.",
     "predict": "Classify images, with probabilities.",
-    "detect": "Find boxes in pictures, with classes and scores.",
+    "detect": "Find boxes in pictures and videos, with classes and scores.",
     "export": "Write a run, or a detector, as one verified ONNX file.",
     "bench": "Measure how fast a network is in each engine.",
     "quantise": "Make the network of an exported file 8-bit, and measure what it costs and gains.",
