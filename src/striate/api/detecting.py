@@ -231,7 +231,9 @@ def _found(
             item, told = waiting.popleft(), each
             if isinstance(item, FrameItem):
                 told = replace(told, frame=item.frame, time=item.time)
-            if drawer is not None and not told.error:
+            if drawer is not None and told.error:
+                drawer.finish()  # of a video, nothing comes after an error
+            elif drawer is not None:
                 told = replace(told, picture=drawer.draw(item, told, detector.names))
             yield told
         if drawer is not None:
