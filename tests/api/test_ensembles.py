@@ -15,6 +15,7 @@ import striate
 from striate.cli.main import app
 from striate.errors import Interrupted, RunError, StriateError
 from striate.runs.calibration import keep_calibration
+from striate.runs.claim import claim
 from striate.runs.run import Run
 
 GIVEN: dict[str, Any] = {"net": "resnet20", "epochs": 1, "batch_size": 8, "workers": 0}
@@ -199,6 +200,22 @@ def test_what_cannot_be_an_ensemble(
         striate.ensemble([first, named], out)
     with pytest.raises(StriateError, match=r"needs .*out"):
         striate.train(photographs, members=2, **GIVEN)
+
+
+def test_copies_of_a_process_that_was_killed_are_made_anew(trained: Path, tmp_path: Path) -> None:
+    out, first = tmp_path / "out", trained / "members" / "01"
+    claim(out)._lock.release()  # as the system lets go of a killed process's lock
+    half = out / "members" / "07"
+    half.mkdir(parents=True)
+    (half / "run.toml").write_text("half")
+    made = striate.ensemble([first, trained / "members" / "02"], out)
+    assert made.images == 8
+    assert members_of(out) == [out / "members" / "01", out / "members" / "02"]
+    foreign = tmp_path / "foreign"
+    (foreign / "members").mkdir(parents=True)
+    with pytest.raises(RunError, match="is not empty, and what is in it is not a run's"):
+        striate.ensemble([first, trained / "members" / "02"], foreign)
+    assert (foreign / "members").exists()
 
 
 def test_a_member_that_was_exchanged_is_found_out(trained: Path, tmp_path: Path) -> None:

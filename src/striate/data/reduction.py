@@ -16,8 +16,8 @@ FACTORS = (8, 4, 2)
 MARGIN = 5.1
 """Pixels of a reduced side for each pixel that is left of it, at the least.
 
-From here on a photograph comes out within two levels of 255 of what it comes out with otherwise, with
-either filter of the resize; see docs/export.md for what does not.
+From here on a photograph comes out within two levels of 255 of what it comes out with otherwise,
+with either filter of the resize; see docs/export.md for what does not.
 """
 
 

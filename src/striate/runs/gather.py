@@ -76,6 +76,8 @@ def gather(
     with heard(), claim(out) as held:
         try:
             members = []
+            # Copies that were left by a process that was killed, or there would be no claim.
+            shutil.rmtree(out / names.MEMBERS, ignore_errors=True)
             for number, run in enumerate(runs, start=1):
                 folder = out / names.MEMBERS / f"{number:02}"
                 _copy(run.path, folder)
