@@ -63,6 +63,7 @@ def test_defaults(asked: dict[str, Any]) -> None:
         "layout": "file",
         "cam": False,
         "int8": False,
+        "threshold": None,
         "allow_code": False,
     }
     assert "image: uint8 (batch, height, width, 3)" in result.stdout

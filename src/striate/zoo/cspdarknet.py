@@ -108,7 +108,7 @@ class CSPTrunk(Network):
 
     def features(self, x: Tensor, finer: list[Tensor] | None = None) -> Tensor:
         """Give the last feature map, (N, 1024, H / 32, W / 32)."""
-        check_input(x, type(self).__name__, self.input_size[0])
+        check_input(x, "CSPDarknet53", self.input_size[0])
         x = self.conv0(x)  # 32×256×256
         x = self.stage1(collect(x, finer))  # 64×128×128
         x = self.stage2(collect(x, finer))  # 128×64×64
