@@ -7,8 +7,6 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.decomposition import PCA
-from sklearn.neighbors import NearestNeighbors
 
 from striate.support.packages import need
 
@@ -28,6 +26,8 @@ def principal_plane(values: Floats) -> tuple[Floats, float]:
     most = min(2, *values.shape)
     if len(values) < 2 or not np.ptp(values, axis=0).any():
         return points, 1.0
+    from sklearn.decomposition import PCA
+
     # The values of a network's units differ in size; float64 keeps the sums of their squares exact.
     found = PCA(most, svd_solver="full").fit(values.astype(np.float64))
     points[:, :most] = found.transform(values.astype(np.float64))
@@ -68,6 +68,8 @@ def nearest(
     if not number or not len(values):
         empty = np.empty((len(values), number))
         return empty.astype(np.int64), empty.astype(np.float32)
+    from sklearn.neighbors import NearestNeighbors
+
     centre = among.mean(axis=0, dtype=np.float64)
     search = NearestNeighbors(n_neighbors=number, metric="cosine", algorithm="brute")
     search.fit(among - centre)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from striate.errors import TrainingError
 from striate.evaluation.ranking import Ranking, ranking_of
@@ -167,6 +166,9 @@ def measure(
     predicted = probabilities.argmax(axis=1)
     right = predicted == labels
     top1 = float(right.mean())
+    # Takes a second to import, which nothing before the first figures should wait for.
+    from sklearn.metrics import confusion_matrix
+
     confusion = confusion_matrix(labels, predicted, labels=np.arange(count)).astype(np.int64)
     bins = calibrate(probabilities.max(axis=1), right)
     per_class = _per_class(labels, predicted, classes)
@@ -284,6 +286,8 @@ def matthews(confusion: NDArray[np.int64]) -> float:
 def _per_class(
     labels: NDArray[np.int64], predicted: NDArray[np.int64], classes: Sequence[str]
 ) -> tuple[ClassResult, ...]:
+    from sklearn.metrics import precision_recall_fscore_support
+
     precision, recall, f1, images = precision_recall_fscore_support(
         labels, predicted, labels=np.arange(len(classes)), zero_division=0.0
     )

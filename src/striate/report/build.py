@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jinja2 import Environment
 from markupsafe import Markup
 from numpy.typing import NDArray
 
@@ -22,10 +20,10 @@ from striate.report.ensemble import ensemble_section
 from striate.report.health import Health, health
 from striate.report.inputs import ReportInputs
 from striate.report.mistakes import explained_mistakes, mistakes_sentence
+from striate.report.pages import rendered
 from striate.report.pictures import behind_cells, examples
 from striate.report.transfer import transfer_section
 from striate.support.files import write_atomically
-from striate.support.html import asset, frame, templates
 from striate.support.svg import Scale, element
 from striate.support.words import count, percent
 
@@ -33,7 +31,6 @@ if TYPE_CHECKING:
     from striate.data.sources import Data
     from striate.runs.run import Run
 
-TEMPLATES = Path(__file__).parent / "templates"
 REPORT = "report.html"
 
 
@@ -76,48 +73,36 @@ def render(inputs: ReportInputs) -> str:
     told = ranking.charts(inputs.evaluation)
     moved, several = transfer_section(inputs), ensemble_section(inputs)
     embedded = embedding_section(inputs)
-    return (
-        _templates()
-        .get_template("report.html")
-        .render(
-            page=_page(inputs, shown, drawn, found),
-            transfer=moved,
-            ensemble=several,
-            **frame(asset(TEMPLATES / "report.css"), asset(TEMPLATES / "report.js")),
-            matrix=shown,
-            mistakes=explained_mistakes(inputs),
-            embedding=embedded,
-            doubts=doubts_sections(inputs),
-            notes=inputs.insight.notes,
-            examples=examples(inputs),
-            pixel_art=_pixel_art(inputs),
-            classes=sections.classes_table(inputs),
-            told=told,
-            areas=ranking.areas(inputs.evaluation),
-            classes_from=sections.classes_from(inputs),
-            health=found,
-            ramp=png(np.array([[(*colour, 255) for colour in _ramp()]], np.uint8)),
-            data=sections.data_section(inputs),
-            recipe=sections.recipe_section(inputs),
-            environment=sections.environment_section(inputs),
-            charts=_hovers([*drawn, *told], found)
-            | (moved.hovers if moved else {})
-            | (several.hovers if several else {}),
-            cells={
-                "cells": behind_cells(inputs, shown.cells),
-                "classes": list(inputs.evaluation.classes),
-                "pixels": _pixel_art(inputs),
-            },
-        )
+    return rendered(
+        "report.html",
+        page=_page(inputs, shown, drawn, found),
+        transfer=moved,
+        ensemble=several,
+        matrix=shown,
+        mistakes=explained_mistakes(inputs),
+        embedding=embedded,
+        doubts=doubts_sections(inputs),
+        notes=inputs.insight.notes,
+        examples=examples(inputs),
+        pixel_art=_pixel_art(inputs),
+        classes=sections.classes_table(inputs),
+        told=told,
+        areas=ranking.areas(inputs.evaluation),
+        classes_from=sections.classes_from(inputs),
+        health=found,
+        ramp=png(np.array([[(*colour, 255) for colour in _ramp()]], np.uint8)),
+        data=sections.data_section(inputs),
+        recipe=sections.recipe_section(inputs),
+        environment=sections.environment_section(inputs),
+        charts=_hovers([*drawn, *told], found)
+        | (moved.hovers if moved else {})
+        | (several.hovers if several else {}),
+        cells={
+            "cells": behind_cells(inputs, shown.cells),
+            "classes": list(inputs.evaluation.classes),
+            "pixels": _pixel_art(inputs),
+        },
     )
-
-
-@cache
-def _templates() -> Environment:
-    environment = templates(TEMPLATES)
-    environment.filters["percent"] = percent
-    environment.filters["count"] = count
-    return environment
 
 
 def _page(

@@ -12,14 +12,13 @@ from markupsafe import Markup
 
 from striate.data.scan import threads
 from striate.evaluation.comparing.terminal import counts, headline, points, verdict
-from striate.report.build import TEMPLATES
 from striate.report.charts import Axes, Chart, Series, line_chart
+from striate.report.pages import rendered
 from striate.report.pictures import LARGE, encoded
 from striate.support.files import output_file, write_text
-from striate.support.html import asset, frame, templates
 from striate.support.prefetch import prefetch
 from striate.support.svg import Scale, element
-from striate.support.words import MINUS, THIN, count, figure, percent, plural
+from striate.support.words import MINUS, THIN, figure, percent, plural
 
 if TYPE_CHECKING:
     from striate.evaluation.comparing.comparison import RunComparison
@@ -52,9 +51,6 @@ def write_comparison(found: RunComparison, output: str | Path) -> Path:
 
 def render(found: RunComparison) -> str:
     """The page as HTML. The same comparison gives the same bytes."""
-    environment = templates(TEMPLATES)
-    environment.filters["percent"] = percent
-    environment.filters["count"] = count
     curves = _curves(found)
     groups = _groups(found)
     sections = [
@@ -64,8 +60,8 @@ def render(found: RunComparison) -> str:
         ("classes", "Classes"),
         ("settings", "Settings") if found.settings else None,
     ]
-    return environment.get_template("comparison.html").render(
-        **frame(asset(TEMPLATES / "report.css"), asset(TEMPLATES / "report.js")),
+    return rendered(
+        "comparison.html",
         page={
             "sections": [section for section in sections if section],
             "title": " against ".join(each.name for each in found.compared[:2])

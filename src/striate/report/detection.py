@@ -11,10 +11,9 @@ from markupsafe import Markup
 
 from striate.detection.evaluation.result import BoxEvaluation, ClassFigures
 from striate.report.box_pictures import Gallery, gallery
-from striate.report.build import TEMPLATES
 from striate.report.charts import Axes, Chart, Series, line_chart
+from striate.report.pages import rendered
 from striate.support.files import write_text
-from striate.support.html import asset, frame, templates
 from striate.support.svg import Scale, element
 from striate.support.words import THIN, count, percent, plural
 
@@ -43,12 +42,9 @@ def write_box_page(found: BoxEvaluation, path: str | Path) -> Path:
 
 def render(found: BoxEvaluation) -> str:
     """The page as HTML. The same evaluation gives the same bytes."""
-    environment = templates(TEMPLATES)
-    environment.filters["percent"] = percent
-    environment.filters["count"] = count
     charts = _charts(found)
-    return environment.get_template("detection.html").render(
-        **frame(asset(TEMPLATES / "report.css"), asset(TEMPLATES / "report.js")),
+    return rendered(
+        "detection.html",
         page=_page(found),
         plots=charts,
         classes=found.per_class,

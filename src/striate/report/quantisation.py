@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from striate.report.build import TEMPLATES
 from striate.report.charts import Axes, Chart, Series, line_chart
+from striate.report.pages import rendered
 from striate.support.files import write_text
-from striate.support.html import asset, frame, templates
 from striate.support.svg import Scale, element
 from striate.support.words import MINUS, THIN, count, figure, percent, plural
 
@@ -40,12 +39,9 @@ def write_quantisation_page(report: QuantiseReport) -> Path:
 
 def render(report: QuantiseReport) -> str:
     """The page as HTML. The same report gives the same bytes."""
-    environment = templates(TEMPLATES)
-    environment.filters["percent"] = percent
-    environment.filters["count"] = count
     chart = _by_depth(report)
-    return environment.get_template("quantisation.html").render(
-        **frame(asset(TEMPLATES / "report.css"), asset(TEMPLATES / "report.js")),
+    return rendered(
+        "quantisation.html",
         page=_page(report),
         figures=[_row(each, report) for each in report.figures],
         speeds=_speeds(report),
