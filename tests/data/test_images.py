@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,9 @@ from striate.data.decoding.decode import ImageError, digest_of
 from striate.data.images import ImageSet
 from striate.data.loader import Loader
 from striate.data.preprocessing import Preprocessing
+from striate.data.sources import joined
 from striate.data.statistics import channel_statistics
+from striate.data.targets import Target
 from striate.errors import DataError
 
 PREPROCESSING = Preprocessing(resize=32, height=32, width=32, mean=(0.5,) * 3, std=(0.5,) * 3)
@@ -86,3 +89,23 @@ def test_a_file_put_back_is_read_again(images: ImageSet) -> None:
         images.read(2)
     images.paths[2].write_bytes(content)
     assert (images.read(2) == before).all()
+
+
+def test_numbers_stay_with_their_images(images: ImageSet) -> None:
+    values = np.array([[1.5, 10], [2.5, 20], [3.5, 30], [4.5, 40]])
+    aged = replace(
+        images,
+        classes=(),
+        labels=np.zeros(4, np.int64),
+        targets=(Target(name="age", unit="years"), Target(name="height", unit="cm")),
+        values=values,
+    )
+    part = aged.subset([3, 1])
+    whole = joined([part, aged.subset([0])], ())
+    assert part.values is not None
+    assert whole.values is not None
+    assert part.values.tolist() == [[4.5, 40], [2.5, 20]]
+    assert whole.values.tolist() == [[4.5, 40], [2.5, 20], [1.5, 10]]
+    assert whole.targets == aged.targets
+    assert whole.counts.shape == (0,)
+    assert [whole.names[at] for at in range(3)] == ["3.png", "1.png", "0.png"]

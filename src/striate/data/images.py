@@ -17,6 +17,7 @@ from striate.data.decoding.decode import decoding
 from striate.data.pixels import Block, Gathered, Pixels
 from striate.data.preprocessing import Preprocessing, with_channels
 from striate.data.reduction import Reduction
+from striate.data.targets import Target
 from striate.errors import DataError
 from striate.support.prefetch import prefetch
 
@@ -45,6 +46,9 @@ class ImageSet:
         pixels: decoded images of a small set: (H, W, C) each, or one uint8 array (n, H, W, C); C is
             1 where all are grey, else 3. None for sets read from files.
         made: what was made of large images, so that their files need not be decoded each time.
+        targets: the numbers that each image is answered with; empty where images have classes.
+            Where there are some, there are no classes, and all labels are 0.
+        values: float64 (n, targets), those numbers, finite, in their own units; None for classes.
 
     Names, digests and paths of many images are columns (`striate.data.columns`), and their pixels
     are views of what is held once (`striate.data.pixels`).
@@ -59,6 +63,8 @@ class ImageSet:
     paths: Sequence[Path] | None = None
     pixels: Array | Sequence[Array] | None = None
     made: Made | None = None
+    targets: tuple[Target, ...] = ()
+    values: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -75,7 +81,9 @@ class ImageSet:
 
     @cached_property
     def counts(self) -> NDArray[np.int64]:
-        """Images of each class, (classes,)."""
+        """Images of each class, (classes,); of numbers, (0,)."""
+        if not self.classes:
+            return np.zeros(0, np.int64)
         return np.bincount(self.labels, minlength=len(self.classes)).astype(np.int64)
 
     def path(self, index: int) -> Path | None:
@@ -179,6 +187,7 @@ class ImageSet:
             grey=self.grey[chosen],
             paths=None if self.paths is None else taken(self.paths, chosen),
             pixels=None if pixels is None else taken(pixels, chosen),
+            values=None if self.values is None else self.values[chosen],
         )
 
 

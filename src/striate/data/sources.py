@@ -29,6 +29,7 @@ from striate.data.reading import ReadSettings
 from striate.data.scan import Problem, Visitor
 from striate.data.split import held_out
 from striate.data.statistics import Statistics
+from striate.data.targets import Target
 from striate.errors import DataError, RunError, nearest, parameter
 from striate.support import paths
 from striate.support.progress import Progress
@@ -54,6 +55,8 @@ class Data:
         notes: what a person should know and need not mend.
         others: how many files are no images.
         statistics: of the channels of the training images, where they are known.
+        targets: the numbers that each image is answered with; empty where images have classes, and
+            where there are some, there are no classes.
     """
 
     origin: str
@@ -67,6 +70,7 @@ class Data:
     notes: tuple[str, ...] = ()
     others: int = 0
     statistics: Statistics | None = None
+    targets: tuple[Target, ...] = ()
 
     @property
     def splits(self) -> dict[str, ImageSet]:
@@ -275,14 +279,20 @@ def _with_labels(digests: Sequence[str], labels: NDArray[np.int64]) -> Digests:
 
 
 def joined(sets: Sequence[ImageSet], classes: tuple[str, ...]) -> ImageSet:
-    """All images of several sets whose class is among `classes`, labelled by these."""
+    """All images of several sets whose class is among `classes`, labelled by these.
+
+    Of sets of numbers, all images with their values; the sets have the same targets.
+    """
     place = {name: label for label, name in enumerate(classes)}
     labels = np.concatenate(
         [
             np.array([place.get(name, -1) for name in images.classes], np.int64)[images.labels]
+            if images.classes
+            else images.labels
             for images in sets
         ]
     )
+    values = [images.values for images in sets if images.values is not None]
     files = all(images.paths is not None for images in sets)
     held = all(images.pixels is not None for images in sets)
     everything = ImageSet(
@@ -294,6 +304,8 @@ def joined(sets: Sequence[ImageSet], classes: tuple[str, ...]) -> ImageSet:
         grey=np.concatenate([images.grey for images in sets]),
         paths=concatenated([images.paths or () for images in sets]) if files else None,
         pixels=_pixels(sets) if held else None,
+        targets=sets[0].targets,
+        values=np.concatenate(values) if values else None,
     )
     return everything.subset(np.flatnonzero(labels >= 0))
 
