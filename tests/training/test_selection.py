@@ -16,7 +16,7 @@ from striate.errors import RunError, StriateError
 from striate.evaluation.metrics import measure
 from striate.runs.run import Run
 from striate.training.distributed import Group
-from striate.training.selection import imbalance, rank
+from striate.training.selection import note_on_imbalance, rank
 from striate.training.validate import validate
 
 
@@ -45,13 +45,19 @@ def test_what_is_better() -> None:
 @pytest.mark.parametrize(
     ("counts", "said"),
     [
-        ([500, 50, 49], "the classes are uneven: 500 images of a\\x1b, 49 of <c>"),
+        (
+            [500, 50, 49],
+            "the classes are uneven: 500 images of a\\x1b, 49 of <c>; to count all alike: "
+            "--class-weights balanced",
+        ),
         ([500, 51, 52], ""),
         ([1, 1, 1], ""),
     ],
 )
 def test_classes_that_are_uneven(counts: list[int], said: str) -> None:
-    assert imbalance(made(counts, ("a\x1b", "b", "<c>"))) == said
+    images = made(counts, ("a\x1b", "b", "<c>"))
+    assert note_on_imbalance(images, "none") == said
+    assert note_on_imbalance(images, "balanced") == ""
 
 
 def test_figures_by_class_are_those_of_the_evaluation() -> None:

@@ -28,14 +28,17 @@ def module_of(found: calibration.Calibration) -> Sigmoids:
 
 
 @pytest.mark.parametrize(("images", "classes"), [(6, 3), (60, 2), (400, 5)])
-def test_they_are_the_likeliest_given_the_prior(images: int, classes: int) -> None:
+@pytest.mark.parametrize("uneven", [False, True])
+def test_they_are_the_likeliest_given_the_prior(images: int, classes: int, uneven: bool) -> None:
     scores, labels = held_out(images, classes, 0, 1.5)
-    found = calibrate(scores, labels)
+    weights = np.where(labels == 0, 3.0, 0.5) if uneven else None
+    found = calibrate(scores, labels, weights)
     module = module_of(found)
     logits = module(torch.from_numpy(scores))
     assert logits.softmax(1).detach().numpy() == pytest.approx(found.shares(scores))
     # What autograd finds of the head's own arithmetic and of the prior adds up to nothing.
-    F.cross_entropy(logits, torch.from_numpy(labels), reduction="sum").backward()
+    losses = F.cross_entropy(logits, torch.from_numpy(labels), reduction="none")
+    (losses * torch.tensor(1.0 if weights is None else weights)).sum().backward()
     assert module.slope.grad is not None
     assert module.offset.grad is not None
     alone, together = calibration._OWN, calibration._SHARED

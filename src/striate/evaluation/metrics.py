@@ -204,14 +204,19 @@ def ranks(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> NDAr
     return count
 
 
-def negative_log_likelihood(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
-    """Mean of ``-log p(true class)`` in nats.
+def negative_log_likelihood(
+    probabilities: NDArray[np.floating[Any]],
+    labels: NDArray[np.int64],
+    weights: NDArray[np.floating[Any]] | None = None,
+) -> float:
+    """Mean of ``-log p(true class)`` in nats, by `weights` (images,) where there are any.
 
     A probability that float32 rounds to zero counts as its smallest normal number (87.3 nats), so
     that one hopeless image cannot make the mean infinite.
     """
     true = np.take_along_axis(probabilities, labels[:, None], axis=1).astype(np.float64)
-    return float(-np.log(np.maximum(true, np.finfo(np.float32).tiny)).mean())
+    losses = -np.log(np.maximum(true[:, 0], np.finfo(np.float32).tiny))
+    return float(np.average(losses, weights=weights))
 
 
 def wilson(hits: int, trials: int, z: float = Z95) -> tuple[float, float]:

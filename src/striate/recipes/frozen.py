@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
+from striate.recipes.choices import ClassWeights
 from striate.recipes.recipe import CountOrNone, NotNegative
-from striate.support.tables import Bounds, check_bounds, stored
+from striate.support.tables import ADDED, Bounds, check_bounds, stored
 
 REFERENCE = "Donahue et al. 2014, 'DeCAF' (arXiv 1310.1531); Razavian et al. 2014 (arXiv 1403.6382)"
 
@@ -28,6 +29,9 @@ class HeadFit:
         default=None, metadata=stored("width")
     )
     """Of the Gaussian kernel; None for other heads."""
+
+    class_weights: ClassWeights = field(default="none", metadata=ADDED)
+    """``balanced``: each class weighs as if all were equally frequent."""
 
     def __post_init__(self) -> None:
         check_bounds(self, "head")

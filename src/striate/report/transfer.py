@@ -10,6 +10,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from striate.recipes.frozen import FrozenRecipe
 from striate.report.charts import (
     BOTTOM,
     HEIGHT,
@@ -235,6 +236,9 @@ def _heads_sentence(inputs: ReportInputs, record: Mapping[str, Any]) -> str:
     head = record["head"]
     title = TITLES[head["kind"]]
     note = f" {head['note'][0].upper()}{head['note'][1:]}." if head.get("note") else ""
+    recipe = inputs.recipe
+    if isinstance(recipe, FrozenRecipe) and recipe.head.class_weights == "balanced":
+        note += " Images were weighed so that all classes count alike."
     if not head["folds"]:
         return (
             f"The {title} was fitted to one picture a class: nothing could be held out to choose "

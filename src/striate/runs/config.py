@@ -39,7 +39,7 @@ from striate.support.tables import (
 )
 
 #: The format that this version writes. 0 is that of runs from before there was a number.
-FORMAT = 3
+FORMAT = 4
 
 PRECISIONS = ("float32", "bfloat16")
 

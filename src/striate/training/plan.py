@@ -45,7 +45,7 @@ from striate.training.options import TrainOptions
 from striate.training.photographs import Photographs, Shape, where_kept
 from striate.training.place import Place
 from striate.training.resume import plan_resumed, resumed_run
-from striate.training.selection import check_choices, imbalance
+from striate.training.selection import check_choices, note_on_imbalance
 from striate.zoo.catalogue import Entry, classifier
 from striate.zoo.create import canonical, create
 
@@ -207,8 +207,8 @@ def _plan_new(
     else:
         run, training = _in_time(deadline, run, network, data, options=options, place=place)
     callbacks.on_note(data.described)
-    if recipe.loss.class_weights == "none" and (uneven := imbalance(data.train)):
-        callbacks.on_note(f"{uneven}; to count all alike: --class-weights balanced")
+    if note := note_on_imbalance(data.train, recipe.loss.class_weights):
+        callbacks.on_note(note)
     if group.leads:
         keep_images(out, data)
     holding.begin(run.config)

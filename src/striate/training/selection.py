@@ -51,13 +51,17 @@ def is_better(found: Mapping[str, float], state: State, select: Select) -> bool:
     return rank(found, select) > rank(kept, select)
 
 
-def imbalance(images: ImageSet) -> str:
-    """What to say of classes whose images are very uneven in number; empty where they are not."""
+def note_on_imbalance(images: ImageSet, class_weights: ClassWeights) -> str:
+    """What to say of images whose classes are very uneven in number, and what to do about it.
+
+    Empty where they are not, or where they are weighed.
+    """
     counts = images.counts
     most, fewest = int(counts.argmax()), int(counts.argmin())
-    if counts[most] < UNEVEN * counts[fewest]:
+    if class_weights != "none" or counts[most] < UNEVEN * counts[fewest]:
         return ""
     large, small = printable(images.classes[most]), printable(images.classes[fewest])
     return (
-        f"the classes are uneven: {counts[most]:,} images of {large}, {counts[fewest]:,} of {small}"
+        f"the classes are uneven: {counts[most]:,} images of {large}, {counts[fewest]:,} of "
+        f"{small}; to count all alike: --class-weights balanced"
     )

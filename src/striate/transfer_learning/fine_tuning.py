@@ -92,7 +92,11 @@ def recipe_of(backbone: Backbone, data: Data, options: TransferOptions) -> Recip
     recipe = fine_tuning(backbone.spec, size, grey=data.train.is_grey)
     if options.batch_size is None:
         recipe = recipe.fitted_to(len(data.train))
-    return recipe.with_changes(epochs=options.epochs, batch_size=options.batch_size)
+    return recipe.with_changes(
+        epochs=options.epochs,
+        batch_size=options.batch_size,
+        class_weights=options.class_weights,
+    )
 
 
 def shape_of(backbone: Backbone, recipe: Recipe) -> Shape:
@@ -122,6 +126,7 @@ def frozen_recipe(fitted: FittedHead) -> FrozenRecipe:
             C=chosen.C,
             folds=fitted.folds,
             gamma=chosen.gamma,
+            class_weights=fitted.class_weights,
         )
     )
 
@@ -130,7 +135,8 @@ def decay_of(fitted: FittedHead, rows: int, rate: float) -> float | None:
     """The weight decay under which `fitted` is at rest; None where the recipe's has to do.
 
     scikit-learn minimises ``C · sum of losses + |w|² / 2``, training ``mean loss + decay · |w|² /
-    2``: the same, but for a factor, with a decay of ``1 / (C · rows)``. Of two classes scikit-learn
+    2``: the same, but for a factor, with a decay of ``1 / (C · rows)``, also where images have
+    weights, which are 1 in the mean. Of two classes scikit-learn
     has one vector w; the head holds its halves, ``-w / 2`` and ``w / 2``, whose squares add up to
     half of its square, so that the decay is twice that.
 

@@ -22,6 +22,7 @@ from striate.engines.precision import choose_precision
 from striate.errors import Interrupted
 from striate.hub.heads import HEADS
 from striate.hub.surgery import Transferred
+from striate.recipes.choices import ClassWeights
 from striate.runs.config import RunConfig
 from striate.runs.run import Run
 from striate.support.progress import Progress
@@ -54,6 +55,7 @@ def by_images(
     *,
     kind: str,
     penalty: Penalty,
+    class_weights: ClassWeights,
     of_train: Features,
     data: Data,
     of_held: Features,
@@ -66,6 +68,7 @@ def by_images(
     Args:
         kind: the head of the run; of many images no other is fitted.
         penalty: of that head.
+        class_weights: of all heads.
         of_train: (images, views, D) of ``data.train``.
         data: the images.
         of_held: (images, D) of `held`.
@@ -96,6 +99,7 @@ def by_images(
                     labels[chosen],
                     data.classes,
                     penalty=penalty if each == kind else "l2",
+                    class_weights=class_weights,
                     seed=seed,
                 )
                 with torch.inference_mode():
@@ -128,6 +132,7 @@ def by_stages(
     stages: int,
     data: Data,
     of_train: Features,
+    class_weights: ClassWeights,
     place: Place,
     workers: int | None,
     progress: Progress | None = None,
@@ -144,6 +149,7 @@ def by_stages(
         stages: that the backbone has.
         data: images and labels: those to train on, and those for validation, which judge.
         of_train: (images, views, D) of ``data.train``.
+        class_weights: of head and training.
         place: the device, and who is told how far it is.
         workers: threads that decode and augment; None for one a processor, at most four.
         progress: called with images trained on, of all.
@@ -169,7 +175,14 @@ def by_stages(
     curves: list[dict[str, Any]] = []
     for wanted, chosen in parts.items():
         part = replace(data, train=data.train.subset(chosen), val=held.subset(judged), test=None)
-        fitted = fit_head("softmax", of_train[chosen], part.train.labels, data.classes, seed=seed)
+        fitted = fit_head(
+            "softmax",
+            of_train[chosen],
+            part.train.labels,
+            data.classes,
+            class_weights=class_weights,
+            seed=seed,
+        )
         start = Transferred(copy.deepcopy(network.backbone), fitted.head)
         shares = [
             _trained(
@@ -240,7 +253,8 @@ def _trained(
     """
     size = max(trial.preprocessing.input_size[1:])
     recipe = fine_tuning(trial.network, size, grey=data.train.is_grey)
-    recipe = recipe.with_changes(epochs=STAGE_EPOCHS).fitted_to(len(data.train))
+    recipe = recipe.with_changes(epochs=STAGE_EPOCHS, class_weights=fitted.class_weights)
+    recipe = recipe.fitted_to(len(data.train))
     assert trial.transfer is not None
     transfer = replace(
         trial.transfer,

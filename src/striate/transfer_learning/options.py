@@ -6,6 +6,7 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
+from striate.recipes.choices import ClassWeights
 from striate.support.limits import MOST
 from striate.support.options import Doc, Options
 from striate.support.shared_options import (
@@ -46,6 +47,13 @@ class TransferOptions(Options):
         Literal["l2", "l1"],
         Doc("Of softmax regression: ``l2``, or ``l1`` to leave features out."),
     ] = "l2"
+    class_weights: Annotated[
+        ClassWeights,
+        Doc(
+            "``balanced`` weighs each image, in fitting and in training, so that all classes count "
+            "alike, however many images they have; ``none`` does not."
+        ),
+    ] = "none"
     freeze: Annotated[
         str | int,
         Doc(

@@ -35,7 +35,6 @@ from striate.support import processors, settings
 from striate.support.files import write_atomically
 from striate.support.folders import cache_at
 from striate.support.progress import counting
-from striate.support.text import printable
 from striate.training.assemble import make_callbacks, open_images_of
 from striate.training.distributed import Group
 from striate.training.ending import going_on
@@ -43,6 +42,7 @@ from striate.training.freezing import is_number
 from striate.training.holding import Holding
 from striate.training.options import TrainOptions
 from striate.training.place import Place
+from striate.training.selection import check_choices, note_on_imbalance
 from striate.transfer_learning.backbone import Backbone, open_backbone
 from striate.transfer_learning.classifier import float32_features, head_probabilities
 from striate.transfer_learning.doubts import training_doubts
@@ -58,9 +58,9 @@ from striate.transfer_learning.fine_tuning import (
     train_on,
 )
 from striate.transfer_learning.heads.comparison import compare
-from striate.transfer_learning.heads.cross_validation import pictures
 from striate.transfer_learning.heads.fit import FittedHead, check_head, fit_head
 from striate.transfer_learning.learning_curves import by_images, by_stages
+from striate.transfer_learning.notes import notes_on_fit
 from striate.transfer_learning.options import TransferOptions
 from striate.transfer_learning.result import Timing, Transfer
 from striate.transfer_learning.views import DrawnViews
@@ -124,6 +124,7 @@ class _Work:
                     "is needed to export the run and is not installed",
                     f"pip install 'striate[export]', or add {parameter('export', False)}",
                 )
+        check_choices(options.class_weights, None)
         refuse_meaningless(options)
 
     def reached(self) -> str:
@@ -150,8 +151,15 @@ class _Work:
         data = self._open_images(cache, backbone)
         timing, of_train = self._features(backbone, data.train)
         given = of_train, data.train.labels, data.classes
-        fitted = fit_head(options.head, *given, penalty=options.penalty, seed=options.seed)
-        self._note_fit(fitted, of_train, data)
+        fitted = fit_head(
+            options.head,
+            *given,
+            penalty=options.penalty,
+            class_weights=options.class_weights,
+            seed=options.seed,
+        )
+        for note in notes_on_fit(fitted, of_train, data):
+            self.place.callbacks.on_note(note)
         began = time.perf_counter()
         of_held = self._features_held(backbone, data, timing.engine)
         held_seconds = time.perf_counter() - began
@@ -213,22 +221,12 @@ class _Work:
         self.looked_at = True
         check_head(options.head, options.penalty, images=len(data.train), views=options.views)
         self.place.callbacks.on_note(data.described)
+        if note := note_on_imbalance(data.train, options.class_weights):
+            self.place.callbacks.on_note(note)
         if options.frozen != "all":
             shape = shape_of(backbone, recipe_of(backbone, data, options))
             data = self.photographs.settled(data, shape, self.place, self.training_options)
         return data
-
-    def _note_fit(self, fitted: FittedHead, of_train: Floats, data: Data) -> None:
-        if not fitted.folds:
-            self.place.callbacks.on_note(
-                "every class has one picture to train on: nothing can be held out, so that C is "
-                "not chosen by cross-validation but taken as it usually is"
-            )
-        elif single := np.flatnonzero(pictures(of_train[:, 0], data.train.labels) == 1).tolist():
-            names = ", ".join(printable(data.classes[label]) for label in single)
-            self.place.callbacks.on_note(f"one picture to train on, never held out: {names}")
-        if fitted.note:
-            self.place.callbacks.on_note(fitted.note)
 
     def _curve(
         self,
@@ -245,6 +243,7 @@ class _Work:
             images = by_images(
                 kind=options.head,
                 penalty=options.penalty,
+                class_weights=options.class_weights,
                 of_train=of_train,
                 data=data,
                 of_held=of_held,
@@ -259,6 +258,7 @@ class _Work:
                 stages=stages,
                 data=data,
                 of_train=of_train,
+                class_weights=options.class_weights,
                 place=self.place,
                 workers=options.workers,
                 progress=count,

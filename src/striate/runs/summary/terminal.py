@@ -110,7 +110,8 @@ def _data(found: RunSummary) -> str:
 def _recipe(recipe: Recipe | FrozenRecipe, seed: int) -> str:
     if isinstance(recipe, FrozenRecipe):
         head = recipe.head
-        return f"{recipe.name}: head {head.kind}, C = {head.C:.3g}; seed {seed}"
+        weights = ", class weights balanced" if head.class_weights == "balanced" else ""
+        return f"{recipe.name}: head {head.kind}, C = {head.C:.3g}{weights}; seed {seed}"
     rule, rate = recipe.optimiser.name, recipe.optimiser.rate
     return (
         f"{recipe.name}: {plural(recipe.epochs, 'epoch')} in batches of {recipe.batch_size:,}, "

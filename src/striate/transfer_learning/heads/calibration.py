@@ -66,17 +66,19 @@ class Calibration:
         return ""
 
 
-def calibrate(scores: Floats, labels: Labels) -> Calibration:
+def calibrate(scores: Floats, labels: Labels, weights: Floats | None = None) -> Calibration:
     """The likeliest sigmoids for held-out `scores`, (images, classes), given the prior.
 
     Args:
         scores: of each class's SVM, for images that it was not fitted to.
         labels: (images,) their classes.
+        weights: (images,) what each counts for, 1 in the mean; None where all count alike.
 
     Returns:
         The sigmoids; those of the prior where there is no image.
     """
     images, classes = scores.shape
+    weights = np.ones(images) if weights is None else weights
     picked = np.arange(images)
     wanted = np.eye(classes)[labels]
     prior = np.array([np.log(SLOPE), OFFSET])
@@ -90,10 +92,10 @@ def calibrate(scores: Floats, labels: Labels) -> Calibration:
         slopes = np.exp(logs)
         logits = -np.logaddexp(0, -(slopes * scores + offsets))
         sums = np.logaddexp.reduce(logits, axis=1)
-        away = (np.exp(logits - sums[:, None]) - wanted) * -np.expm1(logits)
+        away = (np.exp(logits - sums[:, None]) - wanted) * -np.expm1(logits) * weights[:, None]
         slope = np.stack([(away * scores * slopes).sum(0), away.sum(0)])
         shared, own = flat[:2] - prior, flat[2:].reshape(2, classes)
-        value = (sums - logits[picked, labels]).sum()
+        value = ((sums - logits[picked, labels]) * weights).sum()
         value += (_SHARED * shared**2).sum() + (_OWN[:, None] * own**2).sum()
         of_shared = slope.sum(1) + 2 * _SHARED * shared
         of_own = slope + 2 * _OWN[:, None] * own
@@ -107,4 +109,4 @@ def calibrate(scores: Floats, labels: Labels) -> Calibration:
     fitted = Calibration(slopes=np.exp(logs), offsets=offsets, images=images, loss=0.0)
     if not images:
         return fitted
-    return replace(fitted, loss=negative_log_likelihood(fitted.shares(scores), labels))
+    return replace(fitted, loss=negative_log_likelihood(fitted.shares(scores), labels, weights))

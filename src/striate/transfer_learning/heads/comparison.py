@@ -58,9 +58,13 @@ def compare(
 
         def fit(kind: str = kind, penalty: Penalty = penalty) -> dict[str, Any]:
             given = rows[chosen], labels[chosen], classes
-            return fit_head(kind, *given, penalty=penalty, seed=seed).to_json()
+            return fit_head(
+                kind, *given, penalty=penalty, class_weights=fitted.class_weights, seed=seed
+            ).to_json()
 
         how = f"{METHOD} {kind} {penalty} {seed}"
+        if fitted.class_weights != "none":
+            how += f" {fitted.class_weights}"
         tried.append(compared(cache, how, rows[chosen], labels[chosen], fit))
     # Of many copies it may be that none of the chosen can be held out.
     tried = [each for each in tried if each["folds"]]

@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from striate.evaluation.metrics import negative_log_likelihood
+from striate.recipes.choices import ClassWeights
 from striate.support.processors import processor_threads
+from striate.training.losses import balanced_weights
 from striate.transfer_learning.heads.scaling import KINDS, Floats, Kind, Scaling
 
 T = TypeVar("T")
@@ -50,7 +52,8 @@ class Trial:
     std: float
     """Standard deviation of the accuracy over the folds."""
     loss: float | None = None
-    """Mean negative log likelihood in nats, an SVM's of its calibrated probabilities."""
+    """Mean negative log likelihood in nats, an SVM's of its calibrated probabilities; an image
+    weighs in it what it weighs in the fit."""
     scaling: Kind = KINDS[0]
     """How features were scaled: see `striate.transfer_learning.heads.scaling`."""
     gamma: float | None = None
@@ -76,6 +79,8 @@ class Samples:
     """(images · views, D) float32, scaled; the views of an image stand together."""
     labels: Labels
     """(images · views,)."""
+    weights: Floats
+    """(images · views,) float32: what each counts for, 1 in the mean; C is multiplied by it."""
     views: int
     classes: int
     scaling: Scaling
@@ -89,16 +94,28 @@ class Samples:
     scaled: Kind
 
     @classmethod
-    def of(cls, features: Floats, labels: Labels, classes: int, seed: int) -> Samples:
+    def of(
+        cls,
+        features: Floats,
+        labels: Labels,
+        classes: int,
+        seed: int,
+        class_weights: ClassWeights = "none",
+    ) -> Samples:
         """Scale `features`, (images, views, D), and decide the folds."""
         images, views, width = features.shape
         raw = np.ascontiguousarray(features, np.float32).reshape(images * views, width)
         originals = _originals(features[:, 0])
         different = len(np.unique(originals))
         scaling = Scaling.of(raw, different)
+        weights = np.ones(images, np.float32)
+        if class_weights == "balanced":
+            # Of all images, in every fold: another weight would be another C.
+            weights = balanced_weights(labels, classes).numpy()[labels]
         return cls(
             rows=scaling(raw),
             labels=np.repeat(labels, views),
+            weights=np.repeat(weights, views),
             views=views,
             classes=classes,
             scaling=scaling,
@@ -199,6 +216,8 @@ class Searched:
     """(held, classes): of heads with the best C, for images that they were not fitted to."""
     labels: Labels
     """(held,)."""
+    weights: Floats
+    """(held,): see `Samples`."""
 
 
 def search(
@@ -208,7 +227,7 @@ def search(
     *,
     start: int,
     strides: Sequence[int],
-    shares: Callable[[Floats, Labels], Floats] = lambda scores, _labels: scores,
+    shares: Callable[[Floats, Labels, Floats], Floats] = lambda scores, _labels, _weights: scores,
     gamma: float | None = None,
 ) -> Searched:
     """Climb among `c_values`, which rise, to one whose neighbours have no smaller loss.
@@ -225,14 +244,15 @@ def search(
         start: index of the C where the climb begins.
         strides: how far away neighbours are, in turn: wide ones first find the region. None to try
             the first C alone.
-        shares: from scores and labels to probabilities; by default they are that already.
+        shares: from scores, labels and weights to probabilities; by default they are that already.
         gamma: of a Gaussian kernel, which goes into the trials.
 
     Returns:
         Every C that was tried, the best, and the scores of its heads.
     """
     assert samples.folds
-    labels = np.concatenate([samples.labels[fold.held] for fold in samples.folds])
+    held = np.concatenate([fold.held for fold in samples.folds])
+    labels, weights = samples.labels[held], samples.weights[held]
     found: dict[int, tuple[Trial, Floats]] = {}
 
     def look(at: int) -> None:
@@ -246,7 +266,7 @@ def search(
             C=float(c_values[at]),
             accuracy=float((scores.argmax(1) == labels).mean()),
             std=float(np.std(hits)),
-            loss=negative_log_likelihood(shares(scores, labels), labels),
+            loss=negative_log_likelihood(shares(scores, labels, weights), labels, weights),
             gamma=gamma,
             scaling=samples.scaled,
         )
@@ -270,8 +290,14 @@ def search(
                 look(at)
             best = min(sorted(found), key=cost)
     trial, scores = found[best]
-    trials = tuple(found[at][0] for at in sorted(found))
-    return Searched(trials=trials, best=trial, at=best, scores=scores, labels=labels)
+    return Searched(
+        trials=tuple(found[at][0] for at in sorted(found)),
+        best=trial,
+        at=best,
+        scores=scores,
+        labels=labels,
+        weights=weights,
+    )
 
 
 def untried(
@@ -302,8 +328,14 @@ def untried(
         gamma=gamma,
         scaling=samples.scaled,
     )
-    none = np.empty((0, samples.classes)), np.empty(0, np.int64)
-    return Searched(trials=(), best=best, at=0, scores=none[0], labels=none[1])
+    return Searched(
+        trials=(),
+        best=best,
+        at=0,
+        scores=np.empty((0, samples.classes)),
+        labels=np.empty(0, np.int64),
+        weights=np.empty(0, np.float32),
+    )
 
 
 #: What comes of a way of fitting, from an index of C on, in such strides: see `search`.

@@ -22,6 +22,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from striate.errors import StriateError, nearest, parameter
 from striate.hub.heads import HEADS, Head
+from striate.recipes.choices import ClassWeights
 from striate.recipes.frozen import HeadKind
 from striate.transfer_learning.heads import svm
 from striate.transfer_learning.heads.cross_validation import (
@@ -44,6 +45,7 @@ class FittedHead:
 
     kind: HeadKind
     penalty: Penalty
+    class_weights: ClassWeights
     head: Head
     folds: int
     """0 where nothing could be held out."""
@@ -90,6 +92,7 @@ def fit_head(
     classes: Sequence[str],
     *,
     penalty: Penalty = "l2",
+    class_weights: ClassWeights = "none",
     seed: int = 0,
 ) -> FittedHead:
     """Fit a head of that kind to embeddings. The same input gives the same head.
@@ -101,6 +104,8 @@ def fit_head(
         labels: (images,) indices into `classes`, each of which has an image.
         classes: their names.
         penalty: ``l2``, or ``l1`` for softmax regression that leaves many features out.
+        class_weights: ``balanced`` to weigh images so that all classes count alike, in the fit, in
+            the choice of C and in an SVM's probabilities; ``none`` for each image to count alike.
         seed: decides which images share a fold.
 
     Returns:
@@ -112,7 +117,7 @@ def fit_head(
     began = time.monotonic()
     views = features[:, None] if features.ndim == 2 else features
     check_head(kind, penalty, images=len(labels), views=views.shape[1])
-    samples = Samples.of(views, labels, len(classes), seed)
+    samples = Samples.of(views, labels, len(classes), seed, class_weights)
     with warnings.catch_warnings():
         # Fits on the way to a fold's figure may end early; the final one is checked by itself.
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -121,6 +126,7 @@ def fit_head(
             fitted = FittedHead(
                 kind="softmax",
                 penalty=penalty,
+                class_weights=class_weights,
                 head=regression.head,
                 folds=len(samples.folds),
                 trials=regression.trials,
@@ -134,6 +140,7 @@ def fit_head(
             fitted = FittedHead(
                 kind="svm" if linear else "svm-rbf",
                 penalty="l2",
+                class_weights=class_weights,
                 head=found.head,
                 folds=len(samples.folds),
                 trials=found.trials,

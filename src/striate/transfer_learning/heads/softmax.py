@@ -71,7 +71,7 @@ def fit_softmax(samples: Samples, penalty: Penalty) -> FittedSoftmax:
 
         if samples.folds:
             samples, found = best_scaling(samples, climb, begin, STRIDES)
-        whole = Problem(samples.rows, samples.labels, samples.classes)
+        whole = Problem(samples.rows, samples.labels, samples.weights, samples.classes)
         if not samples.folds:
             found = untried(
                 samples,
@@ -113,7 +113,8 @@ class _FoldProbabilities:
         self.held: list[Floats] = []
         for number, fold in enumerate(samples.folds):
             rows, held = samples.split(number)
-            self.problems.append(Problem(rows, samples.labels[fold.fitted], samples.classes))
+            given = samples.labels[fold.fitted], samples.weights[fold.fitted]
+            self.problems.append(Problem(rows, *given, samples.classes))
             self.held.append(held)
         self.solved: list[dict[float, Floats]] = [{} for _ in self.problems]
 

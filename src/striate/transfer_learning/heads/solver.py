@@ -39,11 +39,12 @@ class Problem:
     Args:
         rows: (n, D) float32.
         labels: (n,) indices of classes.
+        weights: (n,) float32, what each row counts for.
         classes: how many there are, whether or not each has a row.
     """
 
-    def __init__(self, rows: Floats, labels: Labels, classes: int) -> None:
-        self.rows, self.labels, self.classes = rows, labels, classes
+    def __init__(self, rows: Floats, labels: Labels, weights: Floats, classes: int) -> None:
+        self.rows, self.labels, self.weights, self.classes = rows, labels, weights, classes
         # Products go along the rows of what they read; the gradient's would go across them.
         self._columns = np.ascontiguousarray(rows.T)
         self._wanted = np.eye(classes, dtype=np.float32)[labels]
@@ -109,18 +110,18 @@ class Problem:
         return found, up - down
 
     def _loss(self, weights: Floats) -> tuple[float, Floats]:
-        """The mean negative log likelihood and its slope, float64."""
+        """The mean weighted negative log likelihood and its slope, float64."""
         weights = weights.astype(np.float32)
         logits = self.rows @ weights[:-1] + weights[-1]
         logits -= logits.max(1, keepdims=True)
         own = logits[self._picked, self.labels]
         np.exp(logits, out=logits)
         sums = logits.sum(1, keepdims=True)
-        away = (logits / sums - self._wanted) / len(self.rows)
+        away = (logits / sums - self._wanted) * self.weights[:, None] / len(self.rows)
         slope = np.empty(weights.shape)
         slope[:-1] = self._columns @ away
         slope[-1] = away.sum(0)
-        return float((np.log(sums[:, 0]) - own).mean(dtype=np.float64)), slope
+        return float(((np.log(sums[:, 0]) - own) * self.weights).mean(dtype=np.float64)), slope
 
 
 def _rests(found: Any, tolerance: float) -> bool:

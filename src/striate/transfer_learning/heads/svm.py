@@ -127,9 +127,12 @@ def fit_linear(samples: Samples, seed: int) -> FittedSVMs:
 def _fit_descent(samples: Samples, seed: int) -> FittedSVMs:
     """The same for more rows than a kernel has room for: squared hinge loss, coordinate descent."""
 
-    def fit(c: float, rows: Floats, labels: Labels) -> LinearSVC:
+    def fit(c: float, rows: Floats, labels: Labels, weights: Floats) -> LinearSVC:
         svm = LinearSVC(C=c, dual=True, tol=1e-2, max_iter=300, random_state=seed)
-        return svm.fit(rows, labels)
+        return svm.fit(rows, labels, weights)
+
+    def fit_all(c: float) -> LinearSVC:
+        return fit(c, samples.rows, samples.labels, samples.weights)
 
     with threads() as run:
 
@@ -137,7 +140,8 @@ def _fit_descent(samples: Samples, seed: int) -> FittedSVMs:
             def judge(c: float) -> Sequence[Floats]:
                 def held(number: int) -> Floats:
                     rows, others = scaled.split(number)
-                    svm = fit(c, rows, scaled.labels[scaled.folds[number].fitted])
+                    fitted = scaled.folds[number].fitted
+                    svm = fit(c, rows, scaled.labels[fitted], scaled.weights[fitted])
                     return _both(svm.decision_function(others))
 
                 return run(held, range(len(scaled.folds)))
@@ -151,11 +155,9 @@ def _fit_descent(samples: Samples, seed: int) -> FittedSVMs:
             found = untried(
                 samples,
                 _c_values(samples)[::4],
-                lambda c: _both(
-                    fit(c, samples.rows, samples.labels).decision_function(samples.rows)
-                ),
+                lambda c: _both(fit_all(c).decision_function(samples.rows)),
             )
-    final = fit(found.best.C, samples.rows, samples.labels)
+    final = fit_all(found.best.C)
     scores = _both(final.decision_function(samples.rows))
     # Rows on the margin or within have a part in the loss: they are support vectors.
     own = samples.labels[:, None] == np.arange(samples.classes)
@@ -165,19 +167,25 @@ def _fit_descent(samples: Samples, seed: int) -> FittedSVMs:
 
 def _c_values(samples: Samples) -> list[float]:
     """Values of C for linear SVMs."""
-    counts = np.bincount(samples.labels, minlength=samples.classes)
-    sums = np.eye(samples.classes, dtype=np.float32)[samples.labels].T @ samples.rows
+    own, counts = _weighted(samples)
+    sums = own.T @ samples.rows
     means = sums / counts[:, None]
-    others = (sums.sum(0) - sums) / (len(samples.rows) - counts)[:, None]
+    others = (sums.sum(0) - sums) / (counts.sum() - counts)[:, None]
     scale = _scale(((means - others) ** 2).sum(1), counts)
     return [float(scale * units) for units in LINEAR_C_VALUES]
 
 
-def _shares(scores: Floats, labels: Labels) -> Floats:
-    return calibrate(scores, labels).shares(scores)
+def _weighted(samples: Samples) -> tuple[Floats, Floats]:
+    """(rows, classes): each row's weight in the column of its class; and (classes,) their sums."""
+    own = np.eye(samples.classes, dtype=np.float32)[samples.labels] * samples.weights[:, None]
+    return own, own.sum(0, dtype=np.float64)
 
 
-def _scale(distances: Floats, counts: NDArray[np.int64]) -> float:
+def _shares(scores: Floats, labels: Labels, weights: Floats) -> Floats:
+    return calibrate(scores, labels, weights).shares(scores)
+
+
+def _scale(distances: Floats, counts: Floats) -> float:
     """The C at which SVMs that have every image for a support vector just reach both margins.
 
     Such an SVM's coefficients are C for the n images of its class and add up to -n * C for the
@@ -186,7 +194,7 @@ def _scale(distances: Floats, counts: NDArray[np.int64]) -> float:
 
     Args:
         distances: (classes,) d^2 of each class's mean from that of all others.
-        counts: (classes,) n.
+        counts: (classes,) n; of images that weigh differently, what they weigh together.
     """
     apart = float((counts * distances).mean())
     return 2.0 / apart if apart > 1e-12 else 1.0  # 1: all images alike, and any C does as well
@@ -196,7 +204,7 @@ def _linear_svms(
     samples: Samples, found: Searched, weights: Floats, offsets: Floats, vectors: NDArray[np.bool_]
 ) -> FittedSVMs:
     head = LinearSVMHead(samples.rows.shape[1], samples.classes)
-    calibration = calibrate(found.scores, found.labels)
+    calibration = calibrate(found.scores, found.labels, found.weights)
     fill_standardise(head, samples.scaling)
     fill_linear(head, weights, offsets)
     fill_sigmoids(head, calibration)
@@ -223,7 +231,7 @@ def fit_gaussian(samples: Samples) -> FittedSVMs:
         used, intercepts = _duals(kernel, samples, found.best.C, run)
     kept = np.flatnonzero((used != 0).any(1))
     head = RBFSVMHead(rows.shape[1], samples.classes, len(kept))
-    calibration = calibrate(found.scores, found.labels)
+    calibration = calibrate(found.scores, found.labels, found.weights)
     fill_standardise(head, samples.scaling)
     copy_into(head.support, rows[kept])
     copy_into(head.gamma, np.array(found.best.gamma))
@@ -271,13 +279,12 @@ def _search_gaussian(samples: Samples, run: Map[Any, Any]) -> tuple[Samples, Sea
 
 def _kernel_scale(kernel: Floats, samples: Samples) -> float:
     """`_scale` where distances are those that the kernel means."""
-    own = np.eye(samples.classes, dtype=np.float32)[samples.labels]
-    counts = np.bincount(samples.labels, minlength=samples.classes)
+    own, counts = _weighted(samples)
     products = (own.T @ (kernel @ own)).astype(np.float64)
     within = np.diag(products)
     across = products.sum(0) - within
     beyond = products.sum() - 2 * across - within
-    others = len(kernel) - counts
+    others = counts.sum() - counts
     distances = within / counts**2 + beyond / others**2 - 2 * across / (counts * others)
     return _scale(distances, counts)
 
@@ -310,7 +317,8 @@ class _judge:  # noqa: N801 - a function that remembers
             fold = samples.folds[number]
             with self._lock:
                 within, across = self._part(number)
-            svm = _svc(within, samples.labels[fold.fitted] == one, c, 5e-2)
+            positive = samples.labels[fold.fitted] == one
+            svm = _svc(within, positive, samples.weights[fold.fitted], c, 5e-2)
             scores: Floats = across[:, svm.support_] @ svm.dual_coef_[0]
             scores += svm.intercept_[0]
             return scores
@@ -324,7 +332,8 @@ def _duals(kernel: Floats, samples: Samples, c: float, run: Map[Any, Any]) -> _D
     """Coefficients (rows, classes) and intercepts (classes,) of SVMs fitted to all rows."""
     exact = kernel.astype(np.float64)  # once, not for each class
     columns = _columns(samples.classes)
-    svms = run(lambda one: _svc(exact, samples.labels == one, c, 1e-2), columns)
+    labels, weights = samples.labels, samples.weights
+    svms = run(lambda one: _svc(exact, labels == one, weights, c, 1e-2), columns)
     used = np.zeros((len(kernel), len(columns)))
     for column, svm in enumerate(svms):
         used[svm.support_, column] = svm.dual_coef_[0]
@@ -347,8 +356,10 @@ def _columns(classes: int) -> Sequence[int]:
     return range(classes) if classes > 2 else (1,)
 
 
-def _svc(kernel: Floats, positive: NDArray[np.bool_], c: float, tolerance: float) -> SVC:
-    return SVC(kernel="precomputed", C=c, tol=tolerance).fit(kernel, positive)
+def _svc(
+    kernel: Floats, positive: NDArray[np.bool_], weights: Floats, c: float, tolerance: float
+) -> SVC:
+    return SVC(kernel="precomputed", C=c, tol=tolerance).fit(kernel, positive, weights)
 
 
 def _both(scores: Floats) -> Floats:
