@@ -13,9 +13,9 @@ from PIL import Image
 
 from striate.data.decoding.decode import ImageError, digest_of
 from striate.data.images import ImageSet
+from striate.data.joining import joined
 from striate.data.loader import Loader
 from striate.data.preprocessing import Preprocessing
-from striate.data.sources import joined
 from striate.data.statistics import channel_statistics
 from striate.data.targets import Target
 from striate.errors import DataError

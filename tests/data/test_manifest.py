@@ -16,6 +16,7 @@ from PIL import Image
 
 from striate.data.manifest import Manifest
 from striate.data.sources import Data, open_data
+from striate.data.targets import Answers
 from striate.errors import RunError
 
 
@@ -164,3 +165,65 @@ def test_a_damaged_list_is_refused_in_one_line(folder: Path) -> None:
         Manifest.from_bytes(data.manifest.to_bytes(), "images.safetensors", "0" * 64)
     older = replace(data, fingerprint="0" * 64).manifest.to_bytes()
     assert Manifest.from_bytes(older, "images.safetensors", "0" * 64).classes == data.classes
+
+
+# --- numbers instead of classes ---------------------------------------------------------------
+
+
+@pytest.fixture
+def aged(tmp_path: Path) -> Path:
+    """A table with two numbers for each of 20 pictures."""
+    fill(tmp_path / "photos", 20)
+    lines = [f"photos/{number:03}.png,{number},{number % 5 - 0.5}" for number in range(20)]
+    (tmp_path / "t.csv").write_text("file,age (years),tilt\n" + "\n".join(lines) + "\n")
+    return tmp_path / "t.csv"
+
+
+def test_numbers_are_stored_and_found_again_without_naming_them(aged: Path) -> None:
+    data = open_data(aged, answers=Answers.of(["age", "tilt"]), seed=1)
+    content = data.manifest.to_bytes()
+    manifest = Manifest.from_bytes(content, "images", data.fingerprint)
+    assert manifest.targets == data.targets
+    assert manifest.to_bytes() == content
+    fill(aged.parent / "photos", 3, 50)
+    with aged.open("a") as file:
+        file.writelines(f"photos/05{number}.png,1,2\n" for number in range(3))
+    again = open_data(aged, manifest=manifest, seed=1)
+    assert again.is_of(data.fingerprint)
+    assert again.targets == data.targets
+    for split, images in data.splits.items():
+        assert list(again.splits[split].digests) == list(images.digests)
+        assert np.array_equal(again.splits[split].values, images.values)
+    assert any("3 images came after the run began" in note for note in again.notes)
+
+
+def test_another_number_is_another_image(aged: Path) -> None:
+    answers = Answers.of(["age", "tilt"])
+    data = open_data(aged, answers=answers, seed=1)
+    content = aged.read_text()
+    aged.write_text(content.replace("005.png,5,", "005.png,6,"))
+    assert open_data(aged, answers=answers, seed=1).fingerprint != data.fingerprint
+    with pytest.raises(RunError, match="1 of 20 are not there"):
+        open_data(aged, manifest=data.manifest, seed=1)
+    aged.write_text(content.replace("age (years)", "size"))
+    assert open_data(aged, answers=Answers.of(["size", "tilt"]), seed=1).fingerprint != (
+        data.fingerprint
+    )
+    aged.write_text(content.replace("(years)", "(months)"))  # for people alone
+    assert open_data(aged, answers=answers, seed=1).fingerprint == data.fingerprint
+
+
+def test_a_damaged_list_of_numbers_is_refused(aged: Path) -> None:
+    data = open_data(aged, answers=Answers.of("age"), seed=1)
+    whole = data.manifest
+    for harmed in (
+        replace(whole, values={"train": whole.values["train"]}),
+        replace(whole, values={split: each + 1 for split, each in whole.values.items()}),
+        replace(
+            whole,
+            values={split: np.full_like(each, np.inf) for split, each in whole.values.items()},
+        ),
+        replace(whole, targets=()),
+    ):
+        with pytest.raises(RunError, match="is damaged"):
+            Manifest.from_bytes(harmed.to_bytes(), "images", data.fingerprint)

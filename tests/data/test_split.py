@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from striate.data.split import draw, held_out
+from striate.data.split import draw, held_out, held_out_numbers
 from striate.errors import RecipeError
 
 pictures = st.lists(
@@ -106,3 +106,47 @@ def test_the_last_picture_of_another_class_does_not_move():
 def test_an_impossible_fraction_is_refused(fraction):
     with pytest.raises(RecipeError, match="between 0 and 1"):
         split([("a", 0)], fraction)
+
+
+# --- images with numbers ---------------------------------------------------------------------
+
+ages = st.lists(
+    st.tuples(st.integers(0, 60).map(str), st.floats(-1e6, 1e6)), min_size=2, max_size=80
+)
+
+
+@given(ages, fractions, seeds)
+def test_copies_with_numbers_stay_together_and_the_share_is_exact(images, fraction, seed):
+    digests = [digest for digest, _ in images]
+    values = np.array([[value] for _, value in images])
+    out = held_out_numbers(digests, values, fraction, seed)
+    side = dict(zip(digests, out.tolist(), strict=True))
+    assert [side[digest] for digest in digests] == out.tolist()
+    different = len(side)
+    wanted = min(max(round(fraction * different), 1), different - 1)
+    assert sum(side.values()) == wanted
+    order = np.random.default_rng(seed).permutation(len(digests))
+    again = held_out_numbers([digests[at] for at in order], values[order], fraction, seed)
+    if different == len(digests):  # of copies the mean may differ in its last digit
+        assert (again == out[order]).all()
+
+
+def test_numbers_are_held_out_over_their_whole_range():
+    digests = [str(number) for number in range(1000)]
+    rare = np.sort(np.random.default_rng(0).exponential(10, 1000))[:, None]
+    for seed in range(20):
+        out = held_out_numbers(digests, rare, 0.2, seed)
+        eighths = out.reshape(8, 125).sum(axis=1)
+        assert eighths.min() >= 25
+        assert eighths.max() <= 25
+
+
+def test_of_several_numbers_each_is_spread():
+    draw = np.random.default_rng(1)
+    values = draw.uniform(size=(800, 2))
+    digests = [str(number) for number in range(800)]
+    out = held_out_numbers(digests, values, 0.25, 0)
+    for column in values.T:
+        quarters = out[np.argsort(column)].reshape(4, 200).mean(axis=1)
+        assert np.abs(quarters - 0.25).max() < 0.03
+    assert not held_out_numbers(["1", "1"], values[:2], 0.25, 0).any()

@@ -28,11 +28,14 @@ def check(options: CheckOptions) -> CheckReport:
     """
     from striate.data.checking.check import check as look
     from striate.data.scan import threads
+    from striate.data.targets import Answers
     from striate.support.folders import cache_at
 
+    answers = Answers.of(label=options.label)
     with counting("checking images", wanted=options.progress) as count:
         return look(
             options.data,
+            answers=answers,
             seed=options.seed,
             val_fraction=options.val_fraction,
             cache=cache_at(None),

@@ -120,6 +120,7 @@ _WAYS: dict[frozenset[Any], _Way] = {
     frozenset({Sequence[float]}): _Way(str, read_numbers, "<number,…>"),
     frozenset({Sequence[int]}): _Way(str, read_whole_numbers, "<number,…>"),
     frozenset({Sequence[str]}): _Way(str, read_names, "<name,…>", "Or none."),
+    frozenset({str, Sequence[str]}): _Way(list[str], None, "<name>", "May be given again."),
 }
 
 

@@ -282,6 +282,8 @@ class Files(Column[Path]):
 class Names(Column[str]):
     """How files are called: their paths relative to a folder, with /, printable.
 
+    Those that lie elsewhere have their whole paths.
+
     Args:
         files: the files.
         root: the folder; None for the names alone.
@@ -303,7 +305,10 @@ class Names(Column[str]):
         number = int(self.files.folder[self.files.rows[index]])
         known = self._before.get(number)
         if known is None:
-            inner = Path(self.files.folders[number]).relative_to(self.root or "").as_posix()
+            folder = Path(self.files.folders[number])
+            if folder.is_relative_to(self.root or ""):
+                folder = folder.relative_to(self.root or "")
+            inner = folder.as_posix()
             known = self._before[number] = "" if inner == "." else f"{inner}/"
         return known
 

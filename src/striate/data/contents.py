@@ -1,10 +1,10 @@
-"""Everything that a folder, IDX files or a name hold: read and decoded, nothing refused."""
+"""Everything that a folder, table, IDX files or name hold: read and decoded, nothing refused."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import closing
-from dataclasses import dataclass, field
+from contextlib import closing, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +29,12 @@ from striate.data.scan import (
     over_threads,
 )
 from striate.data.sketches import Sketches
-from striate.errors import DataError
+from striate.data.tables.find import Listed, is_table, metadata_in, open_table, tables_beside
+from striate.data.tables.layout import read_tables
+from striate.data.tables.numbered import with_numbers
+from striate.data.tables.roles import is_labelled
+from striate.data.targets import CLASSES, Answers, Target
+from striate.errors import DataError, parameter
 from striate.support import paths
 
 
@@ -58,14 +63,55 @@ def read_contents(data: str | Path, settings: ReadSettings) -> Contents:
     """Read and decode everything that `data` names; see `striate.data.sources.open_data`."""
     name = known_name(data)
     if name:
+        _refuse_answers(name, settings.answers)
         return _contents_of_named(name, settings)
-    root = existing_folder(Path(data), named.names())
+    path = paths.expanded(data, kind=DataError)
+    if is_table(path):
+        table = paths.resolved(path, kind=DataError)
+        return _contents_of_files(read_tables(table, [Listed(table)], settings.answers), settings)
+    root = existing_folder(path, (*named.names(), *tables_beside(path.absolute().parent)))
     idx = find_idx(root)
-    return (
-        _contents_of_idx(root, idx, settings)
-        if idx
-        else _contents_of_folder(read_layout(root), settings)
-    )
+    if idx:
+        _refuse_answers(paths.shown(root), settings.answers)
+        return _contents_of_idx(root, idx, settings)
+    return _contents_of_files(_layout_of_folder(root, settings.answers), settings)
+
+
+def _refuse_answers(what: str, answers: Answers) -> None:
+    """Raise where a column is named of what has none."""
+    if answers.targets or answers.label is not None:
+        name = "target" if answers.targets else "label"
+        raise DataError(
+            what, "has classes, and no columns to choose", f"leave out {parameter(name)}"
+        )
+
+
+def _layout_of_folder(root: Path, answers: Answers) -> Layout:
+    """The images in a folder: as its ``metadata.csv`` lists them, or by its class folders.
+
+    A table that tells nothing of classes, which lies beside folders that do, is passed over.
+    """
+    tables = metadata_in(root)
+    if tables and (answers != CLASSES or is_labelled(open_table(tables[0].path))):
+        return read_tables(root, tables, answers)
+    if tables:
+        with suppress(DataError):
+            layout = read_layout(root)
+            if layout.parts:
+                name = tables[0].path.name
+                layout.notes.append(f"{name} has no column of classes: the folders are the classes")
+                return layout
+        return read_tables(root, tables, answers)
+    beside = next((paths.shown(root / name) for name in tables_beside(root)), "")
+    if answers.label is not None:
+        remedy = f"did you mean the table {beside}?" if beside else "give a table"
+        raise DataError(
+            parameter("label", answers.label),
+            f"is a column, and {paths.shown(root)} a folder",
+            remedy,
+        )
+    layout = read_layout(root)
+    return with_numbers(layout, answers, beside) if answers.targets else layout
 
 
 def known_name(data: str | Path) -> str:
@@ -80,9 +126,12 @@ def _is_here(name: str) -> bool:
     return paths.is_folder(Path(name), kind=DataError)
 
 
-def _contents_of_folder(layout: Layout, settings: ReadSettings) -> Contents:
+def _contents_of_files(layout: Layout, settings: ReadSettings) -> Contents:
     found = Contents(
-        str(layout.root), ignored=layout.ignored, loose=layout.loose, notes=layout.notes
+        layout.origin or str(layout.root),
+        ignored=layout.ignored,
+        loose=layout.loose,
+        notes=layout.notes,
     )
     files = layout.files
     names = Names(files, str(layout.root))
@@ -99,7 +148,12 @@ def _contents_of_folder(layout: Layout, settings: ReadSettings) -> Contents:
         return split if len(rows) > 1 else ""
 
     read = read_files(files, names, found.origin, settings, shown_as)
-    source = _Source(files, names, read)
+    for index, place in enumerate(layout.places):
+        if index in read.records.problems:
+            problem = read.records.problems[index]
+            told = replace(problem, reason=f"{problem.reason} ({place})")
+            read.records.problems[index] = told
+    source = _Source(files, names, read, layout.targets)
     for name, part in layout.parts.items():
         _add(found, name, part, source, np.arange(len(files))[rows[name]])
     return found
@@ -153,6 +207,7 @@ class _Source:
     files: Files
     names: Names
     read: ReadFiles
+    targets: tuple[Target, ...] = ()
 
 
 def _add(found: Contents, split: str, part: Part, source: _Source, rows: NDArray[np.int64]) -> None:
@@ -177,6 +232,8 @@ def _add(found: Contents, split: str, part: Part, source: _Source, rows: NDArray
         grey=records.grey[kept],
         paths=files.take(kept),
         pixels=source.read.pixels(kept),
+        targets=source.targets,
+        values=None if part.values is None else part.values[sound],
     )
     if records.sketches is not None:
         found.sketches[split] = records.sketches.take(kept)

@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from striate.data.contents import Contents, read_contents
 from striate.data.images import ImageSet
+from striate.data.joining import joined, with_classes
 from striate.data.manifest import Manifest
 from striate.data.reading import ReadSettings
 from striate.data.scan import Problem, Visitor
-from striate.data.sources import data_from, joined, refusal, with_classes
+from striate.data.sources import data_from, refusal
 from striate.data.split import draws_of
+from striate.data.targets import CLASSES, Answers
 from striate.errors import DataError
 from striate.support.progress import Progress
 from striate.support.text import printable
@@ -75,6 +77,7 @@ def open_labelled(
     cache: Path | None = None,
     recheck: bool = False,
     visitors: Sequence[Visitor] = (),
+    answers: Answers = CLASSES,
     progress: Progress | None = None,
 ) -> Labelled:
     """Images to measure a network with those `classes` on: test, else val, else all there are.
@@ -92,6 +95,8 @@ def open_labelled(
         cache: as for `striate.data.sources.open_data`.
         recheck: as there.
         visitors: are shown what is decoded of the part that is measured on.
+        answers: which column of a table names the classes; or the targets of a network that has no
+            `classes`.
         progress: called with the number of files done and of all.
 
     Raises:
@@ -108,6 +113,7 @@ def open_labelled(
         known=None if manifest is None else manifest.by_content(),
         visitors=visitors,
         visited=() if all_images else _MEASURED,
+        answers=answers,
     )
     found = read_contents(data, settings)
     if found.problems and not skip_bad:

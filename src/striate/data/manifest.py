@@ -21,6 +21,7 @@ from safetensors.numpy import load, save
 from striate.data.columns import HASH, Digests
 from striate.data.records import ByContent
 from striate.data.statistics import Statistics
+from striate.data.targets import Target
 from striate.errors import RunError
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ class Manifest:
             kept, nothing.
         grey: by split, whether each image has no colour; likewise.
         statistics: of the channels of the training images, once they were measured.
+        targets: the numbers that the images are answered with; empty for classes.
+        values: by split, those numbers, float64 (n, targets); empty for classes.
     """
 
     classes: tuple[str, ...]
@@ -53,6 +56,8 @@ class Manifest:
     sizes: Mapping[str, NDArray[np.int32]] = field(default_factory=dict)
     grey: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
     statistics: Statistics | None = None
+    targets: tuple[Target, ...] = ()
+    values: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -74,7 +79,20 @@ class Manifest:
             held_out=held_out,
             fingerprint=fingerprint,
             statistics=statistics,
+            targets=splits["train"].targets,
+            values={
+                split: images.values
+                for split, images in splits.items()
+                if images.values is not None
+            },
         )
+
+    @property
+    def own_fingerprint(self) -> str:
+        """The fingerprint that these images have; see `fingerprint_of`."""
+        if not self.targets:
+            return fingerprint_of(self.classes, self.digests, self.labels)
+        return fingerprint_of_numbers(self.targets, self.digests, self.values)
 
     def trained_on(self, digests: Sequence[str]) -> NDArray[np.bool_]:
         """Which images, by their content hashes, the network was trained on: bool (n,)."""
@@ -92,15 +110,17 @@ class Manifest:
         )
 
     def lists_the_same_as(self, other: Manifest) -> bool:
-        """Whether both list the same images, of the same classes, in the same order."""
+        """Whether both list the same images, of the same answers, in the same order."""
         return (
             self.classes == other.classes
+            and _names(self.targets) == _names(other.targets)
             and self.digests.keys() == other.digests.keys()
             and all(
                 Digests.of(own) == Digests.of(other.digests[split])
                 for split, own in self.digests.items()
             )
             and all((labels == other.labels[split]).all() for split, labels in self.labels.items())
+            and all(np.array_equal(own, other.values[split]) for split, own in self.values.items())
         )
 
     def to_bytes(self) -> bytes:
@@ -112,6 +132,8 @@ class Manifest:
             if split in self.sizes:
                 arrays[f"{split}.sizes"] = np.ascontiguousarray(self.sizes[split], np.int32)
                 arrays[f"{split}.grey"] = np.ascontiguousarray(self.grey[split], np.uint8)
+            if split in self.values:
+                arrays[f"{split}.values"] = np.ascontiguousarray(self.values[split], np.float64)
         about: dict[str, Any] = {
             "classes": self.classes,
             "fingerprint": self.fingerprint,
@@ -119,6 +141,8 @@ class Manifest:
         }
         if self.statistics is not None:
             about["statistics"] = asdict(self.statistics)
+        if self.targets:
+            about["targets"] = [asdict(target) for target in self.targets]
         # One value, since safetensors writes several in no fixed order.
         return save(arrays, metadata={"striate": json.dumps(about, sort_keys=True)})
 
@@ -157,6 +181,11 @@ class Manifest:
                 held_out=str(about["held_out"]),
                 fingerprint=str(about["fingerprint"]),
                 statistics=_statistics_in(about.get("statistics")),
+                targets=tuple(
+                    Target(name=str(each["name"]), unit=str(each["unit"]))
+                    for each in about.get("targets", ())
+                ),
+                values=_called(arrays, "values"),
             )
             found._check()
         except (SafetensorError, LookupError, TypeError, ValueError, AttributeError) as error:
@@ -177,12 +206,18 @@ class Manifest:
         for split, labels in self.labels.items():
             if labels.shape != (len(self.digests[split]),):
                 raise ValueError("labels")
-            if len(labels) and not 0 <= labels.min() <= labels.max() < len(self.classes):
+            most = 1 if self.targets else len(self.classes)
+            if len(labels) and not 0 <= labels.min() <= labels.max() < most:
                 raise ValueError("classes")
-        if self.fingerprint.startswith(_BY_CONTENT):
-            own = fingerprint_of(self.classes, self.digests, self.labels)
-            if own != self.fingerprint:
-                raise ValueError("fingerprint")
+        if self.values.keys() != (self.digests.keys() if self.targets else set()):
+            raise ValueError("values")
+        for split, values in self.values.items():
+            if values.shape != (len(self.digests[split]), len(self.targets)):
+                raise ValueError("values")
+            if values.dtype != np.float64 or not np.isfinite(values).all():
+                raise ValueError("values")
+        if self.fingerprint.startswith(_BY_CONTENT) and self.own_fingerprint != self.fingerprint:
+            raise ValueError("fingerprint")
 
 
 def _statistics_in(about: dict[str, Any] | None) -> Statistics | None:
@@ -220,6 +255,32 @@ def fingerprint_of(
     for begin in sorted(groups):
         total.update(_lines(begin, groups[begin]))
     return _BY_CONTENT + total.hexdigest()
+
+
+def fingerprint_of_numbers(
+    targets: Sequence[Target],
+    digests: Mapping[str, Sequence[str]],
+    values: Mapping[str, NDArray[np.float64]],
+) -> str:
+    """One hash of the split, content and numbers of every image, in any order and by any name.
+
+    The names of the numbers count, their units do not.
+    """
+    total = sha256(f"{len(targets)}\0".encode())
+    for name in _names(targets):
+        total.update(f"{name}\0".encode("utf-8", "surrogatepass"))
+    for split in sorted(digests):
+        rows = Digests.of(digests[split])
+        numbers = values[split] + 0.0  # of the two zeros one
+        order = rows.order(*numbers.T[::-1])
+        lines = [rows.rows[order], np.ascontiguousarray(numbers[order], "<f8").view(np.uint8)]
+        total.update(f"{split}\0{len(order)}\0".encode())
+        total.update(np.concatenate(lines, axis=1).tobytes())
+    return _BY_CONTENT + total.hexdigest()
+
+
+def _names(targets: Sequence[Target]) -> list[str]:
+    return [target.name for target in targets]
 
 
 def _lines(begin: bytes, rows: NDArray[np.uint8]) -> bytes:

@@ -17,6 +17,7 @@ from striate.data.pixels import Block, Pixels
 from striate.data.records import Records
 from striate.data.scan import Problem, Record, ShownAs, Visitor, over_threads, scan
 from striate.data.sketches import Sketch, sketch_of
+from striate.data.targets import CLASSES, Answers
 from striate.support.progress import Progress
 
 _SECONDS = 60.0  # between two savings of what was found out, of which a killed process leaves this
@@ -37,6 +38,7 @@ class ReadSettings:
         known: gives records of images by their content, beside those of the cache.
         visitors: are shown the images that are decoded; see `striate.data.scan.scan`.
         visited: names of splits, of which visitors are shown the first that there is; none for all.
+        answers: what the images are to be answered with.
     """
 
     workers: int = 0
@@ -49,6 +51,7 @@ class ReadSettings:
     known: Callable[[str], Record | None] | None = None
     visitors: Sequence[Visitor] = ()
     visited: Sequence[str] = ()
+    answers: Answers = CLASSES
 
 
 @dataclass(eq=False)

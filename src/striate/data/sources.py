@@ -13,24 +13,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from striate.data.columns import Digests, concatenated
+from striate.data.columns import Digests
 from striate.data.contents import Contents, read_contents
 from striate.data.finding.folders import entries
 from striate.data.images import ImageSet
-from striate.data.manifest import (
-    Manifest,
-    fingerprint_of,
-    fingerprint_with_names,
-    is_of_names,
-)
-from striate.data.pixels import Gathered, Pixels
-from striate.data.preprocessing import with_channels
+from striate.data.joining import joined, with_classes
+from striate.data.manifest import Manifest, fingerprint_with_names, is_of_names
 from striate.data.reading import ReadSettings
 from striate.data.scan import Problem, Visitor
-from striate.data.split import held_out
+from striate.data.split import held_out, held_out_numbers
 from striate.data.statistics import Statistics
-from striate.data.targets import Target
-from striate.errors import DataError, RunError, nearest, parameter
+from striate.data.targets import CLASSES, Answers, Target
+from striate.errors import DataError, RunError, parameter
 from striate.support import paths
 from striate.support.progress import Progress
 from striate.support.text import printable
@@ -80,13 +74,24 @@ class Data:
 
     @property
     def described(self) -> str:
-        """How many classes and images there are, in one line."""
-        names = ", ".join(printable(name) for name in self.classes[:_NAMED])
-        more = ", …" if len(self.classes) > _NAMED else ""
+        """How many classes and images there are, or which numbers, in one line."""
         counts = [f"{len(self.train):,} images to train on", f"{len(self.val):,} held out"]
         counts += [f"{len(self.test):,} to test on"] if self.test is not None else []
         counts += [_counted(self.others, "other file") + " passed over"] if self.others else []
-        return f"{len(self.classes):,} classes ({names}{more}): {', '.join(counts)}"
+        return f"{self._answers}: {', '.join(counts)}"
+
+    @property
+    def _answers(self) -> str:
+        values = self.train.values
+        if values is not None:
+            ranges = zip(self.targets, values.min(axis=0), values.max(axis=0), strict=True)
+            return ", ".join(
+                f"{printable(target.described)} from {low:g} to {high:g}"
+                for target, low, high in ranges
+            )
+        names = ", ".join(printable(name) for name in self.classes[:_NAMED])
+        more = ", …" if len(self.classes) > _NAMED else ""
+        return f"{len(self.classes):,} classes ({names}{more})"
 
     @property
     def manifest(self) -> Manifest:
@@ -130,13 +135,16 @@ def open_data(
     pixels: bool = True,
     visitors: Sequence[Visitor] = (),
     manifest: Manifest | None = None,
+    answers: Answers | None = None,
     progress: Progress | None = None,
 ) -> Data:
     """Find, verify and split images.
 
     Args:
         data: a folder of class folders; a folder that holds train/ and perhaps val/ and test/, in
-            any spelling, with class folders in each; a folder of MNIST's IDX files; or one of the
+            any spelling, with class folders in each; a table (CSV, TSV or Parquet) with a column of
+            files, one of their classes and perhaps one of splits, or a folder with such a table
+            called ``metadata.csv``; a folder of MNIST's IDX files; or one of the
             names ``digits``, ``mnist``, ``fashion_mnist``, ``cifar10``, ``cifar100``,
             ``flowers102``. A string that is such a name means it; ``./digits`` means the folder.
         seed: of the split where the data have none; see `striate.data.split`.
@@ -150,14 +158,22 @@ def open_data(
         pixels: hold small images in memory, decoded.
         visitors: who takes something from the images of files while they are decoded.
         manifest: of a run, whose images are wanted as they were, whatever they are called now.
+        answers: what the images are to be answered with; None for their classes or, with a
+            `manifest`, for what that has.
         progress: called with the number of files done and of all.
 
     Raises:
         DataError: no such place, folders that could be splits or classes, one class only, a class
-            without an image to train on, a class in val or test that train does not have, files
-            that cannot be used, each named with its reason.
+            without an image to train on, a class in val or test that train does not have, a table
+            that cannot be read or lacks something, a target that is always the same, files that
+            cannot be used, each named with its reason.
         RunError: images of the manifest are gone.
     """
+    if answers is None and manifest is not None:
+        answers = Answers(
+            targets=tuple(target.name for target in manifest.targets),
+            units=tuple(target.unit for target in manifest.targets),
+        )
     settings = ReadSettings(
         workers=workers,
         progress=progress,
@@ -167,6 +183,7 @@ def open_data(
         pixels=pixels,
         known=None if manifest is None else manifest.by_content(),
         visitors=visitors,
+        answers=answers or CLASSES,
     )
     found = read_contents(data, settings)
     if manifest is not None:
@@ -187,7 +204,10 @@ def data_from(found: Contents, *, seed: int = 0, val_fraction: float = 0.2) -> D
         held = " and ".join(f"{name}/" for name in found.sets)
         raise DataError(origin, f"has {held} and no images to train on", "put them into train/")
     train = found.sets["train"]
-    _refuse_few_classes(found.origin, train)
+    if train.targets:
+        _refuse_one_value(origin, train)
+    else:
+        _refuse_few_classes(found.origin, train)
     given = {
         name: with_classes(found.sets[name], train.classes, f"{origin} ({name})", "train")
         for name in ("val", "test")
@@ -195,14 +215,15 @@ def data_from(found: Contents, *, seed: int = 0, val_fraction: float = 0.2) -> D
     }
     held = next(iter(given), "split")
     if held == "split":
-        out = held_out(train.digests, train.labels, val_fraction, seed)
+        out = _held_out(train, val_fraction, seed)
         train, val = train.subset(np.flatnonzero(~out)), train.subset(np.flatnonzero(out))
     else:
         val = given[held]
     if not len(val):
+        none = "there are no" if train.targets else "no class has"
         raise DataError(
             origin,
-            "no class has two different images, so none can be held out",
+            f"{none} two different images, so none can be held out",
             "add images, or a val/ folder",
         )
     unseen = [name for name, count in zip(val.classes, val.counts, strict=True) if not count]
@@ -218,9 +239,16 @@ def data_from(found: Contents, *, seed: int = 0, val_fraction: float = 0.2) -> D
         held_out_name=held,
         notes=(*found.notes, *note),
         others=len(found.ignored),
+        targets=train.targets,
     )
-    of = data.manifest
-    return replace(data, fingerprint=fingerprint_of(of.classes, of.digests, of.labels))
+    return replace(data, fingerprint=data.manifest.own_fingerprint)
+
+
+def _held_out(train: ImageSet, val_fraction: float, seed: int) -> NDArray[np.bool_]:
+    """Which of the images are held out where nobody has said it."""
+    if train.values is not None:
+        return held_out_numbers(train.digests, train.values, val_fraction, seed)
+    return held_out(train.digests, train.labels, val_fraction, seed)
 
 
 def restored(found: Contents, manifest: Manifest, *, seed: int, val_fraction: float) -> Data:
@@ -237,11 +265,12 @@ def restored(found: Contents, manifest: Manifest, *, seed: int, val_fraction: fl
         if data.manifest.lists_the_same_as(manifest):
             return replace(data, fingerprint=manifest.fingerprint, statistics=manifest.statistics)
     everything = joined(list(found.sets.values()), manifest.classes)
-    there = _with_labels(everything.digests, everything.labels)
+    there = _with_answers(everything.digests, everything.labels, everything.values)
     splits: dict[str, ImageSet] = {}
     gone = 0
     for split, digests in manifest.digests.items():
-        places = there.places_of(_with_labels(digests, manifest.labels[split]))
+        wanted = _with_answers(digests, manifest.labels[split], manifest.values.get(split))
+        places = there.places_of(wanted)
         gone += int((places < 0).sum())
         splits[split] = everything.subset(places[places >= 0])
     if gone:
@@ -268,60 +297,37 @@ def restored(found: Contents, manifest: Manifest, *, seed: int, val_fraction: fl
         notes=(*found.notes, *note),
         others=len(found.ignored),
         statistics=manifest.statistics,
+        targets=splits["train"].targets,
     )
 
 
-def _with_labels(digests: Sequence[str], labels: NDArray[np.int64]) -> Digests:
-    """Each content hash and label as one key, of the form of a content hash."""
+def _with_answers(
+    digests: Sequence[str], labels: NDArray[np.int64], values: NDArray[np.float64] | None
+) -> Digests:
+    """Each content hash with its label or numbers as one key, of the form of a content hash."""
+    step = np.uint64(0x9E37_79B9_7F4A_7C15)
     rows = Digests.of(digests).rows.copy()
-    rows.view(np.uint64)[:, 0] += labels.astype(np.uint64) * np.uint64(0x9E37_79B9_7F4A_7C15)
+    first = rows.view(np.uint64)[:, 0]
+    first += labels.astype(np.uint64) * step
+    for column in () if values is None else values.T:
+        first *= step  # odd, so that nothing of what is there is lost
+        first += np.ascontiguousarray(column + 0.0).view(np.uint64)
     return Digests(rows)
 
 
-def joined(sets: Sequence[ImageSet], classes: tuple[str, ...]) -> ImageSet:
-    """All images of several sets whose class is among `classes`, labelled by these.
-
-    Of sets of numbers, all images with their values; the sets have the same targets.
-    """
-    place = {name: label for label, name in enumerate(classes)}
-    labels = np.concatenate(
-        [
-            np.array([place.get(name, -1) for name in images.classes], np.int64)[images.labels]
-            if images.classes
-            else images.labels
-            for images in sets
-        ]
-    )
-    values = [images.values for images in sets if images.values is not None]
-    files = all(images.paths is not None for images in sets)
-    held = all(images.pixels is not None for images in sets)
-    everything = ImageSet(
-        classes=classes,
-        labels=labels,
-        names=concatenated([images.names for images in sets]),
-        digests=concatenated([images.digests for images in sets]),
-        sizes=np.concatenate([images.sizes for images in sets]),
-        grey=np.concatenate([images.grey for images in sets]),
-        paths=concatenated([images.paths or () for images in sets]) if files else None,
-        pixels=_pixels(sets) if held else None,
-        targets=sets[0].targets,
-        values=np.concatenate(values) if values else None,
-    )
-    return everything.subset(np.flatnonzero(labels >= 0))
-
-
-def _pixels(sets: Sequence[ImageSet]) -> Pixels:
-    """The pixels of several sets that hold them: views, where they lie in one block."""
-    held = [each.pixels for each in sets]
-    views = [each for each in held if isinstance(each, Pixels)]
-    if len(views) == len(held) and len({id(each.block) for each in views}) == 1:
-        return Pixels(views[0].block, np.concatenate([each.rows for each in views]))
-    gathered = Gathered()
-    grey = all(images.is_grey for images in sets)
-    for images in sets:
-        for image in images.pixels if images.pixels is not None else ():
-            gathered.add(with_channels(image, 1 if grey else 3))
-    return Pixels(gathered.block())
+def _refuse_one_value(origin: str, train: ImageSet) -> None:
+    """Raise for a training split from which nothing can be learnt of one of its targets."""
+    values = train.values
+    if values is None or not len(values):
+        raise DataError(origin, "holds no image to train on", "add some")
+    for target, column in zip(train.targets, values.T, strict=True):
+        if len(column) > 1 and (column == column[0]).all():
+            name = printable(target.name)
+            raise DataError(
+                origin,
+                f"'{name}' is {column[0]:g} for every image to train on: nothing can be learnt",
+                "choose another target, or add images with other values",
+            )
 
 
 def _refuse_few_classes(origin: str, train: ImageSet) -> None:
@@ -333,25 +339,15 @@ def _refuse_few_classes(origin: str, train: ImageSet) -> None:
         only = train.classes[0]
         inner = Path(origin) / only
         remedy = "give each class a folder of its own"
-        if paths.is_folder(inner, kind=DataError) and entries(inner)[0]:
+        if paths.is_file(Path(origin), kind=DataError):
+            remedy = "list images of another one"
+        elif paths.is_folder(inner, kind=DataError) and entries(inner)[0]:
             remedy = f"did you mean {paths.shown(inner)}?"
         raise DataError(what, f"holds one class only ('{only}')", remedy)
     empty = [f"'{name}'" for name, n in zip(train.classes, train.counts, strict=True) if not n]
     if empty:
         where = f"class{'es' if len(empty) > 1 else ''} {', '.join(empty)}"
         raise DataError(what, f"no image to train on in {where}", "add some, or remove the folder")
-
-
-def with_classes(images: ImageSet, classes: tuple[str, ...], what: str, those: str) -> ImageSet:
-    """`images` labelled by `classes`; DataError, naming `those`, for one that is not among them."""
-    if images.classes == classes:
-        return images
-    place = {name: label for label, name in enumerate(classes)}
-    for name, count in zip(images.classes, images.counts, strict=True):
-        if count and name not in place:
-            raise DataError(what, f"class '{name}' is not in {those}", nearest(name, classes))
-    new = np.array([place.get(name, -1) for name in images.classes], np.int64)
-    return images.relabelled(classes, new[images.labels])
 
 
 def refusal(found: Contents) -> DataError:

@@ -65,6 +65,58 @@ def held_out(
     return _mended(out, draws, labels) if (one_sided & (members > 0)).any() else out
 
 
+_HALVINGS = 3
+_FEWEST = 2  # pictures of each part that are held out, about
+
+
+def held_out_numbers(
+    digests: Sequence[str], values: NDArray[np.float64], fraction: float, seed: int
+) -> NDArray[np.bool_]:
+    """Which images are held out, spread over the range of their `values`: bool (n,).
+
+    Args:
+        digests: content hashes of n images.
+        values: (n, targets), finite; of several targets the parts are halved in each in turn.
+        fraction: the share, of all pictures to the nearest one, but at least one on each side.
+        seed: decides which.
+
+    Raises:
+        RecipeError: `fraction` does not lie between 0 and 1.
+    """
+    check_fraction(fraction)
+    draws, picture = np.unique(draws_of(digests, seed), return_inverse=True)
+    count = len(draws)
+    if count < 2:
+        return np.zeros(len(picture), np.bool_)
+    means = np.zeros((count, values.shape[1]))
+    np.add.at(means, picture, values)
+    means /= np.bincount(picture)[:, None]
+    total = min(max(round(fraction * count), 1), count - 1)
+    out = np.zeros(count, np.bool_)
+    seen = held = 0
+    for part in _parts(means, np.arange(count), 0, least=int(np.ceil(_FEWEST / fraction))):
+        seen += len(part)
+        share = seen * total // count - held
+        out[part[:share]] = True  # pictures are in the order of their draws
+        held += share
+    return out[picture]
+
+
+def _parts(
+    values: NDArray[np.float64], pictures: NDArray[np.int64], depth: int, *, least: int
+) -> list[NDArray[np.int64]]:
+    """The `pictures`, ascending, halved at their median as long as halves have the `least`."""
+    if depth == _HALVINGS * values.shape[1] or len(pictures) < 2 * least:
+        return [pictures]
+    order = np.argsort(values[pictures, depth % values.shape[1]], kind="stable")
+    low, high = np.split(pictures[order], [len(pictures) // 2])
+    return [
+        each
+        for half in (low, high)
+        for each in _parts(values, np.sort(half), depth + 1, least=least)
+    ]
+
+
 def _mended(
     out: NDArray[np.bool_], draws: NDArray[np.float64], labels: NDArray[np.int64]
 ) -> NDArray[np.bool_]:

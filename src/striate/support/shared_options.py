@@ -14,9 +14,25 @@ Images = Annotated[
     str | Path,
     Doc(
         "A folder of class folders; one holding ``train/`` and ``val/`` (or ``valid/``, "
-        "``test/``); MNIST's IDX files; or a name: ``digits``, ``mnist``, ``fashion_mnist``, "
-        "``cifar10``, ``cifar100``, ``flowers102``."
+        "``test/``); a table of files and their classes or numbers (CSV, TSV, Parquet), or a "
+        "folder with such a ``metadata.csv``; MNIST's IDX files; or a name: ``digits``, ``mnist``, "
+        "``fashion_mnist``, ``cifar10``, ``cifar100``, ``flowers102``."
     ),
+]
+TargetColumns = Annotated[
+    str | Sequence[str] | None,
+    Doc(
+        "A number to predict instead of a class: the column of a table that holds it. A name such "
+        "as ``age (years)`` gives the unit as well."
+    ),
+]
+Units = Annotated[
+    str | Sequence[str] | None,
+    Doc("The unit of each `target`, in their order, if the columns' names do not tell."),
+]
+LabelColumn = Annotated[
+    str | None,
+    Doc("The column of a table that names the classes, if it is not called label, class or so."),
 ]
 Seed = Annotated[int, Bounds(0, LARGEST_SEED), Doc("Decides all that is random.")]
 ValFraction = Annotated[

@@ -27,6 +27,7 @@ from striate.data.sketches import SQUARE, Sketches, square_of
 from striate.data.sources import Data, data_from
 from striate.data.split import check_fraction
 from striate.data.statistics import Moments, Statistics, channel_statistics
+from striate.data.targets import CLASSES, Answers
 from striate.data.working_copies.made import Made
 from striate.errors import DataError
 from striate.support.progress import Progress
@@ -156,6 +157,7 @@ class CheckReport(Shown):
 def check(
     data: str | Path,
     *,
+    answers: Answers = CLASSES,
     seed: int = 0,
     val_fraction: float = 0.2,
     workers: int = 0,
@@ -167,6 +169,7 @@ def check(
 
     Args:
         data: as there.
+        answers: as there.
         seed: decides the split where there is none, for the duplicates across it.
         val_fraction: share of the images that this split holds out.
         workers: threads; 0 for one a processor.
@@ -186,6 +189,7 @@ def check(
         recheck=recheck,
         progress=progress,
         visitors=made.visitors,
+        answers=answers,
     )
     found = read_contents(data, settings)
     splits, held_out, notes, refusal = found.sets, "none", tuple(found.notes), ""

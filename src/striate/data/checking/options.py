@@ -8,6 +8,7 @@ from typing import Annotated
 from striate.support.options import Doc, Options
 from striate.support.shared_options import (
     Images,
+    LabelColumn,
     Recheck,
     Seed,
     ShowProgress,
@@ -22,6 +23,7 @@ class CheckOptions(Options):
 
     data: Images
     _: KW_ONLY
+    label: LabelColumn = None
     seed: Annotated[
         Seed, Doc("Decides the split of a folder that has none, for the duplicates across it.")
     ] = 0

@@ -17,6 +17,7 @@ from striate.data.finding.folders import entries, is_image
 from striate.data.finding.masks import refuse_detection, refuse_masks
 from striate.data.finding.split_names import partition_stem, says_nothing
 from striate.data.finding.top import Top
+from striate.data.tables.find import tables_beside
 from striate.errors import DataError
 from striate.support.paths import shown
 from striate.support.text import printable
@@ -272,13 +273,13 @@ def _refuse_copies(root: Path, tops: Sequence[Top]) -> None:
 
 
 def _no_classes(root: Path, files: Sequence[Path]) -> DataError:
+    way = "put the images of each class into a folder named as the class"
+    tables = tables_beside(root)
+    if tables:
+        way = f"give the table {shown(root / tables[0])} if it tells the classes, or {way}"
     if any(is_image(path) for path in files):
-        return DataError(
-            shown(root),
-            "its images lie in no class folder",
-            "put the images of each class into a folder named as the class",
-        )
-    return DataError(shown(root), "holds no class folders and no images")
+        return DataError(shown(root), "its images lie in no class folder", way)
+    return DataError(shown(root), "holds no class folders and no images", way if tables else "")
 
 
 def _agree(one: set[str], other: set[str]) -> bool:

@@ -162,7 +162,10 @@ def existing_folder(path: Path, names: tuple[str, ...] = ()) -> Path:
     if paths.is_folder(full, kind=DataError):
         return full
     if paths.exists(full, kind=DataError):
-        remedy = "give a folder of class folders; unpack an archive first"
+        remedy = (
+            "give a folder of class folders, or a table as CSV, TSV or Parquet; unpack an archive "
+            "first"
+        )
         raise DataError(paths.shown(full), "is a file", remedy)
     choices = [*names, *beside(full)]
     raise DataError(paths.shown(full), "there is no such folder", nearest(full.name, choices))

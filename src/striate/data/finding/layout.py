@@ -21,6 +21,7 @@ from striate.data.decoding.formats import kind_of_name
 from striate.data.finding.arrangement import Branch, arrangement
 from striate.data.finding.folders import class_name, files_under, is_image, listing
 from striate.data.finding.split_names import says_nothing
+from striate.data.targets import Target
 from striate.errors import DataError
 from striate.support.paths import shown
 from striate.support.text import printable
@@ -35,22 +36,31 @@ _TOOL_SUFFIXES = {".pt", ".pth", ".ckpt", ".safetensors"}
 
 @dataclass(frozen=True)
 class Part:
-    """Images of one split before they are read: `paths[i]` belongs to ``classes[labels[i]]``."""
+    """Images of one split before they are read: `paths[i]` belongs to ``classes[labels[i]]``.
+
+    Of images with numbers there are no classes, and `values` (n, targets).
+    """
 
     classes: tuple[str, ...]
     paths: Files
     labels: NDArray[np.int64]
+    values: NDArray[np.float64] | None = None
 
 
 @dataclass
 class Layout:
-    """What a folder holds: parts by split, and what was passed over.
+    """What a folder or a table holds: parts by split, and what was passed over.
 
     `files` are those of all parts, one after the other; each part has a view of its own. `ignored`
-    are files that are no images, `loose` images that lie in no class folder.
+    are files that are no images, `loose` images that lie in no class folder. `origin` is what a
+    person named, if not the `root` that names are relative to; of a table `places` say where each
+    of the files stands in it.
     """
 
     root: Path
+    origin: str = ""
+    targets: tuple[Target, ...] = ()
+    places: list[str] = field(default_factory=list)
     files: Files = field(default_factory=lambda: Files.of(()))
     parts: dict[str, Part] = field(default_factory=dict)
     ignored: list[str] = field(default_factory=list)
@@ -78,7 +88,7 @@ def read_layout(root: Path) -> Layout:
         _sort_out(layout, files_under(folder))
     _sort_out(layout, found.files)
     layout.notes += _note_nested(nested)
-    layout.notes += _note_alike({name for part in layout.parts.values() for name in part.classes})
+    layout.notes += note_alike({name for part in layout.parts.values() for name in part.classes})
     if layout.loose:
         layout.notes.append(
             f"{_counted(len(layout.loose), 'image')} in no class folder, not used: "
@@ -195,7 +205,7 @@ def _note_nested(nested: dict[str, set[str]]) -> list[str]:
     ]
 
 
-def _note_alike(classes: Iterable[str]) -> list[str]:
+def note_alike(classes: Iterable[str]) -> list[str]:
     """A note on classes that differ by nothing that people, or some disks, can tell."""
     alike: dict[str, list[str]] = {}
     for name in sorted(classes):

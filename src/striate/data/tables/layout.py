@@ -1,0 +1,243 @@
+"""From tables to the images of each split, in the order that folders of the same would have.
+
+So the same photographs in class folders and in a table make the same run: by split, then by class,
+then by path, whatever the order of the rows.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from striate.data.columns import Files
+from striate.data.finding.arrangement import SPLITS
+from striate.data.finding.folders import class_name
+from striate.data.finding.layout import Layout, Part, note_alike
+from striate.data.tables.files import parts_of, paths_in
+from striate.data.tables.find import Listed, open_table
+from striate.data.tables.roles import Roles, asks, number, roles_in, split_of
+from striate.data.tables.table import Cells, Table, cell
+from striate.data.targets import Answers, Target
+from striate.errors import DataError
+from striate.support import paths
+from striate.support.text import printable
+
+_FEW = 20  # different numbers are classes, whatever the number of images
+_A_CLASS = 5  # images a class, at least, where there are more
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One file: where it is, what it is answered with, and what a person finds it by."""
+
+    path: str
+    split: str
+    label: str
+    values: tuple[float, ...]
+    place: str
+
+
+def read_tables(origin: Path, tables: Sequence[Listed], answers: Answers) -> Layout:
+    """The images that `tables` list.
+
+    Args:
+        origin: what a person named: the table, or the folder that they lie in.
+        tables: one, or one of each split.
+        answers: what is to be answered.
+
+    Raises:
+        DataError: a table cannot be read, or a line of it is at fault.
+    """
+    rows: dict[str, _Row] = {}
+    notes: list[str] = []
+    found: list[tuple[Target, ...]] = []
+    for listed in tables:
+        table = open_table(listed.path)
+        roles = roles_in(table, answers)
+        found.append(tuple(target for _, target in roles.targets))
+        notes += _add(rows, table, roles, listed.split, sure=answers.label is not None)
+    if not rows:
+        raise DataError(paths.shown(tables[0].path), "lists no files", "give a row to each")
+    targets = found[0]
+    if any(each != targets for each in found):
+        names = " and ".join(paths.shown(listed.path) for listed in tables[:2])
+        raise DataError(names, "give the targets other units", "give both the same")
+    root = origin if len(tables) > 1 or origin.is_dir() else origin.parent
+    layout = _arranged(root, rows, targets)
+    layout.origin = str(origin)
+    layout.notes = list(dict.fromkeys(notes)) + layout.notes
+    return layout
+
+
+def _add(rows: dict[str, _Row], table: Table, roles: Roles, split: str, *, sure: bool) -> list[str]:
+    """Put the rows of a table to the others; notes on them.
+
+    It is `sure` that the column of labels holds classes where a person has named it.
+    """
+    cells = table.read(roles.columns)
+    files, note = paths_in(table, cells, roles.file)
+    notes = [note] if note else []
+    labels = _labels(table, cells, roles)
+    if roles.label and not sure:
+        _refuse_numbers(table, roles.label, labels)
+    values = _values(table, cells, roles)
+    splits = [split] * len(files) if split else _splits(table, cells, roles)
+    if not split and not roles.split:
+        splits = _splits_of_folders(table, files)
+        notes += ["the folders in the files' paths are the splits"] if any(splits) else []
+    twice = 0
+    for at, path in enumerate(files):
+        place = f"{table.counts} {cells.rows[at]}"
+        row = _Row(path, splits[at] or "train", labels[at], values[at], place)
+        before = rows.setdefault(path, row)
+        if before is not row:
+            _refuse_another(table, roles, before, row)
+            twice += 1
+    if twice:
+        notes.append(f"{table.path.name}: {twice:,} rows name a file again: each counts once")
+    return [printable(each) for each in notes]
+
+
+def _refuse_another(table: Table, roles: Roles, before: _Row, row: _Row) -> None:
+    """Raise where a file is listed twice, as one thing and as another."""
+    what, name = f"{table.shown}: {row.place}", printable(os.path.basename(row.path))  # noqa: PTH119
+    if before.label != row.label:
+        why = f"{name} is '{row.label}', and '{before.label}' in {before.place}"
+        raise DataError(what, f"{why}: several labels a file are not supported", "keep one of them")
+    if before.values != row.values:
+        pairs = zip(roles.targets, before.values, row.values, strict=True)
+        said = next((target.name, old, new) for (_, target), old, new in pairs if old != new)
+        why = f"{name} has {said[0]} {said[2]:g}, and {said[1]:g} in {before.place}"
+        raise DataError(what, why, "keep one of them")
+    if before.split != row.split:
+        why = f"{name} is in {row.split}, and in {before.split} in {before.place}"
+        raise DataError(what, why, "keep one of them")
+
+
+def _labels(table: Table, cells: Cells, roles: Roles) -> list[str]:
+    """The class of each row; empty ones where numbers are predicted."""
+    column = roles.label
+    if not column:
+        return [""] * len(cells.rows)
+    labels = [class_name(text) for text in cells.of[column]]
+    if "" in labels:
+        row = int(cells.rows[labels.index("")])
+        raise table.at(row, column, "is empty", "name the file's class, or remove the row")
+    _refuse_several(table, cells, column, labels)
+    return labels
+
+
+def _refuse_several(table: Table, cells: Cells, column: str, labels: list[str]) -> None:
+    """Raise for a cell that holds several labels: a list, or labels of others put together."""
+    known = set(labels)
+    for label in sorted(known):
+        listed = label.startswith("[") and label.endswith("]")
+        parted = any(
+            mark in label and {each.strip() for each in label.split(mark)} < known
+            for mark in ("|", ";", ",")
+        )
+        if listed or parted:
+            row = int(cells.rows[labels.index(label)])
+            why = f"{cell(label)} is several labels, which are not supported"
+            raise table.at(row, column, why, "keep one label a file")
+
+
+def _refuse_numbers(table: Table, column: str, labels: list[str]) -> None:
+    """Raise for classes that are numbers with more values than classes would have."""
+    values = {text: number(text) for text in set(labels)}
+    if any(value is None for value in values.values()):
+        return
+    numbers = {value for value in values.values() if value is not None}
+    whole = all(value == int(value) and value >= 0 for value in numbers)
+    if not whole or len(numbers) > max(_FEW, len(labels) // _A_CLASS):
+        raise asks(
+            table,
+            column,
+            f"holds {len(numbers):,} different numbers, such as {cell(labels[0])}",
+        )
+
+
+def _values(table: Table, cells: Cells, roles: Roles) -> list[tuple[float, ...]]:
+    """The numbers of each row."""
+    columns = []
+    for column, _ in roles.targets:
+        found = [number(text) for text in cells.of[column]]
+        if None in found:
+            at = found.index(None)
+            text = cells.of[column][at]
+            bad = sum(value is None for value in found)
+            more = f" (and {bad - 1:,} more rows)" if bad > 1 else ""
+            why = f"{cell(text)} is not a number" if text else "is empty"
+            hint = "write 1.5 for 1,5, and" if "," in text else "give a number, or"
+            raise table.at(int(cells.rows[at]), column, why + more, f"{hint} remove such rows")
+        columns.append([value for value in found if value is not None])
+    return list(zip(*columns, strict=True)) if columns else [()] * len(cells.rows)
+
+
+def _splits(table: Table, cells: Cells, roles: Roles) -> list[str]:
+    """The split of each row."""
+    if not roles.split:
+        return [""] * len(cells.rows)
+    known = {text: split_of(text) for text in set(cells.of[roles.split])}
+    for at, text in enumerate(cells.of[roles.split]):
+        if not known[text]:
+            why = f"{cell(text)} is no split" if text else "is empty"
+            raise table.at(int(cells.rows[at]), roles.split, why, "write train, val or test")
+    return [known[text] for text in cells.of[roles.split]]
+
+
+def _splits_of_folders(table: Table, files: Sequence[str]) -> list[str]:
+    """The splits that the first folders of the files' paths name, where they name several."""
+    root = os.path.join(os.fspath(table.path.parent), "")  # noqa: PTH118
+    tops = [
+        path.removeprefix(root).partition(os.sep)[0] if path.startswith(root) else ""
+        for path in files
+    ]
+    known = {top: split_of(top) for top in set(tops)}
+    if "" in known.values() or len(set(known.values())) < 2:
+        return [""] * len(files)
+    return [known[top] for top in tops]
+
+
+def _arranged(root: Path, rows: dict[str, _Row], targets: tuple[Target, ...]) -> Layout:
+    """The rows as parts of a layout."""
+    layout = Layout(root, targets=targets)
+    ordered = sorted(
+        rows.values(), key=lambda row: (SPLITS.index(row.split), row.label, parts_of(row.path))
+    )
+    layout.files = Files.of(_by_folder(ordered))
+    layout.places = [row.place for row in ordered]
+    start = 0
+    for split in SPLITS:
+        own = [row for row in ordered if row.split == split]
+        if not own:
+            continue
+        classes = tuple(sorted({row.label for row in own})) if not targets else ()
+        known = {name: label for label, name in enumerate(classes)}
+        labels = np.array([known.get(row.label, 0) for row in own], np.int64)
+        values = _array(own) if targets else None
+        files = layout.files[start : start + len(own)]
+        layout.parts[split] = Part(classes, files, labels, values)
+        start += len(own)
+    layout.notes = note_alike({name for part in layout.parts.values() for name in part.classes})
+    return layout
+
+
+def _array(rows: Sequence[_Row]) -> NDArray[np.float64]:
+    return np.array([row.values for row in rows], np.float64)
+
+
+def _by_folder(rows: Sequence[_Row]) -> list[tuple[str, list[str]]]:
+    """The files of `rows` in their order, those that follow each other in one folder together."""
+    listed: list[tuple[str, list[str]]] = []
+    for row in rows:
+        folder, name = os.path.split(row.path)
+        if not listed or listed[-1][0] != folder:
+            listed.append((folder, []))
+        listed[-1][1].append(name)
+    return listed
