@@ -37,6 +37,7 @@ class Machine:
     step: float = 0.4
     validation: float = 3.0
     between: float = 0.2
+    report: float = 2.0
     clock: float = 0.0
     speeds: Callable[[float], float] = field(default=lambda _now: 1.0)
 
@@ -90,7 +91,7 @@ class Machine:
             before = self.clock
             self.spend(self.between)
             here.saw_between(self.clock - before)
-        self.spend(self.validation + 2.0)  # the last evaluation, and a report
+        self.spend(self.validation + self.report)  # after the last evaluation
         return done
 
 
@@ -120,6 +121,17 @@ def test_it_ends_within_a_tenth_of_the_time(
     assert machine.clock - 10.0 == pytest.approx(60 * minutes, rel=0.1)
     assert len(done) == fitted.epochs
     assert f"{fitted.epochs} epochs" in note
+
+
+def test_time_is_left_for_a_report_that_reads_photographs(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine(report=32.0)
+    machine.measure(monkeypatch)
+    ends = Deadline(
+        minutes=2, began=0.0, now=lambda: machine.clock, closing=lambda _setup, image: 3200 * image
+    )
+    fitted, seen, _ = ends.fit(machine.setup(STILL))  # 320 images are validated in 3 seconds
+    machine.train(ends, fitted, seen)
+    assert machine.clock == pytest.approx(120, rel=0.05)
 
 
 def test_epochs_are_about_a_pass(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,6 +72,7 @@ def train_one(options: TrainOptions, split_seed: int | None = None) -> TrainResu
     began = time.monotonic()
     from striate.evaluation.evaluate import evaluate_own
     from striate.report.build import write_report
+    from striate.report.duration import seconds_of_report
     from striate.support.signals import heard
     from striate.training.distributed import group
     from striate.training.ending import going_on
@@ -80,7 +81,13 @@ def train_one(options: TrainOptions, split_seed: int | None = None) -> TrainResu
     from striate.training.result import TrainResult
 
     with heard(), group() as processes:
-        planned = plan(options, group=processes, began=began, split_seed=split_seed)
+        planned = plan(
+            options,
+            group=processes,
+            began=began,
+            split_seed=split_seed,
+            closing=seconds_of_report,
+        )
         way_on = processes.resume_command(planned.run.path)
         with (
             planned.held or nullcontext(),

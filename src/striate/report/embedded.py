@@ -123,16 +123,23 @@ def _chosen(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Numbers of the held-out and of the training images that are worth their cost."""
     costs = costs_of(run.path, run.config)
-    affordable = int(MOST_MACS / max(costs.macs, 1)) if costs else LEAST
-    pixels = float(np.prod(data.train.sizes, axis=1, dtype=np.float64).mean())
-    decodable = int(MOST_PIXELS / max(pixels, 1))
-    of_held = max(min(MOST_HELD, affordable), LEAST)
-    of_train = max(min(MOST_TRAIN, affordable, decodable), LEAST)
+    of_held, of_train = affordable(costs.macs if costs else None, data.train)
     random = np.random.default_rng(run.config.seed)
     return (
         _sample(len(images), of_held, random, wanted),
         _sample(len(data.train), of_train, random),
     )
+
+
+def affordable(macs: int | None, train: ImageSet) -> tuple[int, int]:
+    """The most held-out images, and the most of the training images `train`, that are embedded.
+
+    With None for the multiply-accumulates of an image, as few as there may be.
+    """
+    images = int(MOST_MACS / max(macs, 1)) if macs is not None else LEAST
+    pixels = float(np.prod(train.sizes, axis=1, dtype=np.float64).mean())
+    decodable = int(MOST_PIXELS / max(pixels, 1))
+    return max(min(MOST_HELD, images), LEAST), max(min(MOST_TRAIN, images, decodable), LEAST)
 
 
 def _sample(

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 from striate.errors import StriateError, parameter
 from striate.recipes.recipe import Recipe
@@ -21,7 +22,7 @@ from striate.training.probe import seconds_a_step, seconds_of_validation
 from striate.training.setup import Setup
 from striate.training.time_left import TimeLeft
 
-#: Seconds for what comes after the last evaluation: report and result.
+#: Seconds for what comes after the last evaluation in any case: report and result.
 _CLOSING = 3.0
 #: How much of the minutes the measuring at each size, and of validation, may take.
 _MEASURING = 0.02
@@ -33,23 +34,32 @@ _EPOCHS, _VALIDATING = 8, 0.2
 _MOST_EPOCHS = 10_000
 
 
-@dataclass(frozen=True, kw_only=True)
+Closing: TypeAlias = Callable[[Setup, float], float]
+"""From a training before its first step, and the seconds that it takes to validate an image, to the
+seconds that its report takes for its images."""
+
+
+@dataclass(kw_only=True)
 class Deadline:
     """When a command that was told to take some minutes has to be done.
 
     Attributes:
         minutes: that it was told.
         began: when it began, by the clock `now`.
+        closing: how long what looks at images takes after the last evaluation; None for no time.
         now: the clock, in seconds.
+        reserved: seconds kept for all that comes after the last evaluation.
     """
 
     minutes: float
     began: float
+    closing: Closing | None = None
     now: Callable[[], float] = time.monotonic
+    reserved: float = field(default=_CLOSING, init=False)
 
     def left(self) -> float:
         """Seconds that are left, without those for what comes after the last evaluation."""
-        return self.began + 60 * self.minutes - _CLOSING - self.now()
+        return self.began + 60 * self.minutes - self.reserved - self.now()
 
     def steps(self, seen: TimeLeft, epoch: int) -> int:
         """How many steps each epoch may have when `epoch` epochs are done and some are left."""
@@ -67,6 +77,9 @@ class Deadline:
             StriateError: there is not enough time for a tenth of a pass.
         """
         seen = self._measure(setup)
+        if self.closing is not None:
+            of_image = seen.of_validation() / max(len(setup.validation.images), 1)
+            self.reserved = _CLOSING + self.closing(setup, of_image)
         steps = setup.train.steps
         passes, epochs = self._passes(setup.recipe, seen, steps, 1), 1
         if passes < _LEAST_PASSES:
@@ -106,7 +119,7 @@ class Deadline:
     def _too_short(self, seen: TimeLeft, steps: int) -> StriateError:
         epoch = steps * seen.of_step(seen.sizes[-1])
         gone = self.now() - self.began
-        least = gone + _CLOSING + seen.beside_steps(1) + _LEAST_PASSES * epoch
+        least = gone + self.reserved + seen.beside_steps(1) + _LEAST_PASSES * epoch
         return StriateError(
             parameter("minutes", self.minutes),
             f"is too short: {clock(gone)} went by before the first step, and a pass over the "

@@ -36,7 +36,7 @@ from striate.training.assemble import (
     start_from,
 )
 from striate.training.callbacks.several import Callbacks
-from striate.training.deadline import Deadline
+from striate.training.deadline import Closing, Deadline
 from striate.training.distributed import Group
 from striate.training.growth import fit_sizes
 from striate.training.holding import Holding
@@ -67,6 +67,7 @@ def plan(
     group: Group,
     began: float | None = None,
     split_seed: int | None = None,
+    closing: Closing | None = None,
 ) -> Planned:
     """Decide everything about the training that `options` ask for, and write ``run.toml``.
 
@@ -74,7 +75,7 @@ def plan(
     run's own seed if it is None.
 
     Where it has to take some minutes, these count from `began`, by `time.monotonic`; from now on if
-    that is None.
+    that is None. `closing` tells what of them the report needs.
 
     The run's folder is claimed before the images are looked at, which takes minutes; where nothing
     comes of it, it is given up again.
@@ -96,7 +97,9 @@ def plan(
     deadline = None
     if options.minutes is not None:
         now = time.monotonic()
-        deadline = Deadline(minutes=options.minutes, began=now if began is None else began)
+        deadline = Deadline(
+            minutes=options.minutes, began=now if began is None else began, closing=closing
+        )
     target = resumed_run(options)
     callbacks = make_callbacks(
         options.callbacks,
