@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 
 from striate.hub.heads import HEADS
-from striate.transfer_learning.heads import cross_validation as validation
-from striate.transfer_learning.heads.cross_validation import (
-    Samples,
-    Searched,
+from striate.transfer_learning.heads import search as heads_search
+from striate.transfer_learning.heads.cross_validation import Samples, pictures
+from striate.transfer_learning.heads.fit import fit_head
+from striate.transfer_learning.heads.search import (
+    OTHER_PENALTY,
+    Climbed,
     Trial,
     better_of,
-    pictures,
     search,
     untried,
 )
-from striate.transfer_learning.heads.fit import fit_head
 
 from .test_heads import WIDTH, answers, embeddings, names, rectified
 
@@ -113,7 +113,7 @@ def test_the_search_climbs(
     tried: set[int],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(validation, "LOG_C_PENALTY", 0.0)
+    monkeypatch.setattr(heads_search, "LOG_C_PENALTY", 0.0)
     rows, labels = embeddings(2, each=10)
     samples = Samples.of(rows[:, None], labels, 2, seed=0)
     c_values = [10.0**at for at in range(len(losses))]
@@ -148,13 +148,11 @@ def test_a_few_images_do_not_choose_any_c(each: int, moved: bool) -> None:
 
 
 def test_another_way_has_to_be_better_by_something() -> None:
-    def climb(loss: float, at: int, strides: Sequence[int]) -> Searched:
+    def climb(loss: float, at: int, strides: Sequence[int]) -> Climbed[Trial]:
         trial = Trial(C=1.0, accuracy=0.5, std=0.0, loss=loss)
-        return Searched(
-            trials=(trial,), best=trial, at=at, scores=np.empty((10, 2)), labels=np.zeros(10, int)
-        )
+        return Climbed(trials=(trial,), best=trial, at=at, scores=np.empty((10, 2)))
 
-    enough = validation.OTHER_PENALTY / 10
+    enough = OTHER_PENALTY / 10
     ways = [1 - enough / 2, 1 - 2 * enough, 1 - 2.5 * enough]
     way, found = better_of(1.0, climb(1.0, 3, (2, 1)), ways, climb)
     assert way == ways[1]

@@ -12,7 +12,7 @@ from striate.support.tables import ADDED, Bounds, check_bounds, stored
 
 REFERENCE = "Donahue et al. 2014, 'DeCAF' (arXiv 1310.1531); Razavian et al. 2014 (arXiv 1403.6382)"
 
-HeadKind = Literal["softmax", "svm", "svm-rbf"]
+HeadKind = Literal["softmax", "svm", "svm-rbf", "ridge", "svr", "svr-rbf"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Cross-validation of heads: which images are held out together, and which C did best.
+"""Cross-validation of heads: which images are held out together.
 
 In each fold features are scaled by the images that are fitted on, never by those that are
 held out: a scale that only suits the images it came from would otherwise look as if it suited all.
@@ -6,7 +6,7 @@ held out: a scale that only suits the images it came from would otherwise look a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,7 +17,6 @@ import sklearn
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
-from striate.evaluation.metrics import negative_log_likelihood
 from striate.recipes.choices import ClassWeights
 from striate.support.processors import processor_threads
 from striate.training.losses import balanced_weights
@@ -25,7 +24,6 @@ from striate.transfer_learning.heads.scaling import KINDS, Floats, Kind, Scaling
 
 T = TypeVar("T")
 R = TypeVar("R")
-W = TypeVar("W")
 
 #: Calls a function with every item, on threads; results in the items' order.
 Map = Callable[[Callable[[T], R], Iterable[T]], list[R]]
@@ -34,30 +32,6 @@ Labels = NDArray[np.int64]
 
 #: Images above which three folds are as good as five.
 MANY = 1_000
-#: What a C ten times as large or small as where the search began must gain in the log likelihood of
-#: all held-out images together: by chance a few of them may favour any C. For a thousand images it
-#: is next to nothing.
-LOG_C_PENALTY = 0.5
-#: What a scaling or a gamma other than the usual one must gain likewise.
-OTHER_PENALTY = 1.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trial:
-    """One C in cross-validation: each image judged by heads that have not seen it."""
-
-    C: float
-    """C, as scikit-learn has it: the larger, the weaker the regularisation."""
-    accuracy: float
-    std: float
-    """Standard deviation of the accuracy over the folds."""
-    loss: float | None = None
-    """Mean negative log likelihood in nats, an SVM's of its calibrated probabilities; an image
-    weighs in it what it weighs in the fit."""
-    scaling: Kind = KINDS[0]
-    """How features were scaled: see `striate.transfer_learning.heads.scaling`."""
-    gamma: float | None = None
-    """gamma of the Gaussian kernel; None for other heads."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -202,186 +176,3 @@ def threads() -> Iterator[Map[Any, Any]]:
         ThreadPoolExecutor(processor_threads(1), thread_name_prefix="striate-folds") as pool,
     ):
         yield lambda function, items: list(pool.map(lambda item: quick(function, item), items))
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Searched:
-    """What came of trying values of C."""
-
-    trials: tuple[Trial, ...]
-    best: Trial
-    at: int
-    """Index of the best."""
-    scores: Floats
-    """(held, classes): of heads with the best C, for images that they were not fitted to."""
-    labels: Labels
-    """(held,)."""
-    weights: Floats
-    """(held,): see `Samples`."""
-
-
-def search(
-    samples: Samples,
-    c_values: Sequence[float],
-    judge: Callable[[float], Sequence[Floats]],
-    *,
-    start: int,
-    strides: Sequence[int],
-    shares: Callable[[Floats, Labels, Floats], Floats] = lambda scores, _labels, _weights: scores,
-    gamma: float | None = None,
-) -> Searched:
-    """Climb among `c_values`, which rise, to one whose neighbours have no smaller loss.
-
-    Accuracy would choose by a few images; it is what the losses are, before they are rounded. One
-    far from where the search began has to be better by more, the fewer images are held out: see
-    `LOG_C_PENALTY`.
-
-    Args:
-        samples: what is fitted on and held out; it has folds.
-        c_values: values of C.
-        judge: called with a C; gives a fold each the scores (held, classes) of the images that are
-            held out.
-        start: index of the C where the climb begins.
-        strides: how far away neighbours are, in turn: wide ones first find the region. None to try
-            the first C alone.
-        shares: from scores, labels and weights to probabilities; by default they are that already.
-        gamma: of a Gaussian kernel, which goes into the trials.
-
-    Returns:
-        Every C that was tried, the best, and the scores of its heads.
-    """
-    assert samples.folds
-    held = np.concatenate([fold.held for fold in samples.folds])
-    labels, weights = samples.labels[held], samples.weights[held]
-    found: dict[int, tuple[Trial, Floats]] = {}
-
-    def look(at: int) -> None:
-        parts = judge(c_values[at])
-        scores = np.concatenate(parts)
-        hits = [
-            float((part.argmax(1) == samples.labels[fold.held]).mean())
-            for part, fold in zip(parts, samples.folds, strict=True)
-        ]
-        trial = Trial(
-            C=float(c_values[at]),
-            accuracy=float((scores.argmax(1) == labels).mean()),
-            std=float(np.std(hits)),
-            loss=negative_log_likelihood(shares(scores, labels, weights), labels, weights),
-            gamma=gamma,
-            scaling=samples.scaled,
-        )
-        found[at] = trial, scores
-
-    def cost(at: int) -> float:
-        loss = found[at][0].loss
-        assert loss is not None
-        away = np.log10(c_values[at] / c_values[start])
-        return loss + LOG_C_PENALTY * float(away**2) / len(labels)
-
-    best = start
-    look(start)
-    for stride in strides:
-        while True:
-            beside = (best - stride, best + stride)
-            new = [at for at in beside if 0 <= at < len(c_values) and at not in found]
-            if not new:
-                break
-            for at in new:
-                look(at)
-            best = min(sorted(found), key=cost)
-    trial, scores = found[best]
-    return Searched(
-        trials=tuple(found[at][0] for at in sorted(found)),
-        best=trial,
-        at=best,
-        scores=scores,
-        labels=labels,
-        weights=weights,
-    )
-
-
-def untried(
-    samples: Samples,
-    c_values: Sequence[float],
-    fit: Callable[[float], Floats],
-    gamma: float | None = None,
-) -> Searched:
-    """What there is to choose by where nothing can be held out.
-
-    Args:
-        samples: what is fitted on.
-        c_values: values of C, which rise, from the one that does best as a rule.
-        fit: called with a C; gives the scores (rows, classes) of a head that was fitted with it to
-            all rows, to these very rows.
-        gamma: of a Gaussian kernel.
-
-    Returns:
-        The first C with which the head is right on as many of its training images as with any, with
-        an accuracy that is not a number.
-    """
-    hits = [float((fit(each).argmax(1) == samples.labels).mean()) for each in c_values]
-    nan = float("nan")
-    best = Trial(
-        C=float(c_values[int(np.argmax(hits))]),
-        accuracy=nan,
-        std=nan,
-        gamma=gamma,
-        scaling=samples.scaled,
-    )
-    return Searched(
-        trials=(),
-        best=best,
-        at=0,
-        scores=np.empty((0, samples.classes)),
-        labels=np.empty(0, np.int64),
-        weights=np.empty(0, np.float32),
-    )
-
-
-#: What comes of a way of fitting, from an index of C on, in such strides: see `search`.
-Climb = Callable[[W, int, Sequence[int]], Searched]
-
-
-def better_of(way: W, best: Searched, others: Iterable[W], climb: Climb[W]) -> tuple[W, Searched]:
-    """What did best: one way of fitting, or one of `others`.
-
-    Another way is tried with the C that did best so far. Only if that gains `OTHER_PENALTY` is it
-    worth a climb of its own, which is not far: features have the same variance in every way.
-
-    Args:
-        way: of fitting.
-        best: what came of it.
-        others: ways to fit likewise.
-        climb: called with a way, an index of C to begin at, and strides.
-
-    Returns:
-        The best way and what came of it, with the trials of all.
-    """
-    trials = list(best.trials)
-    for other in others:
-        tried = climb(other, best.at, ())
-        assert best.best.loss is not None
-        assert tried.best.loss is not None
-        if best.best.loss - tried.best.loss > OTHER_PENALTY / len(best.labels):
-            way, best = other, climb(other, best.at, (1,))
-            tried = best
-        trials += tried.trials
-    return way, replace(best, trials=tuple(trials))
-
-
-def best_scaling(
-    samples: Samples, climb: Climb[Samples], begin: int, strides: Sequence[int]
-) -> tuple[Samples, Searched]:
-    """The scaling with which heads do best: see `better_of`.
-
-    Args:
-        samples: scaled as usual.
-        climb: as for `better_of`.
-        begin: index of C to begin at.
-        strides: with which C is looked for at first.
-
-    Returns:
-        The samples as they did best, and what came of it.
-    """
-    found = climb(samples, begin, strides)
-    return better_of(samples, found, map(samples.scaled_as, Scaling.others(samples.images)), climb)

@@ -25,12 +25,9 @@ from striate.hub.heads import HEADS, Head
 from striate.recipes.choices import ClassWeights
 from striate.recipes.frozen import HeadKind
 from striate.transfer_learning.heads import svm
-from striate.transfer_learning.heads.cross_validation import (
-    Labels,
-    Samples,
-    Trial,
-)
+from striate.transfer_learning.heads.cross_validation import Labels, Samples
 from striate.transfer_learning.heads.scaling import Floats
+from striate.transfer_learning.heads.search import Trial
 from striate.transfer_learning.heads.softmax import Penalty, fit_softmax
 from striate.transfer_learning.heads.svm import Margins, fit_gaussian, fit_linear
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from striate.hub.heads import Head, LinearSVMHead, RBFSVMHead, SoftmaxHead
+from striate.hub.heads import Head, LinearSVMHead, RBFSVMHead, SoftmaxHead, ValueHead
 from striate.transfer_learning.heads.calibration import Calibration
 from striate.transfer_learning.heads.scaling import Floats, Scaling
 
 
-def fill_standardise(head: Head, scaling: Scaling) -> None:
+def fill_standardise(head: Head | ValueHead, scaling: Scaling) -> None:
     """Take over what is taken off every feature, and what it is divided by."""
     copy_into(head.standardise.mean, scaling.mean)
     copy_into(head.standardise.deviation, scaling.std)

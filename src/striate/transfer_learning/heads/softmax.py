@@ -11,18 +11,16 @@ import numpy as np
 from sklearn.svm import l1_min_c
 
 from striate.hub.heads import SoftmaxHead
-from striate.transfer_learning.heads.cross_validation import (
-    Map,
-    Samples,
+from striate.transfer_learning.heads.cross_validation import Map, Samples, threads
+from striate.transfer_learning.heads.modules import copy_into, fill_standardise
+from striate.transfer_learning.heads.scaling import Floats, Kind
+from striate.transfer_learning.heads.search import (
     Searched,
     Trial,
     best_scaling,
     search,
-    threads,
     untried,
 )
-from striate.transfer_learning.heads.modules import copy_into, fill_standardise
-from striate.transfer_learning.heads.scaling import Floats, Kind
 from striate.transfer_learning.heads.solver import Problem
 
 #: ``l1`` leaves many features out.

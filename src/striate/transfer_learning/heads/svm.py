@@ -18,18 +18,7 @@ from sklearn.svm import SVC, LinearSVC
 
 from striate.hub.heads import LinearSVMHead, RBFSVMHead
 from striate.transfer_learning.heads.calibration import Calibration, calibrate
-from striate.transfer_learning.heads.cross_validation import (
-    Labels,
-    Map,
-    Samples,
-    Searched,
-    Trial,
-    best_scaling,
-    better_of,
-    search,
-    threads,
-    untried,
-)
+from striate.transfer_learning.heads.cross_validation import Labels, Map, Samples, threads
 from striate.transfer_learning.heads.kernels import Kernel, gaussian, linear, median_distance
 from striate.transfer_learning.heads.modules import (
     copy_into,
@@ -38,6 +27,14 @@ from striate.transfer_learning.heads.modules import (
     fill_standardise,
 )
 from striate.transfer_learning.heads.scaling import Floats, Scaling
+from striate.transfer_learning.heads.search import (
+    Searched,
+    Trial,
+    best_scaling,
+    better_of,
+    search,
+    untried,
+)
 
 #: scikit-learn's C in units of `_scale`, and where the search begins: the best for embeddings of
 #: photographs is seldom far from there.

@@ -1,0 +1,1 @@
+"""Heads for numbers: ridge regression and support vector regression. Start at ``fit``."""
