@@ -35,6 +35,8 @@ if TYPE_CHECKING:
         list_networks,
         list_runs,
         open_classifier,
+        open_predictor,
+        open_regressor,
         open_run,
         predict,
         predict_bulk,
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
     )
     from striate.errors import StriateError
     from striate.inference.classifier import Classifier
+    from striate.inference.regressor import Regressor
     from striate.training.callbacks.base import Callback
     from striate.zoo.layers import Network
 
@@ -58,6 +61,7 @@ __all__ = [
     "Callback",
     "Classifier",
     "Network",
+    "Regressor",
     "StriateError",
     "__version__",
     "bench",
@@ -79,6 +83,8 @@ __all__ = [
     "list_networks",
     "list_runs",
     "open_classifier",
+    "open_predictor",
+    "open_regressor",
     "open_run",
     "predict",
     "predict_bulk",
@@ -97,6 +103,7 @@ _ELSEWHERE = {
     "Callback": "striate.training.callbacks.base",
     "Classifier": "striate.inference.classifier",
     "Network": "striate.zoo.layers",
+    "Regressor": "striate.inference.regressor",
     "StriateError": "striate.errors",
 }
 

@@ -27,7 +27,12 @@ class StriateError(Exception):
 
     def __init__(self, what: str, why: str, remedy: str = "") -> None:
         self.what, self.why, self.remedy = what, why, remedy
-        super().__init__(f"{what}: {why}" + (f"; {remedy}" if remedy else ""))
+        super().__init__(f"{what}: {self.reason}")
+
+    @property
+    def reason(self) -> str:
+        """Why, and what to do, where what is at fault is named beside it."""
+        return self.why + (f"; {self.remedy}" if self.remedy else "")
 
     def on_the_command_line(self, flags: Mapping[str, str]) -> str:
         """The message with each parameter that has one of the command's `flags` written so.

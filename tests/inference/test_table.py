@@ -16,7 +16,7 @@ from striate.errors import StriateError
 from striate.inference import table as module
 from striate.inference.labels import label_of
 from striate.inference.prediction import Prediction
-from striate.inference.table import COLUMNS, with_table
+from striate.inference.table import COLUMNS, ClassTable, with_table
 
 CLASSES = ("red", "<b>\u00e9", "x,y\n")
 
@@ -64,7 +64,7 @@ def test_every_cell_of_a_table(tmp_path: Path) -> None:
         Prediction(file="d", classes=(), probabilities=(), error='is "empty"', label="red"),
     ]
     target = tmp_path / "found.csv"
-    assert list(with_table(iter(found), target, CLASSES)) == found
+    assert list(with_table(iter(found), target, ClassTable(CLASSES))) == found
     with target.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
         rows = list(csv.reader(file))
     assert rows == [
@@ -79,7 +79,7 @@ def test_every_cell_of_a_table(tmp_path: Path) -> None:
 
 def test_a_table_is_whole_or_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target = tmp_path / "found.csv"
-    cut = with_table(iter([prediction("a", 1, 0, 0)] * 3), target, CLASSES)
+    cut = with_table(iter([prediction("a", 1, 0, 0)] * 3), target, ClassTable(CLASSES))
     next(cut)
     cut.close()
     assert list(tmp_path.iterdir()) == []
@@ -89,7 +89,7 @@ def test_a_table_is_whole_or_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(module, "TemporaryFile", full)
     with pytest.raises(StriateError, match=r"found.csv: the disk is full"):
-        list(with_table(iter([]), target, CLASSES))
+        list(with_table(iter([]), target, ClassTable(CLASSES)))
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from striate.runs.config import FORMAT, RunConfig, escaped, unescaped
 from striate.runs.layout import CONFIG
 from striate.runs.origins import Provenance
 from striate.runs.run import Run
+from striate.runs.targets import ScaledTarget
 from striate.support.tables import plain
 
 STORED = Path(__file__).parent / "stored" / "format0"
@@ -45,7 +46,7 @@ def read(folder: Path, content: dict[str, Any]) -> RunConfig:
 def test_what_was_written_is_written_again(name: str, tmp_path: Path) -> None:
     before = table(name)
     written = read(tmp_path, before).to_dict()
-    added = {"format": FORMAT, "validation_precision": "", "working_copies": 0}
+    added = {"format": FORMAT, "targets": [], "validation_precision": "", "working_copies": 0}
     added_to = {"passes": 1.0, "sizes": plain(Sizes()), "select": "top1"}
     recipe = {} if name == "fitted" else added_to
     wanted = before | added | {"recipe": before["recipe"] | recipe}
@@ -55,6 +56,38 @@ def test_what_was_written_is_written_again(name: str, tmp_path: Path) -> None:
     # In the same order too: people compare such files.
     assert [key for key in written if key not in added] == [key for key in written if key in before]
     assert [key for key in written["recipe"] if key not in recipe] == list(before["recipe"])
+
+
+AGE = ScaledTarget(name="<b>age", unit="years", mean=31.0, deviation=12.5, low=1.0, high=90.0)
+
+
+def test_a_run_of_numbers_keeps_what_they_are(config: RunConfig, tmp_path: Path) -> None:
+    twins = (AGE, replace(AGE, name="玫瑰", unit=""))
+    numbers = replace(config, classes=(), targets=twins)
+    numbers.write(tmp_path / CONFIG)
+    again = RunConfig.read(tmp_path / CONFIG)
+    assert (again.targets, again.classes, again.outputs) == (twins, (), ("<b>age", "玫瑰"))
+    assert again.identity == numbers.identity != config.identity
+    assert replace(numbers, targets=(AGE,)).identity != numbers.identity
+    assert Run.open(tmp_path).answers_numbers
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"classes": ["a", "b"]}, "both classes and targets"),
+        ({"targets": [plain(AGE), plain(AGE)]}, "no names of their own"),
+        ({"targets": [plain(AGE) | {"deviation": 0.0}]}, "deviation"),
+        ({"targets": [plain(AGE) | {"mean": float("nan")}]}, "finite"),
+        ({"targets": []}, "fewer than two classes"),
+    ],
+)
+def test_damaged_targets_are_refused(
+    config: RunConfig, tmp_path: Path, change: dict[str, Any], why: str
+) -> None:
+    numbers = replace(config, classes=(), targets=(AGE,)).to_dict()
+    with pytest.raises(RunError, match=why):
+        read(tmp_path, numbers | change)
 
 
 def test_a_recipe_is_a_recipe(tmp_path: Path) -> None:

@@ -28,11 +28,17 @@ if TYPE_CHECKING:
         view,
         what_if,
     )
+    from striate.api.opening import (
+        open_classifier,
+        open_predictor,
+        open_regressor,
+        open_run,
+    )
     from striate.api.runs import compare_runs, list_runs, show
     from striate.api.shipping import quantise
     from striate.api.training import check, train
     from striate.api.transfer_learning import cache, transfer
-    from striate.api.using import open_classifier, open_run, predict, serve
+    from striate.api.using import predict, serve
 
 __all__ = [
     "bench",
@@ -54,6 +60,8 @@ __all__ = [
     "list_networks",
     "list_runs",
     "open_classifier",
+    "open_predictor",
+    "open_regressor",
     "open_run",
     "predict",
     "predict_bulk",
@@ -88,11 +96,12 @@ _MODULES = {
         "view",
         "what_if",
     ),
+    "opening": ("open_classifier", "open_predictor", "open_regressor", "open_run"),
     "runs": ("compare_runs", "list_runs", "show"),
     "shipping": ("quantise",),
     "training": ("check", "train"),
     "transfer_learning": ("cache", "transfer"),
-    "using": ("open_classifier", "open_run", "predict", "serve"),
+    "using": ("predict", "serve"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -60,7 +60,8 @@ def open_predictor(
     allow_code: bool,
 ) -> BulkPredictor:
     """What computes, in whatever process this is called."""
-    from striate.api.using import TOGETHER, open_classifier
+    from striate.api.opening import open_classifier
+    from striate.api.using import TOGETHER
     from striate.inference.bulk.rows import BulkPredictor
 
     classifier = open_classifier(

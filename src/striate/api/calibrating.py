@@ -34,9 +34,11 @@ def calibrate(options: CalibrateOptions) -> CalibrationReport:
     from striate.evaluation.evaluate import evaluate_again
     from striate.report.build import write_report
     from striate.runs.run import Run
+    from striate.runs.targets import refuse_numbers
     from striate.transfer_learning.classifier import classifier_of
 
     run = Run.open(options.run, allow_code=options.allow_code)
+    refuse_numbers(run, "calibration of probabilities")
     if options.off:
         if options.data is not None:
             raise StriateError(parameter("off", True), "needs no images", "leave one of them out")

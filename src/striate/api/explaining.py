@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from striate.api.using import open_classifier
+from striate.api.opening import open_classifier
 from striate.errors import StriateError
 from striate.inference.options import ExplainPredictionOptions
 from striate.support.options import takes

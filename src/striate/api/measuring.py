@@ -35,7 +35,7 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
 
     if is_exported(options.run):
         return _evaluate_file(options)
-    from striate.api.using import refuse_reduced
+    from striate.api.opening import refuse_reduced
     from striate.evaluation.ensembles import Measuring
     from striate.evaluation.evaluate import evaluate_again, evaluate_on
     from striate.inference.views.views import Views
@@ -77,7 +77,7 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
 
 def _evaluate_file(options: EvaluateOptions) -> Evaluation:
     """Measure an ONNX file, which holds no list of the images that it was trained on."""
-    from striate.api.using import open_classifier
+    from striate.api.opening import open_classifier
     from striate.evaluation.evaluate import evaluate_on
 
     with open_classifier(

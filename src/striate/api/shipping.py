@@ -41,10 +41,12 @@ def quantise(options: QuantiseOptions) -> QuantiseReport:
     from striate.deploy.quantise.quantise import int8_path
     from striate.engines.exported import is_exported
     from striate.runs.run import Run
+    from striate.runs.targets import refuse_numbers
 
     run = None
     if not is_exported(options.source):
         run = Run.open(options.source, allow_code=options.allow_code)
+        refuse_numbers(run, "export in 8 bits")
     if run is None and options.data is None:
         raise ExportError(
             printable(str(options.source)),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NoReturn, overload
+from typing import TYPE_CHECKING, Literal, cast, overload
 
+from striate.api.opening import open_predictor
 from striate.errors import DataError, StriateError, parameter
 from striate.inference.options import PredictOptions
 from striate.serving.options import ServeOptions
@@ -17,109 +18,14 @@ from striate.support.text import printable
 if TYPE_CHECKING:
     from striate.data.finding.inputs import Item, Source
     from striate.inference.classifier import Classifier
+    from striate.inference.estimate import Estimate
     from striate.inference.heat_maps import Drawer
     from striate.inference.prediction import Prediction
-    from striate.runs.run import Run
+    from striate.inference.regressor import Regressor
     from striate.support.shared_options import Crops
 
 TOGETHER = 32
 """Images that PyTorch computes together for `predict`: the last digits of sums depend on it."""
-
-
-def open_run(path: str | Path, *, allow_code: bool = False) -> Run:
-    """The run at `path`: its classes, pre-processing, network, metrics and configuration.
-
-    `allow_code` lets it run the Python code that it names as its network: only if you trust whoever
-    made it.
-    """
-    from striate.runs.run import Run
-
-    return Run.open(path, allow_code=allow_code)
-
-
-def open_classifier(
-    source: str | Path,
-    *,
-    device: str = "cpu",
-    engine: str = "auto",
-    batch_size: int | None = None,
-    streams: int | None = None,
-    crops: Crops = "center",
-    scales: Sequence[int] | None = None,
-    reduced_decoding: bool = False,
-    allow_code: bool = False,
-) -> Classifier:
-    """The network of a run, or of an ONNX file, ready to use: images in, probabilities out.
-
-    Close it, or use it as a context, to free what its engine holds.
-
-    Args:
-        source: a run's folder, or an ONNX file that `export` wrote.
-        device: where PyTorch computes: ``cpu``, ``cuda`` … or ``auto``; files are computed on the
-            processor.
-        engine: ``torch``, ``onnxruntime`` or ``openvino``, with ``float32`` or ``bfloat16``.
-            ``auto``: PyTorch for a run, ONNX Runtime for a file. float32 is
-            the default.
-        batch_size: the most images that are computed together; None for what suits the
-            engine.
-        streams: batches that a file's engine computes at a time; None for one a processor. With 1
-            all processors share a batch, which is quicker for single images.
-        crops: views of each image, whose probabilities are averaged: ``center``, ``10``, ``144`` or
-            ``dense``.
-        scales: short sides that the views are taken at, for a network of 224 pixels; None for those
-            of the views' paper.
-        reduced_decoding: reduce large JPEG files while they are decoded, for an ONNX file.
-        allow_code: as for `open_run`.
-
-    Examples:
-        ::
-
-            with striate.open_classifier("runs/lenet-digits") as classifier:
-                classifier.probabilities(["three.png", "seven.png"])  # (2, 10)
-
-    Raises:
-        StriateError: the run or the file is at fault, or `device` or `engine` is not here.
-    """
-    from striate.engines.exported import is_exported
-    from striate.inference.classifier import Classifier
-    from striate.inference.views.views import Views
-
-    views = Views(crops, tuple(scales or ()))
-    if not is_exported(source):
-        if reduced_decoding:
-            refuse_reduced()
-        from striate.runs.run import Run
-
-        run = Run.open(source, allow_code=allow_code)
-        return Classifier.of_run(
-            run, device=device, engine=engine, batch_size=batch_size, views=views
-        )
-    if device not in ("cpu", "auto"):
-        from striate.engines.precision import choose_device
-
-        if choose_device(device).type != "cpu":
-            raise StriateError(
-                parameter("device", device),
-                "is not where an ONNX file is computed, which is the processor",
-                "leave it out, or give the run's folder",
-            )
-    return Classifier.of_file(
-        source,
-        engine=engine,
-        batch_size=batch_size,
-        streams=streams,
-        views=views,
-        reduced_decoding=reduced_decoding,
-    )
-
-
-def refuse_reduced() -> NoReturn:
-    """Raise for a run whose photographs are to be reduced while they are decoded."""
-    raise StriateError(
-        parameter("reduced_decoding", True),
-        "is for exported files",
-        "give an ONNX file that `export` wrote, or leave it out",
-    )
 
 
 # What is returned depends on an option, which no dataclass can say.
@@ -175,8 +81,11 @@ def predict(
 def predict(options: PredictOptions) -> list[Prediction] | Iterator[Prediction]:
     """The likeliest classes of images: a `Prediction` for each, in order, as often as it is named.
 
+    Of a run of numbers it is an `Estimate` for each, with the values and their intervals.
+
     Returns:
-        Predictions. With `heatmap`, a picture with its heat map is written for each, whose path is
+        Predictions; of a run of numbers estimates, of which the type does not speak. With
+        `heatmap`, a picture with its heat map is written for each, whose path is
         `Prediction.heatmap`. An image whose folder is called as a class has that as its
         `Prediction.label`, and `Prediction.right` says whether it was predicted. An image that
         cannot be read has its own, in its place, with `Prediction.error` saying why and without
@@ -188,13 +97,14 @@ def predict(options: PredictOptions) -> list[Prediction] | Iterator[Prediction]:
     """
     from striate.data.finding.inputs import is_single, items
     from striate.engines.exported import is_exported
+    from striate.inference.regressor import Regressor
     from striate.inference.table import table_file
 
     single, wanted, total = is_single(options.images), items(options.images), 0
     if options.progress:
         wanted = iter(listed := list(wanted))
         total = len(listed)
-    classifier = open_classifier(
+    predictor = open_predictor(
         options.run,
         device=options.device,
         batch_size=None if is_exported(options.run) else TOGETHER,
@@ -205,12 +115,18 @@ def predict(options: PredictOptions) -> list[Prediction] | Iterator[Prediction]:
         allow_code=options.allow_code,
     )
     try:
-        drawer = _drawer(classifier, options)
         target = None if options.csv is None else table_file(options.csv)
+        if isinstance(predictor, Regressor):
+            _refuse_for_numbers(options)
+            # No prediction of classes, of which the type does not speak.
+            estimates = _estimated(predictor, wanted, target, options)
+            found = cast("Iterator[Prediction]", estimates)
+        else:
+            drawer = _drawer(predictor, options)
+            found = _classified(predictor, wanted, drawer, target, options)
     except StriateError:
-        classifier.close()
+        predictor.close()
         raise
-    found = _predicted(classifier, wanted, drawer, target, options)
     if options.progress:
         found = _counted(found, total)
     if options.stream:
@@ -219,6 +135,40 @@ def predict(options: PredictOptions) -> list[Prediction] | Iterator[Prediction]:
     if single and predictions[0].error:
         raise DataError(printable(predictions[0].file), predictions[0].error)
     return predictions
+
+
+def _refuse_for_numbers(options: PredictOptions) -> None:
+    """Raise for what has no meaning where a run answers with numbers."""
+    for name, unasked in (
+        ("heatmap", None),
+        ("heatmap_class", None),
+        ("threshold", None),
+        ("top", 5),
+    ):
+        if getattr(options, name) != unasked:
+            raise StriateError(
+                parameter(name, getattr(options, name)),
+                "is for classes, and this run answers with numbers",
+                "leave it out",
+            )
+
+
+def _estimated(
+    regressor: Regressor, items: Iterator[Item], table: Path | None, options: PredictOptions
+) -> Iterator[Estimate]:
+    """What `regressor` predicts of `items`, written if it is to be, and then closed."""
+    from striate.data.scan import threads
+    from striate.inference.table import NumberTable, with_table
+
+    workers = threads(options.workers)
+    with regressor, closing(regressor.predict_items(items, workers=workers)) as found:
+        if table is None:
+            yield from found
+        else:
+            levels = tuple(tuple(each.level for each in own) for own in regressor.half_widths)
+            columns = NumberTable(regressor.targets, levels)
+            with closing(with_table(found, table, columns)) as written:
+                yield from written
 
 
 def _drawer(classifier: Classifier, options: PredictOptions) -> Drawer | None:
@@ -259,7 +209,7 @@ def _drawer(classifier: Classifier, options: PredictOptions) -> Drawer | None:
     )
 
 
-def _predicted(
+def _classified(
     classifier: Classifier,
     items: Iterator[Item],
     drawer: Drawer | None,
@@ -270,7 +220,7 @@ def _predicted(
     from striate.data.scan import threads
     from striate.inference.heat_maps import with_heat_maps
     from striate.inference.labels import with_labels
-    from striate.inference.table import with_table
+    from striate.inference.table import ClassTable, with_table
 
     workers = threads(options.workers)
     top = options.top if table is None else classifier.outputs
@@ -286,7 +236,8 @@ def _predicted(
         if table is None:
             yield from found
         else:
-            with closing(with_table(found, table, classifier.classes)) as written:
+            columns = ClassTable(classifier.classes)
+            with closing(with_table(found, table, columns)) as written:
                 yield from (each.shortened(options.top) for each in written)
 
 

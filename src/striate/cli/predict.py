@@ -30,7 +30,12 @@ from striate.inference.options import (
 from striate.support.options import options_of
 
 if TYPE_CHECKING:
+    from striate.inference.estimate import Estimate
     from striate.inference.prediction import Prediction
+
+#: Digits of a value, and the level of the interval that a line shows.
+_DIGITS = 4
+_LEVEL = 0.9
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,7 @@ SkipBad = Annotated[
 
 @command(Typed)
 def predict(given: Given, skip_bad: SkipBad = False, as_json: AsJson = False) -> None:
-    """Classify images, with probabilities.
+    """Classify images, with probabilities; of a run of numbers, tell their values.
 
     Every image in order, as soon as it is known. A file that cannot be read is named in its place;
     then the exit status is 2. With --input and --output, predictions of any number of images are
@@ -115,6 +120,7 @@ def _predict_bulk(given: Given, *, as_json: bool) -> tuple[int, int]:
 def _predict(given: Given, *, as_json: bool) -> tuple[int, int]:
     """Print predictions as they come; returns how many images cannot be read, of all."""
     from striate import api
+    from striate.inference.prediction import Prediction
 
     # Where the results themselves appear, a count between them would only disturb.
     alone = len(given["images"]) == 1 and not Path(given["images"][0]).is_dir()
@@ -129,8 +135,9 @@ def _predict(given: Given, *, as_json: bool) -> tuple[int, int]:
             if each.error or not as_json:
                 _show(each)
             bad += bool(each.error)
-            labelled += each.right is not None
-            right += bool(each.right)
+            if isinstance(each, Prediction):
+                labelled += each.right is not None
+                right += bool(each.right)
     finally:
         if as_json and number:  # one document, even where it was cut short
             print("]")
@@ -142,9 +149,8 @@ def _predict(given: Given, *, as_json: bool) -> tuple[int, int]:
     return bad, number
 
 
-def _show(each: Prediction) -> None:
+def _show(each: Prediction | Estimate) -> None:
     """One line, whatever the file and the classes are called."""
-    from striate.inference.explaining.explainer import TITLES
     from striate.support.text import printable
 
     if each.error:
@@ -152,6 +158,17 @@ def _show(each: Prediction) -> None:
         line = f"striate: {printable(each.file)}: {printable(each.error)}"
         print(begin + line, file=sys.stderr, flush=True)
         return
+    print(f"{printable(each.file)}: {_told(each)}", flush=True)
+
+
+def _told(each: Prediction | Estimate) -> str:
+    """What is predicted of an image that can be read."""
+    from striate.inference.explaining.explainer import TITLES
+    from striate.inference.prediction import Prediction
+    from striate.support.text import printable
+
+    if not isinstance(each, Prediction):
+        return _values(each)
     pairs = zip(each.classes, each.probabilities, strict=True)
     shares = ", ".join(f"{printable(name)} {share:.1%}" for name, share in pairs)
     wrong = f" (wrong: {printable(each.label)})" if each.right is False else ""
@@ -160,4 +177,21 @@ def _show(each: Prediction) -> None:
         way = TITLES[each.heatmap_method]
         drawn = f" ({way}: {printable(each.heatmap)})"
     told = f"unsure ({shares})" if each.unsure else shares
-    print(f"{printable(each.file)}: {told}{wrong}{drawn}", flush=True)
+    return f"{told}{wrong}{drawn}"
+
+
+def _values(each: Estimate) -> str:
+    """``age 31.2 years (90 %: 24.7 to 37.7)``, of each target."""
+    from striate.support.text import printable
+    from striate.support.words import figure
+
+    found = []
+    for target, value, intervals in zip(each.targets, each.values, each.intervals, strict=True):
+        unit = f" {printable(target.unit)}" if target.unit else ""
+        text = f"{printable(target.name)} {figure(value, _DIGITS)}{unit}"
+        shown = next((one for one in intervals if one.level == _LEVEL), None)
+        if shown is not None:
+            low, high = figure(shown.low, _DIGITS), figure(shown.high, _DIGITS)
+            text += f" ({100 * shown.level:g} %: {low} to {high})"
+        found.append(text)
+    return ", ".join(found)

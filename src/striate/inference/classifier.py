@@ -11,15 +11,20 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from striate.data.finding.inputs import items
-from striate.data.images import ImageSet
 from striate.data.scan import threads
-from striate.engines.choosing import open_session, parse_engine
 from striate.engines.exported import open_exported
-from striate.engines.session import BATCH
-from striate.errors import DataError, ExportError, StriateError, TrainingError, parameter
+from striate.errors import (
+    DataError,
+    ExportError,
+    StriateError,
+    TrainingError,
+    parameter,
+)
+from striate.inference.opening import session_of
 from striate.inference.prediction import Prediction
 from striate.inference.predictor import Predictor
 from striate.inference.views.views import PLAIN, Views
+from striate.runs.targets import refuse_numbers
 from striate.support.text import printable
 
 if TYPE_CHECKING:
@@ -27,35 +32,13 @@ if TYPE_CHECKING:
     from torch import nn
 
     from striate.data.finding.inputs import Item, Source
+    from striate.data.images import ImageSet
     from striate.data.preprocessing import Preprocessing
     from striate.engines.exported import ExportedFile
     from striate.engines.heat_maps import HeatMaps
     from striate.engines.session import Answers, Session
     from striate.runs.run import Run
     from striate.support.progress import Progress
-
-BATCH_SIZE = 64
-"""Images that PyTorch computes together: the last digits of a network's sums depend on it."""
-
-
-def _dense(network: nn.Module, preprocessing: Preprocessing, engine: str) -> nn.Module:
-    """`network` for whole images.
-
-    Raises:
-        StriateError: `engine` has networks of one size alone, or the network has one size.
-    """
-    from striate.hub.ensemble import Ensemble
-    from striate.inference.views.dense import Dense
-
-    if engine != "torch":
-        raise StriateError(
-            parameter("crops", "dense"),
-            f"is computed by PyTorch alone, not by {parameter('engine', engine)}",
-            f"leave {parameter('engine')} out",
-        )
-    if isinstance(network, Ensemble):  # the scores of each are averaged before its softmax
-        return network.with_members([Dense(each, preprocessing) for each in network.members])
-    return Dense(network, preprocessing)
 
 
 class GivesProbabilities(Protocol):
@@ -144,30 +127,16 @@ class Classifier(Predictor[Prediction]):
             StriateError: `device` is not here, `engine` is unknown or cannot have the network, or
                 there are no such `views` for it.
         """
-        from striate.engines.precision import choose_device
         from striate.engines.probabilities import Probabilities
 
-        where = choose_device(str(device))
-        name, precision = parse_engine(engine)
-        name = name or "torch"
-        if name != "torch" and where.type != "cpu":
-            raise StriateError(
-                parameter("device", str(device)),
-                f"is not where {parameter('engine', engine)} computes, which is the processor",
-                f"leave one of them out, or take {parameter('engine', 'torch')}",
-            )
-        views.check(preprocessing)
-        together = batch_size or (BATCH_SIZE if name == "torch" else BATCH)
-        if views.whole:
-            network = _dense(network, preprocessing, name)
-            together = views.together(together, preprocessing)
-        session = open_session(
-            Probabilities(network, temperature),
+        session = session_of(
+            network,
             preprocessing,
-            name,
-            precision or "float32",
-            device=where,
-            batch_size=together,
+            lambda network: Probabilities(network, temperature),
+            device=device,
+            engine=engine,
+            batch_size=batch_size,
+            views=views,
         )
         return cls(session, preprocessing, classes, views=views)
 
@@ -187,9 +156,11 @@ class Classifier(Predictor[Prediction]):
         Its probabilities are as the run was calibrated or, without `calibrated`, the network's own.
 
         Raises:
-            RunError: the run's weights are missing, damaged, or those of another run.
+            RunError: the run's weights are missing, damaged, or those of another run; it answers
+                with numbers.
             StriateError: `device` is not here, or `engine` is unknown or cannot have the network.
         """
+        refuse_numbers(run, "a classifier", "open it with `striate.open_regressor`")
         if run.has_members:
             from striate.inference.ensemble import open_ensemble
 
@@ -315,15 +286,7 @@ class Classifier(Predictor[Prediction]):
         Raises:
             DataError: an image cannot be read.
         """
-        number = threads(workers)
-        if isinstance(images, ImageSet):
-            return self.rows(images, workers=number, progress=progress)
-        found = [np.empty((0, self.outputs), np.float32)]
-        for _, row in self._rows_of(items(images), number):
-            if isinstance(row, DataError):
-                raise row
-            found.append(row[None])
-        return np.concatenate(found)
+        return self.numbers(images, workers=workers, progress=progress)
 
     def predict(
         self,

@@ -1,4 +1,4 @@
-"""Ensembles: members that see different pixels as one classifier, and each member measured."""
+"""Ensembles: members that see different pixels as one predictor, and each member measured."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ import numpy as np
 from striate.data.scan import threads
 from striate.engines.session import Answers, Pixels
 from striate.errors import DataError
-from striate.inference.classifier import BATCH_SIZE, Classifier
-from striate.inference.predictor import Predictor
+from striate.inference.classifier import Classifier
+from striate.inference.estimate import Estimate
+from striate.inference.opening import BATCH_SIZE
+from striate.inference.prediction import Prediction
+from striate.inference.predictor import Answer, Predictor
+from striate.inference.regressor import Regressor
 from striate.inference.views.filling import Batch, Part
 from striate.inference.views.views import PLAIN, Views
 from striate.runs.calibration import with_temperature
@@ -21,14 +25,57 @@ if TYPE_CHECKING:
 
     from striate.data.images import ImageSet
     from striate.data.preprocessing import Preprocessing
+    from striate.runs.conformal import HalfWidths
+    from striate.runs.ensemble import Group
     from striate.runs.run import Run
     from striate.support.progress import Progress
 
 
-class EnsembleClassifier(Classifier):
-    """Classifiers that see different pixels of an image; the mean of what they give.
+class _Several(Predictor[Answer]):
+    """Predictors that see different pixels of an image, decoded once; the mean of what they give.
 
-    An image is decoded once for all of them.
+    It stands before the class of the answers among the bases of a class.
+    """
+
+    predictors: Sequence[Predictor[Answer]]
+    shares: Sequence[float]
+    """Of each in the mean; they add up to 1."""
+
+    @property
+    def sees_once(self) -> bool:
+        """No: each of several sees it."""
+        return False
+
+    @property
+    def channels(self) -> int:
+        """Of the images as they are read."""
+        return max(each.preprocessing.channels for each in self.predictors)
+
+    def parts(self, image: Pixels) -> list[Part]:
+        """What each of them sees of an image, uint8 (H, W, C)."""
+        found = []
+        for number, (each, share) in enumerate(zip(self.predictors, self.shares, strict=True)):
+            if each.views.is_plain:
+                views = [each.preprocessing.fit_image(image)]
+            else:
+                views = each.views.cut(image, each.preprocessing)
+            weight = share / len(views)
+            found += [Part(np.ascontiguousarray(view), weight, number) for view in views]
+        return found
+
+    def compute(self, batches: Iterator[Batch]) -> Generator[Answers]:
+        """The answers to batches of parts, each computed by the one that they are for."""
+        for batch in batches:
+            yield from self.predictors[batch.network].session.run([batch.pixels])
+
+    def close(self) -> None:
+        """Free what all of them hold."""
+        for each in self.predictors:
+            each.close()
+
+
+class EnsembleClassifier(_Several[Prediction], Classifier):
+    """Classifiers that see different pixels of an image; the mean of what they give.
 
     Args:
         classifiers: with the same classes, in the same order.
@@ -40,46 +87,43 @@ class EnsembleClassifier(Classifier):
         self, classifiers: Sequence[Classifier], shares: Sequence[float], temperature: float = 1.0
     ) -> None:
         first = min(classifiers, key=lambda each: each.batch_size)
-        super().__init__(first.session, first.preprocessing, first.classes, views=first.views)
-        self._classifiers, self._shares = tuple(classifiers), tuple(shares)
+        Classifier.__init__(
+            self, first.session, first.preprocessing, first.classes, views=first.views
+        )
+        self.predictors, self.shares = tuple(classifiers), tuple(shares)
         self._temperature = temperature
-
-    @property
-    def sees_once(self) -> bool:
-        """No: each of several sees it."""
-        return False
-
-    @property
-    def channels(self) -> int:
-        """Of the images as they are read."""
-        return max(each.preprocessing.channels for each in self._classifiers)
-
-    def parts(self, image: Pixels) -> list[Part]:
-        """What each of them sees of an image, uint8 (H, W, C)."""
-        found = []
-        for number, (each, share) in enumerate(zip(self._classifiers, self._shares, strict=True)):
-            if each.views.is_plain:
-                views = [each.preprocessing.fit_image(image)]
-            else:
-                views = each.views.cut(image, each.preprocessing)
-            weight = share / len(views)
-            found += [Part(np.ascontiguousarray(view), weight, number) for view in views]
-        return found
 
     def of_mean(self, row: Answers) -> Answers:
         """The mean, float32 (K,), at the ensemble's temperature."""
         found: Answers = with_temperature(row[None], self._temperature)[0]
         return found
 
-    def compute(self, batches: Iterator[Batch]) -> Generator[Answers]:
-        """The answers to batches of parts, each computed by the one that they are for."""
-        for batch in batches:
-            yield from self._classifiers[batch.network].session.run([batch.pixels])
 
-    def close(self) -> None:
-        """Free what all of them hold."""
-        for each in self._classifiers:
-            each.close()
+class EnsembleRegressor(_Several[Estimate], Regressor):
+    """Regressors that see different pixels of an image; the mean of what they give.
+
+    Args:
+        regressors: with the same targets, in the same order.
+        shares: of each in the mean; they add up to 1.
+        half_widths: of the prediction intervals of that mean.
+    """
+
+    def __init__(
+        self,
+        regressors: Sequence[Regressor],
+        shares: Sequence[float],
+        half_widths: HalfWidths = (),
+    ) -> None:
+        first = min(regressors, key=lambda each: each.batch_size)
+        Regressor.__init__(
+            self,
+            first.session,
+            first.preprocessing,
+            first.targets,
+            views=first.views,
+            half_widths=half_widths,
+        )
+        self.predictors, self.shares = tuple(regressors), tuple(shares)
 
 
 class MemberPredictor(Predictor[Answers]):
@@ -111,7 +155,45 @@ class MemberPredictor(Predictor[Answers]):
         raise error
 
 
-class MeasuredEnsemble:
+class _Members:
+    """An ensemble that keeps what its members say of the images last computed."""
+
+    def __init__(self, run: Run, device: str) -> None:
+        from striate.runs.ensemble import groups_of
+
+        self._groups, self._device = groups_of(run), device
+        self._outputs = len(run.config.outputs)
+        self.members: Answers = np.empty((0, 0, self._outputs), np.float32)
+        """Float32 (images, members, K); empty before anything was computed."""
+
+    @property
+    def fitting(self) -> Preprocessing | None:
+        """What fits an image before it is computed; None where members see different pixels."""
+        return self._groups[0].preprocessing if len(self._groups) == 1 else None
+
+    def _mean(self, images: ImageSet, workers: int | None, progress: Progress | None) -> Answers:
+        """The mean of what the members say of `images`, float32 (images, K)."""
+        from striate.hub.ensemble import EachMember
+
+        total, outputs = sum(len(group.members) for group in self._groups), self._outputs
+        found = np.empty((len(images), total, outputs), np.float32)
+        for number, group in enumerate(self._groups):
+
+            def count(done: int, of: int, before: int = number * len(images)) -> None:
+                if progress is not None:
+                    progress(before + done, of * len(self._groups))
+
+            of_group = len(group.members) * outputs
+            network = EachMember(group.network)
+            with MemberPredictor(network, group.preprocessing, of_group, self._device) as predictor:
+                rows = predictor.rows(images, workers=threads(workers), progress=count)
+            found[:, list(group.members)] = rows.reshape(len(images), -1, outputs)
+        self.members = found
+        mean: Answers = found.mean(1, dtype=np.float64).astype(np.float32)
+        return mean
+
+
+class MeasuredEnsemble(_Members):
     """An ensemble that keeps the probabilities of its members, of the images last computed.
 
     Args:
@@ -125,41 +207,38 @@ class MeasuredEnsemble:
     """
 
     def __init__(self, run: Run, *, device: str = "cpu", calibrated: bool = True) -> None:
-        from striate.runs.ensemble import groups_of
-
+        super().__init__(run, device)
         self._temperature = run.temperature if calibrated else 1.0
-
         self.classes = run.classes
-        self._groups, self._device = groups_of(run), device
-        self.members: Answers = np.empty((0, 0, len(self.classes)), np.float32)
-
-    @property
-    def fitting(self) -> Preprocessing | None:
-        """What fits an image before it is computed; None where members see different pixels."""
-        return self._groups[0].preprocessing if len(self._groups) == 1 else None
 
     def probabilities(
         self, images: ImageSet, *, workers: int | None = None, progress: Progress | None = None
     ) -> Answers:
         """Float32 (images, classes), in their order; see `GivesProbabilities`."""
-        from striate.hub.ensemble import EachMember
+        return with_temperature(self._mean(images, workers, progress), self._temperature)
 
-        total, classes = sum(len(group.members) for group in self._groups), len(self.classes)
-        found = np.empty((len(images), total, classes), np.float32)
-        for number, group in enumerate(self._groups):
 
-            def count(done: int, of: int, before: int = number * len(images)) -> None:
-                if progress is not None:
-                    progress(before + done, of * len(self._groups))
+class MeasuredNumberEnsemble(_Members):
+    """An ensemble that keeps the values of its members, of the images last computed.
 
-            outputs = len(group.members) * classes
-            network = EachMember(group.network)
-            with MemberPredictor(network, group.preprocessing, outputs, self._device) as predictor:
-                rows = predictor.rows(images, workers=threads(workers), progress=count)
-            found[:, list(group.members)] = rows.reshape(len(images), -1, classes)
-        self.members = found
-        mean: Answers = found.mean(1, dtype=np.float64).astype(np.float32)
-        return with_temperature(mean, self._temperature)
+    Args:
+        run: an ensemble of runs of numbers.
+        device: where to compute.
+
+    Attributes:
+        targets: what the values are, in their order.
+        members: float32 (images, members, targets); empty before anything was computed.
+    """
+
+    def __init__(self, run: Run, *, device: str = "cpu") -> None:
+        super().__init__(run, device)
+        self.targets = tuple(each.plain for each in run.targets)
+
+    def values(
+        self, images: ImageSet, *, workers: int | None = None, progress: Progress | None = None
+    ) -> Answers:
+        """Float32 (images, targets), in their units; see `GivesValues`."""
+        return self._mean(images, workers, progress)
 
 
 def open_ensemble(
@@ -175,7 +254,6 @@ def open_ensemble(
     from striate.runs.ensemble import groups_of
 
     groups, temperature = groups_of(run), run.temperature if calibrated else 1.0
-    total = sum(len(group.members) for group in groups)
     opened = [
         Classifier.of_network(
             group.network,
@@ -192,5 +270,42 @@ def open_ensemble(
     ]
     if len(opened) == 1:
         return opened[0]
-    shares = [len(group.members) / total for group in groups]
-    return EnsembleClassifier(opened, shares, temperature)
+    return EnsembleClassifier(opened, _shares(groups), temperature)
+
+
+def open_number_ensemble(
+    run: Run,
+    *,
+    device: str | torch.device = "cpu",
+    engine: str = "auto",
+    batch_size: int | None = None,
+    views: Views = PLAIN,
+) -> Regressor:
+    """A regressor of an ensemble; arguments as for `Regressor.of_run`."""
+    from striate.runs.conformal import read_conformal
+    from striate.runs.ensemble import groups_of
+
+    groups = groups_of(run)
+    half_widths = read_conformal(run) if views.is_plain else ()
+    opened = [
+        Regressor.of_network(
+            group.network,
+            group.preprocessing,
+            run.targets,
+            device=device,
+            engine=engine,
+            batch_size=batch_size,
+            views=views,
+            half_widths=half_widths,
+        )
+        for group in groups
+    ]
+    if len(opened) == 1:
+        return opened[0]
+    return EnsembleRegressor(opened, _shares(groups), half_widths)
+
+
+def _shares(groups: Sequence[Group]) -> list[float]:
+    """Of each group in the mean of all members."""
+    total = sum(len(group.members) for group in groups)
+    return [len(group.members) / total for group in groups]

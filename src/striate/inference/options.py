@@ -95,7 +95,8 @@ class PredictOptions(Options):
             "and its probability, whether that is right, whether it is unsure, why it cannot be "
             "read, and the probability of every class. The label is the nearest folder that is "
             "called as a class, of those that lie in what was named, that folder itself, or a "
-            "file's own."
+            "file's own. Of a run of numbers: its path, why it cannot be read, and each value with "
+            "the ends of its prediction intervals."
         ),
     ] = None
     workers: Workers = None

@@ -44,8 +44,7 @@ class Prediction:
     @classmethod
     def failed(cls, file: str, error: DataError) -> Prediction:
         """What stands in the place of a `file` that cannot be read."""
-        why = error.why + (f"; {error.remedy}" if error.remedy else "")
-        return cls(file=file, classes=(), probabilities=(), error=why)
+        return cls(file=file, classes=(), probabilities=(), error=error.reason)
 
     def to_json(self) -> dict[str, Any]:
         """``{"file", "predictions": [{"class", "probability"}, …]}``, or ``{"file", "error"}``.

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 
-from striate.data.finding.inputs import Item
+from striate.data.finding.inputs import Item, items
+from striate.data.images import ImageSet
+from striate.data.scan import threads
 from striate.errors import DataError, RunError, StriateError, parameter
 from striate.inference.reading import CHUNK, batches_of, evaluated, grouped, named
 from striate.inference.views.filling import Batch, Part, averaged
@@ -25,7 +27,7 @@ from striate.support.closing import Closable
 from striate.support.prefetch import prefetch
 
 if TYPE_CHECKING:
-    from striate.data.images import ImageSet
+    from striate.data.finding.inputs import Source
     from striate.data.preprocessing import Preprocessing
     from striate.engines.session import Answers, Pixels, Session
     from striate.support.progress import Progress
@@ -220,6 +222,34 @@ class Predictor(Closable, ABC, Generic[Answer]):
                 "it is not the network that belongs to this description",
             )
         return part
+
+    def numbers(
+        self,
+        images: ImageSet | Source | Iterable[Source],
+        *,
+        workers: int | None = None,
+        progress: Progress | None = None,
+    ) -> Answers:
+        """The numbers of every image, float32 (images, K), in the order of the images.
+
+        Args:
+            images: a set; or a file, a folder, a glob, a Pillow image, a NumPy array (uint8 (H, W)
+                or (H, W, 1, 3 or 4), or (N, H, W, C) for several), or several of them.
+            workers: threads that read images; None for one a processor, at most four. The result
+                is the same to the bit for any number.
+            progress: called with images done, of all, where `images` are a set.
+
+        Raises:
+            DataError: an image cannot be read.
+        """
+        if isinstance(images, ImageSet):
+            return self.rows(images, workers=threads(workers), progress=progress)
+        found = [np.empty((0, self.outputs), np.float32)]
+        for _, row in self._rows_of(items(images), threads(workers)):
+            if isinstance(row, DataError):
+                raise row
+            found.append(row[None])
+        return np.concatenate(found)
 
     # --- images that a person names ------------------------------------------------------------
 

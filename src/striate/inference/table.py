@@ -7,22 +7,97 @@ import errno
 import shutil
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from io import TextIOWrapper
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from striate.errors import StriateError
 from striate.support.files import FULL, WriteError, output_file, sweep, write_atomically
 from striate.support.paths import read_start, reason, shown
 
 if TYPE_CHECKING:
+    from striate.data.targets import Target
+    from striate.inference.estimate import Estimate
     from striate.inference.prediction import Prediction
 
 COLUMNS = ("file", "label", "predicted", "probability", "right", "unsure", "error")
-"""The first columns; those of the classes come behind them."""
+"""The first columns of predicted classes; those of the classes come behind them."""
+NUMBER_COLUMNS = ("file", "error")
+"""The first columns of predicted numbers; those of the targets come behind them."""
 
-_BEGIN = ",".join(COLUMNS[:3]).encode()
+#: What a table of ours begins with, of classes or of numbers.
+_BEGIN = tuple(",".join(columns).encode() for columns in (COLUMNS[:3], NUMBER_COLUMNS))
+
+_Row_contra = TypeVar("_Row_contra", contravariant=True)
+Told = TypeVar("Told")
+
+
+class Columns(Protocol[_Row_contra]):
+    """What a table says of each image."""
+
+    @property
+    def head(self) -> list[str]:
+        """The names of the columns."""
+
+    def row(self, each: _Row_contra) -> list[str]:
+        """The cells of one image; numbers with as many digits as a float32 has."""
+
+
+@dataclass(frozen=True)
+class ClassTable:
+    """`COLUMNS` and, for each of `classes`, its probability."""
+
+    classes: Sequence[str]
+
+    @property
+    def head(self) -> list[str]:
+        """The names of the columns."""
+        return [*COLUMNS, *(f"p({name})" for name in self.classes)]
+
+    def row(self, each: Prediction) -> list[str]:
+        """The cells of one image, which is predicted with all classes."""
+        shares = dict(zip(each.classes, each.probabilities, strict=True))
+        right = {None: "", True: "yes", False: "no"}[each.right]
+        best = [each.classes[0], f"{each.probabilities[0]:.9g}"] if each.classes else ["", ""]
+        cells = [f"{shares[name]:.9g}" if name in shares else "" for name in self.classes]
+        unsure = ("yes" if each.unsure else "no") if each.classes else ""
+        return [each.file, each.label, *best, right, unsure, each.error, *cells]
+
+
+@dataclass(frozen=True)
+class NumberTable:
+    """`NUMBER_COLUMNS` and, for each of `targets`, its value and the ends of its intervals.
+
+    Args:
+        targets: of the values.
+        levels: of the intervals of each.
+    """
+
+    targets: Sequence[Target]
+    levels: Sequence[Sequence[float]]
+
+    @property
+    def head(self) -> list[str]:
+        """The names of the columns: ``age (years)``, ``age (years) 90 % low`` and so on."""
+        found = [*NUMBER_COLUMNS]
+        for target, levels in zip(self.targets, self.levels, strict=True):
+            found.append(target.described)
+            for level in levels:
+                found += [f"{target.described} {100 * level:g} % {end}" for end in ("low", "high")]
+        return found
+
+    def row(self, each: Estimate) -> list[str]:
+        """The cells of one image."""
+        if each.error:
+            return [each.file, each.error, *("" for _ in self.head[len(NUMBER_COLUMNS) :])]
+        numbers: list[float] = []
+        for value, intervals in zip(each.values, each.intervals, strict=True):
+            numbers.append(value)
+            for interval in intervals:
+                numbers += [interval.low, interval.high]
+        return [each.file, "", *(f"{number:.9g}" for number in numbers)]
 
 
 def table_file(path: str | Path) -> Path:
@@ -33,28 +108,25 @@ def table_file(path: str | Path) -> Path:
     """
     target = output_file(path, ".csv", kind=StriateError)
     try:
-        begin, size = read_start(target, len(_BEGIN), kind=StriateError)
+        begin, size = read_start(target, max(map(len, _BEGIN)), kind=StriateError)
     except FileNotFoundError:
         return target
-    if size and begin != _BEGIN:
+    if size and not begin.startswith(_BEGIN):
         raise StriateError(
             shown(target), "holds something else than predictions", "choose another file"
         )
     return target
 
 
-def with_table(
-    found: Iterator[Prediction], target: Path, classes: Sequence[str]
-) -> Generator[Prediction]:
+def with_table(found: Iterator[Told], target: Path, columns: Columns[Told]) -> Generator[Told]:
     """What is `found` as it is, and at its end a CSV file with a line for each.
 
-    The columns are `COLUMNS` and, for each class, its probability. Bytes of names that are no UTF-8
-    are written as they are.
+    Bytes of names that are no UTF-8 are written as they are.
 
     Args:
-        found: predictions with all classes.
+        found: what is predicted.
         target: the file; an older one stays until the new one is whole.
-        classes: names.
+        columns: what it says of each.
 
     Raises:
         WriteError: the file cannot be written.
@@ -64,10 +136,10 @@ def with_table(
         file = TemporaryFile(dir=target.parent)  # noqa: SIM115 - closed below
     with file, TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="") as text:
         table = csv.writer(text, lineterminator="\n")
-        table.writerow([*COLUMNS, *(f"p({name})" for name in classes)])
+        table.writerow(columns.head)
         for each in found:
             with _writing(target):
-                table.writerow(_row(each, classes))
+                table.writerow(columns.row(each))
             yield each
 
         def copy(part: Path) -> None:
@@ -78,16 +150,6 @@ def with_table(
             text.flush()
             file.seek(0)
             write_atomically(target, copy)
-
-
-def _row(each: Prediction, classes: Sequence[str]) -> list[str]:
-    """The cells of one image; numbers with as many digits as a float32 has."""
-    shares = dict(zip(each.classes, each.probabilities, strict=True))
-    right = {None: "", True: "yes", False: "no"}[each.right]
-    best = [each.classes[0], f"{each.probabilities[0]:.9g}"] if each.classes else ["", ""]
-    cells = [f"{shares[name]:.9g}" if name in shares else "" for name in classes]
-    unsure = ("yes" if each.unsure else "no") if each.classes else ""
-    return [each.file, each.label, *best, right, unsure, each.error, *cells]
 
 
 @contextmanager

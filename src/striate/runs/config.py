@@ -25,6 +25,7 @@ from striate.errors import RecipeError, RunError, nearest
 from striate.recipes.frozen import FrozenRecipe
 from striate.recipes.recipe import Recipe
 from striate.runs.origins import DataOrigin, Provenance, TransferOrigin, WeightsOrigin
+from striate.runs.targets import ScaledTarget
 from striate.support.files import sha256, write_atomically
 from striate.support.limits import LARGEST_COPY, MOST_THREADS
 from striate.support.paths import shown
@@ -52,6 +53,9 @@ class RunConfig:
 
     network: str
     classes: tuple[str, ...]
+    """Names, in the order of the network's outputs; empty where it answers with numbers."""
+    targets: tuple[ScaledTarget, ...] = field(default=(), metadata=ADDED)
+    """The numbers that it answers with, in the order of its outputs; empty for classes."""
     in_channels: Annotated[int, Bounds(1, 3)]
     preprocessing: Preprocessing
     recipe: Recipe | FrozenRecipe | None
@@ -101,6 +105,11 @@ class RunConfig:
         if self.weights is not None:
             found["weights"] = self.weights.digest
         return sha256(json.dumps(found, sort_keys=True).encode())
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """What each output of the network is called: its class, or its target."""
+        return self.classes or tuple(target.name for target in self.targets)
 
     @property
     def epochs(self) -> int:
@@ -183,7 +192,9 @@ def _parsed(content: dict[str, Any]) -> RunConfig:
     if found.get("recipe") == {}:
         found["recipe"] = None
     config = from_table(RunConfig, found, "it", kind=RunError)
-    if len(config.classes) < 2:
+    if config.targets:
+        _check_targets(config)
+    elif len(config.classes) < 2:
         raise ValueError("it names fewer than two classes")
     if config.precision not in PRECISIONS:
         raise ValueError(f"precision is not one of {', '.join(PRECISIONS)}")
@@ -195,3 +206,11 @@ def _parsed(content: dict[str, Any]) -> RunConfig:
         raise ValueError("in_channels is not the number of channels of its pre-processing")
     origin = unescaped(config.data.origin)
     return replace(config, data=replace(config.data, origin=origin))
+
+
+def _check_targets(config: RunConfig) -> None:
+    """ValueError where a run of numbers is none."""
+    if config.classes:
+        raise ValueError("it names both classes and targets")
+    if not all(config.outputs) or len(set(config.outputs)) < len(config.outputs):
+        raise ValueError("its targets have no names of their own")

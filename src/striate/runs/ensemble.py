@@ -1,4 +1,4 @@
-"""A run that is several runs: the mean of its members' probabilities.
+"""A run that is several runs: the mean of its members' probabilities, or of their values.
 
 The members are whole runs in folders of their own, ``members/01`` and so on. The run's ``run.toml``
 names ``ensemble`` as its network and, in its variant, each member by its configuration digest and
@@ -115,28 +115,40 @@ def groups_of(run: Run) -> list[Group]:
     Raises:
         RunError: as `members_of`; a member cannot be opened.
     """
-    from striate.hub.ensemble import Ensemble
-
     by_geometry: dict[Preprocessing, list[tuple[int, Run]]] = {}
     for number, member in enumerate(members_of(run)):
         by_geometry.setdefault(geometry(member.preprocessing), []).append((number, member))
     found = []
     for members in by_geometry.values():
         runs = [member for _, member in members]
-        network = Ensemble(
-            [member.network() for member in runs],
-            [order_of(run.classes, member) for member in runs],
-            [(member.preprocessing.mean, member.preprocessing.std) for member in runs],
-            [member.temperature for member in runs],
-        )
         found.append(
             Group(
                 preprocessing=runs[0].preprocessing,
-                network=network.eval(),
+                network=_together(run, runs).eval(),
                 members=tuple(number for number, _ in members),
             )
         )
     return found
+
+
+def _together(run: Run, members: Sequence[Run]) -> Ensemble:
+    """Members of the ensemble `run` that see the same pixels, as one network."""
+    from striate.hub.ensemble import ClassEnsemble, NumberEnsemble
+
+    networks = [member.network() for member in members]
+    orders = [order_of(run, member) for member in members]
+    normalisations = [(member.preprocessing.mean, member.preprocessing.std) for member in members]
+    if run.answers_numbers:
+        scales = [_scale(member) for member in members]
+        return NumberEnsemble(networks, orders, normalisations, scales, _scale(run))
+    return ClassEnsemble(
+        networks, orders, normalisations, [member.temperature for member in members]
+    )
+
+
+def _scale(run: Run) -> tuple[list[float], list[float]]:
+    """Means and deviations of the targets of `run`."""
+    return [each.mean for each in run.targets], [each.deviation for each in run.targets]
 
 
 def network_of(run: Run) -> Ensemble:
@@ -162,24 +174,49 @@ def geometry(preprocessing: Preprocessing) -> Preprocessing:
     return replace(preprocessing, mean=(0.0,) * channels, std=(1.0,) * channels)
 
 
-def order_of(classes: Sequence[str], member: Run) -> list[int] | None:
-    """The output of `member` for each of `classes`; None where they are in the same order.
+def order_of(run: Run, member: Run) -> list[int] | None:
+    """The output of `member` for each of those of `run`; None where they are in the same order.
 
     Raises:
-        RunError: it has other classes.
+        RunError: it has other classes, or other targets.
     """
-    own = {name: place for place, name in enumerate(member.classes)}
+    names, others = run.config.outputs, member.config.outputs
+    if run.answers_numbers != member.answers_numbers:
+        kinds = {True: "numbers", False: "classes"}
+        raise RunError(
+            shown(member.path),
+            f"answers with {kinds[member.answers_numbers]}, and {shown(run.path)} with "
+            f"{kinds[run.answers_numbers]}",
+            "give runs that answer with the same",
+        )
+    what, several = ("target", "targets") if run.answers_numbers else ("class", "classes")
     for one, other, there in (
-        (classes, member.classes, "is not among those of"),
-        (member.classes, classes, "is a class of"),
+        (names, others, "is not among those of"),
+        (others, names, f"is a {what} of"),
     ):
         missing = [name for name in one if name not in set(other)]
         if missing:
             alone = "" if there.startswith("is not") else " alone"
             raise RunError(
-                f"class '{printable(missing[0])}'",
+                f"{what} '{printable(missing[0])}'",
                 f"{there} {shown(member.path)}{alone}",
-                "give runs with the same classes, by name",
+                f"give runs with the same {several}, by name",
             )
-    order = [own[name] for name in classes]
+    if run.answers_numbers:
+        _refuse_other_units(run, member)
+    own = {name: place for place, name in enumerate(others)}
+    order = [own[name] for name in names]
     return None if order == sorted(order) else order
+
+
+def _refuse_other_units(run: Run, member: Run) -> None:
+    """Raise RunError where a target of both is in another unit in one of them."""
+    units = {each.name: each.unit for each in run.targets}
+    for each in member.targets:
+        if each.unit != units[each.name]:
+            one, other = (printable(unit) or "none" for unit in (units[each.name], each.unit))
+            raise RunError(
+                f"target '{printable(each.name)}'",
+                f"has the unit {other} in {shown(member.path)}, and {one} in {shown(run.path)}",
+                "give runs with the same units",
+            )

@@ -37,7 +37,7 @@ def check_members(runs: Sequence[Run]) -> None:
 
     Raises:
         StriateError: there are too few of them, one is named twice or an ensemble itself, or they
-            have other classes.
+            have other classes or targets.
         RunError: one has no weights.
     """
     if not 2 <= len(runs) <= MOST_MEMBERS:
@@ -56,7 +56,7 @@ def check_members(runs: Sequence[Run]) -> None:
             raise RunError(shown(run.path), "is named twice", "name every member once")
         seen.add(run.path)
         read_stamp(run.path / names.WEIGHTS)
-        order_of(runs[0].classes, run)
+        order_of(runs[0], run)
 
 
 def gather(
@@ -151,6 +151,7 @@ def _written(out: Path, members: Sequence[Run], named: Sequence[str]) -> RunConf
     return RunConfig(
         network=ENSEMBLE,
         classes=first.classes,
+        targets=first.targets,
         in_channels=first.config.in_channels,
         preprocessing=first.preprocessing,
         recipe=None,

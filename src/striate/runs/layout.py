@@ -22,6 +22,8 @@ SAMPLES = "samples.safetensors"
 IMAGES = "images.safetensors"
 #: The temperature of its probabilities, where they were calibrated.
 CALIBRATION = "calibration.json"
+#: How far the true numbers lie from its own, as often as each level says.
+CONFORMAL = "conformal.json"
 #: What the network gave for each held-out image.
 PREDICTIONS = "predictions.safetensors"
 #: What its classifier sees of some of its images.

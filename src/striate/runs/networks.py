@@ -67,7 +67,7 @@ def make_network(config: RunConfig, device: str = "cpu", *, allow_code: bool = F
         return resolve(
             config.network,
             device=device,
-            classes=len(config.classes),
+            classes=len(config.outputs),
             in_channels=config.in_channels,
             variant=config.variant,
             allow_code=allow_code,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from striate.runs.predictions import Predictions
     from striate.runs.stamp import Stamp
+    from striate.runs.targets import ScaledTarget
 
 
 class Run:
@@ -66,8 +67,18 @@ class Run:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Class names in the order of the network's outputs."""
+        """Class names in the order of the network's outputs; none of a run of numbers."""
         return self.config.classes
+
+    @property
+    def targets(self) -> tuple[ScaledTarget, ...]:
+        """The numbers that it answers with, in the order of the outputs; none of a classifier."""
+        return self.config.targets
+
+    @property
+    def answers_numbers(self) -> bool:
+        """Whether its network gives numbers rather than classes."""
+        return bool(self.config.targets)
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -113,7 +124,8 @@ class Run:
     def network(self) -> nn.Module:
         """The network with the run's best weights, in evaluation mode, on the CPU.
 
-        It gives logits; for probabilities they are divided by `temperature`.
+        It gives logits, which are divided by `temperature` for probabilities; or, of a run of
+        numbers, standardised values: see `striate.runs.targets.ScaledTarget`.
 
         Raises:
             RunError: the weights are missing, damaged, altered, or those of another run.

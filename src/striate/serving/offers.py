@@ -16,6 +16,7 @@ from striate.engines.exported import SUFFIX, is_exported, open_exported
 from striate.errors import ExportError, StriateError, parameter
 from striate.runs.layout import is_run_folder
 from striate.runs.run import Run
+from striate.runs.targets import refuse_numbers
 from striate.support import paths
 
 
@@ -95,6 +96,7 @@ def _offer(
             again=partial(_offer, name, path, scratch, allow_code),
         )
     run = Run.open(path, allow_code=allow_code)
+    refuse_numbers(run, "the service")
     known = [run.path / f"{run.config.stem}{SUFFIX}", *([before] if before else [])]
     export = next((each for each in known if each.is_file() and _is_of(each, run.path)), None)
     if export is None:

@@ -108,7 +108,7 @@ def _open_run(path: Path, weights: str | Path | None) -> Backbone:
     network, config = run.network(), run.config
     spec: str = config.network
     options = {
-        "classes": len(run.classes),
+        "classes": len(config.outputs),
         "in_channels": config.in_channels,
         **config.variant,
     }

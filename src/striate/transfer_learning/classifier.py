@@ -19,7 +19,8 @@ from striate.data.scan import threads
 from striate.engines.precision import choose_device
 from striate.engines.probabilities import Probabilities
 from striate.hub.surgery import Transferred
-from striate.inference.classifier import BATCH_SIZE, Classifier, GivesProbabilities
+from striate.inference.classifier import Classifier, GivesProbabilities
+from striate.inference.opening import BATCH_SIZE
 from striate.inference.views.views import PLAIN, Views
 from striate.runs.run import Run
 from striate.runs.transfer_record import read_transfer_record

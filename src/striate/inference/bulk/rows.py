@@ -110,7 +110,7 @@ class BulkPredictor(Predictor[Row]):
 
     def failed(self, name: str, error: DataError) -> Row:
         """What stands for an image that cannot be read."""
-        return Row(None, error.why + (f"; {error.remedy}" if error.remedy else ""))
+        return Row(None, error.reason)
 
 
 def _with_embeddings(classifier: Classifier) -> tuple[Any, int]:

@@ -1,0 +1,225 @@
+"""Runs and exported files opened for use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from striate.errors import StriateError, parameter
+from striate.inference.views.views import Views
+
+if TYPE_CHECKING:
+    from striate.inference.classifier import Classifier
+    from striate.inference.regressor import Regressor
+    from striate.runs.run import Run
+    from striate.support.shared_options import Crops
+
+
+def open_run(path: str | Path, *, allow_code: bool = False) -> Run:
+    """The run at `path`: its classes or targets, pre-processing, network, metrics, configuration.
+
+    `allow_code` lets it run the Python code that it names as its network: only if you trust whoever
+    made it.
+    """
+    from striate.runs.run import Run
+
+    return Run.open(path, allow_code=allow_code)
+
+
+def open_predictor(
+    source: str | Path,
+    *,
+    device: str = "cpu",
+    engine: str = "auto",
+    batch_size: int | None = None,
+    streams: int | None = None,
+    crops: Crops = "center",
+    scales: Sequence[int] | None = None,
+    reduced_decoding: bool = False,
+    allow_code: bool = False,
+) -> Classifier | Regressor:
+    """The network of a run, or of an ONNX file, whatever it answers with: classes or numbers.
+
+    Close it, or use it as a context, to free what its engine holds.
+
+    Args:
+        source: a run's folder, or an ONNX file that `export` wrote.
+        device: where PyTorch computes: ``cpu``, ``cuda`` … or ``auto``; files are computed on the
+            processor.
+        engine: ``torch``, ``onnxruntime`` or ``openvino``, with ``float32`` or ``bfloat16``.
+            ``auto``: PyTorch for a run, ONNX Runtime for a file. float32 is
+            the default.
+        batch_size: the most images that are computed together; None for what suits the
+            engine.
+        streams: batches that a file's engine computes at a time; None for one a processor. With 1
+            all processors share a batch, which is quicker for single images.
+        crops: views of each image, whose answers are averaged: ``center``, ``10``, ``144`` or
+            ``dense``.
+        scales: short sides that the views are taken at, for a network of 224 pixels; None for those
+            of the views' paper.
+        reduced_decoding: reduce large JPEG files while they are decoded, for an ONNX file.
+        allow_code: as for `open_run`.
+
+    Raises:
+        StriateError: the run or the file is at fault, or `device` or `engine` is not here.
+    """
+    opened = _Opened.of(source, allow_code=allow_code, reduced_decoding=reduced_decoding)
+    ways = _Ways(device, engine, batch_size, streams, Views(crops, tuple(scales or ())))
+    if opened.run is not None and opened.run.answers_numbers:
+        return opened.regressor(ways)
+    return opened.classifier(ways)
+
+
+def open_classifier(
+    source: str | Path,
+    *,
+    device: str = "cpu",
+    engine: str = "auto",
+    batch_size: int | None = None,
+    streams: int | None = None,
+    crops: Crops = "center",
+    scales: Sequence[int] | None = None,
+    reduced_decoding: bool = False,
+    allow_code: bool = False,
+) -> Classifier:
+    """The network of a run, or of an ONNX file, ready to use: images in, probabilities out.
+
+    Arguments and the rest are those of `open_predictor`.
+
+    Examples:
+        ::
+
+            with striate.open_classifier("runs/lenet-digits") as classifier:
+                classifier.probabilities(["three.png", "seven.png"])  # (2, 10)
+
+    Raises:
+        StriateError: the run or the file is at fault, or answers with numbers; or `device` or
+            `engine` is not here.
+    """
+    opened = _Opened.of(source, allow_code=allow_code, reduced_decoding=reduced_decoding)
+    ways = _Ways(device, engine, batch_size, streams, Views(crops, tuple(scales or ())))
+    return opened.classifier(ways)
+
+
+def open_regressor(
+    source: str | Path,
+    *,
+    device: str = "cpu",
+    engine: str = "auto",
+    batch_size: int | None = None,
+    crops: Crops = "center",
+    scales: Sequence[int] | None = None,
+    allow_code: bool = False,
+) -> Regressor:
+    """The network of a run of numbers, ready to use: images in, values out, in their own units.
+
+    Arguments and the rest are those of `open_predictor`.
+
+    Examples:
+        ::
+
+            with striate.open_regressor("runs/lenet-ages") as regressor:
+                regressor.values(["ann.png", "bob.png"])  # (2, 1)
+
+    Raises:
+        StriateError: the run is at fault, or answers with classes; or `device` or `engine` is not
+            here.
+    """
+    opened = _Opened.of(source, allow_code=allow_code, reduced_decoding=False)
+    ways = _Ways(device, engine, batch_size, None, Views(crops, tuple(scales or ())))
+    return opened.regressor(ways)
+
+
+@dataclass(frozen=True)
+class _Ways:
+    """How what was opened is to be computed."""
+
+    device: str
+    engine: str
+    batch_size: int | None
+    streams: int | None
+    views: Views
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A run, or the file that is one no more."""
+
+    source: str | Path
+    run: Run | None
+    reduced: bool
+
+    @classmethod
+    def of(cls, source: str | Path, *, allow_code: bool, reduced_decoding: bool) -> _Opened:
+        from striate.engines.exported import is_exported
+
+        if is_exported(source):
+            return cls(source, None, reduced_decoding)
+        if reduced_decoding:
+            refuse_reduced()
+        return cls(source, open_run(source, allow_code=allow_code), reduced=False)
+
+    def classifier(self, ways: _Ways) -> Classifier:
+        from striate.inference.classifier import Classifier
+
+        if self.run is not None:
+            return Classifier.of_run(
+                self.run,
+                device=ways.device,
+                engine=ways.engine,
+                batch_size=ways.batch_size,
+                views=ways.views,
+            )
+        _refuse_other_devices(ways.device)
+        return Classifier.of_file(
+            self.source,
+            engine=ways.engine,
+            batch_size=ways.batch_size,
+            streams=ways.streams,
+            views=ways.views,
+            reduced_decoding=self.reduced,
+        )
+
+    def regressor(self, ways: _Ways) -> Regressor:
+        from striate.errors import ExportError
+        from striate.inference.regressor import Regressor
+        from striate.support.paths import shown
+
+        if self.run is None:
+            raise ExportError(
+                shown(Path(self.source)),
+                "answers with classes, not with numbers",
+                "open it with `striate.open_classifier`",
+            )
+        return Regressor.of_run(
+            self.run,
+            device=ways.device,
+            engine=ways.engine,
+            batch_size=ways.batch_size,
+            views=ways.views,
+        )
+
+
+def _refuse_other_devices(device: str) -> None:
+    """Raise for a file that is to be computed elsewhere than on the processor."""
+    if device in ("cpu", "auto"):
+        return
+    from striate.engines.precision import choose_device
+
+    if choose_device(device).type != "cpu":
+        raise StriateError(
+            parameter("device", device),
+            "is not where an ONNX file is computed, which is the processor",
+            "leave it out, or give the run's folder",
+        )
+
+
+def refuse_reduced() -> NoReturn:
+    """Raise for a run whose photographs are to be reduced while they are decoded."""
+    raise StriateError(
+        parameter("reduced_decoding", True),
+        "is for exported files",
+        "give an ONNX file that `export` wrote, or leave it out",
+    )

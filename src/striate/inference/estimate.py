@@ -1,0 +1,68 @@
+"""The numbers that are predicted from one image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from striate.data.targets import Target
+from striate.errors import DataError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    """A prediction interval of one value.
+
+    Attributes:
+        level: share of images whose true value such an interval is meant to hold.
+        low: where it begins.
+        high: where it ends.
+    """
+
+    level: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """The numbers that are predicted from one image, or why there are none.
+
+    Attributes:
+        file: the path, or ``images[3]`` for the fourth of several that are in memory.
+        targets: what the numbers are.
+        values: of each of `targets`, in its unit; empty for an image that cannot be read.
+        intervals: of each of `targets`, by level; empty where the run or the file knows none.
+        error: why it cannot be read, in one line; empty for all others.
+    """
+
+    file: str
+    targets: tuple[Target, ...]
+    values: tuple[float, ...] = ()
+    intervals: tuple[tuple[Interval, ...], ...] = ()
+    error: str = ""
+
+    @classmethod
+    def failed(cls, file: str, targets: tuple[Target, ...], error: DataError) -> Estimate:
+        """What stands in the place of a `file` that cannot be read."""
+        return cls(file=file, targets=targets, error=error.reason)
+
+    def to_json(self) -> dict[str, Any]:
+        """``{"file", "values": [{"target", "unit", "value", "intervals"}, …]}``, or an error.
+
+        An interval is ``{"level", "low", "high"}``.
+        """
+        if self.error:
+            return {"file": self.file, "error": self.error}
+        found = [
+            {
+                "target": target.name,
+                "unit": target.unit,
+                "value": value,
+                "intervals": [vars(each) for each in intervals],
+            }
+            for target, value, intervals in zip(
+                self.targets, self.values, self.intervals, strict=True
+            )
+        ]
+        return {"file": self.file, "values": found}

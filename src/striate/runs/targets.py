@@ -1,0 +1,108 @@
+"""The numbers that a run answers with, and the scale that its network learnt them on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+
+from striate.data.targets import Target
+from striate.errors import DataError, RunError
+from striate.support.paths import shown
+from striate.support.tables import Bounds, check_bounds
+from striate.support.text import printable
+
+if TYPE_CHECKING:
+    from striate.runs.run import Run
+
+_ANY = Bounds(-math.inf, math.inf)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScaledTarget(Target):
+    """A target as the training images have it.
+
+    A network's output for it is ``(value - mean) / deviation``.
+
+    Attributes:
+        mean: of its values.
+        deviation: their standard deviation.
+        low: the least of them.
+        high: the greatest.
+    """
+
+    mean: Annotated[float, _ANY]
+    deviation: Annotated[float, Bounds(0, math.inf, above=True)]
+    low: Annotated[float, _ANY]
+    high: Annotated[float, _ANY]
+
+    def __post_init__(self) -> None:
+        check_bounds(self, "target", kind=RunError)
+
+    @property
+    def plain(self) -> Target:
+        """What people need of it."""
+        return Target(name=self.name, unit=self.unit)
+
+
+def scaled(targets: Sequence[Target], values: NDArray[np.float64]) -> tuple[ScaledTarget, ...]:
+    """The scale of each target, by the training images.
+
+    Args:
+        targets: of the images.
+        values: (images, targets), in their own units.
+
+    Raises:
+        DataError: a target has the same value in all images, of which nothing can be learnt.
+    """
+    found = []
+    for target, column in zip(targets, values.T, strict=True):
+        deviation = float(column.std())
+        if not deviation > 0:
+            raise DataError(
+                f"target '{printable(target.name)}'",
+                f"is {column[0]:g} in every image to train on, so that nothing can be learnt of it",
+                "leave it out, or add images with other values",
+            )
+        found.append(
+            ScaledTarget(
+                name=target.name,
+                unit=target.unit,
+                mean=float(column.mean()),
+                deviation=deviation,
+                low=float(column.min()),
+                high=float(column.max()),
+            )
+        )
+    return tuple(found)
+
+
+def standardised(
+    targets: Sequence[ScaledTarget], values: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """What a network is to give for images of these `values`, (images, targets)."""
+    means, deviations = scale_of(targets)
+    found: NDArray[np.float32] = ((values - means) / deviations).astype(np.float32)
+    return found
+
+
+def scale_of(targets: Sequence[ScaledTarget]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The means and the deviations of the targets, (targets,) each."""
+    return (
+        np.array([each.mean for each in targets], np.float64),
+        np.array([each.deviation for each in targets], np.float64),
+    )
+
+
+def refuse_numbers(run: Run, what: str, remedy: str = "give a run of classes") -> None:
+    """Raise for a `run` that answers with numbers, of which `what` is not to be had.
+
+    Raises:
+        RunError: it does.
+    """
+    if run.answers_numbers:
+        raise RunError(shown(run.path), f"answers with numbers, and {what} is for classes", remedy)
