@@ -63,7 +63,6 @@ def read_contents(data: str | Path, settings: ReadSettings) -> Contents:
     """Read and decode everything that `data` names; see `striate.data.sources.open_data`."""
     name = known_name(data)
     if name:
-        _refuse_answers(name, settings.answers)
         return _contents_of_named(name, settings)
     path = paths.expanded(data, kind=DataError)
     if is_table(path):
@@ -72,18 +71,9 @@ def read_contents(data: str | Path, settings: ReadSettings) -> Contents:
     root = existing_folder(path, (*named.names(), *tables_beside(path.absolute().parent)))
     idx = find_idx(root)
     if idx:
-        _refuse_answers(paths.shown(root), settings.answers)
+        named.refuse_columns(paths.shown(root), settings.answers)
         return _contents_of_idx(root, idx, settings)
     return _contents_of_files(_layout_of_folder(root, settings.answers), settings)
-
-
-def _refuse_answers(what: str, answers: Answers) -> None:
-    """Raise where a column is named of what has none."""
-    if answers.targets or answers.label is not None:
-        name = "target" if answers.targets else "label"
-        raise DataError(
-            what, "has classes, and no columns to choose", f"leave out {parameter(name)}"
-        )
 
 
 def _layout_of_folder(root: Path, answers: Answers) -> Layout:
@@ -117,7 +107,7 @@ def _layout_of_folder(root: Path, answers: Answers) -> Layout:
 def known_name(data: str | Path) -> str:
     """The named data set that is meant, or an empty string."""
     name = str(data)
-    if name not in named.names() or (isinstance(data, Path) and _is_here(name)):
+    if not named.is_name(name) or (isinstance(data, Path) and _is_here(name)):
         return ""
     return name
 
@@ -176,7 +166,7 @@ def _contents_of_idx(
 
 
 def _contents_of_named(name: str, settings: ReadSettings) -> Contents:
-    known = named.load(name, settings.download)
+    known = named.load(name, settings.download, settings.answers)
     found = Contents(name)
     if _is_here(name):
         found.notes.append(f"'{name}' is the known data set; ./{name} would be the folder here")
@@ -185,6 +175,8 @@ def _contents_of_named(name: str, settings: ReadSettings) -> Contents:
     for split, part in known.parts.items():
         if isinstance(part, ArrayPart):
             _add_arrays(found, split, known.classes, part, settings)
+            own = found.sets[split]
+            found.sets[split] = replace(own, targets=known.targets, values=known.values.get(split))
             continue
         files = Files.of((str(path.parent), [path.name]) for path in part.paths)
         names = Names(files, None)
@@ -247,7 +239,7 @@ def _add_arrays(
     def examine(image: Array) -> Record:
         return measure(image, digest_of_pixels(image), settings.sketches)
 
-    if int(part.labels.max()) >= len(classes):
+    if int(part.labels.max()) >= max(len(classes), 1):
         why = f"label {part.labels.max()} is beyond its {len(classes)} classes"
         raise DataError(found.origin, why)
     records = Records(len(part.labels), sketches=settings.sketches, pixels=False)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 # One stream a purpose: switching one augmentation on leaves the draws of the others as they were.
-ORDER, CROP, FLIP, COLOUR, SHIFT, ERASING, MIXING, DROPOUT = range(1, 9)
+ORDER, CROP, FLIP, COLOUR, SHIFT, ERASING, MIXING, DROPOUT, SCENES, PIXEL_NOISE = range(1, 11)
 
 _WORD = 1 << 64
 _GOLDEN = 0x9E3779B97F4A7C15  # 2^64 / golden ratio, odd: the step of the Weyl sequence

@@ -145,7 +145,7 @@ def open_data(
             any spelling, with class folders in each; a table (CSV, TSV or Parquet) with a column of
             files, one of their classes and perhaps one of splits, or a folder with such a table
             called ``metadata.csv``; a folder of MNIST's IDX files; or one of the
-            names ``digits``, ``mnist``, ``fashion_mnist``, ``cifar10``, ``cifar100``,
+            names ``digits``, ``shapes``, ``mnist``, ``fashion_mnist``, ``cifar10``, ``cifar100``,
             ``flowers102``. A string that is such a name means it; ``./digits`` means the folder.
         seed: of the split where the data have none; see `striate.data.split`.
         val_fraction: share of the images that this split holds out.

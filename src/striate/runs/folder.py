@@ -6,6 +6,7 @@ import re
 from itertools import chain, count
 from pathlib import Path
 
+from striate.data.tables.find import is_table
 from striate.errors import DataError, RunError
 from striate.runs.claim import Held, claim, claim_first
 from striate.support.paths import is_folder, resolved, shown
@@ -21,7 +22,8 @@ def claim_out(data: str | Path, wanted: str | Path | None, network: str, *, othe
         out = resolved(wanted, kind=RunError)
         _refuse_among_images(out, images)
         return claim(out, otherwise=otherwise)
-    stem = re.sub(r"[^\w.-]+", "-", images.name).strip("-") or "data"
+    name = images.stem if is_table(images) else images.name
+    stem = re.sub(r"[^\w.-]+", "-", name).strip("-") or "data"
     # A legal name with something before and behind it would exceed what a name may have.
     base = Path("runs").resolve() / f"{network}-{stem[:100]}"
     _refuse_among_images(base, images)

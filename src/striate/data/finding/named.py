@@ -1,6 +1,6 @@
-"""Data sets known by a name: one that ships with scikit-learn, and torchvision's downloads.
+"""Data sets known by a name: drawn, shipped with scikit-learn, or downloaded by torchvision.
 
-They lie in `striate.support.folders.cache_folder`: ``~/.cache/striate``, or the folder that the
+These lie in `striate.support.folders.cache_folder`: ``~/.cache/striate``, or the folder that the
 environment variable STRIATE_CACHE names. Their classes keep the order of their publishers, so that
 labels mean what papers say they mean.
 """
@@ -11,7 +11,7 @@ import contextlib
 import os
 import socket
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from striate.data.finding.idx import ArrayPart, digit_names, find_idx, read_idx_part
-from striate.errors import DataError, StriateError
+from striate.data.shapes import settings as shapes
+from striate.data.targets import CLASSES, Answers, Target
+from striate.errors import DataError, StriateError, parameter
 from striate.support import paths
 from striate.support.aside import printing_aside
 from striate.support.folders import cache_folder
@@ -38,10 +40,15 @@ class FilePart:
 
 @dataclass(frozen=True)
 class NamedSet:
-    """Splits by name (``train`` and perhaps ``val``, ``test``) with their classes."""
+    """Splits by name (``train`` and perhaps ``val``, ``test``) with their classes.
+
+    Of images with numbers there are no classes, but `targets` and, by split, `values` (n, targets).
+    """
 
     classes: tuple[str, ...]
     parts: dict[str, ArrayPart | FilePart]
+    targets: tuple[Target, ...] = ()
+    values: dict[str, NDArray[np.float64]] = field(default_factory=dict)
 
 
 def names() -> tuple[str, ...]:
@@ -49,14 +56,38 @@ def names() -> tuple[str, ...]:
     return tuple(_LOADERS)
 
 
-def load(name: str, download: bool = True) -> NamedSet:
+def is_name(text: str) -> bool:
+    """Whether `load` knows that name, which may have settings behind a colon.
+
+    Examples:
+        >>> is_name("shapes:size=32"), is_name("digits:size=32")
+        (True, False)
+    """
+    return text in _LOADERS or text.startswith(f"{shapes.NAME}:")
+
+
+def load(name: str, download: bool = True, answers: Answers = CLASSES) -> NamedSet:
     """The data set of that name, fetched first where it is not in the cache and `download` is true.
 
     Raises:
         DataError: files are missing, with which they are, where they belong, and where torchvision
-            gets them.
+            gets them; or it has no such `answers`.
     """
+    if name not in _LOADERS or name == shapes.NAME:
+        return _shapes(name.removeprefix(shapes.NAME).removeprefix(":"), answers)
+    refuse_columns(name, answers)
     return _LOADERS[name](download)
+
+
+def refuse_columns(what: str, answers: Answers) -> None:
+    """Raise where a column is chosen of what has none.
+
+    Raises:
+        DataError: it is.
+    """
+    if answers.targets or answers.label is not None:
+        remedy = f"leave out {parameter('target' if answers.targets else 'label')}"
+        raise DataError(what, "has classes, and no columns to choose", remedy)
 
 
 def cache() -> Path:
@@ -69,6 +100,20 @@ def cache() -> Path:
         return paths.resolved(cache_folder(), kind=DataError)
     except StriateError as error:
         raise DataError(error.what, error.why, error.remedy) from None
+
+
+def _shapes(settings: str, answers: Answers) -> NamedSet:
+    from striate.data.shapes.drawn import columns_of, draw
+
+    if answers.label is not None:
+        refuse_columns(shapes.NAME, answers)
+    asked = shapes.read_settings(settings)
+    columns, targets = columns_of(asked, answers)
+    drawn = draw(asked)
+    if not targets:
+        return NamedSet(drawn.classes, {"train": ArrayPart(drawn.images, drawn.labels)})
+    part = ArrayPart(drawn.images, np.zeros_like(drawn.labels))
+    return NamedSet((), {"train": part}, targets, {"train": drawn.values[:, columns]})
 
 
 def _digits(_: bool) -> NamedSet:
@@ -206,4 +251,5 @@ _LOADERS: dict[str, Callable[[bool], NamedSet]] = {
     "cifar10": lambda download: _cifar("CIFAR10", download),
     "cifar100": lambda download: _cifar("CIFAR100", download),
     "flowers102": _flowers102,
+    shapes.NAME: lambda _: _shapes("", CLASSES),
 }
