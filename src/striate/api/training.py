@@ -31,7 +31,7 @@ def check(options: CheckOptions) -> CheckReport:
     from striate.data.targets import Answers
     from striate.support.folders import cache_at
 
-    answers = Answers.of(label=options.label)
+    answers = Answers.of(options.target, options.unit, options.label)
     with counting("checking images", wanted=options.progress) as count:
         return look(
             options.data,

@@ -119,6 +119,7 @@ def _is_here(name: str) -> bool:
 def _contents_of_files(layout: Layout, settings: ReadSettings) -> Contents:
     found = Contents(
         layout.origin or str(layout.root),
+        problems=layout.problems,
         ignored=layout.ignored,
         loose=layout.loose,
         notes=layout.notes,

@@ -30,6 +30,7 @@ from striate.support.progress import Progress
 from striate.support.text import printable
 
 _NAMED = 6  # classes that a line names
+_LISTED = 100  # bad files that a line names
 
 
 @dataclass(frozen=True)
@@ -351,8 +352,10 @@ def _refuse_few_classes(origin: str, train: ImageSet) -> None:
 
 
 def refusal(found: Contents) -> DataError:
-    """One line with how many files are bad, and every one of them with its reason."""
-    listed = ", ".join(f"{problem.name} ({problem.reason})" for problem in found.problems)
+    """One line with how many files are bad, and the first of them, each with its reason."""
+    first = [f"{problem.name} ({problem.reason})" for problem in found.problems[:_LISTED]]
+    more = len(found.problems) - len(first)
+    listed = ", ".join(first) + (f" and {more:,} more, which `check` lists" if more else "")
     many = len(found.problems) > 1
     return DataError(
         printable(found.origin),

@@ -211,7 +211,8 @@ FAULTS = {
     "file,age\nimg/00.png,1.5\n": "column 'age': holds numbers, such as '1.5'; to predict the num",
     "file,cat,dog\nimg/00.png,1,0\n": "a column of 0 and 1 for each label (cat, dog …): several",
     "file,label\nimg/00.png,cat\nimg/00.png,dog\n": "line 3: 00.png is 'dog', and 'cat' in line 2",
-    "file,label\nimg/00.png,cat\nimg/01.png,\n": "line 3, column 'label': is empty; name the file",
+    "file,label\nimg/00.png,cat\nimg/01.png,\n": "img/01.png (line 3, column 'label': no class is",
+    "file,label\nimg/00.png,\nimg/01.png,\n": "column 'label': is empty; name the class of each",
     "file,label\n,cat\n": "line 2, column 'file': is empty",
     "file,label\n\nimg/00.png,cat,x\n": "line 3: has 3 cells where the first line names 2",
     'file,label\n"img/00.png,cat\n': "line 2: cannot be read as CSV (unexpected end of data)",
@@ -236,10 +237,10 @@ def test_a_fault_is_told_in_one_line(root: Path, content: str) -> None:
 
 
 NUMBER_FAULTS = {
-    "file,age\nimg/00.png,old\n": "line 2, column 'age': 'old' is not a number; give a number, or",
-    "file,age\nimg/00.png,1\nimg/01.png,\n": "line 3, column 'age': is empty; give a number, or re",
-    "file,age\nimg/00.png,nan\nimg/01.png,inf\n": "'nan' is not a number (and 1 more rows)",
-    'file,age\nimg/00.png,"1,5"\n': "'1,5' is not a number; write 1.5 for 1,5, and remove",
+    "file,age\nimg/00.png,old\n": "column 'age': holds no numbers, but 'old'; write 1.5 for 1,5",
+    'file,age\nimg/00.png,"1,5"\n': "column 'age': holds no numbers, but '1,5'; write 1.5",
+    "file,age\nimg/00.png,1\nimg/01.png,\n": "img/01.png (line 3, column 'age': is empty); mend or",
+    "file,age\nimg/00.png,1\nimg/01.png,nan\n": "(line 3, column 'age': 'nan' is not a number)",
     "file,age\nimg/00.png,1\nimg/00.png,2\n": "line 3: 00.png has age 2, and 1 in line 2",
     "file,Alter\nimg/00.png,1\n": "`target='age'`: is no column of",
 }
@@ -331,8 +332,9 @@ def test_parquet_numbers_and_what_it_cannot_be(root: Path) -> None:
     ages = [n / 4 for n in range(30)]
     assert sorted(everything(open_data(write(age=ages), answers=AGE)).values()) == ages
     assert open_data(write(label=[float(n % 2) for n in range(30)])).classes == ("0", "1")
-    text = refused(write(age=[1.0, None] * 15), AGE)
-    assert "row 2, column 'age': is empty (and 14 more rows)" in text
+    text = refused(write(age=[1.0, None, 2.0] * 10), AGE)
+    assert "10 files cannot be used: img/01.png (row 2, column 'age': is empty), img/04" in text
+    assert len(open_data(path, answers=AGE, skip_bad=True).skipped) == 10
     assert "holds lists: several labels a file" in refused(write(label=[["a", "b"]] * 30))
     parquet.write_table(arrow.table({"image": [b"\x89PNG"] * 2, "label": ["a", "b"]}), path)
     assert "column 'image': holds data, such as images themselves" in refused(path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -18,6 +18,8 @@ from striate.data.checking.duplicates import (
     exact_duplicates,
     near_duplicates,
 )
+from striate.data.checking.groups import Duplicates, described, members_of
+from striate.data.checking.numbers import TargetReport, describe
 from striate.data.columns import concatenated
 from striate.data.contents import Contents, read_contents
 from striate.data.images import SMALL, Array, ImageSet
@@ -34,49 +36,6 @@ from striate.support.progress import Progress
 from striate.support.shown import Shown
 
 
-@dataclass(frozen=True)
-class Member:
-    """An image of a group of duplicates."""
-
-    name: str
-    split: str
-    class_name: str
-
-
-@dataclass(frozen=True)
-class Duplicates:
-    """Images that show the same.
-
-    `crosses_splits`: some are trained on and others measured on, so figures come out too good.
-    `crosses_classes`: one picture under two labels.
-    """
-
-    kind: str
-    members: tuple[Member, ...]
-
-    @property
-    def crosses_splits(self) -> bool:
-        """Whether not all members are in one split."""
-        return len({member.split for member in self.members}) > 1
-
-    @property
-    def crosses_classes(self) -> bool:
-        """Whether not all members are of one class."""
-        return len({member.class_name for member in self.members}) > 1
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain data: kind, crosses_splits, crosses_classes, members."""
-        return {
-            "kind": self.kind,
-            "crosses_splits": self.crosses_splits,
-            "crosses_classes": self.crosses_classes,
-            "members": [
-                {"name": member.name, "split": member.split, "class": member.class_name}
-                for member in self.members
-            ],
-        }
-
-
 @dataclass(frozen=True, kw_only=True)
 class CheckReport(Shown):
     """All that a check finds.
@@ -84,6 +43,7 @@ class CheckReport(Shown):
     Args:
         origin: the resolved folder, or the name of a known data set.
         classes: names of the classes.
+        totals: images by split.
         counts: images of each class, in the order of `classes`, by split.
         held_out: ``val``, ``test`` or ``split``, as in `striate.data.sources.Data`.
         problems: files that training refuses, each with its `striate.data.decoding.flaws.Kind`.
@@ -100,12 +60,14 @@ class CheckReport(Shown):
             names of the smallest images.
         grey: images without colour.
         statistics: of the same images in RGB, or in grey where no image has colour.
+        targets: of images with numbers, what each is like.
     """
 
     shown_by: ClassVar[str] = "striate.data.checking.terminal:show"
 
     origin: str
     classes: tuple[str, ...]
+    totals: dict[str, int]
     counts: dict[str, list[int]]
     held_out: str
     problems: tuple[Problem, ...]
@@ -120,6 +82,7 @@ class CheckReport(Shown):
     sizes: dict[str, Any]
     grey: int
     statistics: Statistics | None
+    targets: tuple[TargetReport, ...] = ()
 
     @property
     def usable(self) -> bool:
@@ -129,14 +92,12 @@ class CheckReport(Shown):
     @property
     def images(self) -> int:
         """Images that can be used, over all splits."""
-        return sum(sum(counts) for counts in self.counts.values())
+        return sum(self.totals.values())
 
     def to_json(self) -> dict[str, Any]:
         """Plain data with the fields' names, and `usable` and `images`."""
-        fields = {
-            name: getattr(self, name)
-            for name in ("origin", "counts", "held_out", "refusal", "uncompared", "imbalance")
-        }
+        plain = "origin totals counts held_out refusal uncompared imbalance"
+        fields = {name: getattr(self, name) for name in plain.split()}
         return {
             **fields,
             "usable": self.usable,
@@ -151,6 +112,7 @@ class CheckReport(Shown):
             "sizes": self.sizes,
             "grey": self.grey,
             "statistics": None if self.statistics is None else asdict(self.statistics),
+            "targets": [target.to_json() for target in self.targets],
         }
 
 
@@ -229,7 +191,7 @@ def summary(data: Data) -> dict[str, Any]:
         ignored=(),
         loose=(),
         notes=data.notes,
-        duplicates=_described("exact", exact, _members(data.splits, exact)),
+        duplicates=described("exact", exact, members_of(data.splits, exact)),
         uncompared=len(digests),
         **_figures(data.splits, data.held_out_name),
         statistics=data.statistics,
@@ -258,10 +220,12 @@ def _figures(splits: dict[str, ImageSet], held_out: str) -> dict[str, Any]:
     fewest = int(train.counts.min(initial=train.counts.max(initial=0)))
     return {
         "classes": train.classes,
+        "totals": {name: len(images) for name, images in splits.items()},
         "counts": {name: _counts(images, train.classes) for name, images in splits.items()},
         "held_out": held_out,
         "imbalance": round(int(train.counts.max(initial=0)) / fewest, 3) if fewest else 0.0,
         "sizes": _sizes(splits),
+        "targets": describe(splits),
         "grey": int(sum(images.grey.sum() for images in splits.values())),
     }
 
@@ -310,15 +274,15 @@ def _duplicates(
             digests,
             SIGNS if signs else PHOTOGRAPHS,
         )
-    members = _members(found.sets, [*exact, *near.groups])
+    members = members_of(found.sets, [*exact, *near.groups])
     own = {member.name for member in members.values()}
     of_name = {
         name: split for split, images in splits.items() for name in images.names if name in own
     }
     for index, member in members.items():
         members[index] = replace(member, split=of_name.get(member.name, member.split))
-    described = (*_described("exact", exact, members), *_described("near", near.groups, members))
-    return described, near.flat
+    both = (*described("exact", exact, members), *described("near", near.groups, members))
+    return both, near.flat
 
 
 def _squares(sets: Sequence[ImageSet], indices: NDArray[np.int64], workers: int) -> Array:
@@ -335,27 +299,3 @@ def _squares(sets: Sequence[ImageSet], indices: NDArray[np.int64], workers: int)
         for row, each in enumerate(found):
             squares[row] = each
     return squares
-
-
-def _members(splits: dict[str, ImageSet], groups: Sequence[Sequence[int]]) -> dict[int, Member]:
-    """The images of `groups`, by their number in all splits together."""
-    starts = np.cumsum([0, *map(len, splits.values())])
-    sets = list(splits.items())
-    members = {}
-    for index in (each for group in groups for each in group):
-        which = int(np.searchsorted(starts, index, side="right")) - 1
-        split, images = sets[which]
-        own = index - int(starts[which])
-        members[index] = Member(images.names[own], split, images.classes[images.labels[own]])
-    return members
-
-
-def _described(
-    kind: str, groups: Sequence[Sequence[int]], members: Mapping[int, Member]
-) -> tuple[Duplicates, ...]:
-    """Groups of indices as groups of images, those first that harm most."""
-    described = [Duplicates(kind, tuple(members[index] for index in group)) for group in groups]
-    harm = sorted(
-        described, key=lambda group: (not group.crosses_splits, not group.crosses_classes)
-    )
-    return tuple(harm)

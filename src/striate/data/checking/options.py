@@ -12,6 +12,8 @@ from striate.support.shared_options import (
     Recheck,
     Seed,
     ShowProgress,
+    TargetColumns,
+    Units,
     ValFraction,
     Workers,
 )
@@ -23,6 +25,8 @@ class CheckOptions(Options):
 
     data: Images
     _: KW_ONLY
+    target: TargetColumns = None
+    unit: Units = None
     label: LabelColumn = None
     seed: Annotated[
         Seed, Doc("Decides the split of a folder that has none, for the duplicates across it.")

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 from rich.table import Table
 
+from striate.data.checking.numbers_shown import outlier_lines, show_target
 from striate.support.text import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from striate.data.checking.check import CheckReport, Duplicates
+    from striate.data.checking.check import CheckReport
+    from striate.data.checking.groups import Duplicates
 
 _SHOWN = 12  # of a long list; `CheckReport.to_json` has all of it
 
@@ -20,11 +22,15 @@ _SHOWN = 12  # of a long list; `CheckReport.to_json` has all of it
 def show(found: CheckReport, console: Console) -> None:
     """Print a report for a person to read."""
     console.print(f"\n[bold]{escape(printable(found.origin))}[/]", soft_wrap=True)
-    _show_counts(found, console)
+    if found.targets:
+        _show_targets(found, console)
+    else:
+        _show_counts(found, console)
     _show_sizes(found, console)
     _show_colour(found, console)
     for kind in ("exact", "near"):
-        _show_duplicates([group for group in found.duplicates if group.kind == kind], kind, console)
+        groups = [group for group in found.duplicates if group.kind == kind]
+        _show_duplicates(groups, kind, console, "values" if found.targets else "classes")
     _show_files(
         "yellow", "named as another format (they can be used)", _lines(found.misnamed), console
     )
@@ -35,8 +41,10 @@ def show(found: CheckReport, console: Console) -> None:
     _show_files("red", "cannot be used", _lines(found.problems), console)
     console.print()
     if found.usable:
-        size = f"{found.images:,} images of {len(found.classes):,} classes"
-        console.print(f"[green]✓[/] {size}, ready to train on")
+        what = f"of {len(found.classes):,} classes"
+        if found.targets:
+            what = f"with {printable(', '.join(target.name for target in found.targets))}"
+        console.print(f"[green]✓[/] {found.images:,} images {escape(what)}, ready to train on")
         return
     bad = len(found.problems)
     reasons = [f"{bad} file{'s' if bad > 1 else ''} cannot be used"] if bad else []
@@ -70,10 +78,25 @@ def _show_counts(found: CheckReport, console: Console) -> None:
     totals = [f"{sum(counts):,}" for counts in found.counts.values()]
     table.add_row(f"[bold]{len(order)} classes[/]", *(f"[bold]{total}[/]" for total in totals))
     console.print(table)
-    if found.held_out == "split":
-        console.print("[dim]val is split off by each file's content and the seed[/]")
+    _show_held_out(found, console)
     if found.imbalance > 1:
         console.print(f"largest class / smallest: {found.imbalance:.1f}")
+
+
+def _show_targets(found: CheckReport, console: Console) -> None:
+    """Of each target a table, a histogram, and the images that stand apart."""
+    for target in found.targets:
+        show_target(target, console)
+        title, lines = outlier_lines(target)
+        _show_files("yellow", title, lines, console)
+        console.print()
+    _show_held_out(found, console)
+
+
+def _show_held_out(found: CheckReport, console: Console) -> None:
+    if found.held_out == "split":
+        over = ", spread over the values" if found.targets else ""
+        console.print(f"[dim]val is split off by each file's content and the seed{over}[/]")
 
 
 def _show_sizes(found: CheckReport, console: Console) -> None:
@@ -114,7 +137,8 @@ def _show_colour(found: CheckReport, console: Console) -> None:
         console.print(f"{found.grey:,} images are grey")
 
 
-def _show_duplicates(groups: list[Duplicates], kind: str, console: Console) -> None:
+def _show_duplicates(groups: list[Duplicates], kind: str, console: Console, answers: str) -> None:
+    """Groups of duplicates, those apart that have different `answers`."""
     if not groups:
         console.print(f"\n[green]✓[/] no {kind} duplicates")
         return
@@ -122,9 +146,9 @@ def _show_duplicates(groups: list[Duplicates], kind: str, console: Console) -> N
     console.print(f"\n[yellow]{kind} duplicates[/]: {len(groups):,} groups of {images:,} images")
     for title, chosen in (
         ("across the split", [group for group in groups if group.crosses_splits]),
-        ("between classes", [group for group in groups if group.crosses_classes]),
+        (f"between {answers}", [group for group in groups if group.crosses_classes]),
         (
-            "within a class",
+            "within a class" if answers == "classes" else "of the same value",
             [group for group in groups if not group.crosses_splits and not group.crosses_classes],
         ),
     ):
@@ -134,7 +158,7 @@ def _show_duplicates(groups: list[Duplicates], kind: str, console: Console) -> N
 
 def _members(group: Duplicates) -> str:
     shown = [
-        f"{escape(member.name)} [dim]({escape(member.split)}, {escape(member.class_name)})[/]"
+        f"{escape(member.name)} [dim]({escape(member.split)}, {escape(member.answer)})[/]"
         for member in group.members[:4]
     ]
     more = [f"and {len(group.members) - 4:,} more"] if len(group.members) > 4 else []

@@ -21,6 +21,7 @@ from striate.data.decoding.formats import kind_of_name
 from striate.data.finding.arrangement import Branch, arrangement
 from striate.data.finding.folders import class_name, files_under, is_image, listing
 from striate.data.finding.split_names import says_nothing
+from striate.data.scan import Problem
 from striate.data.targets import Target
 from striate.errors import DataError
 from striate.support.paths import shown
@@ -54,13 +55,14 @@ class Layout:
     `files` are those of all parts, one after the other; each part has a view of its own. `ignored`
     are files that are no images, `loose` images that lie in no class folder. `origin` is what a
     person named, if not the `root` that names are relative to; of a table `places` say where each
-    of the files stands in it.
+    of the files stands in it, and `problems` which of its rows cannot be used.
     """
 
     root: Path
     origin: str = ""
     targets: tuple[Target, ...] = ()
     places: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
     files: Files = field(default_factory=lambda: Files.of(()))
     parts: dict[str, Part] = field(default_factory=dict)
     ignored: list[str] = field(default_factory=list)

@@ -6,9 +6,10 @@ then by path, whatever the order of the rows.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +19,13 @@ from striate.data.columns import Files
 from striate.data.finding.arrangement import SPLITS
 from striate.data.finding.folders import class_name
 from striate.data.finding.layout import Layout, Part, note_alike
+from striate.data.scan import Problem
 from striate.data.tables.files import parts_of, paths_in
-from striate.data.tables.find import Listed, open_table
+from striate.data.tables.find import Listed, is_table, open_table
 from striate.data.tables.roles import Roles, asks, number, roles_in, split_of
 from striate.data.tables.table import Cells, Table, cell
 from striate.data.targets import Answers, Target
-from striate.errors import DataError
+from striate.errors import DataError, parameter
 from striate.support import paths
 from striate.support.text import printable
 
@@ -42,6 +44,15 @@ class _Row:
     place: str
 
 
+@dataclass
+class _Found:
+    """The rows of all tables, by path; those that say no class or number; notes."""
+
+    rows: dict[str, _Row] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
 def read_tables(origin: Path, tables: Sequence[Listed], answers: Answers) -> Layout:
     """The images that `tables` list.
 
@@ -53,54 +64,63 @@ def read_tables(origin: Path, tables: Sequence[Listed], answers: Answers) -> Lay
     Raises:
         DataError: a table cannot be read, or a line of it is at fault.
     """
-    rows: dict[str, _Row] = {}
-    notes: list[str] = []
-    found: list[tuple[Target, ...]] = []
+    found = _Found()
+    targets: list[tuple[Target, ...]] = []
     for listed in tables:
         table = open_table(listed.path)
         roles = roles_in(table, answers)
-        found.append(tuple(target for _, target in roles.targets))
-        notes += _add(rows, table, roles, listed.split, sure=answers.label is not None)
-    if not rows:
+        targets.append(tuple(target for _, target in roles.targets))
+        _add(found, table, roles, listed.split, sure=answers.label is not None)
+    if not found.rows:
         raise DataError(paths.shown(tables[0].path), "lists no files", "give a row to each")
-    targets = found[0]
-    if any(each != targets for each in found):
+    if any(each != targets[0] for each in targets):
         names = " and ".join(paths.shown(listed.path) for listed in tables[:2])
         raise DataError(names, "give the targets other units", "give both the same")
-    root = origin if len(tables) > 1 or origin.is_dir() else origin.parent
-    layout = _arranged(root, rows, targets)
+    root = origin.parent if is_table(origin) else origin
+    layout = _arranged(root, found.rows, targets[0])
     layout.origin = str(origin)
-    layout.notes = list(dict.fromkeys(notes)) + layout.notes
+    layout.notes = list(dict.fromkeys(found.notes)) + layout.notes
+    layout.problems = [replace(each, name=_called(each.name, root)) for each in found.problems]
     return layout
 
 
-def _add(rows: dict[str, _Row], table: Table, roles: Roles, split: str, *, sure: bool) -> list[str]:
-    """Put the rows of a table to the others; notes on them.
+def _called(path: str, root: Path) -> str:
+    """How a file is called: relative to the root, where it lies there."""
+    before = os.path.join(os.fspath(root), "")  # noqa: PTH118
+    return printable(path.removeprefix(before).replace(os.sep, "/"))
+
+
+def _add(found: _Found, table: Table, roles: Roles, split: str, *, sure: bool) -> None:
+    """Put the rows of a table to those that were found.
 
     It is `sure` that the column of labels holds classes where a person has named it.
     """
     cells = table.read(roles.columns)
     files, note = paths_in(table, cells, roles.file)
     notes = [note] if note else []
-    labels = _labels(table, cells, roles)
+    bad: dict[int, str] = {}
+    labels = _labels(table, cells, roles, bad)
     if roles.label and not sure:
-        _refuse_numbers(table, roles.label, labels)
-    values = _values(table, cells, roles)
+        _refuse_numbers(table, roles.label, [label for label in labels if label])
+    values = _values(table, cells, roles, bad)
     splits = [split] * len(files) if split else _splits(table, cells, roles)
     if not split and not roles.split:
         splits = _splits_of_folders(table, files)
         notes += ["the folders in the files' paths are the splits"] if any(splits) else []
     twice = 0
     for at, path in enumerate(files):
+        if at in bad:
+            found.problems.append(Problem(path, "value", bad[at]))
+            continue
         place = f"{table.counts} {cells.rows[at]}"
         row = _Row(path, splits[at] or "train", labels[at], values[at], place)
-        before = rows.setdefault(path, row)
+        before = found.rows.setdefault(path, row)
         if before is not row:
             _refuse_another(table, roles, before, row)
             twice += 1
     if twice:
         notes.append(f"{table.path.name}: {twice:,} rows name a file again: each counts once")
-    return [printable(each) for each in notes]
+    found.notes += [printable(each) for each in notes]
 
 
 def _refuse_another(table: Table, roles: Roles, before: _Row, row: _Row) -> None:
@@ -119,15 +139,21 @@ def _refuse_another(table: Table, roles: Roles, before: _Row, row: _Row) -> None
         raise DataError(what, why, "keep one of them")
 
 
-def _labels(table: Table, cells: Cells, roles: Roles) -> list[str]:
-    """The class of each row; empty ones where numbers are predicted."""
+def _labels(table: Table, cells: Cells, roles: Roles, bad: dict[int, str]) -> list[str]:
+    """The class of each row; empty ones where numbers are predicted, or in those put to the `bad`.
+
+    Raises:
+        DataError: no row has one.
+    """
     column = roles.label
     if not column:
         return [""] * len(cells.rows)
     labels = [class_name(text) for text in cells.of[column]]
-    if "" in labels:
-        row = int(cells.rows[labels.index("")])
-        raise table.at(row, column, "is empty", "name the file's class, or remove the row")
+    if labels and not any(labels):
+        raise table.in_column(column, "is empty", "name the class of each file")
+    for at, label in enumerate(labels):
+        if not label:
+            bad[at] = f"{table.counts} {cells.rows[at]}, column '{column}': no class is named"
     _refuse_several(table, cells, column, labels)
     return labels
 
@@ -162,21 +188,28 @@ def _refuse_numbers(table: Table, column: str, labels: list[str]) -> None:
         )
 
 
-def _values(table: Table, cells: Cells, roles: Roles) -> list[tuple[float, ...]]:
-    """The numbers of each row."""
-    columns = []
+def _values(
+    table: Table, cells: Cells, roles: Roles, bad: dict[int, str]
+) -> list[tuple[float, ...]]:
+    """The numbers of each row; those in which one is missing are put to the `bad`.
+
+    Raises:
+        DataError: a column holds no number at all.
+    """
+    found: list[list[float]] = []
     for column, _ in roles.targets:
-        found = [number(text) for text in cells.of[column]]
-        if None in found:
-            at = found.index(None)
-            text = cells.of[column][at]
-            bad = sum(value is None for value in found)
-            more = f" (and {bad - 1:,} more rows)" if bad > 1 else ""
-            why = f"{cell(text)} is not a number" if text else "is empty"
-            hint = "write 1.5 for 1,5, and" if "," in text else "give a number, or"
-            raise table.at(int(cells.rows[at]), column, why + more, f"{hint} remove such rows")
-        columns.append([value for value in found if value is not None])
-    return list(zip(*columns, strict=True)) if columns else [()] * len(cells.rows)
+        texts = cells.of[column]
+        numbers = [number(text) for text in texts]
+        if texts and all(value is None for value in numbers):
+            why = f"holds no numbers, but {cell(texts[0])}"
+            remedy = f"write 1.5 for 1,5, or leave {parameter('target')} out"
+            raise table.in_column(column, why, remedy)
+        for at, value in enumerate(numbers):
+            if value is None:
+                why = f"{cell(texts[at])} is not a number" if texts[at] else "is empty"
+                bad[at] = f"{table.counts} {cells.rows[at]}, column '{column}': {why}"
+        found.append([math.nan if value is None else value for value in numbers])
+    return list(zip(*found, strict=True)) if found else [()] * len(cells.rows)
 
 
 def _splits(table: Table, cells: Cells, roles: Roles) -> list[str]:
