@@ -10,13 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 import striate
 from striate.cli.main import app
 from striate.errors import Interrupted, RunError, StriateError
+from striate.inference.explaining.over_pictures import cut, seen, spread
 from striate.runs.calibration import keep_calibration
 from striate.runs.claim import claim
 from striate.runs.run import Run
+from striate.runs.samples import read_samples
 
 GIVEN: dict[str, Any] = {"net": "resnet20", "epochs": 1, "batch_size": 8, "workers": 0}
 
@@ -141,12 +144,15 @@ def test_an_exported_ensemble_is_one_file(trained: Path, photographs: Path, tmp_
 
 
 def test_members_that_see_different_pixels_are_one_file_too(
-    mixed: Path, photographs: Path, tmp_path: Path
+    mixed: Path, photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for needed in ("onnxruntime", "openvino"):
         pytest.importorskip(needed)
     run, images = tmp_path / "run", photographs / "green"
     shutil.copytree(mixed, run)
+    few = read_samples(Run.open(run))[:2]  # of each size an engine makes a graph of its own
+    monkeypatch.setattr("striate.runs.samples.read_samples", lambda _: few)
+    monkeypatch.setattr("striate.runs.samples.sample_names", lambda _: ["<b>", "花"])
     for temperature in (1.0, 2.0):
         if temperature != 1:
             keep_calibration(Run.open(run), temperature, 8, elsewhere=False)
@@ -156,6 +162,21 @@ def test_members_that_see_different_pixels_are_one_file_too(
             np.testing.assert_allclose(
                 found.probabilities(images), own.probabilities(images), atol=1e-5
             )
+        with (
+            striate.open_classifier(run, crops="10") as own,
+            striate.open_classifier(report.file, crops="10") as found,
+        ):
+            np.testing.assert_allclose(
+                found.probabilities(images, workers=2), own.probabilities(images), atol=1e-5
+            )
+    assert report.verified.seam is not None
+    with pytest.raises(StriateError, match="needs a network of any size"):
+        striate.open_classifier(report.file, crops="dense")
+    square = {"window": 16, "stride": 16}
+    drawn = striate.explain_prediction(report.file, photographs / "red" / "000.jpg", **square)
+    same = striate.explain_prediction(run, photographs / "red" / "000.jpg", **square)
+    assert (drawn.method, drawn.layer) == ("occlusion", "2 networks")
+    np.testing.assert_allclose(drawn.map, same.map, atol=1e-4)
     with pytest.raises(StriateError, match=r"cam.*see the same pixels"):
         striate.export(run, tmp_path / "cam.onnx", cam=True)
 
@@ -258,10 +279,42 @@ def test_members_and_ensembles_may_be_calibrated(
     assert evaluated.images == 8
 
 
-def test_heat_maps_are_of_networks_that_see_an_image_once(
-    trained: Path, mixed: Path, photographs: Path, tmp_path: Path
+def test_a_heat_map_is_the_mean_of_the_members(
+    mixed: Path, photographs: Path, tmp_path: Path
 ) -> None:
-    image, out = photographs / "red" / "000.jpg", tmp_path / "map.png"
-    for run, crops in ((trained, "10"), (mixed, "center")):
-        with pytest.raises(StriateError, match="sees an image once"):
-            striate.predict(run, image, heatmap=out, crops=crops)  # type: ignore[call-overload]
+    image = photographs / "red" / "000.jpg"
+    with Image.open(image) as opened:
+        width, height = opened.size
+    found = striate.explain_prediction(mixed, image, class_="green")
+    assert (found.method, found.layer) == ("cam", "3 networks")
+    assert found.map.shape == (256, 256)
+    rows, columns = found.preprocessing.resized(height, width)
+    assert max(rows, columns) == 256
+    with striate.open_classifier(mixed) as classifier:
+        wanted = classifier.probabilities(image)[0][classifier.classes.index("green")]
+    assert found.probability == pytest.approx(wanted, abs=1e-6)
+    total = np.zeros((rows, columns))
+    for member in members_of(mixed):
+        own = striate.explain_prediction(member, image, class_="green")
+        # A map over the middle square of a picture, drawn to the cells of the mean's.
+        sides, size = seen(own.preprocessing, height, width), (columns, rows)
+        scales = (columns / width, rows / height) * 2
+        box = tuple(round(each * by) for each, by in zip(sides, scales, strict=True))
+        over = own.preprocessing.height, own.preprocessing.width
+        total += spread(cut(own.map / np.abs(own.map).max(), over, own.laid), size, box)[0] / 3
+    top, left = (256 - rows) // 2, (256 - columns) // 2
+    inner = found.map[top : top + rows, left : left + columns]
+    np.testing.assert_allclose(inner, total, atol=1e-5)
+    assert np.abs(found.map).sum() == pytest.approx(np.abs(inner).sum())  # nothing is elsewhere
+    assert found.save(tmp_path / "<b> 花.png").stat().st_size > 1000
+    (drawn,) = striate.predict(mixed, image, heatmap=tmp_path / "map.png")
+    assert drawn.heatmap_method == "cam"
+    assert Image.open(tmp_path / "map.png").size == found.drawn().size
+
+
+def test_heat_maps_are_of_one_view(trained: Path, photographs: Path, tmp_path: Path) -> None:
+    for crops in ("10", "dense"):
+        with pytest.raises(StriateError, match="see an image once"):
+            striate.predict(  # type: ignore[call-overload]
+                trained, photographs / "red" / "000.jpg", heatmap=tmp_path / "m.png", crops=crops
+            )

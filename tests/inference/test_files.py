@@ -258,6 +258,10 @@ def with_metadata(**values: str | None) -> Callable[[onnx.ModelProto], None]:
         ({"preprocessing": "[]"}, "has damaged metadata"),
         ({"preprocessing": '{"resize": 3}'}, "has damaged metadata"),
         ({"preprocessing": "[" * 100_000}, "has damaged metadata"),
+        ({"parts": "1"}, r"has damaged metadata \(of its parts: "),
+        ({"parts": "[]"}, r"has damaged metadata \(of its parts: its shares"),
+        ({"parts": '[{"preprocessing": {}}]'}, r"has damaged metadata \(of its parts: "),
+        ({"parts": '[{"preprocessing": 3}]'}, r"\S+ damaged metadata \(of its parts: one has no"),
     ],
 )
 def test_metadata_that_say_nothing(

@@ -5,6 +5,7 @@ Members that see the same pixels are one network, which `striate.deploy.export` 
 
 from __future__ import annotations
 
+import copy
 import importlib.metadata
 import json
 from collections.abc import Sequence
@@ -12,20 +13,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from striate.deploy.trial import Verified
-from striate.deploy.verify import VERIFIED_IN, check_classes, check_network, run_in
+from striate.deploy.trial import HALVES_IN, Verified
+from striate.deploy.verify import VERIFIED_IN, check_classes, check_network, check_seam, run_in
 from striate.engines.capture import GraphOptions, capture, graphs_of
+from striate.engines.onnx_bytes import read_onnx
 from striate.engines.packages import need
+from striate.engines.parts import PARTS, TEMPERATURE, FilePart, parts_of
 from striate.engines.preprocessing.compose import NORMALISED, put_before
 from striate.engines.probabilities import Probabilities
+from striate.engines.seam import PIXELS
 from striate.errors import ExportError, parameter
 from striate.inference.classifier import Classifier
+from striate.runs.calibration import with_temperature
 from striate.runs.ensemble import Group, geometry, groups_of, members_of
 
 if TYPE_CHECKING:
     import onnx
 
-    from striate.engines.session import Pixels
+    from striate.engines.session import Answers, Pixels
     from striate.runs.run import Run
 
 _LEAST = 1e-30  # as in `striate.hub.ensemble`, so that nothing has a logarithm
@@ -106,10 +111,11 @@ def ensemble_graph(run: Run, options: GraphOptions) -> onnx.ModelProto:
     answer = helper.make_tensor_value_info(
         options.output_name, proto.FLOAT, ["batch", len(run.classes)]
     )
-    graph = helper.make_graph(nodes, "ensemble", [image], [answer], constants)
+    between = [value for part in parts for value in part.graph.value_info]
+    graph = helper.make_graph(nodes, "ensemble", [image], [answer], constants, value_info=between)
     imports = [helper.make_opsetid("", options.opset)]
     model: onnx.ModelProto = helper.make_model(graph, opset_imports=imports, ir_version=8)
-    _describe(model, run, channels)
+    _describe(model, run, channels, groups)
     return model
 
 
@@ -150,22 +156,39 @@ def _part(group: Group, number: int, options: GraphOptions) -> onnx.ModelProto:
             node.output[:] = [renamed(name) for name in node.output]
         for each in (*graph.initializer, *graph.output):
             each.name = renamed(each.name)
+    # What a file can be cut at, and nothing else.
+    seam = next(each for each in model.graph.value_info if each.name == PIXELS)
+    seam.name = renamed(PIXELS)
+    ends = [copy.deepcopy(seam), copy.deepcopy(model.graph.output[0])]
+    del model.graph.value_info[:]
+    model.graph.value_info.extend(ends)
     return model
 
 
-def _describe(model: onnx.ModelProto, run: Run, channels: int) -> None:
+def _describe(model: onnx.ModelProto, run: Run, channels: int, groups: Sequence[Group]) -> None:
     ours = importlib.metadata.version("striate")
     model.producer_name, model.producer_version = "striate", ours
     colours = "RGB" if channels == 3 else "grey"
+    total = sum(len(group.members) for group in groups)
+    parts = [
+        FilePart(
+            pixels=f"group{number}/{PIXELS}",
+            probabilities=_output(number),
+            share=len(group.members) / total,
+            preprocessing=group.preprocessing,
+        )
+        for number, group in enumerate(groups)
+    ]
     metadata: dict[str, Any] = {
         "classes": json.dumps(run.classes),
         "network": run.config.network,
         "variant": json.dumps(dict(run.config.variant)),
         "run": run.config.identity,
-        # Of the first members; the others' are in the graph alone, as theirs is.
+        # Of the first members; those of all are among the parts.
         "preprocessing": json.dumps(run.preprocessing.to_dict()),
         "epochs": json.dumps({"done": 0, "planned": 0}),
-        "temperature": json.dumps(run.temperature),
+        TEMPERATURE: json.dumps(run.temperature),
+        PARTS: json.dumps([part.to_json() for part in parts]),
         "input": f"uint8 (batch, height, width, {channels}), {colours}, images of any size",
         "producer": f"striate {ours}",
     }
@@ -187,9 +210,11 @@ def verify_ensemble(
     called.append("a batch of the smallest and its flipped copies")
     with Classifier.of_run(run) as classifier:
         right = [classifier.probabilities(list(batch)) for batch in batches]
-    found = {}
+    found, seam = {}, None
     for engine in VERIFIED_IN:
         answers = run_in(engine, content, batches)
+        if engine == HALVES_IN:
+            seam = check_seam(engine, called, answers, _by_parts(engine, content, batches))
         found[engine] = check_network(engine, called, answers, right)
         check_classes(engine, called, answers, right)
     return Verified(
@@ -198,6 +223,18 @@ def verify_ensemble(
         openvino=found["openvino"],
         pipeline=max(found.values()),
         pixel_levels=None,
-        seam=None,
+        seam=seam,
         heat_maps=None,
     )
+
+
+def _by_parts(engine: str, content: bytes, batches: Sequence[Pixels]) -> list[Answers]:
+    """What the graph gives if it is cut at its seams, as whoever fits images himself cuts it."""
+    file = read_onnx(content)
+    parts, temperature = parts_of("the exported graph", file)
+    total: list[Any] = [0.0] * len(batches)
+    for part in parts:
+        before, network = part.cut(file)
+        behind = run_in(engine, network, run_in(engine, before, batches))
+        total = [mean + part.share * rows for mean, rows in zip(total, behind, strict=True)]
+    return [with_temperature(np.asarray(mean, np.float32), temperature) for mean in total]

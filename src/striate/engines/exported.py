@@ -7,7 +7,8 @@ files is refused.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +19,7 @@ from striate.engines.choosing import open_graph, parse_engine
 from striate.engines.heat_maps import HeatMaps, grid_of, with_class, with_outputs
 from striate.engines.messages import brief
 from striate.engines.onnx_bytes import OnnxFile, Tensor, read_onnx
+from striate.engines.parts import FilePart, parts_of
 from striate.engines.seam import can_be_cut, cut
 from striate.engines.session import BATCH, Session, as_it_is, normalised
 from striate.errors import ExportError, RunError, StriateError, parameter
@@ -56,6 +58,8 @@ class ExportedFile:
         metadata: all that the file says of itself, by key.
         heat_map_grid: height and width of its heat maps; None where it has none.
         threshold: the probability below which its likeliest class is unsure; 0 for none.
+        parts: of a file of several networks that see different pixels, each of them.
+        temperature: by which the logarithms of the mean of `parts` are divided.
     """
 
     path: Path
@@ -68,6 +72,8 @@ class ExportedFile:
     metadata: Mapping[str, str]
     heat_map_grid: tuple[int, int] | None = None
     threshold: float = 0.0
+    parts: tuple[FilePart, ...] = ()
+    temperature: float = 1.0
 
     @property
     def fits(self) -> bool:
@@ -92,29 +98,47 @@ class ExportedFile:
             ExportError: the engine is missing, or cannot run the file.
             StriateError: `engine` is unknown, or none for files.
         """
-        name, precision = parse_engine(engine)
-        if name == "torch":
-            raise StriateError(
-                parameter("engine", engine), "does not run ONNX files", "take onnxruntime"
-            )
-        if not name:
-            runtime = precision != "bfloat16" and find_spec("onnxruntime") is not None
-            name = "onnxruntime" if runtime or find_spec("openvino") is None else "openvino"
-        try:
+        name, precision = _engine(engine)
+        with _named(self.path):
             return open_graph(
                 self.graph,
                 name,
-                precision or "float32",
+                precision,
                 feed=normalised(self.preprocessing) if self.takes == "normalised" else as_it_is,
                 batch_size=self.batch or batch_size or BATCH,
                 fixed=self._shape(),
                 planes=self.is_cut,
                 streams=1 if self.fits else streams or processor_threads(1),
             )
-        except ExportError as error:
-            raise ExportError(
-                shown(self.path), f"{error.what} {error.why}", error.remedy
-            ) from error
+
+    def part_session(
+        self, part: FilePart, engine: str = "auto", *, batch_size: int | None = None
+    ) -> Session:
+        """One of `parts`, behind its seam, in an engine; arguments and errors as for `session`."""
+        name, precision = _engine(engine)
+        channels, height, width = part.preprocessing.input_size
+        with _named(self.path):
+            return open_graph(
+                part.cut(read_onnx(self.graph))[1],
+                name,
+                precision,
+                feed=as_it_is,
+                batch_size=self.batch or batch_size or BATCH,
+                fixed=(height, width, channels),
+                planes=True,
+                streams=1,  # the parts take turns, so that all processors share a batch
+            )
+
+    def again(self) -> ExportedFile:
+        """The same with its graph, read again.
+
+        Raises:
+            ExportError: it is another file by now.
+        """
+        found = open_exported(self.path)
+        if found.metadata != self.metadata:
+            raise ExportError(shown(self.path), "has changed meanwhile", "open it again")
+        return found
 
     def heat_maps(self) -> HeatMaps:
         """The heat maps of the file, which is read again: few who have one want them.
@@ -133,12 +157,8 @@ class ExportedFile:
         if model.metadata != self.metadata:
             raise ExportError(shown(self.path), "has changed meanwhile", "open it again")
         network = cut(model)[1] if self.is_cut else content
-        try:
+        with _named(self.path):
             return HeatMaps(with_class(network), planes=self.is_cut)
-        except ExportError as error:
-            raise ExportError(
-                shown(self.path), f"{error.what} {error.why}", error.remedy
-            ) from error
 
     def _shape(self) -> tuple[int, int, int] | None:
         """An image as the graph takes it, where all have one shape."""
@@ -147,6 +167,28 @@ class ExportedFile:
             return height, width, channels
         shapes = {"fitted": (height, width, channels), "normalised": (channels, height, width)}
         return shapes.get(self.takes)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Name the file in what an engine says of it."""
+    try:
+        yield
+    except ExportError as error:
+        raise ExportError(shown(path), f"{error.what} {error.why}", error.remedy) from error
+
+
+def _engine(wanted: str) -> tuple[str, str]:
+    """The engine that runs files, and its precision."""
+    name, precision = parse_engine(wanted)
+    if name == "torch":
+        raise StriateError(
+            parameter("engine", wanted), "does not run ONNX files", "take onnxruntime"
+        )
+    if not name:
+        runtime = precision != "bfloat16" and find_spec("onnxruntime") is not None
+        name = "onnxruntime" if runtime or find_spec("openvino") is None else "openvino"
+    return name, precision or "float32"
 
 
 def is_exported(path: str | Path) -> bool:
@@ -181,6 +223,7 @@ def open_exported(path: str | Path) -> ExportedFile:
     grid = grid_of(shown(file), model)
     if len(model.outputs) > 1:  # what nobody has asked for is not computed
         graph = with_outputs(read_onnx(graph), [model.outputs[0].name])
+    parts, temperature = parts_of(shown(file), model)
     return ExportedFile(
         path=file,
         graph=graph,
@@ -192,6 +235,8 @@ def open_exported(path: str | Path) -> ExportedFile:
         metadata=model.metadata,
         heat_map_grid=grid,
         threshold=_threshold(file, model),
+        parts=parts,
+        temperature=temperature,
     )
 
 

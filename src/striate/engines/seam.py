@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from striate.engines.onnx_bytes import Node, OnnxFile, read_onnx, write_onnx
+from striate.engines.onnx_bytes import Node, OnnxFile, Tensor, read_onnx, write_onnx
 from striate.engines.packages import need
 from striate.errors import ExportError
 
@@ -47,25 +47,34 @@ def cut(file: OnnxFile) -> tuple[bytes, bytes]:
     """
     if not can_be_cut(file):
         raise ExportError("the ONNX file", f"has no tensor '{PIXELS}'", "export its run again")
-    pixels = file.between[PIXELS]
-    ends = [value.name for value in file.outputs]
-    before = _behind(file, [PIXELS])
-    network = _behind(file, ends, given=[PIXELS])
+    return cut_at(file, PIXELS, file.outputs)
+
+
+def cut_at(file: OnnxFile, seam: str, outputs: Sequence[Tensor]) -> tuple[bytes, bytes]:
+    """What makes the tensor `seam` of the images of `file`, and what makes `outputs` of `seam`.
+
+    Raises:
+        ExportError: something beside `seam` crosses it.
+    """
+    pixels = file.between[seam]
+    ends = [value.name for value in outputs]
+    before = _behind(file, [seam])
+    network = _behind(file, ends, given=[seam])
     read = {name for node in network for name in node.reads} | {*ends}
-    made = {name for node in before for name in node.makes} - {PIXELS}
+    made = {name for node in before for name in node.makes} - {seam}
     taken = {name for node in before for name in node.reads}
     images = [each for each in file.inputs if each.name in taken]
     crossing = read & (made | {each.name for each in images})
     if crossing:
         raise ExportError(
             "the ONNX file",
-            f"its network reads '{min(crossing)}' beside '{PIXELS}'",
+            f"its network reads '{min(crossing)}' beside '{seam}'",
             "export its run again",
         )
     weights = [each for each in (*file.inputs, *file.defaulted) if each.name in read]
     return (
         write_onnx(file, before, images, [pixels]),
-        write_onnx(file, network, [pixels, *weights], file.outputs),
+        write_onnx(file, network, [pixels, *weights], outputs),
     )
 
 

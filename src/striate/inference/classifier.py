@@ -223,6 +223,10 @@ class Classifier(Predictor[Prediction]):
                 f"needs a network of any size, and this file's takes {height} x {width} pixels",
                 "give the run that it was exported from, or take other crops",
             )
+        if file.parts and not views.is_plain and not reduced_decoding:
+            from striate.inference.ensemble import open_parts
+
+            return open_parts(file, engine=engine, batch_size=batch_size, views=views)
         session = file.session(engine, batch_size=batch_size, streams=streams)
         fits = not file.fits
         about = replace(file, graph=b"")  # the engine has it, and it may be large

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from striate.data.scan import threads
 from striate.engines.session import Answers, Pixels
-from striate.errors import DataError
+from striate.errors import DataError, StriateError
 from striate.inference.classifier import Classifier
 from striate.inference.estimate import Estimate
 from striate.inference.opening import BATCH_SIZE
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from striate.data.images import ImageSet
     from striate.data.preprocessing import Preprocessing
+    from striate.engines.exported import ExportedFile
     from striate.runs.conformal import HalfWidths
     from striate.runs.ensemble import Group
     from striate.runs.run import Run
@@ -81,14 +83,20 @@ class EnsembleClassifier(_Several[Prediction], Classifier):
         classifiers: with the same classes, in the same order.
         shares: of each in the mean; they add up to 1.
         temperature: by which the logarithms of the mean are divided.
+        file: that all of them come from.
     """
 
     def __init__(
-        self, classifiers: Sequence[Classifier], shares: Sequence[float], temperature: float = 1.0
+        self,
+        classifiers: Sequence[Classifier],
+        shares: Sequence[float],
+        temperature: float = 1.0,
+        *,
+        file: ExportedFile | None = None,
     ) -> None:
         first = min(classifiers, key=lambda each: each.batch_size)
         Classifier.__init__(
-            self, first.session, first.preprocessing, first.classes, views=first.views
+            self, first.session, first.preprocessing, first.classes, views=first.views, file=file
         )
         self.predictors, self.shares = tuple(classifiers), tuple(shares)
         self._temperature = temperature
@@ -309,3 +317,40 @@ def _shares(groups: Sequence[Group]) -> list[float]:
     """Of each group in the mean of all members."""
     total = sum(len(group.members) for group in groups)
     return [len(group.members) / total for group in groups]
+
+
+def open_parts(
+    file: ExportedFile,
+    *,
+    engine: str = "auto",
+    batch_size: int | None = None,
+    views: Views = PLAIN,
+) -> EnsembleClassifier:
+    """A classifier of a file with several pre-processings, each of which is computed by itself.
+
+    Args:
+        file: with its graph.
+        engine: as for `Classifier.of_file`.
+        batch_size: as for `Classifier.of_file`.
+        views: of each image, of whatever each network sees.
+
+    Raises:
+        ExportError: as `Classifier.of_file`.
+        StriateError: as `Classifier.of_file`.
+    """
+    opened: list[Classifier] = []
+    try:
+        for part in file.parts:
+            session = file.part_session(part, engine, batch_size=batch_size)
+            try:
+                opened.append(Classifier(session, part.preprocessing, file.classes, views=views))
+            except StriateError:
+                session.close()
+                raise
+    except StriateError:
+        for each in opened:
+            each.close()
+        raise
+    shares = [part.share for part in file.parts]
+    about = replace(file, graph=b"")  # the engine has it, and it may be large
+    return EnsembleClassifier(opened, shares, file.temperature, file=about)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from PIL import Image
 from striate.data.preprocessing import Preprocessing
 from striate.errors import DataError, StriateError, nearest, parameter
 from striate.inference.explaining.choosing import Wanted, explainer_of
+from striate.inference.explaining.over_pictures import cut, seen, spread
 from striate.support.files import sweep, write_atomically
 from striate.support.picture_files import PictureFiles, encoded
 from striate.support.progress import counting
@@ -54,30 +54,6 @@ def strength(heat: Maps) -> NDArray[np.float32]:
     return found
 
 
-def seen(
-    preprocessing: Preprocessing, height: int, width: int
-) -> tuple[float, float, float, float]:
-    """What the network sees of a picture: left, top, right and bottom, in the picture's pixels.
-
-    Where the picture is padded, they lie outside it.
-
-    Examples:
-        >>> fit = Preprocessing(resize=256, height=224, width=224, mean=(0, 0, 0), std=(1, 1, 1))
-        >>> seen(fit, 512, 1024)
-        (288.0, 32.0, 736.0, 480.0)
-    """
-    fitted = preprocessing.resized(height, width)
-    sides = []
-    for whole, scaled, crop in (
-        (width, fitted[1], preprocessing.width),
-        (height, fitted[0], preprocessing.height),
-    ):
-        first = (scaled - crop) // 2 if scaled >= crop else -((crop - scaled) // 2)
-        sides.append((first * whole / scaled, (first + crop) * whole / scaled))
-    (left, right), (top, bottom) = sides
-    return left, top, right, bottom
-
-
 def drawn(
     image: NDArray[np.uint8], heat: Maps, preprocessing: Preprocessing, laid: Laid | None = None
 ) -> Image.Image:
@@ -99,8 +75,8 @@ def drawn(
     picture = Image.fromarray(image.squeeze(2) if image.shape[2] == 1 else image).convert("L")
     ground = np.asarray(picture.resize(size, Image.Resampling.BICUBIC), np.float64)
     box = tuple(round(each * scale) for each in seen(preprocessing, height, width))
-    part = _cut(strength(heat), (preprocessing.height, preprocessing.width), laid)
-    values, inside = _spread(part, size, box)
+    part = cut(strength(heat), (preprocessing.height, preprocessing.width), laid)
+    values, inside = spread(part, size, box)
     return _painted(np.where(inside, ground, OUTSIDE * ground), values)
 
 
@@ -113,57 +89,18 @@ def drawn_fitted(
     size = max(round(width * scale), 1), max(round(height * scale), 1)
     picture = Image.fromarray(pixels.squeeze(2) if pixels.shape[2] == 1 else pixels).convert("L")
     ground = np.asarray(picture.resize(size, Image.Resampling.BICUBIC), np.float64)
-    return _painted(
-        ground, _spread(_cut(strength(heat), (height, width), laid), size, (0, 0, *size))[0]
-    )
+    part = cut(strength(heat), (height, width), laid)
+    return _painted(ground, spread(part, size, (0, 0, *size))[0])
 
 
 def _painted(ground: NDArray[np.float64], values: NDArray[np.float32]) -> Image.Image:
     """A grey picture, (H, W) up to 255, with `values`, (H, W) up to 1, in colours over it."""
+    values = np.clip(values, 0, 1)  # between positions a cubic goes beyond them
     opacity = (1 - PHOTOGRAPH) * np.sqrt(values)[..., None]
     steps = np.linspace(0, 1, len(COLOURS))
     colours = np.stack([np.interp(values, steps, each) for each in COLOURS.T], -1)
     mixed = ground[..., None] * (1 - opacity) + colours * opacity
     return Image.fromarray(np.rint(mixed).astype(np.uint8))
-
-
-@dataclass(frozen=True)
-class _Part:
-    """A map, and the part of it, in positions from its top left corner, that an image covers."""
-
-    values: NDArray[np.float32]
-    box: tuple[float, float, float, float]
-
-
-def _cut(values: NDArray[np.float32], seen: tuple[int, int], laid: Laid | None) -> _Part:
-    """What of a map lies over an image of (height, width) pixels; beyond it its border goes on."""
-    (height, width), edges, around = values.shape, [], []
-    for count, pixels, axis in zip((height, width), seen, laid or (None, None), strict=True):
-        first, step = axis or (pixels / count / 2 - 0.5, pixels / count)
-        low = (-0.5 - first) / step + 0.5
-        high = (pixels - 0.5 - first) / step + 0.5
-        more = math.ceil(max(-low, high - count, 0))
-        around.append((more, more))
-        edges.append((low + more, high + more))
-    (top, bottom), (left, right) = edges
-    return _Part(np.pad(values, around, mode="edge"), (left, top, right, bottom))
-
-
-def _spread(
-    part: _Part, size: tuple[int, int], box: tuple[int, ...]
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """A map spread over a `box` of a picture of `size`: its values (H, W), and what is inside."""
-    left, top, right, bottom = box
-    shape = max(right - left, 1), max(bottom - top, 1)
-    whole = Image.fromarray(part.values)
-    field = np.asarray(whole.resize(shape, Image.Resampling.BICUBIC, part.box))
-    values, inside = np.zeros(size[::-1], np.float32), np.zeros(size[::-1], np.bool_)
-    rows = slice(max(top, 0), min(bottom, size[1]))
-    columns = slice(max(left, 0), min(right, size[0]))
-    shown = field[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
-    values[rows, columns] = np.clip(shown, 0, 1)
-    inside[rows, columns] = True
-    return values, inside
 
 
 class Drawer:
@@ -209,21 +146,17 @@ class Drawer:
         """
         if prediction.error:
             return prediction
-        preprocessing = self._classifier.preprocessing
         try:
-            with item.opened(preprocessing.channels) as opened:
+            with item.opened(self._classifier.channels) as opened:
                 image = np.array(opened)
         except DataError as error:  # it was there a moment ago
             return type(prediction).failed(prediction.file, error)
-        pixels = preprocessing.fit_image(image) if self._classifier.fits else image
         label = self._classifier.classes.index(self._label or prediction.classes[0])
         with counting("computing covered images", wanted=self._progress) as count:
-            heat = self._explainer.of(np.stack([pixels]), [label], count)[0]
+            heat = self._explainer.of_picture(image, label, count)
         target = self._files.path(prediction.file)
         sweep(target)
-        write_atomically(
-            target, encoded(drawn(image, heat, preprocessing, self._explainer.laid), target.suffix)
-        )
+        write_atomically(target, encoded(drawn(image, *heat), target.suffix))
         return replace(prediction, heatmap=str(target), heatmap_method=self._explainer.method)
 
     def close(self) -> None:

@@ -78,8 +78,8 @@ class Predictor(Closable, ABC, Generic[Answer]):
         if not (fits or views.is_plain):
             raise StriateError(
                 parameter("crops", views.crops),
-                "is for files with one pre-processing that can be cut off, which this one has not",
-                "give the run itself, or export it again where it is one network",
+                "is for files whose pre-processing can be cut off, and this one is of before that",
+                "give the run itself, or export it again",
             )
         self.session = session
         self.preprocessing = preprocessing

@@ -112,6 +112,7 @@ def _maps(
     """A heat map for each of the images `wrong`, of the class that was `predicted`."""
     from striate.inference.classifier import Classifier
     from striate.inference.explaining.choosing import Wanted, explainer_of
+    from striate.inference.explaining.explainer import NetworkMaps
 
     if not wrong:
         return {}
@@ -121,6 +122,8 @@ def _maps(
         # Occlusion would take two hundred times as long.
         explainer_of(classifier, Wanted(method="grad-cam")) as explainer,
     ):
+        if not isinstance(explainer, NetworkMaps):
+            raise StriateError("this page", "has heat maps of one network, not of several")
         for first in range(0, len(wrong), 8):
             part = list(wrong[first : first + 8])
             pixels = np.stack([images.read_fitted(each, run.preprocessing) for each in part])

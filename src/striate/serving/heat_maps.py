@@ -13,7 +13,7 @@ from starlette.requests import Request
 
 from striate.engines.heat_maps import THE_LIKELIEST
 from striate.errors import DataError, StriateError, nearest
-from striate.inference.heat_maps import seen
+from striate.inference.explaining.over_pictures import seen
 from striate.serving.limits import Room, answered
 from striate.serving.refusals import Refused, malformed, sentence_of
 

@@ -25,7 +25,8 @@ from striate.engines.heat_maps import HEAT_MAP, laid_in, without_heat_maps
 from striate.errors import ExportError, StriateError
 from striate.inference.classifier import Classifier
 from striate.inference.explaining.last_map import laid_of
-from striate.inference.heat_maps import drawn, seen
+from striate.inference.explaining.over_pictures import seen
+from striate.inference.heat_maps import drawn
 
 Images = Sequence[NDArray[np.uint8]]
 Make = Callable[..., NDArray[np.uint8]]

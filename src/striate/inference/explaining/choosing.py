@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, get_args
 
 from striate.engines.heat_maps import HEAT_MAP, laid_in
 from striate.errors import ExportError, NetworkError, StriateError, nearest, parameter
+from striate.inference.ensemble import EnsembleClassifier, open_parts
+from striate.inference.explaining.ensemble import EnsembleMaps, MapsPart, member_gradients
 from striate.inference.explaining.explainer import ExportedMaps, Method
 from striate.inference.explaining.occlusion import OcclusionMaps, Square
 
 if TYPE_CHECKING:
+    from striate.data.preprocessing import Preprocessing
+    from striate.engines.session import Session
     from striate.inference.classifier import Classifier
     from striate.inference.explaining.explainer import Explainer
 
@@ -67,12 +71,11 @@ def explainer_of(classifier: Classifier, wanted: Wanted = Wanted()) -> Explainer
         StriateError: it cannot be explained in the way that is wanted.
     """
     wanted.check()
-    if not classifier.sees_once:
+    if not classifier.views.is_plain:
         raise StriateError(
             "a heat map",
-            "is of one network that sees an image once",
-            f"leave {parameter('crops')} and {parameter('scales')} out, or give one of the "
-            "ensemble's members",
+            "is of networks that see an image once",
+            f"leave {parameter('crops')} and {parameter('scales')} out",
         )
     covers = wanted.window is not None or wanted.stride is not None
     if wanted.method == "occlusion" or (wanted.method == "auto" and covers):
@@ -107,7 +110,16 @@ def _by_gradients(classifier: Classifier) -> Explainer | None:
         method = "cam" if about.get("method") == "cam" else "grad-cam"
         height, width = about["grid"]
         laid = laid_in(classifier.file.metadata)
-        return ExportedMaps(classifier.heat_maps(), method, (height, width), laid)
+        return ExportedMaps(
+            classifier.heat_maps(),
+            method,
+            classifier.preprocessing,
+            (height, width),
+            laid,
+            fits=classifier.fits,
+        )
+    if isinstance(classifier, EnsembleClassifier):
+        return member_gradients(classifier)
     from striate.engines.probabilities import Probabilities
     from striate.engines.pytorch import PyTorchSession
     from striate.inference.explaining.gradients import GradientMaps
@@ -136,17 +148,38 @@ def _no_gradients(classifier: Classifier, wanted: Wanted) -> StriateError:
 def _occlusion(classifier: Classifier, wanted: Wanted) -> Explainer:
     if not classifier.fits:
         assert classifier.file is not None
+        if classifier.file.parts:
+            opened = open_parts(classifier.file.again())
+            return _occlusion_of_several(opened, wanted, owned=True)
         raise ExportError(
             str(classifier.file.path),
             "brings images to the network's size within, in no place where they could be covered",
             "export its run again",
         )
-    square = Square.of(classifier.preprocessing, wanted.window, wanted.stride)
-    most = min(classifier.input[1:])
+    if isinstance(classifier, EnsembleClassifier):
+        return _occlusion_of_several(classifier, wanted)
+    return _occlusion_of_one(classifier.session, classifier.preprocessing, wanted)
+
+
+def _occlusion_of_several(
+    classifier: EnsembleClassifier, wanted: Wanted, *, owned: bool = False
+) -> Explainer:
+    parts = [
+        MapsPart(_occlusion_of_one(each.session, each.preprocessing, wanted), share)
+        for each, share in zip(classifier.predictors, classifier.shares, strict=True)
+    ]
+    return EnsembleMaps(parts, owned=[classifier] if owned else [])
+
+
+def _occlusion_of_one(
+    session: Session, preprocessing: Preprocessing, wanted: Wanted
+) -> OcclusionMaps:
+    square = Square.of(preprocessing, wanted.window, wanted.stride)
+    most = min(preprocessing.height, preprocessing.width)
     for name, size, limit, why in (
         ("window", square.side, most, "is larger than what the network sees"),
         ("stride", square.stride, square.side, "leaves pixels that are never covered"),
     ):
         if size > limit:
             raise StriateError(wanted.parameter(name, size), why, f"give at most {limit}")
-    return OcclusionMaps(classifier.session, classifier.preprocessing, square)
+    return OcclusionMaps(session, preprocessing, square)

@@ -136,14 +136,12 @@ def explain_item(
     """
     label = None if class_ is None else class_number(class_, classifier.classes, "class_")
     with explainer_of(classifier, wanted) as explainer:
-        preprocessing = classifier.preprocessing
-        with item.opened(preprocessing.channels) as opened:
+        with item.opened(classifier.channels) as opened:
             image = np.array(opened)
-        fitted = preprocessing.fit_image(image) if classifier.fits else image
-        pixels = np.stack([fitted])
-        shares = next(classifier.session.run([pixels]))[0]
+        shares = classifier.probabilities(image, workers=0)[0]
         best = int(shares.argmax())
         chosen = best if label is None else label
+        heat = explainer.of_picture(image, chosen, progress)
         return Explanation(
             file=item.name,
             class_=classifier.classes[chosen],
@@ -151,8 +149,8 @@ def explain_item(
             likeliest=classifier.classes[best],
             method=explainer.method,
             layer=explainer.layer,
-            map=explainer.of(pixels, [chosen], progress)[0],
+            map=heat.values,
             image=image,
-            preprocessing=preprocessing,
-            laid=explainer.laid,
+            preprocessing=heat.preprocessing,
+            laid=heat.laid,
         )

@@ -22,7 +22,7 @@ from striate.anatomy.graph.shapes import Functions
 from striate.errors import NetworkError
 from striate.hub.heads import LinearSVMHead, RBFSVMHead
 from striate.hub.surgery import Transferred
-from striate.inference.explaining.explainer import Explainer, Labels
+from striate.inference.explaining.explainer import Labels, NetworkMaps
 from striate.inference.explaining.last_map import last_map
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Scores(nn.Module):
         return scores if self.temperature == 1 else scores / self.temperature
 
 
-class GradientMaps(Explainer):
+class GradientMaps(NetworkMaps):
     """Heat maps from the gradients of a class's score at the last feature map.
 
     Args:
@@ -87,7 +87,7 @@ class GradientMaps(Explainer):
         temperature: float = 1.0,
     ) -> None:
         self._scores = Scores(network, temperature)
-        self._preprocessing, self._device = preprocessing, device
+        self._device = device
         shape = preprocessing.input_size
         self._graph = record(
             self._scores, torch.empty(1, *shape, device="meta"), name=type(network).__name__
@@ -95,14 +95,15 @@ class GradientMaps(Explainer):
         self._map = last_map(self._graph)
         super().__init__(
             method="cam" if self._map.averaged else "grad-cam",
+            preprocessing=preprocessing,
             layer=_WRAPPED.sub("", self._map.name),
             grid=self._map.grid,
             laid=self._map.laid,
         )
 
     def of(self, pixels: Pixels, labels: Labels, progress: Progress | None = None) -> Maps:
-        """The maps of a batch, (n, h, w) of the grid; see `Explainer.of`."""
-        inputs = self._preprocessing.normalise(torch.from_numpy(pixels).to(self._device))
+        """The maps of a batch, (n, h, w) of the grid; see `NetworkMaps.of`."""
+        inputs = self.preprocessing.normalise(torch.from_numpy(pixels).to(self._device))
         copied = shadow(self._scores, shared, training=False)
         listener = _Listener(copied, self._graph, self._map.node)
         with torch.enable_grad(), Functions(), listener:

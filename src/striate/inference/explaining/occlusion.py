@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from striate.inference.explaining.explainer import Explainer, Labels
+from striate.inference.explaining.explainer import Labels, NetworkMaps
 
 if TYPE_CHECKING:
     from striate.data.preprocessing import Preprocessing
@@ -69,7 +69,7 @@ class Square:
         return [(each, other) for each in rows for other in columns]
 
 
-class OcclusionMaps(Explainer):
+class OcclusionMaps(NetworkMaps):
     """Heat maps by covering parts of images, of whatever gives probabilities.
 
     Args:
@@ -79,12 +79,13 @@ class OcclusionMaps(Explainer):
     """
 
     def __init__(self, session: Session, preprocessing: Preprocessing, square: Square) -> None:
-        super().__init__(method="occlusion", grid=preprocessing.input_size[1:])
+        grid = preprocessing.input_size[1:]
+        super().__init__(method="occlusion", preprocessing=preprocessing, grid=grid)
         self._session, self._square = session, square
         self.grey = np.clip(np.rint(255 * np.array(preprocessing.mean)), 0, 255).astype(np.uint8)
 
     def of(self, pixels: Pixels, labels: Labels, progress: Progress | None = None) -> Maps:
-        """The maps of a batch, (n, height, width); see `Explainer.of`.
+        """The maps of a batch, (n, height, width); see `NetworkMaps.of`.
 
         Each image is computed as it is and once for each place of the square, in full batches.
         """
