@@ -124,13 +124,36 @@ def test_training_goes_on_where_it_was_cut(
 
     with monkeypatch.context() as patch:
         patch.setattr(Training, "run", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
-        with pytest.raises(Interrupted, match="network 2 of 2; the same command with --resume"):
+        said = f"network 2 of 2; the same command with --resume --out {out} goes on"
+        with pytest.raises(Interrupted, match=said):
             striate.train(photographs, resume=True, **again)
     striate.train(photographs, resume=True, **again)
     for member in ("01", "02"):
         weights = Path("members") / member / "model.safetensors"
         assert (out / weights).read_bytes() == (trained / weights).read_bytes()
     assert Run.open(out).config.identity == Run.open(trained).config.identity
+
+
+def test_its_folder_may_be_called_after_network_and_images(
+    trained: Path, photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from striate.training.loop import Training
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs" / "resnet20-photographs").mkdir(parents=True)
+    (tmp_path / "runs" / "resnet20-photographs" / "mine.txt").write_text("x")
+    out = tmp_path / "runs" / "resnet20-photographs-2"
+
+    def stop(_: Training) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Training, "run", stop)
+    with pytest.raises(Interrupted, match=rf"network 1 of 2; .* --out {out} goes on"):
+        striate.train(photographs, members=2, seed=3, **GIVEN)
+    shutil.rmtree(out / "members")
+    shutil.copytree(trained / "members", out / "members")
+    made = striate.train(photographs, members=2, seed=3, resume=True, out=out, **GIVEN)
+    assert (made.run, made.members) == (out, 2)
 
 
 def test_an_exported_ensemble_is_one_file(trained: Path, photographs: Path, tmp_path: Path) -> None:
@@ -220,7 +243,7 @@ def test_what_cannot_be_an_ensemble(
     with pytest.raises(RunError, match="class 'red': is not among those of"):
         striate.ensemble([first, named], out)
     with pytest.raises(StriateError, match=r"needs .*out"):
-        striate.train(photographs, members=2, **GIVEN)
+        striate.train(photographs, members=2, resume=True, **GIVEN)
 
 
 def test_copies_of_a_process_that_was_killed_are_made_anew(trained: Path, tmp_path: Path) -> None:

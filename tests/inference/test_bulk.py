@@ -59,6 +59,29 @@ def test_every_image_is_a_row_with_what_predict_gives(
     assert [len(pq.read_table(whole / name)) for name in parts(whole)] == [7, 7, 7, 7, 2]
 
 
+def test_what_is_below_the_threshold_is_unsure(
+    run: Path, pictures: Path, whole: Path, tmp_path: Path
+) -> None:
+    highest = sorted(row["probability"] for row in rows(whole) if not row["error"])
+    threshold = highest[len(highest) // 2]
+    out = tmp_path / "out"
+    striate.predict_bulk(run, pictures, out, shard_size=SHARD, threshold=threshold)
+    names = pq.read_schema(out / "part-00000.parquet").names
+    assert names[2:6] == ["class", "probability", "unsure", "probabilities"]
+    for row, plain in zip(rows(out), rows(whole), strict=True):
+        wanted = None if row["error"] else plain["probability"] < threshold
+        assert row == {**plain, "unsure": wanted}
+    assert sum(bool(row["unsure"]) for row in rows(out)) == len(highest) // 2
+    before = parts(out)
+    striate.predict_bulk(run, pictures, out, shard_size=SHARD, threshold=threshold)
+    assert parts(out) == before
+    with pytest.raises(RunError, match=r"was begun with .threshold=0\.\d+"):
+        striate.predict_bulk(run, pictures, out, shard_size=SHARD)
+    # Without one, a folder is as it was before there were thresholds.
+    assert "unsure" not in pq.read_schema(whole / "part-00000.parquet").names
+    assert "threshold" not in json.loads((whole / "_job.json").read_text())
+
+
 def test_any_number_of_threads_and_another_process_give_the_same_bytes(
     run: Path, pictures: Path, whole: Path, tmp_path: Path
 ) -> None:

@@ -43,6 +43,7 @@ def predict_bulk(options: BulkOptions) -> BulkReport:
         embeddings=options.embeddings,
         crops=options.crops,
         scales=options.scales,
+        threshold=options.threshold,
         reduced_decoding=options.reduced_decoding,
         allow_code=options.allow_code,
     )
@@ -56,6 +57,7 @@ def open_predictor(
     embeddings: bool,
     crops: Crops = "center",
     scales: Sequence[int] | None = None,
+    threshold: float | None = None,
     reduced_decoding: bool = False,
     allow_code: bool,
 ) -> BulkPredictor:
@@ -73,4 +75,6 @@ def open_predictor(
         reduced_decoding=reduced_decoding,
         allow_code=allow_code,
     )
+    if threshold is not None:
+        classifier.threshold = threshold
     return BulkPredictor(classifier, embeddings=embeddings)

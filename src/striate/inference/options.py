@@ -50,6 +50,16 @@ HeatMapStride = Annotated[
 ]
 
 
+Threshold = Annotated[
+    float | None,
+    Bounds(0, 1),
+    Doc(
+        "Call an image unsure whose likeliest class has a lower probability; by default what a "
+        "file was exported with, and otherwise none."
+    ),
+]
+
+
 @dataclass(frozen=True)
 class PredictOptions(Options):
     """What a person may decide about predictions."""
@@ -80,14 +90,7 @@ class PredictOptions(Options):
     heatmap_method: HeatMapMethod = "auto"
     heatmap_window: HeatMapWindow = None
     heatmap_stride: HeatMapStride = None
-    threshold: Annotated[
-        float | None,
-        Bounds(0, 1),
-        Doc(
-            "Call an image unsure whose likeliest class has a lower probability; by default what a "
-            "file was exported with, and otherwise none."
-        ),
-    ] = None
+    threshold: Threshold = None
     csv: Annotated[
         str | Path | None,
         Doc(
@@ -192,6 +195,7 @@ class BulkOptions(Options):
     embeddings: Embeddings = False
     crops: ChosenCrops = "center"
     scales: ChosenScales = None
+    threshold: Threshold = None
     file_column: FileColumn = None
     label_column: LabelColumn = None
     root: Root = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,12 +12,14 @@ from pathlib import Path
 
 from striate.errors import Interrupted, RunError, StriateError, parameter
 from striate.recipes.recipe import Recipe
+from striate.runs.folder import claim_out
 from striate.runs.layout import MEMBERS, is_run_folder
 from striate.runs.run import Run
 from striate.support.limits import LARGEST_SEED
 from striate.support.paths import exists, resolved, shown
 from striate.training.options import TrainOptions
 from striate.training.result import TrainResult
+from striate.zoo.catalogue import classifier
 
 TrainOne = Callable[[TrainOptions, int], TrainResult]
 """Trains one network by the options, on the images that a seed splits off, and measures it."""
@@ -41,7 +44,7 @@ def trained_members(options: TrainOptions, train_one: TrainOne) -> tuple[Path, l
         if (done := _finished(own, folder)) is None:
             if options.progress:
                 print(f"network {number} of {total}, seed {own.seed}", file=sys.stderr, flush=True)
-            with _interruptible(number, total):
+            with _interruptible(out, number, total):
                 train_one(own, options.seed or 0)
             done = Run.open(folder)
         found.append(done)
@@ -51,14 +54,16 @@ def trained_members(options: TrainOptions, train_one: TrainOne) -> tuple[Path, l
 def _checked(options: TrainOptions, total: int) -> Path:
     """The ensemble's folder, where the options make sense."""
     wanted = parameter("members", total)
-    for name in ("data", "net", "out"):
+    needed = ("data", "net", "out") if options.resume else ("data", "net")
+    for name in needed:
         if getattr(options, name) is None:
             raise StriateError(wanted, f"needs {parameter(name)}", "give it")
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise StriateError(wanted, "trains in one process", "start it without torchrun")
     if (options.seed or 0) + total - 1 > LARGEST_SEED:
         raise StriateError(parameter("seed", options.seed), "is too large for so many networks")
-    assert options.out is not None
+    if options.out is None:
+        return _new_folder(options)
     out = resolved(options.out, kind=RunError)
     if not options.resume and exists(out / MEMBERS, kind=RunError):
         raise RunError(
@@ -69,6 +74,15 @@ def _checked(options: TrainOptions, total: int) -> Path:
     if is_run_folder(out) and not Run.open(out).has_members:
         raise RunError(shown(out), "holds a run already", "choose another folder")
     return out
+
+
+def _new_folder(options: TrainOptions) -> Path:
+    """A folder that is called after network and images, and holds nothing."""
+    assert options.data is not None
+    assert options.net is not None
+    name = classifier(options.net).name
+    with claim_out(options.data, None, name, otherwise="choose another folder") as free:
+        return free.path
 
 
 def _own_options(options: TrainOptions, folder: Path, number: int, total: int) -> TrainOptions:
@@ -101,11 +115,12 @@ def _finished(options: TrainOptions, folder: Path) -> Run | None:
 
 
 @contextmanager
-def _interruptible(number: int, total: int) -> Iterator[None]:
-    """Say how all of them go on, where one is interrupted."""
+def _interruptible(out: Path, number: int, total: int) -> Iterator[None]:
+    """Say how all of them go on, in the folder `out`, where one is interrupted."""
     try:
         yield
     except Interrupted as stop:
         raise Interrupted(
-            f"in network {number} of {total}; the same command with --resume goes on"
+            f"in network {number} of {total}; the same command with --resume --out "
+            f"{shlex.quote(str(out))} goes on"
         ) from stop

@@ -57,6 +57,8 @@ class Job:
         listing: digest of all paths and labels.
         images: how many there are.
         shard_size: images a shard.
+        threshold: the probability below which a likeliest class is called unsure; 0 where no such
+            column is written.
     """
 
     format: int
@@ -70,6 +72,14 @@ class Job:
     listing: str
     images: int
     shard_size: int
+    threshold: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; as from before there were thresholds, where there is none."""
+        told = asdict(self)
+        if not self.threshold:
+            del told["threshold"]
+        return told
 
     @property
     def shards(self) -> int:
@@ -79,7 +89,7 @@ class Job:
     @property
     def identity(self) -> str:
         """What its predictions depend on, as a digest that each shard's file carries."""
-        told = {name: value for name, value in asdict(self).items() if name not in _FOR_PEOPLE}
+        told = {name: value for name, value in self.to_json().items() if name not in _FOR_PEOPLE}
         return blake2b(json.dumps(told).encode(), digest_size=16).hexdigest()
 
     def size(self, shard: int) -> int:
@@ -162,7 +172,7 @@ class JobFolder(Closable):
         Raises:
             WriteError: it cannot be written.
         """
-        text = json.dumps(asdict(job), indent=1)  # all in ASCII: names need not be valid text
+        text = json.dumps(job.to_json(), indent=1)  # all in ASCII: names need not be valid text
         write_atomically(self.path / JOB, text.encode())
 
     def done(self) -> set[int]:
@@ -274,6 +284,9 @@ def refuse_another(folder: Path, begun: Job, now: Job) -> None:
         why = f"holds predictions {has} embeddings"
     elif begun.shard_size != now.shard_size:
         why = f"was begun with {parameter('shard_size', begun.shard_size)}"
+    elif begun.threshold != now.threshold:
+        has = parameter("threshold", begun.threshold) if begun.threshold else "no threshold"
+        why = f"was begun with {has}"
     elif begun.engine != now.engine:
         why = f"was begun in another engine ({printable(begun.engine)}, now {now.engine})"
     else:

@@ -159,6 +159,7 @@ def _begun(
         listing=listed.digest,
         images=listed.images,
         shard_size=options.shard_size,
+        threshold=predictor.threshold,
     )
     if begun is None:
         folder.begin(now)

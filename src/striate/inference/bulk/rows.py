@@ -42,6 +42,7 @@ class BulkPredictor(Predictor[Row]):
     Attributes:
         classes: names, in the order of the probabilities.
         embedding: how many numbers an embedding has; 0 without.
+        threshold: the probability below which a likeliest class is called unsure; 0 for none.
 
     Raises:
         StriateError: there are no embeddings to be had of this classifier.
@@ -58,7 +59,7 @@ class BulkPredictor(Predictor[Row]):
             views=classifier.views,
             reduced=classifier.reduced,
         )
-        self.classes = classifier.classes
+        self.classes, self.threshold = classifier.classes, classifier.threshold
         self._classifier = classifier
 
     @property

@@ -5,6 +5,7 @@ r"""From a shard's images to its Parquet file: the one piece of work, whoever do
 ``label``           what is known of it beforehand, or null
 ``class``           the likeliest class; null for an image that cannot be read, as all that follows
 ``probability``     of that class, float32
+``unsure``          whether that is below the threshold, where there is one
 ``probabilities``   of all classes, a list of float32 in the order of the metadata's ``classes``
 ``embedding``       a list of float32, where it was asked for
 ``error``           why the image cannot be read; null for all others
@@ -127,17 +128,22 @@ class Shards(Closable):
         numbers = [row.numbers for row in rows]
         shares = [None if each is None else each[:count] for each in numbers]
         best = [None if each is None else int(np.argmax(each)) for each in shares]
+        highest = [
+            None if each is None or at is None else each[at]
+            for each, at in zip(shares, best, strict=True)
+        ]
         columns: dict[str, Any] = {
             "file": [_text(entry.file) for entry in entries],
             "label": [None if e.label is None else _text(e.label) for e in entries],
             "class": [None if at is None else classes[at] for at in best],
-            "probability": [
-                None if each is None or at is None else each[at]
-                for each, at in zip(shares, best, strict=True)
-            ],
+            "probability": highest,
             "probabilities": shares,
             "error": [row.error or None for row in rows],
         }
+        if threshold := self.job.threshold:
+            columns["unsure"] = [
+                None if each is None else bool(each < threshold) for each in highest
+            ]
         if self.job.embedding:
             columns["embedding"] = [None if each is None else each[count:] for each in numbers]
         return arrow.table(
@@ -188,6 +194,7 @@ def _schema(job: Job) -> Any:
         ("label", arrow.string()),
         ("class", arrow.string()),
         ("probability", arrow.float32()),
+        *([("unsure", arrow.bool_())] if job.threshold else []),
         ("probabilities", numbers),
         *([("embedding", numbers)] if job.embedding else []),
         ("error", arrow.string()),
