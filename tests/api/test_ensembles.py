@@ -302,6 +302,31 @@ def test_members_and_ensembles_may_be_calibrated(
     assert evaluated.images == 8
 
 
+def test_calibrating_measures_members_that_were_calibrated_since(
+    trained: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "run"
+    shutil.copytree(trained, path)
+    striate.evaluate(path, workers=0)
+    before = json.loads((path / "ensemble.json").read_text())
+    # Eight images are too few for a temperature; what it would be fitted to is made anew before.
+    with pytest.raises(RunError, match="8 images are too few"):
+        striate.calibrate(path, workers=0)
+    assert json.loads((path / "ensemble.json").read_text()) == before
+    keep_calibration(Run.open(path / "members" / "02"), 3.0, 8, elsewhere=False)
+    with pytest.raises(RunError, match="8 images are too few"):
+        striate.calibrate(path, workers=0)
+    after = json.loads((path / "ensemble.json").read_text())
+    assert [each["temperature"] for each in after["members"]] == [1.0, 3.0]
+    assert after["members"][0] == before["members"][0]
+    assert after["members"][1]["loss"] != before["members"][1]["loss"]
+    kept = Run.open(path).predictions()
+    assert kept is not None
+    shares = kept.probabilities[np.arange(8), kept.labels]
+    measured = striate.evaluate(path, workers=0)
+    assert -np.log(shares).mean() == pytest.approx(measured.loss, abs=1e-5)
+
+
 def test_a_heat_map_is_the_mean_of_the_members(
     mixed: Path, photographs: Path, tmp_path: Path
 ) -> None:

@@ -11,6 +11,7 @@ import pytest
 from striate.errors import RunError
 from striate.evaluation import ensembles
 from striate.evaluation.ensembles import (
+    About,
     ensemble_figures,
     read_ensemble_figures,
     write_ensemble_figures,
@@ -21,7 +22,7 @@ RNG = np.random.default_rng(0)
 SHARES = RNG.dirichlet(np.ones(3) / 2, (40, 1)) + RNG.dirichlet(np.ones(3), (40, 4)) / 2
 SHARES = (SHARES / SHARES.sum(2, keepdims=True)).astype(np.float32)
 LABELS = RNG.integers(0, 3, 40)
-ABOUT = [(f"<b>{at}", "resnet20", at) for at in range(4)]
+ABOUT = [About(f"<b>{at}", "resnet20", at) for at in range(4)]
 
 
 def test_figures_are_those_by_hand() -> None:

@@ -31,6 +31,7 @@ def calibrate(options: CalibrateOptions) -> CalibrationReport:
         StriateError: the run or the images are at fault, too few, or all classified correctly.
     """
     from striate.evaluation.calibrate import calibrate_run, uncalibrate
+    from striate.evaluation.ensembles import Measuring
     from striate.evaluation.evaluate import evaluate_again
     from striate.report.build import write_report
     from striate.runs.run import Run
@@ -49,14 +50,15 @@ def calibrate(options: CalibrateOptions) -> CalibrationReport:
         "device": options.device,
         "progress": options.progress,
     }
+    measuring = Measuring(write_report) if run.has_members else None
     return calibrate_run(
         run,
         options.data,
         evaluate=partial(
             evaluate_again,
             run,
-            write_report=write_report,
-            open_classifier=classifier_of,
+            write_report=measuring.write_report if measuring else write_report,
+            open_classifier=measuring.open if measuring else classifier_of,
             **reading,  # type: ignore[arg-type]
         ),
         open_classifier=classifier_of,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from striate.errors import RunError
+from striate.evaluation.ensembles import is_measured
 from striate.evaluation.evaluate import OpenClassifier, figures_of, probabilities_on
 from striate.evaluation.temperature import FEWEST, FOLDS, Reliability, scaling_of
 from striate.runs import layout as names
@@ -179,6 +180,8 @@ def _fresh(run: Run) -> Predictions | None:
     """What is kept, if it is of the weights that the run has now."""
     kept = run.predictions(calibrated=False)
     if kept is None or kept.weights != run.stamp.digest:
+        return None
+    if run.has_members and not is_measured(run):  # a member was calibrated since
         return None
     return kept
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from itertools import combinations
 from math import comb
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,15 @@ _Share = Annotated[float, Bounds(0, 1)]
 _Count = Annotated[int, Bounds(0, 10**12)]
 
 
+class About(NamedTuple):
+    """What is known of a member before it is measured."""
+
+    name: str
+    network: str
+    seed: int
+    temperature: float = 1.0
+
+
 @dataclass(frozen=True, kw_only=True)
 class MemberFigures:
     """One member alone."""
@@ -46,6 +55,8 @@ class MemberFigures:
     seed: int
     top1: _Share
     loss: float
+    temperature: float = 1.0
+    """By which its logits were divided."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,14 +95,14 @@ class EnsembleFigures:
 def ensemble_figures(
     members: NDArray[np.float32],
     labels: NDArray[np.int64],
-    about: Sequence[tuple[str, str, int]],
+    about: Sequence[About],
 ) -> EnsembleFigures:
     """Judge the members' probabilities by the labels.
 
     Args:
         members: (images, members, classes).
         labels: (images,).
-        about: name, network and seed of each member.
+        about: what is known of each member.
     """
     predicted = members.argmax(2)
     rows = np.arange(len(labels))
@@ -105,13 +116,11 @@ def ensemble_figures(
         images=len(labels),
         members=tuple(
             MemberFigures(
-                name=name,
-                network=network,
-                seed=seed,
+                **each._asdict(),
                 top1=float((predicted[:, at] == labels).mean()),
                 loss=float(-np.log(own[:, at].clip(1e-12)).mean()),
             )
-            for at, (name, network, seed) in enumerate(about)
+            for at, each in enumerate(about)
         ),
         sizes=tuple(_of_size(members, labels, size) for size in range(1, members.shape[1] + 1)),
         agreed=float(agreed.mean()),
@@ -179,14 +188,23 @@ class Measuring:
         images = data.val if data.test is None else data.test
         if self._classifier is not None and len(self._classifier.members) == len(images):
             named = members_in(run.config, shown(run.path / CONFIG))
-            opened = [member.config for member in members_of(run)]
             about = [
-                (said.name, config.network, config.seed)
-                for said, config in zip(named, opened, strict=True)
+                About(said.name, member.config.network, member.config.seed, member.temperature)
+                for said, member in zip(named, members_of(run), strict=True)
             ]
             found = ensemble_figures(self._classifier.members, images.labels, about)
             write_ensemble_figures(run.path, found)
         return self._write_report(run, data, evaluation, probabilities, check)
+
+
+def is_measured(run: Run) -> bool:
+    """Whether what is kept of the members of `run` is of them as they are, calibrated or not."""
+    from striate.runs.ensemble import members_of
+
+    found = read_ensemble_figures(run)
+    return found is not None and [each.temperature for each in found.members] == [
+        member.temperature for member in members_of(run)
+    ]
 
 
 def write_ensemble_figures(folder: Path, found: EnsembleFigures) -> None:
