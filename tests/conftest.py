@@ -59,3 +59,26 @@ def make_photographs(
 def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three classes of twelve photographs, of which nothing may be changed."""
     return make_photographs(tmp_path_factory.mktemp("data") / "photographs")
+
+
+def make_squares(folder: Path, *, count: int = 60, side: int = 24) -> Path:
+    """Noisy pictures of a square each, with a table of its side and its level, under odd names."""
+    rng = np.random.default_rng(0)
+    folder.mkdir(parents=True)
+    lines = ["file_name,side (px),level"]
+    for index in range(count):
+        size, level = int(rng.integers(4, side - 4)), int(rng.integers(90, 255))
+        top, left = rng.integers(0, side - size, 2)
+        pixels = rng.integers(0, 40, (side, side)).astype(np.uint8)
+        pixels[top : top + size, left : left + size] = level
+        name = f"<b>{index:03} 玫瑰.png"
+        Image.fromarray(pixels).save(folder / name)
+        lines.append(f"{name},{size},{level}")
+    (folder / "metadata.csv").write_text("\n".join(lines), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def squares(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixty squares with their side and level, of which nothing may be changed."""
+    return make_squares(tmp_path_factory.mktemp("numbers") / "squares")

@@ -14,6 +14,7 @@ from striate.data.sources import open_data
 from striate.inference.classifier import Classifier
 from striate.runs import layout as names
 from striate.training.distributed import Group
+from striate.training.judging import ClassJudge
 from striate.training.validate import validate
 
 #: Convolutions may be computed in TF32 there, which keeps 10 bits of the 23.
@@ -54,7 +55,14 @@ def test_both_precisions_agree(trained: Path, photographs: Path, device: str) ->
     loader = Loader(images, run.preprocessing, None, batch_size=16, workers=0, shuffle=False)
     network = run.network().to(device)
     found = [
-        validate(network, loader, precision=precision, device=torch.device(device), group=Group())
+        validate(
+            network,
+            loader,
+            ClassJudge(),
+            precision=precision,
+            device=torch.device(device),
+            group=Group(),
+        )
         for precision in ("float32", "bfloat16")
     ]
     assert found[1]["loss"] == pytest.approx(found[0]["loss"], abs=0.05)

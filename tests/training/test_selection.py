@@ -16,6 +16,7 @@ from striate.errors import RunError, StriateError
 from striate.evaluation.metrics import measure
 from striate.runs.run import Run
 from striate.training.distributed import Group
+from striate.training.judging import ClassJudge
 from striate.training.selection import note_on_imbalance, rank
 from striate.training.validate import validate
 
@@ -75,11 +76,11 @@ def test_figures_by_class_are_those_of_the_evaluation() -> None:
 
     cpu: Any = {"precision": "float32", "device": torch.device("cpu"), "group": Group()}
     images: Any = Batches()
-    found = validate(nn.Identity(), images, **cpu, by_class=True)
+    found = validate(nn.Identity(), images, ClassJudge(6), **cpu)
     wanted = measure(torch.softmax(logits, 1).numpy(), labels, "abcdef")
     assert found["balanced"] == pytest.approx(wanted.balanced)
     assert found["f1"] == pytest.approx(wanted.macro_f1)
-    plain = validate(nn.Identity(), images, **cpu)
+    plain = validate(nn.Identity(), images, ClassJudge(), **cpu)
     assert plain == {name: found[name] for name in ("loss", "top1", "top5")}
 
 

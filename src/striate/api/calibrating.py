@@ -33,6 +33,7 @@ def calibrate(options: CalibrateOptions) -> CalibrationReport:
     from striate.evaluation.calibrate import calibrate_run, uncalibrate
     from striate.evaluation.ensembles import Measuring
     from striate.evaluation.evaluate import evaluate_again
+    from striate.evaluation.kinds import OfClasses
     from striate.report.build import write_report
     from striate.runs.run import Run
     from striate.runs.targets import refuse_numbers
@@ -57,8 +58,8 @@ def calibrate(options: CalibrateOptions) -> CalibrationReport:
         evaluate=partial(
             evaluate_again,
             run,
+            kind=OfClasses(measuring.open if measuring else classifier_of),
             write_report=measuring.write_report if measuring else write_report,
-            open_classifier=measuring.open if measuring else classifier_of,
             **reading,  # type: ignore[arg-type]
         ),
         open_classifier=classifier_of,

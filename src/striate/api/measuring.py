@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from striate.deploy.options import BenchOptions
 from striate.errors import StriateError
 from striate.evaluation.options import EvaluateOptions
+from striate.inference.views.views import Views
 from striate.support.options import takes
 from striate.support.text import printable
 
 if TYPE_CHECKING:
     from striate.deploy.bench import Bench
     from striate.evaluation.metrics import Evaluation
+    from striate.evaluation.regression.result import RegressionEvaluation
+    from striate.runs.run import Run
 
 
 @takes(EvaluateOptions)
@@ -26,7 +29,9 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
 
     Returns:
         Top-1, top-5, loss, calibration error, interval, per-class figures, confusion matrix; how
-        many images were left out, files that could not be used, notes.
+        many images were left out, files that could not be used, notes. Of a run of numbers, a
+        `striate.evaluation.regression.result.RegressionEvaluation`, of which the type does not
+        speak: errors, R² and rank correlation beside the best constant, and prediction intervals.
 
     Raises:
         StriateError: the run or the images are at fault, or the network was trained on all of them.
@@ -36,43 +41,101 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
     if is_exported(options.run):
         return _evaluate_file(options)
     from striate.api.opening import refuse_reduced
-    from striate.evaluation.ensembles import Measuring
-    from striate.evaluation.evaluate import evaluate_again, evaluate_on
-    from striate.inference.views.views import Views
-    from striate.report.build import write_report
-    from striate.runs.data import origin_of, training_of
     from striate.runs.run import Run
-    from striate.transfer_learning.classifier import classifier_of
 
     if options.reduced_decoding:
         refuse_reduced()
-    opened = Run.open(options.run, allow_code=options.allow_code)
+    run = Run.open(options.run, allow_code=options.allow_code)
     views = Views(options.crops, tuple(options.scales or ()))
-    if options.data is None and not options.all_images and views.is_plain:
-        reporter = partial(write_report, progress=options.progress)
-        measuring = Measuring(reporter) if opened.has_members else None
-        return evaluate_again(
-            opened,
-            write_report=measuring.write_report if measuring else reporter,
-            open_classifier=measuring.open if measuring else classifier_of,
-            skip_bad=options.skip_bad,
-            recheck=options.recheck,
-            workers=options.workers,
-            device=options.device,
-            progress=options.progress,
-        )
-    found = evaluate_on(
-        classifier_of(opened, device=options.device, views=views),
-        origin_of(opened) if options.data is None else options.data,
-        training=training_of(opened),
-        all_images=options.all_images,
+    own = options.data is None and not options.all_images and views.is_plain
+    if run.answers_numbers:
+        # That of numbers is another one, of which the type does not speak.
+        found = _numbers_again(run, options) if own else _numbers_on(run, options, views)
+        return cast("Evaluation", found)
+    return _classes_again(run, options) if own else _classes_on(run, options, views)
+
+
+def _reading(options: EvaluateOptions) -> dict[str, Any]:
+    """How images are read and computed."""
+    return {
+        "skip_bad": options.skip_bad,
+        "recheck": options.recheck,
+        "workers": options.workers,
+        "progress": options.progress,
+    }
+
+
+def _others(run: Run, options: EvaluateOptions) -> dict[str, Any]:
+    """Which images a run is measured on, where they are not just its own held-out ones."""
+    from striate.runs.data import origin_of, training_of
+
+    return {
+        **_reading(options),
+        "data": origin_of(run) if options.data is None else options.data,
+        "training": training_of(run),
+        "all_images": options.all_images,
         # As it was trained: of a run without the files that cannot be used they are left out.
-        skip_bad=options.skip_bad or opened.config.data.skipped > 0,
-        recheck=options.recheck,
-        workers=options.workers,
-        progress=options.progress,
+        "skip_bad": options.skip_bad or run.config.data.skipped > 0,
+    }
+
+
+def _classes_again(run: Run, options: EvaluateOptions) -> Evaluation:
+    """A run of classes, measured on its own held-out images."""
+    from striate.evaluation.ensembles import Measuring
+    from striate.evaluation.evaluate import evaluate_again
+    from striate.evaluation.kinds import OfClasses
+    from striate.report.build import write_report
+    from striate.transfer_learning.classifier import classifier_of
+
+    reporter = partial(write_report, progress=options.progress)
+    measuring = Measuring(reporter) if run.has_members else None
+    return evaluate_again(
+        run,
+        kind=OfClasses(measuring.open if measuring else classifier_of),
+        write_report=measuring.write_report if measuring else reporter,
+        device=options.device,
+        **_reading(options),
     )
-    return replace(found, notes=(*opened.notes, *found.notes))
+
+
+def _classes_on(run: Run, options: EvaluateOptions, views: Views) -> Evaluation:
+    """A run of classes, measured on other images, or in many views."""
+    from striate.evaluation.evaluate import evaluate_on
+    from striate.transfer_learning.classifier import classifier_of
+
+    classifier = classifier_of(run, device=options.device, views=views)
+    found = evaluate_on(classifier, **_others(run, options))
+    return replace(found, notes=(*run.notes, *found.notes))
+
+
+def _numbers_again(run: Run, options: EvaluateOptions) -> RegressionEvaluation:
+    """A run of numbers, measured on its own held-out images."""
+    from striate.evaluation.evaluate import evaluate_again
+    from striate.evaluation.kinds import OfNumbers
+    from striate.inference.regressor import Regressor
+    from striate.report.numbers import write_number_report
+
+    return evaluate_again(
+        run,
+        kind=OfNumbers(Regressor.of_run),
+        write_report=write_number_report,
+        device=options.device,
+        **_reading(options),
+    )
+
+
+def _numbers_on(run: Run, options: EvaluateOptions, views: Views) -> RegressionEvaluation:
+    """A run of numbers, measured on other images, or in many views."""
+    from striate.evaluation.evaluate import evaluate_values_on
+    from striate.inference.regressor import Regressor
+
+    with Regressor.of_run(run, device=options.device, views=views) as regressor:
+        found = evaluate_values_on(
+            regressor,
+            deviations=[each.deviation for each in run.targets],
+            **_others(run, options),
+        )
+    return replace(found, notes=(*run.notes, *found.notes))
 
 
 def _evaluate_file(options: EvaluateOptions) -> Evaluation:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from striate.evaluation.comparing.options import CompareRunsOptions
 from striate.runs.options import ListRunsOptions, ShowOptions
@@ -12,6 +12,7 @@ from striate.support.options import takes
 if TYPE_CHECKING:
     from striate.evaluation.comparing.comparison import RunComparison
     from striate.inference.classifier import GivesProbabilities
+    from striate.inference.regressor import GivesValues
     from striate.runs.listing.find import RunList
     from striate.runs.run import Run
     from striate.runs.summary.summary import RunSummary
@@ -49,20 +50,29 @@ def compare_runs(options: CompareRunsOptions) -> RunComparison:
         Top-1 of each with its 95 % interval; of each pair the difference with its paired 95 %
         interval (Agresti and Min 2005), the images that only one gets right, and the p-value of
         McNemar's exact test, adjusted after Holm where there are several pairs; the images on which
-        they differ; the settings in which they differ. It prints as tables.
+        they differ; the settings in which they differ. It prints as tables. Of runs of numbers it
+        is a `striate.evaluation.comparing.number_comparison.NumberComparison`, of which the type
+        does not speak: mean absolute errors, and of each pair their difference with its interval
+        (bootstrap of the same images) and the p-value of Wilcoxon's signed-rank test.
 
     Raises:
         StriateError: there are fewer than two, one cannot be opened, they tell other classes apart,
             or no image is held out by all.
     """
     from striate.evaluation.comparing.compare import compare
+    from striate.evaluation.comparing.comparison import RunComparison
 
+    if options.output is not None:
+        from striate.report.comparison import check_page
+
+        check_page(options.output)
+    found = compare(options, open_classifier=_classifier_of, open_regressor=_regressor_of)
+    if not isinstance(found, RunComparison):
+        return cast("RunComparison", found)  # of which the type does not speak
     if options.output is None:
-        return compare(options, open_classifier=_classifier_of)
-    from striate.report.comparison import check_page, write_comparison
+        return found
+    from striate.report.comparison import write_comparison
 
-    check_page(options.output)
-    found = compare(options, open_classifier=_classifier_of)
     return replace(found, page=write_comparison(found, options.output))
 
 
@@ -89,3 +99,10 @@ def _classifier_of(run: Run, *, device: str, calibrated: bool = True) -> GivesPr
     from striate.transfer_learning.classifier import classifier_of
 
     return classifier_of(run, device=device, calibrated=calibrated)
+
+
+def _regressor_of(run: Run, *, device: str) -> GivesValues:
+    """What `run`, which answers with numbers, is measured with."""
+    from striate.inference.regressor import Regressor
+
+    return Regressor.of_run(run, device=device)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import nullcontext
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from striate.data.checking.options import CheckOptions
 from striate.support.options import takes
@@ -14,7 +14,8 @@ from striate.training.options import TrainOptions
 
 if TYPE_CHECKING:
     from striate.data.checking.check import CheckReport
-    from striate.training.result import TrainResult
+    from striate.training.plan import Planned
+    from striate.training.result import NumberTrainResult, TrainResult
 
 
 @takes(CheckOptions)
@@ -53,8 +54,9 @@ def train(options: TrainOptions) -> TrainResult:
     whatever `workers` is and however often it was killed and resumed.
 
     Returns:
-        The result. Under ``torchrun`` the first of several processes has it, and the others None,
-        of which the type does not speak.
+        The result. Under ``torchrun`` the first of several processes has it, and the others None;
+        with `target` it is a `striate.training.result.NumberTrainResult`, with the errors of each.
+        The type speaks of neither.
 
     Raises:
         StriateError: data, options or recipe are at fault, or the loss became not finite.
@@ -70,15 +72,12 @@ def train(options: TrainOptions) -> TrainResult:
 def train_one(options: TrainOptions, split_seed: int | None = None) -> TrainResult:
     """`train` of one network; see `striate.training.plan.plan` for `split_seed`."""
     began = time.monotonic()
-    from striate.evaluation.evaluate import evaluate_own
-    from striate.report.build import write_report
     from striate.report.duration import seconds_of_report
     from striate.support.signals import heard
     from striate.training.distributed import group
     from striate.training.ending import going_on
     from striate.training.photographs import note_room
     from striate.training.plan import plan
-    from striate.training.result import TrainResult
 
     with heard(), group() as processes:
         planned = plan(
@@ -96,31 +95,61 @@ def train_one(options: TrainOptions, split_seed: int | None = None) -> TrainResu
                 lambda: f"go on with: {way_on}",
             ),
         ):
-            state = planned.training.run()
+            planned.training.run()
             if not processes.leads:
                 return cast("TrainResult", None)
             note_room(planned.data, planned.training.callbacks)
-            evaluation = evaluate_own(
-                planned.run,
-                planned.data,
-                write_report=partial(write_report, progress=options.progress),
-                workers=options.workers,
-                device=planned.run.config.device,  # where validation was: one figure for one thing
-                progress=options.progress,
-            )
-        timing = planned.run.timing
-        assert state.best is not None
-        return TrainResult(
-            run=planned.run.path,
-            network=planned.run.config.network,
-            epochs=state.epoch,
-            best_epoch=state.best.epoch,
-            images=evaluation.images,
-            classes=len(evaluation.classes),
-            top1=evaluation.top1,
-            top5=evaluation.top5,
-            loss=evaluation.loss,
-            interval=evaluation.interval,
-            seconds=round(sum(entry["seconds"] for entry in timing), 1),
-            report=planned.run.path / "report.html",
+            # That of numbers is another one, of which the type does not speak.
+            return cast("TrainResult", _measured(planned, options))
+
+
+def _measured(planned: Planned, options: TrainOptions) -> TrainResult | NumberTrainResult:
+    """The figures of what was trained, kept with its report in its run."""
+    from striate.evaluation import evaluate
+    from striate.evaluation.kinds import OfClasses, OfNumbers
+    from striate.inference.classifier import Classifier
+    from striate.inference.regressor import Regressor
+    from striate.report.build import write_report
+    from striate.report.numbers import write_number_report
+    from striate.training.result import NumberTrainResult, TrainResult
+
+    run, state = planned.run, planned.training.state
+    assert state.best is not None
+    reading: dict[str, Any] = {
+        "workers": options.workers,
+        "device": run.config.device,  # where validation was: one figure for one thing
+        "progress": options.progress,
+    }
+    about: dict[str, Any] = {
+        "run": run.path,
+        "network": run.config.network,
+        "epochs": state.epoch,
+        "best_epoch": state.best.epoch,
+        "seconds": round(sum(entry["seconds"] for entry in run.timing), 1),
+        "report": run.path / "report.html",
+    }
+    if run.answers_numbers:
+        found = evaluate.evaluate_own(
+            run,
+            planned.data,
+            kind=OfNumbers(Regressor.of_run),
+            write_report=write_number_report,
+            **reading,
         )
+        return NumberTrainResult(images=found.images, evaluation=found, **about)
+    evaluation = evaluate.evaluate_own(
+        run,
+        planned.data,
+        kind=OfClasses(Classifier.of_run),
+        write_report=partial(write_report, progress=options.progress),
+        **reading,
+    )
+    return TrainResult(
+        images=evaluation.images,
+        classes=len(evaluation.classes),
+        top1=evaluation.top1,
+        top5=evaluation.top5,
+        loss=evaluation.loss,
+        interval=evaluation.interval,
+        **about,
+    )

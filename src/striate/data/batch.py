@@ -20,8 +20,8 @@ class Targets(NamedTuple):
     `other` and `weight` are None where images are not mixed.
     """
 
-    labels: torch.Tensor  # int64 (N,)
-    other: torch.Tensor | None  # int64 (N,)
+    labels: torch.Tensor  # int64 (N,); of numbers float32 (N, targets), standardised
+    other: torch.Tensor | None  # as `labels`
     weight: torch.Tensor | None  # float32 (N,)
 
     def to(self, device: torch.device | str) -> Targets:
@@ -35,7 +35,7 @@ class Batch:
     """Images of one step, cut and flipped, with what is left to do to them on the device."""
 
     images: torch.Tensor  # uint8 (N, H, W, C)
-    labels: torch.Tensor  # int64 (N,)
+    labels: torch.Tensor  # int64 (N,); of numbers float32 (N, targets), standardised
     indices: torch.Tensor  # int64 (N,), positions in the image set
     preprocessing: Preprocessing
     colours: Colours | None = None

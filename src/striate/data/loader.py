@@ -64,6 +64,8 @@ class Loader:
             one too small to share out is left out). Not shuffled, every image comes exactly once
             over all processes, and some may have a batch less.
         statistics: the data's principal colours, for ``augmentation.pca``.
+        answers: what the outputs for each image are compared with, (images, …); the labels of the
+            set if None.
 
     Raises:
         RecipeError: settings contradict each other or the pre-processing.
@@ -84,7 +86,9 @@ class Loader:
         rank: int = 0,
         world: int = 1,
         statistics: ColourStatistics | None = None,
+        answers: NDArray[np.float32] | None = None,
     ) -> None:
+        self.answers = images.labels if answers is None else answers
         self.images, self.preprocessing = images, preprocessing
         self.augmentation = augmentation or NOTHING
         self.batch_size, self.seed, self.workers = batch_size, seed, workers
@@ -210,7 +214,7 @@ class Loader:
         indices, (_, *size, channels) = key.indices, pixels.shape
         return Batch(
             images=torch.from_numpy(pixels),
-            labels=torch.from_numpy(self.images.labels[indices]),
+            labels=torch.from_numpy(self.answers[indices]),
             indices=torch.from_numpy(indices),
             preprocessing=self.preprocessing,
             colours=draw_colours(self.augmentation, self.statistics, channels, key),

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from striate.errors import RunError
 from striate.evaluation.ensembles import is_measured
-from striate.evaluation.evaluate import OpenClassifier, figures_of, probabilities_on
+from striate.evaluation.evaluate import probabilities_on
+from striate.evaluation.kinds import OpenClassifier, figures_of
 from striate.evaluation.temperature import FEWEST, FOLDS, Reliability, scaling_of
 from striate.runs import layout as names
 from striate.runs.calibration import drop_calibration, keep_calibration

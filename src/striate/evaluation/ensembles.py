@@ -165,12 +165,12 @@ class Measuring:
         write_report: writes the report then.
     """
 
-    def __init__(self, write_report: WriteReport) -> None:
+    def __init__(self, write_report: WriteReport[Evaluation]) -> None:
         self._write_report = write_report
         self._classifier: MeasuredEnsemble | None = None
 
     def open(self, run: Run, *, device: str, calibrated: bool = True) -> GivesProbabilities:
-        """See `striate.evaluation.evaluate.OpenClassifier`."""
+        """See `striate.evaluation.kinds.OpenClassifier`."""
         self._classifier = MeasuredEnsemble(run, device=device, calibrated=calibrated)
         return self._classifier
 

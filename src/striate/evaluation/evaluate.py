@@ -1,4 +1,4 @@
-"""A classifier measured on images, and a run measured on its own held-out ones.
+"""A classifier or a regressor measured on images, and a run on its own held-out ones.
 
 Training ends with the second and ``evaluate`` repeats it: the figures are kept in the run.
 """
@@ -6,12 +6,11 @@ Training ends with the second and ``evaluate`` repeats it: the figures are kept 
 from __future__ import annotations
 
 import json
-import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from PIL import Image
@@ -19,19 +18,18 @@ from PIL import Image
 from striate.data.checking.check import statistics_of, summary
 from striate.data.labelled import Labelled, Training, measured_on, open_labelled
 from striate.data.scan import threads
+from striate.data.targets import CLASSES, Answers
 from striate.data.working_copies.fitted import FittedImages
 from striate.data.working_copies.made import Made, knowing
 from striate.errors import DataError
+from striate.evaluation.kinds import Figures, Kind, widths_of
 from striate.evaluation.metrics import Evaluation, measure
-from striate.evaluation.temperature import scaling_of
-from striate.inference.classifier import Classifier, GivesProbabilities
+from striate.evaluation.regression.result import RegressionEvaluation, measure_values
 from striate.runs import layout as names
-from striate.runs.calibration import read_calibration, with_temperature
 from striate.runs.claim import hold
 from striate.runs.costs import keep_costs
 from striate.runs.data import own_data
 from striate.runs.images import keep_images
-from striate.runs.predictions import keep_predictions
 from striate.runs.samples import keep_samples
 from striate.support import settings
 from striate.support.files import WriteError, write_atomically
@@ -43,26 +41,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from striate.data.images import ImageSet
+    from striate.data.preprocessing import Preprocessing
     from striate.data.sources import Data
+    from striate.inference.classifier import GivesProbabilities
+    from striate.inference.regressor import GivesValues
     from striate.runs.run import Run
 
 SAMPLED = 16
 """How many validation images are kept in a run."""
 
-WriteReport = Callable[
-    ["Run", "Data", Evaluation, "NDArray[np.float32]", Mapping[str, Any] | None], object
+WriteReport: TypeAlias = Callable[
+    ["Run", "Data", Figures, "NDArray[np.float32]", Mapping[str, Any] | None], object
 ]
 """Writes a run's report, as `striate.report.build.write_report` does."""
-
-
-class OpenClassifier(Protocol):
-    """Opens the network of a run, as `Classifier.of_run` does."""
-
-    def __call__(self, run: Run, *, device: str, calibrated: bool = True) -> GivesProbabilities:
-        """What gives the probabilities of the run's network, computed on `device`.
-
-        They are as it was calibrated or, without `calibrated`, the network's own.
-        """
 
 
 def evaluate_on(
@@ -101,12 +92,7 @@ def evaluate_on(
         workers=workers,
         progress=progress,
     )
-    return replace(
-        measure(shares, found.images.labels, classifier.classes),
-        left_out=found.left_out,
-        skipped=tuple((problem.name, problem.reason) for problem in found.skipped),
-        notes=found.notes,
-    )
+    return replace(measure(shares, found.images.labels, classifier.classes), **_about(found))
 
 
 def probabilities_on(
@@ -124,13 +110,101 @@ def probabilities_on(
 
     Arguments and errors are those of `evaluate_on`.
     """
+    found = _labelled(
+        data,
+        classifier.fitting,
+        classes=classifier.classes,
+        training=training,
+        all_images=all_images,
+        skip_bad=skip_bad,
+        recheck=recheck,
+        workers=workers,
+        progress=progress,
+    )
+    with counting("evaluating images", wanted=progress) as count:
+        return found, classifier.probabilities(found.images, workers=workers, progress=count)
+
+
+def evaluate_values_on(
+    regressor: GivesValues,
+    data: str | Path,
+    *,
+    deviations: Sequence[float] | None = None,
+    training: Training | None = None,
+    all_images: bool = False,
+    skip_bad: bool = False,
+    recheck: bool = False,
+    workers: int | None = None,
+    progress: bool = False,
+) -> RegressionEvaluation:
+    """Measure a regressor on the images in `data` that it was not trained on.
+
+    Args:
+        regressor: gives the values.
+        data: images with the same targets, as for `striate.data.labelled.open_labelled`.
+        deviations: of the targets among the images that it was trained on, by which errors of
+            several are made comparable; those of `data` if None.
+        training: as for `evaluate_on`, and so is the rest.
+        all_images: likewise.
+        skip_bad: likewise.
+        recheck: likewise.
+        workers: likewise.
+        progress: likewise.
+
+    Raises:
+        DataError: the images cannot be used, or it was trained on all of them.
+    """
+    targets = regressor.targets
+    found = _labelled(
+        data,
+        regressor.fitting,
+        classes=(),
+        answers=Answers(
+            targets=tuple(each.name for each in targets),
+            units=tuple(each.unit for each in targets),
+        ),
+        training=training,
+        all_images=all_images,
+        skip_bad=skip_bad,
+        recheck=recheck,
+        workers=workers,
+        progress=progress,
+    )
+    with counting("evaluating images", wanted=progress) as count:
+        values = regressor.values(found.images, workers=workers, progress=count)
+    assert found.images.values is not None
+    measured = measure_values(
+        found.images.values,
+        values,
+        targets,
+        deviations=deviations,
+        half_widths=widths_of(regressor.half_widths),
+        digests=found.images.digests,
+    )
+    return replace(measured, **_about(found))
+
+
+def _labelled(
+    data: str | Path,
+    fitting: Preprocessing | None,
+    *,
+    classes: Sequence[str],
+    answers: Answers = CLASSES,
+    training: Training | None,
+    all_images: bool,
+    skip_bad: bool,
+    recheck: bool,
+    workers: int | None,
+    progress: bool,
+) -> Labelled:
+    """The images to measure on, which `fitting` fits before they are computed."""
     # The images that the check decodes are those of which the training's list holds nothing.
-    fitting = classifier.fitting
     made = Made(fitted=None if fitting is None else FittedImages(fitting, again=False))
     with counting("checking images", wanted=progress) as count:
         found = open_labelled(
             data,
-            classifier.classes,
+            classes,
+            answers=answers,
             training=training,
             all_images=all_images,
             skip_bad=skip_bad,
@@ -140,22 +214,29 @@ def probabilities_on(
             visitors=made.visitors,
             progress=count,
         )
-    images = replace(found.images, made=made)
-    with counting("evaluating images", wanted=progress) as count:
-        return found, classifier.probabilities(images, workers=workers, progress=count)
+    return replace(found, images=replace(found.images, made=made))
+
+
+def _about(found: Labelled) -> dict[str, Any]:
+    """What an evaluation holds beside its figures."""
+    return {
+        "left_out": found.left_out,
+        "skipped": tuple((problem.name, problem.reason) for problem in found.skipped),
+        "notes": found.notes,
+    }
 
 
 def evaluate_own(
     run: Run,
     data: Data,
     *,
-    write_report: WriteReport,
-    open_classifier: OpenClassifier = Classifier.of_run,
+    kind: Kind[Figures],
+    write_report: WriteReport[Figures],
     workers: int | None,
     device: str = "cpu",
     progress: bool = False,
     found: NDArray[np.float32] | None = None,
-) -> Evaluation:
+) -> Figures:
     """Measure `run` on the test images of `data`, or the validation images where there are none.
 
     The figures are kept in the run, whose folder the caller holds, and its report is made anew.
@@ -163,42 +244,42 @@ def evaluate_own(
     Args:
         run: a run, trained.
         data: the images that it was made with.
+        kind: of its answers.
         write_report: called when all else is kept.
-        open_classifier: opens the run's network.
         workers: threads that read images; None for one a processor, at most four.
         device: where to compute.
         progress: count on standard error.
-        found: the network's own probabilities of these images, (images, classes), where they are
-            known already.
+        found: what the network gives for these images, as `Kind.compute` would, where it is known
+            already.
 
     Raises:
         WriteError: they cannot be kept.
     """
     given = {"workers": workers, "device": device, "progress": progress, "found": found}
-    evaluation, found = _measured(run, data, open_classifier, **given)  # type: ignore[arg-type]
-    _keep(run, data, evaluation, found, write_report)
+    evaluation, found = _measured(run, data, kind, **given)  # type: ignore[arg-type]
+    _keep(run, data, evaluation, found, kind=kind, write_report=write_report)
     return evaluation
 
 
 def evaluate_again(
     run: Run,
     *,
-    write_report: WriteReport,
-    open_classifier: OpenClassifier = Classifier.of_run,
+    kind: Kind[Figures],
+    write_report: WriteReport[Figures],
     skip_bad: bool = False,
     recheck: bool = False,
     workers: int | None,
     device: str = "cpu",
     progress: bool = False,
-) -> Evaluation:
+) -> Figures:
     """Measure `run` anew on its own held-out images; a run that may only be read is measured too.
 
     The figures are kept in the run where that is possible; a note says where it is not.
 
     Args:
         run: a run, trained.
+        kind: of its answers.
         write_report: called when all else is kept.
-        open_classifier: opens the run's network.
         skip_bad: leave unreadable files out instead of stopping at them.
         recheck: read files again that are known from before.
         workers: threads that read images; None for one a processor, at most four.
@@ -220,30 +301,17 @@ def evaluate_again(
         # For the figures and for the report's pictures, each photograph is decoded once.
         data = knowing(data, Made(fitted=FittedImages(run.preprocessing)))
         evaluation, found = _measured(
-            run, data, open_classifier, workers=workers, device=device, progress=progress
+            run, data, kind, workers=workers, device=device, progress=progress
         )
         if held is not None:
             try:
-                _keep(run, data, evaluation, found, write_report)
+                _keep(run, data, evaluation, found, kind=kind, write_report=write_report)
             except (WriteError, DataError) as error:  # an image may have gone since
                 unkept = f"{error.what} {error.why}"
-    beside = _beside(data)
-    notes = [f"the figures could not be kept in the run: {unkept}"] if unkept else []
-    notes += _advice(run, evaluation)
+    beside: dict[str, Any] = _beside(data)
+    notes: list[str] = [f"the figures could not be kept in the run: {unkept}"] if unkept else []
+    notes += kind.advice(run, evaluation)
     return replace(evaluation, **{**beside, "notes": (*run.notes, *beside["notes"], *notes)})
-
-
-def _advice(run: Run, evaluation: Evaluation) -> list[str]:
-    """What would make the probabilities of `run` more honest."""
-    found = evaluation.scaling
-    if found is None or found.used != 1 or not found.helps:
-        return []
-    how = "over-confident" if found.fitted > 1 else "under-confident"
-    return [
-        f"its probabilities are {how}; to bring the expected calibration error from "
-        f"{found.before.ece:.4f} to {found.after.ece:.4f}: "
-        f"striate calibrate {shlex.quote(str(run.path))}"
-    ]
 
 
 def _beside(data: Data) -> dict[str, Any]:
@@ -265,17 +333,14 @@ def _measured_part(data: Data) -> tuple[ImageSet, str]:
 def _measured(
     run: Run,
     data: Data,
-    open_classifier: OpenClassifier,
+    kind: Kind[Figures],
     *,
     workers: int | None,
     device: str,
     progress: bool,
     found: NDArray[np.float32] | None = None,
-) -> tuple[Evaluation, NDArray[np.float32]]:
-    """The figures of `run` on the held-out images of `data`, and the network's probabilities.
-
-    The figures are of calibrated probabilities where the run is calibrated.
-    """
+) -> tuple[Figures, NDArray[np.float32]]:
+    """The figures of `run` on the held-out images of `data`, and what its network gives there."""
     images, _ = _measured_part(data)
     if found is None:
         with (
@@ -283,41 +348,24 @@ def _measured(
             settings.threads(run.config.threads),
             counting("evaluating images", wanted=progress) as count,
         ):
-            classifier = open_classifier(run, device=device, calibrated=False)
-            found = classifier.probabilities(images, workers=workers, progress=count)
-    return figures_of(run, found, images.labels), found
-
-
-def figures_of(run: Run, found: NDArray[np.float32], labels: NDArray[np.int64]) -> Evaluation:
-    """What the network's own probabilities `found` of held-out images come to, as `run` uses them.
-
-    Args:
-        run: which may be calibrated.
-        found: (images, classes).
-        labels: (images,).
-
-    Raises:
-        RunError: its calibration is damaged.
-    """
-    known = read_calibration(run)
-    used = 1.0 if known is None else known.temperature
-    evaluation = measure(with_temperature(found, used), labels, run.classes)
-    elsewhere = known is not None and known.elsewhere
-    return replace(evaluation, scaling=scaling_of(found, labels, used=used, elsewhere=elsewhere))
+            found = kind.compute(run, images, device=device, workers=workers, progress=count)
+    return kind.figures(run, found, images), found
 
 
 def _keep(
     run: Run,
     data: Data,
-    evaluation: Evaluation,
+    evaluation: Figures,
     found: NDArray[np.float32],
-    write_report: WriteReport,
+    *,
+    kind: Kind[Figures],
+    write_report: WriteReport[Figures],
 ) -> None:
     """Write the figures, the pictures behind them and the report into the run."""
     content = json.dumps(evaluation.to_json(), indent=1).encode()
     write_atomically(run.path / names.EVALUATION, content)
     images, split = _measured_part(data)
-    keep_predictions(run, images, found, split=split)
+    kind.keep(run, found, images, evaluation, split=split)
     keep_costs(run)
     chosen = np.linspace(0, len(data.val) - 1, min(SAMPLED, len(data.val))).astype(int)
     pictures = prefetch(
@@ -335,4 +383,4 @@ def _keep(
         keep_images(run.path, replace(data, fingerprint=run.config.data.fingerprint))
     elif not (run.path / names.IMAGES).exists():  # a run from before there was such a list
         keep_images(run.path, replace(data, fingerprint=run.config.data.fingerprint))
-    write_report(run, data, evaluation, with_temperature(found, run.temperature), summary(data))
+    write_report(run, data, evaluation, kind.used(run, found), summary(data))

@@ -163,49 +163,11 @@ class MemberPredictor(Predictor[Answers]):
         raise error
 
 
-class _Members:
-    """An ensemble that keeps what its members say of the images last computed."""
-
-    def __init__(self, run: Run, device: str) -> None:
-        from striate.runs.ensemble import groups_of
-
-        self._groups, self._device = groups_of(run), device
-        self._outputs = len(run.config.outputs)
-        self.members: Answers = np.empty((0, 0, self._outputs), np.float32)
-        """Float32 (images, members, K); empty before anything was computed."""
-
-    @property
-    def fitting(self) -> Preprocessing | None:
-        """What fits an image before it is computed; None where members see different pixels."""
-        return self._groups[0].preprocessing if len(self._groups) == 1 else None
-
-    def _mean(self, images: ImageSet, workers: int | None, progress: Progress | None) -> Answers:
-        """The mean of what the members say of `images`, float32 (images, K)."""
-        from striate.hub.ensemble import EachMember
-
-        total, outputs = sum(len(group.members) for group in self._groups), self._outputs
-        found = np.empty((len(images), total, outputs), np.float32)
-        for number, group in enumerate(self._groups):
-
-            def count(done: int, of: int, before: int = number * len(images)) -> None:
-                if progress is not None:
-                    progress(before + done, of * len(self._groups))
-
-            of_group = len(group.members) * outputs
-            network = EachMember(group.network)
-            with MemberPredictor(network, group.preprocessing, of_group, self._device) as predictor:
-                rows = predictor.rows(images, workers=threads(workers), progress=count)
-            found[:, list(group.members)] = rows.reshape(len(images), -1, outputs)
-        self.members = found
-        mean: Answers = found.mean(1, dtype=np.float64).astype(np.float32)
-        return mean
-
-
-class MeasuredEnsemble(_Members):
+class MeasuredEnsemble:
     """An ensemble that keeps the probabilities of its members, of the images last computed.
 
     Args:
-        run: an ensemble.
+        run: an ensemble of runs of classes.
         device: where to compute.
         calibrated: give its probabilities as it was calibrated; otherwise the mean's own.
 
@@ -215,38 +177,41 @@ class MeasuredEnsemble(_Members):
     """
 
     def __init__(self, run: Run, *, device: str = "cpu", calibrated: bool = True) -> None:
-        super().__init__(run, device)
+        from striate.runs.ensemble import groups_of
+
         self._temperature = run.temperature if calibrated else 1.0
+
         self.classes = run.classes
+        self._groups, self._device = groups_of(run), device
+        self.members: Answers = np.empty((0, 0, len(self.classes)), np.float32)
+
+    @property
+    def fitting(self) -> Preprocessing | None:
+        """What fits an image before it is computed; None where members see different pixels."""
+        return self._groups[0].preprocessing if len(self._groups) == 1 else None
 
     def probabilities(
         self, images: ImageSet, *, workers: int | None = None, progress: Progress | None = None
     ) -> Answers:
         """Float32 (images, classes), in their order; see `GivesProbabilities`."""
-        return with_temperature(self._mean(images, workers, progress), self._temperature)
+        from striate.hub.ensemble import EachMember
 
+        total, classes = sum(len(group.members) for group in self._groups), len(self.classes)
+        found = np.empty((len(images), total, classes), np.float32)
+        for number, group in enumerate(self._groups):
 
-class MeasuredNumberEnsemble(_Members):
-    """An ensemble that keeps the values of its members, of the images last computed.
+            def count(done: int, of: int, before: int = number * len(images)) -> None:
+                if progress is not None:
+                    progress(before + done, of * len(self._groups))
 
-    Args:
-        run: an ensemble of runs of numbers.
-        device: where to compute.
-
-    Attributes:
-        targets: what the values are, in their order.
-        members: float32 (images, members, targets); empty before anything was computed.
-    """
-
-    def __init__(self, run: Run, *, device: str = "cpu") -> None:
-        super().__init__(run, device)
-        self.targets = tuple(each.plain for each in run.targets)
-
-    def values(
-        self, images: ImageSet, *, workers: int | None = None, progress: Progress | None = None
-    ) -> Answers:
-        """Float32 (images, targets), in their units; see `GivesValues`."""
-        return self._mean(images, workers, progress)
+            outputs = len(group.members) * classes
+            network = EachMember(group.network)
+            with MemberPredictor(network, group.preprocessing, outputs, self._device) as predictor:
+                rows = predictor.rows(images, workers=threads(workers), progress=count)
+            found[:, list(group.members)] = rows.reshape(len(images), -1, classes)
+        self.members = found
+        mean: Answers = found.mean(1, dtype=np.float64).astype(np.float32)
+        return with_temperature(mean, self._temperature)
 
 
 def open_ensemble(

@@ -43,6 +43,10 @@ class GivesValues(Protocol):
     def fitting(self) -> Preprocessing | None:
         """What fits an image before it is computed; None where it is computed as it is."""
 
+    @property
+    def half_widths(self) -> HalfWidths:
+        """Of the prediction intervals of each target, by level."""
+
     def values(
         self, images: ImageSet, *, workers: int | None = None, progress: Progress | None = None
     ) -> Answers:
@@ -83,7 +87,7 @@ class Regressor(Predictor[Estimate]):
     ) -> None:
         super().__init__(session, preprocessing, fits=fits, views=views, reduced=reduced)
         self.targets = tuple(targets)
-        self.half_widths = half_widths or tuple(() for _ in self.targets)
+        self.half_widths: HalfWidths = half_widths or tuple(() for _ in self.targets)
 
     @classmethod
     def of_network(

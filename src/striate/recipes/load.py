@@ -19,12 +19,20 @@ from striate.zoo.catalogue import entries
 
 RECIPES = Path(__file__).parent
 
-#: Tables that are laid over the rest where they hold, in this order; the family's comes last.
-OVERLAYS = ("without_normalisation", "small", "grey")
+#: Tables that are laid over the rest where they hold, in this order; the family's comes before
+#: that of numbers.
+OVERLAYS = ("without_normalisation", "small", "grey", "numbers")
 
 
 def load_recipe(
-    name: str, *, network: str, family: str, normalised: bool, grey: bool, small: bool
+    name: str,
+    *,
+    network: str,
+    family: str,
+    normalised: bool,
+    grey: bool,
+    small: bool,
+    numbers: bool = False,
 ) -> Recipe:
     """The recipe that `name` stands for.
 
@@ -42,6 +50,8 @@ def load_recipe(
             rest where it does: most such images are characters, which a flip would change.
         small: whether the network sees at most 64 pixels a side. A recipe's ``[small]`` table is
             laid over the rest where it does.
+        numbers: whether images have numbers rather than classes. A recipe's ``[numbers]`` table is
+            laid over the rest where they have; see `Recipe.for_numbers` for what it leaves.
 
     Raises:
         RecipeError: no such recipe or file, not TOML, unknown keys, values out of range.
@@ -56,6 +66,7 @@ def load_recipe(
         "grey": grey,
         f"family.{family}": True,
         f"family.{family}_bn": normalised,
+        "numbers": numbers,
     }
     overlays = _take_overlays(table, where)
     recipe = Recipe.from_dict(table, where)
@@ -64,7 +75,7 @@ def load_recipe(
     for overlay in (each for each, holds in holding.items() if holds and each in overlays):
         table = laid_over(table, overlays[overlay])
         recipe = Recipe.from_dict(table, f"{where} [{overlay}]")
-    return recipe
+    return recipe.for_numbers() if numbers else recipe
 
 
 def _take_overlays(table: dict[str, Any], where: str) -> dict[str, dict[str, Any]]:

@@ -5,12 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from striate.data.augmentation.settings import Augmentation
 from striate.data.preprocessing import LARGEST_RESIZE
-from striate.errors import RecipeError
-from striate.recipes.choices import ClassWeights, Select
+from striate.errors import RecipeError, parameter
+from striate.recipes.choices import (
+    NUMBER_LOSSES,
+    ClassWeights,
+    NumberLoss,
+    OfClasses,
+    OfNumbers,
+    Select,
+)
 from striate.recipes.sizes import Sizes
 from striate.support.limits import MOST
 from striate.support.tables import ADDED, Bounds, check_bounds, from_table, plain, share
@@ -65,7 +72,8 @@ class Schedule:
     every: Positive = 1.0
     """exponential: epochs between two changes."""
     patience: CountOrNone = 5
-    """plateau: epochs without a better validation top-1 before the rate changes."""
+    """plateau: epochs without a better validation top-1, or mean absolute error of numbers, before
+    the rate changes."""
     warmup: NotNegative = 0.0
     """Epochs over which the rate rises linearly; one_cycle: the rising part (0: 30 %)."""
     warmup_rate: NotNegative = 0.0
@@ -94,13 +102,16 @@ class Schedule:
 class Loss:
     """``[loss]``: what is minimised."""
 
-    name: Literal["cross_entropy", "map"] = "cross_entropy"
-    """``map`` is equation 9 of LeCun et al. 1998: a constant competitor beside the classes."""
+    name: Literal["cross_entropy", "map", "squared", "absolute", "huber"] = "cross_entropy"
+    """``map`` is equation 9 of LeCun et al. 1998: a constant competitor beside the classes. The
+    last three are of numbers, whose errors are taken in deviations of the training images."""
     label_smoothing: float = 0.0
     class_weights: ClassWeights = "none"
     """``balanced``: each class weighs as if all were equally frequent."""
     map_j: float = 0.1
     """map: the constant j of equation 9, the energy of the competitor."""
+    huber_delta: Positive = field(default=1.0, metadata=ADDED)
+    """huber: the error, in deviations, from which on it counts straight and not squared."""
     auxiliary_weights: Annotated[tuple[int | float, ...] | None, Bounds(0, math.inf)] = None
     """The weight of each auxiliary head; absent: the paper's own, as the network states them.
 
@@ -110,6 +121,17 @@ class Loss:
     def __post_init__(self) -> None:
         check_bounds(self, "loss")
         share("loss", "label_smoothing", self.label_smoothing)
+        if self.is_of_numbers and (self.label_smoothing or self.class_weights != "none"):
+            raise RecipeError(
+                f"loss: name = {self.name!r}",
+                "is of numbers, which have no labels to smooth and no classes to weigh",
+                'set label_smoothing to 0 and class_weights to "none"',
+            )
+
+    @property
+    def is_of_numbers(self) -> bool:
+        """Whether it compares numbers rather than classes."""
+        return self.name in NUMBER_LOSSES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +164,7 @@ class Gradient:
 
 @dataclass(frozen=True, kw_only=True)
 class EarlyStopping:
-    """``[early_stopping]``: stop when validation top-1 has not risen for `patience` epochs."""
+    """``[early_stopping]``: stop when no epoch was better than the best for `patience` epochs."""
 
     patience: CountOrNone = 0
     """0 never stops early."""
@@ -210,8 +232,9 @@ class Recipe:
     sizes: Sizes = field(default=Sizes(), metadata=ADDED)
     select: Select = field(default="top1", metadata=ADDED)
     """By which figure of the validation images the epoch is chosen whose weights are kept:
-    accuracy, loss, balanced accuracy (mean recall of the classes) or mean F1 of the classes. Of
-    equals the one of lower loss is better; of equal loss, the one of higher accuracy."""
+    accuracy, loss, balanced accuracy (mean recall of the classes) or mean F1 of the classes; of
+    numbers the loss, mae (mean absolute error) or rmse (root mean squared error). Of equals the one
+    of lower loss is better; of equal loss, the one of higher accuracy or lower mae."""
 
     def __post_init__(self) -> None:
         check_bounds(self, self.name)
@@ -238,6 +261,38 @@ class Recipe:
         while batch >= 16 and images // batch < self.least_steps:
             batch //= 2
         return self.with_changes(batch_size=batch)
+
+    def for_numbers(self) -> Recipe:
+        """The recipe for images with numbers: what it says of classes gives way.
+
+        A loss of classes becomes ``squared``, and a figure of classes that epochs are chosen by
+        becomes the loss. All else stays.
+        """
+        loss, select = self.loss, self.select
+        if not loss.is_of_numbers:
+            loss = replace(loss, name="squared", label_smoothing=0.0, class_weights="none")
+        return replace(self, loss=loss, select="loss" if select in get_args(OfClasses) else select)
+
+    def check_answers(self, *, numbers: bool) -> None:
+        """See to it that the recipe is one for images with `numbers`, or with classes.
+
+        Raises:
+            RecipeError: its loss, or the figure that epochs are chosen by, is of the other kind.
+        """
+        others = get_args(OfClasses if numbers else OfNumbers)
+        if self.loss.is_of_numbers != numbers:
+            raise RecipeError(
+                f"{self.name}: loss: name = {self.loss.name!r}",
+                "is of classes" if numbers else "is of numbers, and these images have classes",
+                "" if numbers else f"say which numbers by {parameter('target')}",
+            )
+        if self.select in others:
+            own = get_args(OfNumbers if numbers else OfClasses)
+            raise RecipeError(
+                f"{self.name}: select = {self.select!r}",
+                f"is no figure of {'numbers' if numbers else 'classes'}",
+                f"choose one of loss, {', '.join(own)}",
+            )
 
     def at_size(self, size: int, own: int) -> Recipe:
         """The recipe for inputs of `size` pixels instead of the network's `own`: pixels scale.
@@ -280,6 +335,7 @@ class Recipe:
         auxiliary_weights: tuple[float, ...] | None = None,
         class_weights: ClassWeights | None = None,
         select: Select | None = None,
+        loss: NumberLoss | None = None,
     ) -> Recipe:
         """The recipe with a command's flags laid over it.
 
@@ -299,8 +355,10 @@ class Recipe:
                 changed, batch_size=batch_size, optimiser=optimiser, schedule=schedule
             )
         if auxiliary_weights is not None:
-            loss = replace(changed.loss, auxiliary_weights=auxiliary_weights)
-            changed = replace(changed, loss=loss)
+            weighed = replace(changed.loss, auxiliary_weights=auxiliary_weights)
+            changed = replace(changed, loss=weighed)
         if class_weights is not None:
             changed = replace(changed, loss=replace(changed.loss, class_weights=class_weights))
+        if loss is not None:
+            changed = replace(changed, loss=replace(changed.loss, name=loss))
         return changed if select is None else replace(changed, select=select)

@@ -100,6 +100,7 @@ class RunConfig:
         found.setdefault("recipe", {})
         # Only what the images and the weights are counts, not where this machine keeps them.
         del found["data"]["origin"]
+        found["data"].pop("label", None)
         if self.transfer is not None:
             del found["transfer"]["origin"]
         if self.weights is not None:

@@ -10,6 +10,7 @@ from striate.data.scan import threads
 from striate.data.sources import open_data
 from striate.errors import DataError, RunError
 from striate.runs.images import images_of
+from striate.runs.targets import answers_of
 from striate.support.folders import cache_at
 from striate.support.paths import shown
 from striate.support.progress import counting
@@ -81,6 +82,7 @@ def own_data(
                 recheck=recheck,
                 pixels=False,
                 manifest=manifest,
+                answers=answers_of(run.config),
                 progress=count,
             )
         if not data.is_of(origin.fingerprint):

@@ -9,9 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from striate.data.columns import Digests
-from striate.data.manifest import Manifest, fingerprint_of
+from striate.data.manifest import Manifest
 from striate.errors import RunError, StriateError, parameter
 from striate.runs import layout as names
 from striate.runs.claim import claim, hold
@@ -221,22 +222,46 @@ def _images(members: Sequence[Run]) -> tuple[DataOrigin, Manifest | None]:
 def _joined(manifests: Sequence[Manifest]) -> Manifest:
     """The images of several runs: trained on by any of them, or held out by the first."""
     first = manifests[0]
-    place = {name: label for label, name in enumerate(first.classes)}
-    trained: dict[str, int] = {}
+    trained: dict[str, tuple[int, NDArray[np.float64]]] = {}
     for each in manifests:
-        own = [place[each.classes[label]] for label in each.labels["train"].tolist()]
+        own = _answers(each, "train", first)
         trained |= dict(zip(each.digests["train"], own, strict=True))
     digests: dict[str, Sequence[str]] = {"train": Digests.of(list(trained))}
-    labels = {"train": np.array(list(trained.values()), np.int64)}
+    answers = {"train": list(trained.values())}
     for split in first.digests:
         if split != "train":
+            own = _answers(first, split, first)
             kept = [at for at, each in enumerate(first.digests[split]) if each not in trained]
             digests[split] = Digests.of([first.digests[split][at] for at in kept])
-            labels[split] = first.labels[split][kept]
-    return Manifest(
+            answers[split] = [own[at] for at in kept]
+    shape = (-1, len(first.targets))
+    made = Manifest(
         classes=first.classes,
+        targets=first.targets,
         digests=digests,
-        labels=labels,
+        labels={
+            split: np.array([label for label, _ in own], np.int64) for split, own in answers.items()
+        },
+        values={
+            split: np.array([values for _, values in own], np.float64).reshape(shape)
+            for split, own in answers.items()
+            if first.targets
+        },
         held_out=first.held_out,
-        fingerprint=fingerprint_of(first.classes, digests, labels),
+        fingerprint="",
     )
+    return replace(made, fingerprint=made.own_fingerprint)
+
+
+def _answers(
+    manifest: Manifest, split: str, first: Manifest
+) -> list[tuple[int, NDArray[np.float64]]]:
+    """The label, or the values, of each image of a part, as those of `first` are numbered."""
+    labels = manifest.labels[split]
+    if not first.targets:
+        place = {name: label for label, name in enumerate(first.classes)}
+        nothing = np.empty(0)
+        return [(place[manifest.classes[label]], nothing) for label in labels.tolist()]
+    own = [target.name for target in manifest.targets]
+    order = [own.index(target.name) for target in first.targets]
+    return [(0, values) for values in manifest.values[split][:, order]]

@@ -63,6 +63,7 @@ Sort = Annotated[
     str,
     Doc(
         "What the runs are sorted by: ``date`` (the newest first), ``top1`` (the best first), "
+        "``mae`` (of numbers, the least mean absolute error first), "
         "``name``, ``network``, ``data``, ``classes``, ``parameters``, ``macs`` or ``time``; with "
         "a minus before it the other way round. What is not known comes last."
     ),

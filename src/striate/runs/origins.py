@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from striate.support.tables import Bounds
+from striate.support.tables import ADDED, Bounds
 
 #: Classes, features, support vectors: any of them within reason.
 MOST_UNITS = 10_000_000
@@ -32,6 +32,8 @@ class DataOrigin:
     held_out: str
     """Where the validation images come from: ``val``, ``test`` or ``split``."""
     skipped: Annotated[int, _IMAGES] = 0
+    label: str = field(default="", metadata=ADDED)
+    """The column of a table that names the classes, where a person said which."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,8 +15,11 @@ from striate.support.paths import resolved
 from striate.support.process import command_line
 
 
-def data_origin(data: Data, val_fraction: float) -> DataOrigin:
-    """Which images `data` holds, as a run writes it down."""
+def data_origin(data: Data, val_fraction: float, label: str | None = None) -> DataOrigin:
+    """Which images `data` holds, as a run writes it down.
+
+    `label` is the column of a table that names their classes, where somebody said which.
+    """
     return DataOrigin(
         origin=data.origin,
         fingerprint=data.fingerprint,
@@ -26,6 +29,7 @@ def data_origin(data: Data, val_fraction: float) -> DataOrigin:
         test_images=0 if data.test is None else len(data.test),
         held_out=data.held_out_name,
         skipped=len(data.skipped),
+        label=label or "",
     )
 
 

@@ -21,8 +21,8 @@ class Epoch:
     step: Annotated[int, Bounds(0, 10**15)]
     health: Mapping[str, Mapping[str, float]]
     learning_rate: float | None = None
-    train: TrainFigures | None = None
-    validation: ValidationFigures | None = None
+    train: TrainFigures | NumberTrainFigures | None = None
+    validation: ValidationFigures | NumberFigures | None = None
     stopped: bool = False
     """Whether a callback ended the training after this epoch."""
     size: tuple[int, int] | None = None
@@ -50,6 +50,33 @@ class ValidationFigures:
     """Mean recall of the classes; this and the next where the epoch is chosen by one of them."""
     f1: float | None = None
     """Mean F1 of the classes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumberTrainFigures:
+    """What the batches of an epoch came to, of a run of numbers."""
+
+    loss: float
+    main: float
+    auxiliary: tuple[float, ...]
+    mae: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumberFigures:
+    """What the validation images came to, of a run of numbers.
+
+    Errors are in the unit of the target; of several, the mean of each in deviations of the training
+    images.
+    """
+
+    loss: float
+    mae: float
+    """Mean absolute error."""
+    rmse: float
+    """Root mean squared error."""
+    r2: float | None = None
+    """Share of the variance that is explained; None where the true values are all equal."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,10 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from striate.support.shown import Result
 from striate.support.text import printable
+from striate.support.words import figure
+
+
+class MeasuredNumbers(Protocol):
+    """Figures of numbers: a `striate.evaluation.regression.result.RegressionEvaluation`."""
+
+    @property
+    def images(self) -> int:
+        """How many were measured on."""
+
+    @property
+    def mae(self) -> float:
+        """Mean absolute error."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,5 +68,49 @@ class EnsembleResult(Result):
                 f"together: top-1 {100 * self.top1:.2f} % (95 % interval {100 * low:.2f} to "
                 f"{100 * high:.2f}) on {self.images:,} images"
             )
+        lines += [f"note: {printable(self.note)}"] if self.note else []
+        return "\n".join([*lines, f"run     {printable(str(self.run))}"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumberEnsembleResult(Result):
+    """An ensemble of runs of numbers that was made.
+
+    Attributes:
+        run: its folder.
+        members: the runs that it was made of.
+        errors: the mean absolute error of each member alone, on its own held-out images; of several
+            targets, in deviations. None where that is not known.
+        evaluation: what it comes to; None where it was not measured.
+        note: why it was not measured.
+    """
+
+    run: Path
+    members: tuple[Path, ...]
+    errors: tuple[float | None, ...]
+    evaluation: MeasuredNumbers | None
+    note: str = ""
+
+    @property
+    def mae(self) -> float | None:
+        """Its mean absolute error, where it was measured."""
+        return None if self.evaluation is None else self.evaluation.mae
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; paths as strings."""
+        plain = super().to_json()
+        del plain["evaluation"]
+        figures = None if self.evaluation is None else self.evaluation.to_json()
+        return {**plain, "members": [str(each) for each in self.members], "figures": figures}
+
+    def summary(self) -> str:
+        """A line a member, and what they come to together."""
+        lines = []
+        for path, error in zip(self.members, self.errors, strict=True):
+            alone = "not measured" if error is None else f"mean absolute error {figure(error, 4)}"
+            lines.append(f"{printable(str(path))}: {alone}")
+        if self.evaluation is not None:
+            together = f"mean absolute error {figure(self.evaluation.mae, 4)}"
+            lines.append(f"together: {together} on {self.evaluation.images:,} images")
         lines += [f"note: {printable(self.note)}"] if self.note else []
         return "\n".join([*lines, f"run     {printable(str(self.run))}"])

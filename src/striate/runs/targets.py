@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from numpy.typing import NDArray
 
-from striate.data.targets import Target
+from striate.data.targets import Answers, Target
 from striate.errors import DataError, RunError
 from striate.support.paths import shown
 from striate.support.tables import Bounds, check_bounds
 from striate.support.text import printable
 
 if TYPE_CHECKING:
+    from striate.data.images import ImageSet
+    from striate.runs.config import RunConfig
     from striate.runs.run import Run
 
 _ANY = Bounds(-math.inf, math.inf)
@@ -49,18 +51,16 @@ class ScaledTarget(Target):
         return Target(name=self.name, unit=self.unit)
 
 
-def scaled(targets: Sequence[Target], values: NDArray[np.float64]) -> tuple[ScaledTarget, ...]:
-    """The scale of each target, by the training images.
-
-    Args:
-        targets: of the images.
-        values: (images, targets), in their own units.
+def scaled(images: ImageSet) -> tuple[ScaledTarget, ...]:
+    """The scale of each target of the training `images`; nothing of images with classes.
 
     Raises:
         DataError: a target has the same value in all images, of which nothing can be learnt.
     """
+    if images.values is None:
+        return ()
     found = []
-    for target, column in zip(targets, values.T, strict=True):
+    for target, column in zip(images.targets, images.values.T, strict=True):
         deviation = float(column.std())
         if not deviation > 0:
             raise DataError(
@@ -95,6 +95,15 @@ def scale_of(targets: Sequence[ScaledTarget]) -> tuple[NDArray[np.float64], NDAr
     return (
         np.array([each.mean for each in targets], np.float64),
         np.array([each.deviation for each in targets], np.float64),
+    )
+
+
+def answers_of(config: RunConfig) -> Answers:
+    """What the images of a run with these decisions are answered with."""
+    return Answers(
+        label=config.data.label or None,
+        targets=tuple(each.name for each in config.targets),
+        units=tuple(each.unit for each in config.targets),
     )
 
 

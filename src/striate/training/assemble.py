@@ -3,30 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import nn
 
+from striate.data.images import ImageSet
 from striate.data.loader import Loader
 from striate.data.manifest import Manifest
 from striate.data.scan import Visitor, threads
 from striate.data.sources import Data, open_data
 from striate.data.statistics import channel_statistics
+from striate.data.targets import Answers
 from striate.hub.found import Found
 from striate.hub.surgery import Transferred
 from striate.hub.weights import Published, give
 from striate.recipes.recipe import Recipe
 from striate.runs.run import Run
 from striate.runs.starting_weights import find_weights
+from striate.runs.targets import standardised
 from striate.support.folders import cache_at
 from striate.support.progress import counting
 from striate.training.callbacks.base import Callback
 from striate.training.callbacks.several import Callbacks, check_callbacks
 from striate.training.distributed import Group
 from striate.training.freezing import Freezing
+from striate.training.judging import ClassJudge, Judge, NumberJudge
 from striate.training.loop import Training
-from striate.training.losses import Criterion, balanced_weights
+from striate.training.losses import Criterion, balanced_weights, number_loss
 from striate.training.options import TrainOptions
 from striate.training.place import Place
 from striate.training.setup import Setup
@@ -61,6 +68,7 @@ def open_images_of(
     seed: int,
     options: TrainOptions,
     place: Place,
+    answers: Answers | None = None,
     cache: Path | None = None,
     manifest: Manifest | None = None,
     visitors: Sequence[Visitor] = (),
@@ -69,7 +77,8 @@ def open_images_of(
 
     Files that the `cache` knows are not read again (by default that in the usual folder); with the
     `manifest` of a run the images are those of the run. What was passed over, and what is otherwise
-    worth knowing, is noted. The `visitors` are shown what is decoded.
+    worth knowing, is noted. The `visitors` are shown what is decoded; `answers` says what images
+    are to be answered with.
 
     Raises:
         DataError: see `striate.data.sources.open_data`.
@@ -89,6 +98,7 @@ def open_images_of(
                 cache=cache_at(cache),
                 recheck=options.recheck,
                 manifest=manifest,
+                answers=answers,
                 progress=progress,
             )
 
@@ -164,6 +174,7 @@ def make_setup(
         train=train,
         validation=validation,
         criterion=Criterion(recipe.loss, network, weights),
+        judge=_judge(run, recipe),
         seed=run.config.seed,
         threads=run.config.threads,
         device=place.device,
@@ -178,6 +189,18 @@ def make_setup(
             else None
         ),
     )
+
+
+def _judge(run: Run, recipe: Recipe) -> Judge:
+    """What judges the answers of the network of `run`."""
+    if run.answers_numbers:
+        return NumberJudge(run.targets, partial(number_loss, recipe.loss))
+    return ClassJudge(len(run.classes) if recipe.select in ("balanced", "f1") else 0)
+
+
+def _answers(run: Run, images: ImageSet) -> NDArray[np.float32] | None:
+    """What the network of `run` is to give for `images`; None for their labels."""
+    return None if images.values is None else standardised(run.targets, images.values)
 
 
 def _loaders(
@@ -200,6 +223,7 @@ def _loaders(
         rank=group.rank,
         world=group.world,
         statistics=principal,
+        answers=_answers(run, data.train),
     )
     # Validation needs no gradients, hence room for larger batches than a recipe of single images.
     small = run.preprocessing.height <= 64
@@ -212,5 +236,6 @@ def _loaders(
         shuffle=False,
         rank=group.rank,
         world=group.world,
+        answers=_answers(run, data.val),
     )
     return train, validation

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import UnionType
@@ -31,10 +32,19 @@ class Best:
     """The epoch whose weights are kept, and how well they did."""
 
     epoch: int
-    top1: float
     loss: float
+    top1: float | None = None
+    """Of classes; None of numbers."""
+    mae: float | None = None
+    """Mean absolute error of numbers; None of classes."""
     digest: str = ""
     """Of the weights, as `striate.runs.weights.digest` computes it."""
+
+    @classmethod
+    def of(cls, epoch: int, found: Mapping[str, float], digest: str) -> Best:
+        """An epoch whose validation images came to what was `found`."""
+        figures = {key: found.get(key) for key in ("top1", "mae")}
+        return cls(epoch=epoch, loss=found["loss"], digest=digest, **figures)
 
 
 @dataclass(kw_only=True)
@@ -53,7 +63,8 @@ class State:
     steps: int = 0
     """Batches of the epoch under way and of those after it; 0 for as many as the recipe says."""
     sums: Tensor | None = None
-    """What the batches of this epoch add up to: loss, main, top-1, then the auxiliary losses."""
+    """What the batches of this epoch add up to: loss, main, top-1 (of numbers their mean
+    absolute error), then the auxiliary losses."""
     history: list[dict[str, Any]] = field(default_factory=list)
     """The lines of ``metrics.jsonl``."""
     timing: list[dict[str, Any]] = field(default_factory=list)

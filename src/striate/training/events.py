@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor
 
 from striate.recipes.choices import Select
 from striate.runs import layout as names
-from striate.runs.records import TrainFigures, ValidationFigures
+from striate.runs.records import (
+    NumberFigures,
+    NumberTrainFigures,
+    TrainFigures,
+    ValidationFigures,
+)
 from striate.training.callbacks.base import (
     BatchEnd,
     Checkpoint,
     EpochEnd,
+    NumberValidationEnd,
     TrainBegin,
     TrainEnd,
     ValidationEnd,
@@ -36,6 +42,7 @@ def train_begin(run: Path, state: State, course: Course) -> TrainBegin:
         epoch=state.epoch,
         step=state.step,
         history=epochs_done(state.history, state.timing, course.used, course.setup.recipe.select),
+        headline=course.setup.judge.headline,
     )
 
 
@@ -57,7 +64,9 @@ def batch_end(state: State, course: Course, *, loss: Tensor, rate: float) -> Bat
 
 def validation_end(entry: Mapping[str, Any]) -> ValidationEnd:
     """What `entry`, a line of ``metrics.jsonl``, says of the validation images."""
-    return ValidationEnd(epoch=entry["epoch"], **entry["validation"])
+    found = entry["validation"]
+    kind = ValidationEnd if "top1" in found else NumberValidationEnd
+    return cast("ValidationEnd", kind(epoch=entry["epoch"], **found))
 
 
 def checkpoint_of(run: Path, state: State) -> Checkpoint:
@@ -87,13 +96,17 @@ def epoch_end(
 
     Where it says no size, it was trained at that which the network is `used` at.
     """
-    train = entry["train"]
+    train, found = entry["train"], entry["validation"]
+    trained = {**train, "auxiliary": tuple(train["auxiliary"])}
+    train_kind = TrainFigures if "top1" in train else NumberTrainFigures
+    kind = ValidationFigures if "top1" in found else NumberFigures
     return EpochEnd(
         epoch=entry["epoch"],
         step=entry["step"],
         learning_rate=entry["learning_rate"],
-        train=TrainFigures(**{**train, "auxiliary": tuple(train["auxiliary"])}),
-        validation=ValidationFigures(**entry["validation"]),
+        # Figures of numbers are those of other classes, of which the type does not speak.
+        train=cast("TrainFigures", train_kind(**trained)),
+        validation=cast("ValidationFigures", kind(**found)),
         health=deepcopy(entry["health"]),
         seconds=timing["seconds"],
         images_per_second=timing["images_per_second"],

@@ -29,11 +29,12 @@ from striate.training.averaging import AveragedNetwork
 from striate.training.checkpoint import Best, State
 from striate.training.course import Course
 from striate.training.health import Health, first_not_finite, first_problem
+from striate.training.judging import zeros
 from striate.training.optimisers import make_optimiser, set_rate
 from striate.training.results import restore_results, write_results
 from striate.training.selection import is_better
 from striate.training.setup import Setup
-from striate.training.validate import autocast, validate, zeros
+from striate.training.validate import autocast, validate
 
 #: What a process may wish after an update; several processes do what the highest wish says.
 NOTHING, CHECKPOINT, STOP = range(3)
@@ -199,8 +200,8 @@ class Training:
             self._record({**self._start(), "health": self.measured})
         if updates:
             self._update()
-        hits = (loss.logits.argmax(1) == batch.labels.to(self.setup.device)).float().mean()
-        parts = torch.stack((loss.total.detach(), loss.main, hits, *loss.auxiliary))
+        figure = self.setup.judge.of_batch(loss.outputs, batch.labels.to(self.setup.device))
+        parts = torch.stack((loss.total.detach(), loss.main, figure, *loss.auxiliary))
         assert state.sums is not None
         state.sums = state.sums + parts * share  # anew: callbacks may keep what they were given
         self.loss = parts[0]
@@ -242,7 +243,7 @@ class Training:
         }
         state.timing.append(timing)
         state.epoch, state.step, state.sums, state.seconds = state.epoch + 1, 0, None, 0.0
-        self.course.schedule.observe(entry["validation"]["top1"])
+        self.course.schedule.observe(setup.judge.headline.goodness(entry["validation"]))
         better = self._judge(entry["validation"])
         if setup.deadline is not None and not self.is_finished:
             # Stored with all else before the next epoch begins, so that a resumed run keeps to it.
@@ -295,26 +296,26 @@ class Training:
         means = (self.setup.group.total(self.state.sums.clone()) / (self.steps * world)).tolist()
         if not all(math.isfinite(mean) for mean in means):
             raise self._diverged(f"epoch {self.state.epoch + 1}", "the loss became not finite")
-        total, main, top1, *auxiliary = means
-        size = self.course.sizes[self.state.epoch]
+        total, main, figure, *auxiliary = means
+        size, key = self.course.sizes[self.state.epoch], self.setup.judge.headline.key
         return {
             "epoch": self.state.epoch + 1,
             "step": self.state.history[-1]["step"] + self.steps,
             **({"size": list(size)} if self.recipe.sizes.vary else {}),
             "learning_rate": self.course.rate(self.state, self.steps - 1),
-            "train": {"loss": total, "main": main, "auxiliary": auxiliary, "top1": top1},
+            "train": {"loss": total, "main": main, "auxiliary": auxiliary, key: figure},
         }
 
     def validate(self) -> dict[str, float]:
-        """Mean negative log likelihood, top-1 and top-5 on the validation images, each once."""
+        """The figures on the validation images, each of them once."""
         setup = self.setup
         return validate(
             self.judged,
             setup.validation,
+            setup.judge,
             precision=setup.validation_precision,
             device=setup.device,
             group=setup.group,
-            by_class=self.recipe.select in ("balanced", "f1"),
         )
 
     def _judge(self, found: dict[str, float]) -> bool:
@@ -322,12 +323,7 @@ class Training:
         state, patience = self.state, self.recipe.early_stopping.patience
         better = is_better(found, state, self.recipe.select)
         if better:
-            state.best = Best(
-                epoch=state.epoch,
-                top1=found["top1"],
-                loss=found["loss"],
-                digest=digest(self.judged.state_dict()),
-            )
+            state.best = Best.of(state.epoch, found, digest(self.judged.state_dict()))
         assert state.best is not None
         state.stopped = bool(patience) and state.epoch - state.best.epoch >= patience
         return better
@@ -362,15 +358,15 @@ class Training:
         A network that has learned something may be at its best as it is, and a run that is killed
         before its first checkpoint has to go on from there.
         """
-        found = self.validate()
+        found, headline = self.validate(), self.setup.judge.headline
         self._record({"epoch": 0, "step": 0, "validation": found, "health": {}})
-        self.course.schedule.observe(found["top1"])
+        self.course.schedule.observe(headline.goodness(found))
         self._judge(found)
         self._save_checkpoint()
         write_results(self.setup.path, self.state, self.judged)
         self.callbacks.on_note(
-            f"the fitted head alone: {100 * found['top1']:.2f} % of the validation images; where "
-            "training does no better, that is kept"
+            f"the fitted head alone: {headline.title} {headline.shown(found[headline.key])} on the "
+            "validation images; where training does no better, that is kept"
         )
 
     def resume(self) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from striate.data.batch import Targets
 from striate.errors import RecipeError, parameter
+from striate.recipes.choices import NUMBER_LOSSES
 from striate.recipes.recipe import Loss
 from striate.zoo.layers import TrainingOutput
 
@@ -21,7 +22,7 @@ class TotalLoss(NamedTuple):
     total: Tensor
     main: Tensor
     auxiliary: tuple[Tensor, ...]
-    logits: Tensor
+    outputs: Tensor
 
 
 class Criterion:
@@ -63,16 +64,22 @@ class Criterion:
         parts = tuple(loss.detach() for loss in auxiliary)
         return TotalLoss(total, main.detach(), parts, output.logits.detach())
 
-    def _one(self, logits: Tensor, targets: Targets) -> Tensor:
-        logits = logits.float()
+    def _one(self, outputs: Tensor, targets: Targets) -> Tensor:
+        outputs = outputs.float()
         if targets.other is None or targets.weight is None:
-            return self._against(logits, targets.labels, "mean")
+            return self._against(outputs, targets.labels, "mean")
         share = targets.weight
-        own = self._against(logits, targets.labels, "none")
-        other = self._against(logits, targets.other, "none")
+        own = self._against(outputs, targets.labels, "none")
+        other = self._against(outputs, targets.other, "none")
         return (share * own + (1 - share) * other).mean()
 
-    def _against(self, logits: Tensor, labels: Tensor, reduction: str) -> Tensor:
+    def _against(self, outputs: Tensor, labels: Tensor, reduction: str) -> Tensor:
+        if self.spec.name in NUMBER_LOSSES:
+            each = number_loss(self.spec, outputs, labels)
+            return each.mean() if reduction == "mean" else each
+        return self._of_classes(outputs, labels, reduction)
+
+    def _of_classes(self, logits: Tensor, labels: Tensor, reduction: str) -> Tensor:
         weight = self.class_weights
         if self.spec.name == "map":
             # LeCun et al. 1998, eq. 9: y_d + log(e^-j + Σ e^-y), where the logits are -y.
@@ -86,6 +93,25 @@ class Criterion:
             reduction=reduction,
             label_smoothing=self.spec.label_smoothing,
         )
+
+
+def number_loss(spec: Loss, outputs: Tensor, values: Tensor) -> Tensor:
+    """The loss of each image, (N,): the mean of its targets'.
+
+    Args:
+        spec: ``squared`` and ``absolute`` errors, or ``huber``: half the square of an error up to
+            `huber_delta`, and beyond it straight on (Huber 1964, "Robust estimation of a location
+            parameter", Sec. 4).
+        outputs: standardised values, float32 (N, targets).
+        values: what they should be, likewise.
+    """
+    if spec.name == "squared":
+        found = F.mse_loss(outputs, values, reduction="none")
+    elif spec.name == "absolute":
+        found = F.l1_loss(outputs, values, reduction="none")
+    else:
+        found = F.huber_loss(outputs, values, reduction="none", delta=spec.huber_delta)
+    return found.mean(1)
 
 
 def balanced_weights(labels: np.ndarray[Any, np.dtype[np.int64]], classes: int) -> Tensor:

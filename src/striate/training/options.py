@@ -8,13 +8,16 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Annotated
 
-from striate.recipes.choices import ClassWeights, Select
+from striate.recipes.choices import ClassWeights, NumberLoss, Select
 from striate.support.limits import LARGEST_SEED, LARGEST_SIDE, MOST
 from striate.support.options import Doc, Options
 from striate.support.shared_options import (
+    LabelColumn,
     Recheck,
     ShowProgress,
     SkipBad,
+    TargetColumns,
+    Units,
     ValFraction,
     Workers,
     WorkingCopies,
@@ -49,6 +52,9 @@ class TrainOptions(Options):
         ),
     ] = None
     _: KW_ONLY
+    target: TargetColumns = None
+    unit: Units = None
+    label: LabelColumn = None
     net: Annotated[str | None, Doc("A network of `list_networks`.")] = None
     recipe: Annotated[
         str | Path | None,
@@ -120,12 +126,21 @@ class TrainOptions(Options):
             "many images they have; ``none`` does not. The recipe's by default."
         ),
     ] = None
+    loss: Annotated[
+        NumberLoss | None,
+        Doc(
+            "Of numbers: ``squared`` errors, ``absolute`` ones, or ``huber``, which is squared for "
+            "small errors and absolute for large ones. The recipe's by default."
+        ),
+    ] = None
     select: Annotated[
         Select | None,
         Doc(
             "Which epoch's weights are kept: those of the best ``top1``, ``loss``, ``balanced`` "
             "accuracy (mean recall of the classes) or mean ``f1`` of the classes, on the "
-            "validation images. The recipe's by default, which is top1."
+            "validation images; of numbers, of the best ``loss``, ``mae`` or ``rmse`` (mean "
+            "absolute and root mean squared error). The recipe's by default, which is top1 or, of "
+            "numbers, loss."
         ),
     ] = None
     variant: Annotated[

@@ -12,9 +12,10 @@ from striate.data.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessin
 from striate.data.scan import threads
 from striate.data.sources import Data, named_data
 from striate.data.statistics import Statistics, channel_statistics
+from striate.data.targets import Answers
 from striate.data.working_copies.made import knowing
 from striate.engines.precision import choose_device, choose_precision
-from striate.errors import Interrupted, StriateError, parameter
+from striate.errors import Interrupted, NetworkError, StriateError, parameter
 from striate.hub.found import Found
 from striate.hub.weights import preprocessing_from, trained_for
 from striate.recipes.load import load_recipe
@@ -25,6 +26,7 @@ from striate.runs.folder import claim_out
 from striate.runs.images import keep_images
 from striate.runs.provenance import data_origin, provenance, weights_origin
 from striate.runs.run import Run
+from striate.runs.targets import scaled
 from striate.support import settings
 from striate.support.processors import processor_threads
 from striate.training.assemble import (
@@ -48,6 +50,7 @@ from striate.training.resume import plan_resumed, resumed_run
 from striate.training.selection import check_choices, note_on_imbalance
 from striate.zoo.catalogue import Entry, classifier
 from striate.zoo.create import canonical, create
+from striate.zoo.layers import Network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,14 +96,20 @@ def plan(
             f"decides how many epochs there are, and so does {parameter('epochs', options.epochs)}",
             "give one of them",
         )
-    check_choices(options.class_weights, options.select)
+    target = resumed_run(options)
+    if target is None:
+        check_choices(
+            options.class_weights,
+            options.select,
+            options.loss,
+            numbers=bool(options.target),
+        )
     deadline = None
     if options.minutes is not None:
         now = time.monotonic()
         deadline = Deadline(
             minutes=options.minutes, began=now if began is None else began, closing=closing
         )
-    target = resumed_run(options)
     callbacks = make_callbacks(
         options.callbacks,
         group=group,
@@ -139,8 +148,8 @@ def _plan_new(
     place = Place(device=device, group=group, callbacks=callbacks)
     if options.data is None or options.net is None:
         raise StriateError("train", f"needs data and {parameter('net')}", "e.g. digits and lenet")
-    known = classifier(options.net)
-    seed = options.seed or 0
+    known, seed = classifier(options.net), options.seed or 0
+    answers = Answers.of(options.target, options.unit, options.label)
     variant = canonical(known.name, options.variant or {})
     source, asked = options.data, options.out
     resumed = "resume it, or choose another folder"
@@ -160,18 +169,21 @@ def _plan_new(
         seed=split_seed,
         options=options,
         place=place,
+        answers=answers,
         visitors=photographs.made.visitors,
     )
     data = knowing(data, photographs.made)
+    targets = scaled(data.train)
     grey = data.train.is_grey and data.val.is_grey
     in_channels = 1 if known.input[0] == 1 and grey else 3
     published = None
+    outputs = len(data.classes or targets)
     with settings.seeded(seed):
-        network = create(known.name, classes=len(data.classes), in_channels=in_channels, **variant)
+        network = create(known.name, classes=outputs, in_channels=in_channels, **variant)
         if weights is not None:
-            published = start_from(weights, network, classes=len(data.classes), place=place)
+            published = start_from(weights, network, classes=outputs, place=place)
     recipe = _choose_recipe(options, known, network, images=len(data.train), grey=grey)
-    _check_batch(recipe, data, network, group)
+    _check_network(network, known.name, recipe, data, group)
     preprocessing = preprocessing_from(published, options.size) if published else None
     if preprocessing is None:
         statistics = channel_statistics(data.train, in_channels)
@@ -189,10 +201,11 @@ def _plan_new(
     config = RunConfig(
         network=known.name,
         classes=data.classes,
+        targets=targets,
         in_channels=in_channels,
         preprocessing=preprocessing,
         recipe=recipe,
-        data=data_origin(data, options.val_fraction),
+        data=data_origin(data, options.val_fraction, options.label),
         variant=variant,
         weights=weights_origin(published, str(options.weights)) if published else None,
         seed=seed,
@@ -267,6 +280,7 @@ def _read_recipe(options: TrainOptions, known: Entry, *, normalised: bool, grey:
         normalised=normalised,
         grey=grey,
         small=(options.size or max(known.input[1:])) <= 64,
+        numbers=bool(options.target),
     )
     return recipe.at_size(options.size or known.input[1], known.input[1])
 
@@ -278,13 +292,16 @@ def _choose_recipe(
     if options.batch_size is None:
         recipe = recipe.fitted_to(images)
     given = options.auxiliary_weights
-    return recipe.with_changes(
+    recipe = recipe.with_changes(
         epochs=options.epochs,
         batch_size=options.batch_size,
         auxiliary_weights=None if given is None else tuple(given),
         class_weights=options.class_weights,
         select=options.select,
+        loss=options.loss,
     )
+    recipe.check_answers(numbers=bool(options.target))
+    return recipe
 
 
 def has_batch_norm(network: nn.Module) -> bool:
@@ -292,7 +309,14 @@ def has_batch_norm(network: nn.Module) -> bool:
     return any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in network.modules())
 
 
-def _check_batch(recipe: Recipe, data: Data, network: nn.Module, group: Group) -> None:
+def _check_network(network: Network, name: str, recipe: Recipe, data: Data, group: Group) -> None:
+    """Raise for a network that cannot be trained by the recipe, or not for what is wanted of it."""
+    if data.targets and not network.has_linear_outputs:
+        raise NetworkError(
+            name,
+            "ends in no linear layer: its outputs, which all lie on one side of 0, are no numbers",
+            "choose another network, such as lenet or resnet18",
+        )
     share = min(recipe.batch_size, len(data.train)) // group.world
     if share < 2 and has_batch_norm(network):
         raise StriateError(

@@ -14,6 +14,7 @@ from torch import nn
 from striate.data.manifest import Manifest
 from striate.data.scan import Visitor
 from striate.data.sources import Data
+from striate.data.targets import Answers
 from striate.data.working_copies.made import knowing
 from striate.engines.precision import choose_device
 from striate.errors import DataError, RunError, StriateError, parameter
@@ -27,6 +28,7 @@ from striate.runs.layout import is_run_folder
 from striate.runs.networks import make_network
 from striate.runs.provenance import resolved_source
 from striate.runs.run import Run
+from striate.runs.targets import answers_of
 from striate.support import settings
 from striate.support.paths import exists, resolved, shown
 from striate.support.text import printable
@@ -157,7 +159,7 @@ def _start_again(run: Run, network: nn.Module, place: Place) -> None:
         return
     source = config.weights.source
     found = find_starting_weights(source, config.network, place, config.variant)
-    published = start_from(found, network, classes=len(config.classes), place=place)
+    published = start_from(found, network, classes=len(config.outputs), place=place)
     if published.digest != config.weights.digest:
         raise RunError(
             str(run.path),
@@ -212,6 +214,7 @@ def _images(
         seed=config.seed,
         options=wanted,
         place=place,
+        answers=answers_of(config),
         manifest=manifest,
         visitors=visitors,
     )
@@ -243,6 +246,7 @@ def refuse_changes(options: TrainOptions, run: Run, recipe: Recipe) -> None:
     out = None if options.out is None else resolved(options.out, kind=RunError)
     asked = options.auxiliary_weights
     losses = None if asked is None else tuple(asked)
+    asked_for = Answers.of(options.target, options.unit, options.label)
     settled: Mapping[str, tuple[Any, Any]] = {
         "net": (options.net, config.network),
         "epochs": (options.epochs, recipe.epochs),
@@ -260,7 +264,11 @@ def refuse_changes(options: TrainOptions, run: Run, recipe: Recipe) -> None:
             recipe.loss.auxiliary_weights,
         ),
         "class_weights": (options.class_weights, recipe.loss.class_weights),
+        "loss": (options.loss, recipe.loss.name),
         "select": (options.select, recipe.select),
+        "label": (options.label, config.data.label or None),
+        "target": (asked_for.targets or None, tuple(each.name for each in config.targets)),
+        "unit": (asked_for.units or None, tuple(each.unit for each in config.targets)),
         "variant": (
             canonical(config.network, options.variant) if options.variant else None,
             dict(config.variant),

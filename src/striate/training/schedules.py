@@ -72,10 +72,15 @@ class RateSchedule:
             return self.schedule.rates[passed - 1] if passed else self.peak
         return self.peak * self.schedule.factor**passed
 
-    def observe(self, top1: float) -> None:
-        """Take note of the validation top-1 after an epoch, which ``plateau`` goes by."""
-        if top1 > self._best:
-            self._best, self._waited = top1, 0
+    def observe(self, goodness: float) -> None:
+        """Take note of how good an epoch was, which ``plateau`` goes by.
+
+        Args:
+            goodness: of the validation images, the larger the better: top-1, or the mean absolute
+                error of numbers with a minus.
+        """
+        if goodness > self._best:
+            self._best, self._waited = goodness, 0
             return
         self._waited += 1
         if self.schedule.name == "plateau" and self._waited > self.schedule.patience:

@@ -16,6 +16,7 @@ from striate.recipes.recipe import Recipe
 from striate.training.callbacks.several import Callbacks
 from striate.training.distributed import Group
 from striate.training.freezing import Freezing
+from striate.training.judging import ClassJudge, Judge
 from striate.training.losses import Criterion
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Setup:
     validation: Loader
     criterion: Criterion
     seed: int
+    judge: Judge = field(default_factory=ClassJudge)
     threads: int | None = None
     """Of one operator; None for as many as the process uses anyway."""
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))

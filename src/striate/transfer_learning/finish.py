@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from striate.deploy.export import export_into
 from striate.errors import ExportError, Interrupted
 from striate.evaluation.evaluate import WriteReport, evaluate_own
+from striate.evaluation.kinds import OfClasses
+from striate.evaluation.metrics import Evaluation
 from striate.support.files import WriteError
 from striate.transfer_learning.classifier import classifier_of
 from striate.transfer_learning.result import TransferResult
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 def finish_transfer(
     made: Transfer,
     *,
-    write_report: WriteReport,
+    write_report: WriteReport[Evaluation],
     export: bool,
     workers: int | None,
     progress: bool = False,
@@ -47,8 +49,8 @@ def finish_transfer(
             evaluation = evaluate_own(
                 run,
                 made.data,
+                kind=OfClasses(classifier_of),
                 write_report=write_report,
-                open_classifier=classifier_of,
                 workers=workers,
                 device=run.config.device,
                 progress=progress,

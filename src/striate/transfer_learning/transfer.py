@@ -124,7 +124,7 @@ class _Work:
                     "is needed to export the run and is not installed",
                     f"pip install 'striate[export]', or add {parameter('export', False)}",
                 )
-        check_choices(options.class_weights, None)
+        check_choices(options.class_weights)
         refuse_meaningless(options)
 
     def reached(self) -> str:

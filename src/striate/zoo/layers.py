@@ -52,7 +52,10 @@ class Network(nn.Module):
         strides: of each map of `stages`, how many pixels of the image lie between two neighbours,
             along both axes.
         channels: of each map of `stages`.
+        has_linear_outputs: whether its outputs may be any number, above 0 and below.
     """
+
+    has_linear_outputs = True
 
     if TYPE_CHECKING:  # TorchScript reads annotations of attributes, and knows none of these
         input_size: tuple[int, int, int]

@@ -178,6 +178,8 @@ class LeNet5(Network):
     loss is eq. 9 on the distances. With more than one input channel each C1 map sees all of them.
     """
 
+    has_linear_outputs = False
+
     def __init__(self, classes: int = 10, in_channels: int = 1) -> None:
         super().__init__()
         self.input_size = (in_channels, 32, 32)

@@ -40,6 +40,8 @@ class NiNCifar(Network):
     Takes (N, in_channels, H, W) of any size from 8 px (the paper: 32), gives logits (N, classes).
     """
 
+    has_linear_outputs = False
+
     def __init__(self, classes: int = 10, in_channels: int = 3, dropout: float = 0.5) -> None:
         super().__init__()
         self.input_size = (in_channels, 32, 32)
@@ -97,6 +99,8 @@ class NiN(Network):
 
     Takes (N, in_channels, H, W) of any size from 39 px (theirs: 224), gives logits (N, classes).
     """
+
+    has_linear_outputs = False
 
     def __init__(self, classes: int = 1000, in_channels: int = 3, dropout: float = 0.5) -> None:
         super().__init__()

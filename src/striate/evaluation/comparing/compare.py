@@ -16,6 +16,8 @@ from striate.engines.exported import is_exported, open_exported
 from striate.errors import DataError, RunError, StriateError, TrainingError, parameter
 from striate.evaluation.comparing.comparison import Compared, Pair, RunComparison
 from striate.evaluation.comparing.differing import differing
+from striate.evaluation.comparing.number_comparison import NumberComparison
+from striate.evaluation.comparing.numbers import compare_numbers
 from striate.evaluation.comparing.options import CompareRunsOptions
 from striate.evaluation.comparing.paired import holm, mcnemar, paired_interval
 from striate.evaluation.comparing.sides import (
@@ -37,25 +39,32 @@ from striate.support.progress import counting
 from striate.support.text import printable
 
 if TYPE_CHECKING:
-    from striate.evaluation.evaluate import OpenClassifier
+    from striate.evaluation.kinds import OpenClassifier, OpenRegressor
 
 
-def compare(options: CompareRunsOptions, *, open_classifier: OpenClassifier) -> RunComparison:
+def compare(
+    options: CompareRunsOptions,
+    *,
+    open_classifier: OpenClassifier,
+    open_regressor: OpenRegressor,
+) -> RunComparison | NumberComparison:
     """Compare runs and exported files as `options` say.
 
     What a run keeps of its held-out images is taken as it is; what is not kept is computed.
 
     Args:
         options: what is compared, and on what. With a page, its images are opened as well.
-        open_classifier: opens the network of a run.
+        open_classifier: opens the network of a run of classes.
+        open_regressor: opens that of a run of numbers.
 
     Raises:
-        RunError: one cannot be opened, they tell other classes apart, or have no held-out image in
-            common.
+        RunError: one cannot be opened, they answer otherwise, or have no held-out image in common.
         StriateError: there are fewer than two, or images are needed.
         DataError: the images cannot be used.
     """
     sides = _sides(options)
+    if any(side.run is not None and side.run.answers_numbers for side in sides):
+        return compare_numbers(sides, options, open_regressor=open_regressor)
     refuse_other_classes(sides)
     if options.data is None:
         held_out = held_out_of_runs(sides, options)

@@ -226,26 +226,33 @@ def common(held_out: Sequence[HeldOut], sides: Sequence[Side]) -> tuple[list[Hel
     keys = [_keys(each) for each in held_out]
     shared = set(keys[0]).intersection(*keys[1:])
     if not shared:
-        names = listing(
-            [f"{printable(s.name)} ({len(k):,})" for s, k in zip(sides, keys, strict=True)]
-        )
-        raise RunError(
-            names,
-            "have no held-out image in common",
-            f"give images that none of them was trained on ({parameter('data')})",
-        )
+        raise nothing_in_common(sides, [len(own) for own in keys])
     order = [key for key in keys[0] if key in shared]
     found = []
     for each, own in zip(held_out, keys, strict=True):
         at = {key: place for place, key in enumerate(own)}
         found.append(each.subset(np.array([at[key] for key in order], np.int64)))
-    notes = [
-        f"{len(own) - len(order):,} of the {len(own):,} images of {printable(side.name)} are not "
-        "held out by all, and left out"
-        for side, own in zip(sides, keys, strict=True)
-        if len(own) > len(order)
+    return found, left_out_by_some(sides, [len(own) for own in keys], len(order))
+
+
+def nothing_in_common(sides: Sequence[Side], images: Sequence[int]) -> RunError:
+    """What to say of `sides` with so many images each, of which none is held out by all."""
+    counts = zip(sides, images, strict=True)
+    return RunError(
+        listing([f"{printable(side.name)} ({count:,})" for side, count in counts]),
+        "have no held-out image in common",
+        f"give images that none of them was trained on ({parameter('data')})",
+    )
+
+
+def left_out_by_some(sides: Sequence[Side], images: Sequence[int], common: int) -> list[str]:
+    """Notes on those of `sides` that have more images than those that all have in `common`."""
+    return [
+        f"{count - common:,} of the {count:,} images of {printable(side.name)} are not held out by "
+        "all, and left out"
+        for side, count in zip(sides, images, strict=True)
+        if count > common
     ]
-    return found, notes
 
 
 def _keys(held_out: HeldOut) -> list[tuple[str, int, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from striate.evaluation.comparing.comparison import Pair, RunComparison
+    from striate.evaluation.comparing.differing import Setting
 
 #: Images on which they differ, and settings, that are named.
 _MOST_IMAGES, _MOST_SETTINGS = 10, 40
@@ -41,7 +43,7 @@ def show(found: RunComparison, console: Console) -> None:
     _show_differing(found, console)
     if found.settings:
         console.print("\nSettings that differ")
-        console.print(_settings(found))
+        console.print(settings_table(found.settings, [each.name for each in found.compared]))
     if found.page is not None:
         console.print(Text(f"\npage  {printable(str(found.page))}"), soft_wrap=True)
 
@@ -98,12 +100,13 @@ def p_value(p: float) -> str:
     return f"{p:.2g}"
 
 
-def _grid() -> Table:
+def grid() -> Table:
+    """A table without lines, as all of them are here."""
     return Table(box=SIMPLE_HEAD, padding=(0, 2, 0, 0), show_edge=False, pad_edge=False)
 
 
 def _figures(found: RunComparison) -> Table:
-    table = _grid()
+    table = grid()
     table.add_column("run", overflow="fold")
     table.add_column("network", overflow="fold")
     table.add_column("top-1", justify="right", no_wrap=True)
@@ -122,7 +125,7 @@ def _figures(found: RunComparison) -> Table:
 
 def _pairs(found: RunComparison) -> Table:
     """A row a pair: difference in points with its interval, and p after Holm."""
-    table = _grid()
+    table = grid()
     table.title = "\nDifferences of top-1 in points, 95 % intervals, p of McNemar's test (Holm)"
     table.title_justify = "left"
     for name in ("first", "second"):
@@ -150,7 +153,7 @@ def _show_differing(found: RunComparison, console: Console) -> None:
     if len(images) > _MOST_IMAGES:
         said += f"; the {_MOST_IMAGES} surest mistakes"
     console.print(f"\n{said}")
-    table = _grid()
+    table = grid()
     shown = range(min(len(found.compared), _MOST_ANSWERS))
     table.add_column("image", overflow="fold")
     table.add_column("class", overflow="fold")
@@ -167,14 +170,15 @@ def _show_differing(found: RunComparison, console: Console) -> None:
     console.print(table)
 
 
-def _settings(found: RunComparison) -> Table:
-    table = _grid()
+def settings_table(settings: Sequence[Setting], names: Sequence[str]) -> Table:
+    """What differs between those that are called `names`, a column each."""
+    table = grid()
     table.add_column("key", overflow="fold")
-    for each in found.compared:
-        table.add_column(Text(printable(each.name)), overflow="fold")
-    for setting in found.settings[:_MOST_SETTINGS]:
+    for name in names:
+        table.add_column(Text(printable(name)), overflow="fold")
+    for setting in settings[:_MOST_SETTINGS]:
         values = ("–" if value is None else printable(value) for value in setting.values)
         table.add_row(Text(setting.key), *map(Text, values))
-    if len(found.settings) > _MOST_SETTINGS:
-        table.add_row(f"… and {len(found.settings) - _MOST_SETTINGS:,} more")
+    if len(settings) > _MOST_SETTINGS:
+        table.add_row(f"… and {len(settings) - _MOST_SETTINGS:,} more")
     return table

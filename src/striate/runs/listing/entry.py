@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, NamedTuple
 
 from striate.errors import RunError
 from striate.runs.config import RunConfig
@@ -25,9 +25,12 @@ class ListedRun:
         network: its network.
         data: the last part of where its images were; empty for weights as they were found.
         origin: where its images were.
-        classes: how many.
+        classes: how many; 0 of a run of numbers.
+        targets: of a run of numbers, their names.
         top1: share of the held-out images that it gets right; None until it is measured.
-        interval: 95 % interval of `top1`.
+        mae: of a run of numbers, the mean absolute error on the held-out images: of one target in
+            its unit, of several the mean of each in deviations.
+        interval: 95 % interval of `top1`, or of the `mae` of one target.
         images: how many it was measured on.
         parameters: of its network.
         macs: multiply-accumulates of its network for one image.
@@ -43,7 +46,9 @@ class ListedRun:
     data: str
     origin: str
     classes: int
+    targets: tuple[str, ...]
     top1: float | None
+    mae: float | None
     interval: tuple[float, float] | None
     images: int | None
     parameters: int | None
@@ -56,7 +61,8 @@ class ListedRun:
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         interval = None if self.interval is None else list(self.interval)
-        return {**asdict(self), "path": str(self.path), "interval": interval}
+        plain = {"path": str(self.path), "interval": interval, "targets": list(self.targets)}
+        return {**asdict(self), **plain}
 
 
 def listed(folder: Path, name: str) -> ListedRun:
@@ -66,7 +72,7 @@ def listed(folder: Path, name: str) -> ListedRun:
         RunError: one of its files is damaged.
     """
     config = RunConfig.read(folder / CONFIG)
-    top1, interval, images = figures_of(folder)
+    figures = figures_of(folder)
     timing = read_jsonl(folder / TIMING, EpochTiming)
     costs = costs_of(folder, config)
     origin = config.data.origin
@@ -77,9 +83,11 @@ def listed(folder: Path, name: str) -> ListedRun:
         data=PurePath(origin).name or origin,
         origin=origin,
         classes=len(config.classes),
-        top1=top1,
-        interval=interval,
-        images=images,
+        targets=tuple(each.name for each in config.targets),
+        top1=figures.top1,
+        mae=figures.mae,
+        interval=figures.interval,
+        images=figures.images,
         parameters=None if costs is None else costs.parameters,
         macs=None if costs is None else costs.macs,
         seconds=sum(float(line["seconds"]) for line in timing) if timing else None,
@@ -89,27 +97,53 @@ def listed(folder: Path, name: str) -> ListedRun:
     )
 
 
-def figures_of(
-    folder: Path,
-) -> tuple[float | None, tuple[float, float] | None, int | None]:
-    """Top-1, its interval and the number of images of the run's evaluation, if there was one.
+class Measured(NamedTuple):
+    """What a run's last evaluation came to, as `ListedRun` has it."""
+
+    top1: float | None = None
+    mae: float | None = None
+    interval: tuple[float, float] | None = None
+    images: int | None = None
+
+
+def figures_of(folder: Path) -> Measured:
+    """What the run's evaluation came to, if there was one.
 
     Raises:
         RunError: ``evaluation.json`` is damaged.
     """
     found = read_json(folder / EVALUATION)
     if found is None:
-        return None, None, None
+        return Measured()
     try:
-        top1, (low, high) = _share(found["top1"]), map(_share, found["interval"])
         images = int(found["images"])
+        if "per_target" in found:
+            return Measured(
+                mae=_error(found["mae"]), interval=_of_one(found["per_target"]), images=images
+            )
+        low, high = map(_share, found["interval"])
+        return Measured(top1=_share(found["top1"]), interval=(low, high), images=images)
     except (LookupError, TypeError, ValueError) as error:
         remedy = f"make it anew: striate evaluate {shown(folder)}"
         where = shown(folder / EVALUATION)
         raise RunError(where, "is damaged (its figures are not what they should be)", remedy) from (
             error
         )
-    return top1, (low, high), images
+
+
+def _of_one(targets: Any) -> tuple[float, float] | None:
+    """The interval of the mean absolute error, where there is one target."""
+    if len(targets) != 1 or None in targets[0]["mae"]["interval"]:
+        return None
+    low, high = map(_error, targets[0]["mae"]["interval"])
+    return low, high
+
+
+def _error(value: Any) -> float:
+    number = float(value)
+    if not (math.isfinite(number) and number >= 0):
+        raise ValueError(value)
+    return number
 
 
 def _share(value: Any) -> float:

@@ -65,6 +65,7 @@ COLUMNS: Mapping[str, _Column] = {
     "network": _Column(lambda run: run.network),
     "data": _Column(lambda run: run.data),
     "top1": _Column(lambda run: run.top1, _share, falling=True),
+    "mae": _Column(lambda run: run.mae, _scaled({"": 1.0})),
     "parameters": _Column(lambda run: run.parameters, _scaled(_UNITS)),
     "macs": _Column(lambda run: run.macs, _scaled(_UNITS)),
     "time": _Column(lambda run: run.seconds, _scaled(_TIMES)),
@@ -75,6 +76,7 @@ COLUMNS: Mapping[str, _Column] = {
 _EXAMPLES = {
     "top1": "80% or 0.8",
     "parameters": "5M",
+    "mae": "2.5",
     "macs": "1.5G",
     "time": "90s, 20min or 2h",
     "classes": "10",

@@ -12,7 +12,7 @@ from rich.text import Text
 from striate.anatomy.costs.formulas import human_count
 from striate.support.progress import clock
 from striate.support.text import printable
-from striate.support.words import plural
+from striate.support.words import figure, plural
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -70,11 +70,13 @@ def _table(runs: RunList) -> Table:
 
 
 def _figures(run: ListedRun) -> tuple[str, ...]:
-    if run.top1 is None or run.interval is None:
-        measured = ("–", f"epoch {run.epochs_done}/{run.epochs}" if run.epochs else "–")
-    else:
+    measured = ("–", f"epoch {run.epochs_done}/{run.epochs}" if run.epochs else "–")
+    if run.top1 is not None and run.interval is not None:
         low, high = run.interval
         measured = (f"{100 * run.top1:.2f}", f"{100 * low:.1f}–{100 * high:.1f}")
+    elif run.mae is not None:
+        between = "" if run.interval is None else "–".join(map(figure, run.interval))
+        measured = (f"±{figure(run.mae)}", between)
     return (
         *measured,
         "–" if run.parameters is None else human_count(run.parameters),
@@ -85,14 +87,18 @@ def _figures(run: ListedRun) -> tuple[str, ...]:
 
 
 def _two_best(runs: RunList) -> str:
-    """The two best of the runs of the same images, as a shell takes them."""
+    """The two best of the runs of the same images and answers, as a shell takes them."""
     measured = sorted(
-        (each for each in runs.runs if each.top1 is not None),
-        key=lambda each: -(each.top1 or 0),
+        (each for each in runs.runs if each.top1 is not None or each.mae is not None),
+        key=lambda each: -each.top1 if each.top1 is not None else each.mae or 0,
     )
     for first in measured:
         others = [
-            each for each in measured if each is not first and each.origin == first.origin != ""
+            each
+            for each in measured
+            if each is not first
+            and each.origin == first.origin != ""
+            and each.targets == first.targets
         ]
         if others:
             return " ".join(shlex.quote(printable(str(each.path))) for each in (first, others[0]))

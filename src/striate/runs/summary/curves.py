@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -12,16 +12,27 @@ Values = Sequence[float | None]
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
 
+def percents(value: float) -> str:
+    """A share as a label of the plot."""
+    return f"{100 * value:.0f} %"
+
+
 def chart(
-    epochs: Sequence[int], series: Mapping[str, Values], *, width: int, height: int
+    epochs: Sequence[int],
+    series: Mapping[str, Values],
+    *,
+    width: int,
+    height: int,
+    label: Callable[[float], str] = percents,
 ) -> list[str]:
-    r"""Shares over epochs: lines of text, the later of `series` on top.
+    r"""Figures over epochs: lines of text, the later of `series` on top.
 
     Args:
         epochs: rising.
         series: by the character that draws it, its value at each epoch; None where it has none.
         width: columns of the plot, without those of its labels.
         height: lines of the plot, at least 2.
+        label: writes a figure beside the plot; by default as a share.
 
     Examples:
         >>> print("\n".join(chart([1, 2, 3], {"•": [0.2, 0.6, 1.0]}, width=9, height=3)))
@@ -33,22 +44,26 @@ def chart(
     """
     known = [v for values in series.values() for v in values if v is not None and math.isfinite(v)]
     low, high = min(known, default=0.0), max(known, default=1.0)
-    if high - low < 0.01:
-        low, high = max(low - 0.05, 0.0), min(high + 0.05, 1.0)
+    if high - low < 0.01 * max(high, 1.0 if label is percents else 0.0):
+        low, high = max(low - 0.05, 0.0), high + 0.05
+        high = min(high, 1.0) if label is percents else high
     cells = [[" "] * width for _ in range(height)]
     for mark, values in series.items():
         for column, value in enumerate(_along(epochs, values, width)):
             if value is not None:
                 row = round((high - value) / (high - low) * (height - 1))
                 cells[row][column] = mark
-    labels = {0: high, height // 2: (high + low) / 2, height - 1: low}
+    levels = {0: high, height // 2: (high + low) / 2, height - 1: low}
+    labels = {row: label(value) for row, value in levels.items()}
+    beside = max(5, *map(len, labels.values()))
     lines = [
-        f"{f'{100 * labels[row]:.0f} %' if row in labels else '':>5} ┤{''.join(line)}".rstrip()
+        f"{labels.get(row, ''):>{beside}} ┤{''.join(line)}".rstrip()
         for row, line in enumerate(cells)
     ]
     first, last = str(epochs[0]), str(epochs[-1])
     axis = first if len(epochs) == 1 else first + last.rjust(width - len(first))
-    return [*lines, f"      └{'─' * width}", f"       {axis}"]
+    blank = " " * beside
+    return [*lines, f"{blank} └{'─' * width}", f"{blank}  {axis}"]
 
 
 def _along(epochs: Sequence[int], values: Values, width: int) -> list[float | None]:

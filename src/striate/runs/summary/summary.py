@@ -14,6 +14,7 @@ from striate.runs.config import RunConfig
 from striate.runs.listing.entry import ListedRun, listed
 from striate.runs.run import Run
 from striate.runs.summary.mistakes import WrongPrediction, predictions_of, wrong
+from striate.runs.targets import refuse_numbers
 from striate.support.shown import Shown
 from striate.zoo.catalogue import entries
 
@@ -99,11 +100,13 @@ def summarise(path: str | Path, *, mistakes: bool = False, most: int = 20) -> Ru
     run = Run.open(path, allow_code=True)
     entry = listed(run.path, run.path.name)
     notes: list[str] = []
+    if mistakes:
+        refuse_numbers(run, "a list of mistakes", "see its report")
     found = predictions_of(run) if mistakes else None
     epoch, temperature = None, 1.0
     try:
         epoch, temperature = run.weights_epoch, run.temperature
-        found = found or run.predictions()
+        found = found or (None if run.answers_numbers else run.predictions())
         notes += run.notes
     except RunError as error:
         notes.append(str(error))
@@ -148,11 +151,13 @@ def _next_steps(run: Run, entry: ListedRun, mistakes: int | None) -> tuple[tuple
         unfinished = True
     if unfinished and entry.epochs:
         steps.append((f"striate train {at} --resume", "trains it to its end"))
-    if entry.top1 is None:
+    if entry.top1 is None and entry.mae is None:
         data = "" if run.config.data.origin else " DATA"
         steps.append((f"striate evaluate {at}{data}", "measures it"))
     if mistakes:
         steps.append((f"striate show {at} --mistakes", "lists what it gets wrong"))
-    steps.append((f"striate predict {at} IMAGES", "classifies images"))
-    steps.append((f"striate export {at}", "writes it as one ONNX file"))
+    does = "tells their numbers" if run.answers_numbers else "classifies images"
+    steps.append((f"striate predict {at} IMAGES", does))
+    if not run.answers_numbers:
+        steps.append((f"striate export {at}", "writes it as one ONNX file"))
     return tuple(steps)

@@ -11,14 +11,16 @@ from rich.table import Table
 from rich.text import Text
 
 from striate.anatomy.costs.formulas import by, human_count
+from striate.data.targets import Target
 from striate.recipes.frozen import FrozenRecipe
 from striate.recipes.recipe import Recipe
 from striate.runs.ensemble import ENSEMBLE, members_in
+from striate.runs.headline import headline_of
 from striate.runs.layout import REPORT
-from striate.runs.summary.curves import Values, chart, spark
+from striate.runs.summary.curves import Values, chart, percents, spark
 from striate.support.progress import clock
 from striate.support.text import printable
-from striate.support.words import listing, plural
+from striate.support.words import figure, listing, plural
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -92,9 +94,12 @@ def _facts(found: RunSummary) -> Iterator[tuple[str, str]]:
 
 
 def _data(found: RunSummary) -> str:
-    data, classes = found.config.data, plural(len(found.config.classes), "class", "classes")
+    data, config = found.config.data, found.config
+    answers = plural(len(config.classes), "class", "classes")
+    if config.targets:
+        answers = listing([each.described for each in config.targets])
     if not data.origin:
-        return f"none of its own; {classes}"
+        return f"none of its own; {answers}"
     parts = [
         f"{count:,} {name}"
         for name, count in (
@@ -104,7 +109,7 @@ def _data(found: RunSummary) -> str:
         )
         if count
     ]
-    return f"{data.origin}: {listing(parts)} images of {classes}"
+    return f"{data.origin}: {listing(parts)} images of {answers}"
 
 
 def _recipe(recipe: Recipe | FrozenRecipe, seed: int) -> str:
@@ -137,6 +142,9 @@ def _trained(found: RunSummary) -> tuple[str, str] | None:
 
 def _measured(found: RunSummary) -> Iterator[tuple[str, str]]:
     entry = found.entry
+    if entry.mae is not None:
+        yield from _errors(found)
+        return
     if entry.top1 is None or entry.interval is None:
         yield "measured", "not yet"
         return
@@ -159,6 +167,24 @@ def _measured(found: RunSummary) -> Iterator[tuple[str, str]]:
         yield "weakest", f"{', '.join(weakest)} (recall)"
 
 
+def _errors(found: RunSummary) -> Iterator[tuple[str, str]]:
+    """The errors of each target of a run of numbers."""
+    # A damaged evaluation costs these lines alone.
+    with suppress(LookupError, TypeError, ValueError):
+        told: dict[str, Any] = dict(found.evaluation or {})
+        for number, each in enumerate(told["per_target"]):
+            target = Target(name=each["target"], unit=each["unit"])
+            errors, best = each["mae"], figure(each["mae"]["baseline"], 4)
+            unit = f" {target.unit}" if target.unit else ""
+            said = f"{figure(errors['value'], 4)}{unit} (best constant {best})"
+            told_r2 = f"R² {figure(each['r2']['value'])}"
+            images = "" if number else f", on {told['images']:,} images"
+            yield (
+                "" if number else "error",
+                f"{target.name}: mean absolute error {said}, {told_r2}{images}",
+            )
+
+
 def _show_curves(found: RunSummary, console: Console) -> None:
     lines = [line for line in found.metrics if line.get("validation") or line.get("train")]
     if not lines:
@@ -169,9 +195,12 @@ def _show_curves(found: RunSummary, console: Console) -> None:
         return [(line.get(part) or {}).get(key) for line in lines]
 
     width = max(min(_WIDEST, console.width - 10), 16)
-    console.print("\ntop-1 by epoch: • validation, · training")
-    series = {"·": column("train", "top1"), "•": column("validation", "top1")}
-    for line in chart(epochs, series, width=width, height=_HEIGHT):
+    headline = headline_of(found.config.targets)
+    unit = f" in {headline.unit}" if headline.unit not in ("", "%") else ""
+    console.print(Text(f"\n{headline.title}{unit} by epoch: • validation, · training"))
+    series = {"·": column("train", headline.key), "•": column("validation", headline.key)}
+    label = percents if headline.unit == "%" else figure
+    for line in chart(epochs, series, width=width, height=_HEIGHT, label=label):
         console.print(Text(line), no_wrap=True)
     losses = column("validation", "loss")
     known = [value for value in losses if value is not None]

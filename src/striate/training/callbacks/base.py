@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, SupportsFloat
 
+from striate.runs.headline import TOP1, Headline
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -23,8 +25,11 @@ class EpochEnd:
         learning_rate: of its last batch; of the head where parts of a network have rates of their
             own.
         train: means over its batches, as they were met: ``loss``, ``main`` (without the losses of
-            auxiliary classifiers), ``auxiliary``, ``top1`` (from 0 to 1).
-        validation: on the validation images: ``loss``, ``top1``, ``top5`` (from 0 to 1).
+            auxiliary classifiers), ``auxiliary``, ``top1`` (from 0 to 1); of a training for numbers
+            ``mae`` in its place (`striate.runs.records.NumberTrainFigures`, of which the type does
+            not speak).
+        validation: on the validation images: ``loss``, ``top1``, ``top5`` (from 0 to 1); of numbers
+            ``loss``, ``mae``, ``rmse``, ``r2`` (`striate.runs.records.NumberFigures`).
         health: by layer, the sizes of its ``gradient`` and ``activation`` in the last batch.
         seconds: that its batches took, without the validation.
         images_per_second: of training.
@@ -61,6 +66,7 @@ class TrainBegin:
         epoch: epochs that are done; more than 0 where a run goes on.
         step: batches that are done of the epoch after those.
         history: the epochs that are done.
+        headline: the figure of an epoch that people look at first.
     """
 
     run: Path
@@ -70,6 +76,7 @@ class TrainBegin:
     epoch: int
     step: int
     history: tuple[EpochEnd, ...]
+    headline: Headline = TOP1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,6 +145,28 @@ class ValidationEnd:
     top5: float
     balanced: float | None = None
     f1: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumberValidationEnd:
+    """What the validation images came to, of a training for numbers.
+
+    Errors are in the unit of the target; of several, the mean of each in deviations of the training
+    images.
+
+    Attributes:
+        epoch: after which they were looked at, from 1.
+        loss: mean of the recipe's loss.
+        mae: mean absolute error.
+        rmse: root mean squared error.
+        r2: share of the variance that is explained; None where the true values are all equal.
+    """
+
+    epoch: int
+    loss: float
+    mae: float
+    rmse: float
+    r2: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,7 +239,10 @@ class Callback:
         """A batch was done; called for every one."""
 
     def on_validation_end(self, validation: ValidationEnd) -> None:
-        """The validation images were looked at, after the batches of an epoch."""
+        """The validation images were looked at, after the batches of an epoch.
+
+        A training for numbers gives a `NumberValidationEnd`, of which the type does not speak.
+        """
 
     def on_checkpoint(self, checkpoint: Checkpoint) -> None:
         """A checkpoint was written, within an epoch or at its end."""

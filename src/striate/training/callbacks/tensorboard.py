@@ -40,7 +40,8 @@ class TensorBoard(Callback):
     def on_epoch_end(self, epoch: EpochEnd) -> None:
         """Write one epoch."""
         train, found = epoch.train, epoch.validation
-        figures = {"train/loss": train.loss, "train/main": train.main, "train/top1": train.top1}
+        means = {key: value for key, value in vars(train).items() if key != "auxiliary"}
+        figures = {f"train/{name}": value for name, value in means.items()}
         for number, loss in enumerate(train.auxiliary, start=1):
             figures[f"train/auxiliary{number}"] = loss
         known = {name: value for name, value in vars(found).items() if value is not None}

@@ -9,18 +9,17 @@ from typing import TextIO
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
+from striate.runs.headline import TOP1
 from striate.support.progress import clock
 from striate.support.text import printable
+from striate.support.words import figure
 from striate.training.callbacks.base import BatchEnd, Callback, EpochEnd, TrainBegin, TrainEnd
 
 #: How often the bar is drawn anew, in seconds.
 _SHOWN_EVERY = 0.25
 #: A line an epoch, within the 80 columns of most terminals; the star marks the kept weights.
 _ROW = "{:>9}  {:>10}  {:>8}  {:>15}  {:>8} {:1}  {:>8}  {:>8}"
-_HEADINGS = (
-    _ROW.format("epoch", "train loss", "top-1", "validation loss", "top-1", "*", "images/s", "left")
-    + "\n  * the best so far, whose weights are kept"
-)
+_STAR = "  * the best so far, whose weights are kept"
 
 
 class Terminal(Callback):
@@ -35,6 +34,7 @@ class Terminal(Callback):
         self.bar: Progress | None = None
         self.task = TaskID(0)
         self.shown = 0.0
+        self.headline = TOP1
 
     def on_note(self, text: str) -> None:
         """Print it on a line of its own."""
@@ -44,7 +44,11 @@ class Terminal(Callback):
         """Print the headings, and show the bar where there is a terminal."""
         self.epochs, self.steps = training.epochs, training.steps
         done = training.epoch * self.steps + training.step
-        self.console.print(_HEADINGS, soft_wrap=True)
+        self.headline = training.headline
+        title = self.headline.title
+        named = ("epoch", "train loss", title, "validation loss", title, "*", "images/s", "left")
+        self.console.print(_ROW.format(*named), soft_wrap=True)
+        self.console.print(f"{_STAR}{self._in_units()}", soft_wrap=True, markup=False)
         if self.console.is_terminal:
             self.bar = Progress(
                 TextColumn("{task.description}"),
@@ -79,15 +83,27 @@ class Terminal(Callback):
             _ROW.format(
                 f"{epoch.epoch}/{self.epochs}",
                 f"{epoch.train.loss:.3f}",
-                f"{100 * epoch.train.top1:.2f} %",
+                self._figure(epoch.train),
                 f"{epoch.validation.loss:.3f}",
-                f"{100 * epoch.validation.top1:.2f} %",
+                self._figure(epoch.validation),
                 "*" if epoch.best else "",
                 f"{epoch.images_per_second:,.0f}",
                 _clock(epoch.seconds_left),
             ),
             soft_wrap=True,
         )
+
+    def _figure(self, found: object) -> str:
+        """The headline's figure; a unit in words stands above the column."""
+        value = float(getattr(found, self.headline.key))
+        return self.headline.shown(value) if self.headline.unit == "%" else figure(value, 4)
+
+    def _in_units(self) -> str:
+        """In which unit the column of the headline is, where that is no share."""
+        if self.headline.unit == "%":
+            return ""
+        unit = self.headline.unit and f" in {self.headline.unit}"
+        return f"; {self.headline.title}: mean absolute error{unit}"
 
     def on_train_end(self, end: TrainEnd) -> None:
         """Take the bar away."""
