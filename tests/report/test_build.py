@@ -76,6 +76,14 @@ def test_the_page_names_its_figures(make_inputs: Make) -> None:
         assert heading in text
 
 
+def test_every_section_is_among_the_links_at_the_top(make_inputs: Make) -> None:
+    page = render(make_inputs())
+    top = page[page.index("<nav") : page.index("</nav>")]
+    links = re.findall(r'<a href="#([a-z]+)">', top)
+    assert links == re.findall(r'<section id="([a-z]+)"', page)
+    assert "thresholds" in links
+
+
 def test_images_that_chose_nothing_are_called_so(make_inputs: Make) -> None:
     inputs = make_inputs(part="test", held_out="val")
     text = Page(render(inputs)).text

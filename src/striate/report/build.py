@@ -122,6 +122,7 @@ def _page(
         ("labels", "Labels"),
         ("embedding", "Embedding") if inputs.insight.embedded else None,
         ("classes", "Classes"),
+        ("thresholds", "Thresholds"),
         ("calibration", "Calibration"),
         ("gradients", "Gradients") if found else None,
         ("data", "Data"),

@@ -74,7 +74,10 @@ def _page(found: BoxEvaluation) -> dict[str, Any]:
         "standing": _standing(found),
         "sentence": _sentence(found),
         "tiles": _tiles(found),
-        "notes": [*(f"{file}: {why}" for file, why in found.skipped), *found.notes],
+        "caveats": [
+            f"Note: {note}."
+            for note in (*(f"{file}: {why}" for file, why in found.skipped), *found.notes)
+        ],
         "threshold": f"{found.threshold:g}",
     }
 

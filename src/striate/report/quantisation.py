@@ -92,16 +92,15 @@ def _page(report: QuantiseReport) -> dict[str, Any]:
     return {
         "sections": _SECTIONS,
         "title": report.network,
-        "file": report.file.name,
+        "eyebrow": report.file.name,
         "lead": f"The network of {report.source.name} with {report.steps[-1].title}, held against "
         f"the float one on {plural(least.images, 'held-out image')}.",
         "agreement": percent(least.agreement).removesuffix("%").strip(),
         "agreement_in": least.title,
         "standing": _standing(report),
         "sentence": _sentence(report),
-        "caveat": _caveat(report),
+        "caveats": [_caveat(report), *(f"Note: {note}." for note in report.notes)],
         "tiles": tiles,
-        "notes": report.notes,
     }
 
 
