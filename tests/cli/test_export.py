@@ -55,7 +55,7 @@ def test_defaults(asked: dict[str, Any]) -> None:
         "output": None,
         "opset": None,
         "input_name": "image",
-        "output_name": "probabilities",
+        "output_name": None,
         "dynamic": ["batch", "height", "width"],
         "params": True,
         "capture": "export",

@@ -53,6 +53,8 @@ class FakeRun:
     epochs_done: int = 2
     temperature: float = 1.0
     has_members: bool = False
+    targets: tuple[()] = ()
+    answers_numbers: bool = False
 
     def network(self) -> nn.Module:
         torch.manual_seed(0)

@@ -79,6 +79,7 @@ def test_the_report_says_what_was_written(run: Any, images: Images, tmp_path: Pa
         "outputs": ({"name": "probabilities", "dtype": "float32", "shape": ("batch", 3)},),
         "takes": "uint8 (batch, height, width, 3), RGB, images of any size",
         "classes": 3,
+        "targets": (),
         "int8": None,
     }
     assert verified["images"] == 3

@@ -15,6 +15,7 @@ from striate.errors import ExportError
 MODEL = Model(
     name="photos",
     content=b"",
+    outputs=3,
     classes=("daisy", 'a "quoted"\n<b>', "向日葵"),
     image=("height", "width", 3),
     input="image",

@@ -163,7 +163,6 @@ def test_what_is_for_classes_is_refused_of_numbers(tmp_path: Path, files: list[P
 def test_commands_that_take_classes_alone_say_so(tmp_path: Path, files: list[Path]) -> None:
     path = number_run(tmp_path / "run").path
     for ask in (
-        lambda: striate.export(path),
         lambda: striate.quantise(path),
         lambda: striate.calibrate(path),
         lambda: striate.predict_bulk(path, tmp_path, tmp_path / "found"),

@@ -231,3 +231,16 @@ def test_it_says_that_no_model_is_loaded(serve: Serve, visit: Callable[..., Any]
     page.reload()
     page.set_input_files("#file", files(1))
     assert result(page) == best(0)
+
+
+def test_numbers_are_shown_with_their_intervals(serve: Serve, visit: Any, numbers: Path) -> None:
+    service, _ = serve([f"ages={numbers}"])
+    page = visit(service.address)
+    assert page.locator("#title").inner_text() == "age, <i>count"
+    page.set_input_files("#file", files(2))
+    row = page.locator("#bars li")
+    row.nth(1).wait_for()
+    assert "± 9 (90 %)" in page.locator("#class").inner_text()
+    assert "年 <b>" in page.locator("#share").inner_text()
+    assert row.nth(1).inner_text().startswith("<i>count")
+    assert page.locator("#yours .caption").first.inner_text().endswith("年 <b>")

@@ -32,7 +32,8 @@ def export(options: ExportOptions) -> ExportReport:
     if options.int8:
         _refuse_for_int8(options)
     opened = Run.open(options.run, allow_code=options.allow_code)
-    refuse_numbers(opened, "export")
+    if options.int8:
+        refuse_numbers(opened, "export in 8 bits")
     if options.layout == "file":
         output = Path(options.output or opened.path / f"{opened.config.stem}.onnx")
         report = _exported(opened, options, output, tuple(options.dynamic))

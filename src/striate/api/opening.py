@@ -11,6 +11,7 @@ from striate.errors import StriateError, parameter
 from striate.inference.views.views import Views
 
 if TYPE_CHECKING:
+    from striate.engines.exported import ExportedFile
     from striate.inference.classifier import Classifier
     from striate.inference.regressor import Regressor
     from striate.runs.run import Run
@@ -67,9 +68,7 @@ def open_predictor(
     """
     opened = _Opened.of(source, allow_code=allow_code, reduced_decoding=reduced_decoding)
     ways = _Ways(device, engine, batch_size, streams, Views(crops, tuple(scales or ())))
-    if opened.run is not None and opened.run.answers_numbers:
-        return opened.regressor(ways)
-    return opened.classifier(ways)
+    return opened.regressor(ways) if opened.answers_numbers else opened.classifier(ways)
 
 
 def open_classifier(
@@ -109,11 +108,13 @@ def open_regressor(
     device: str = "cpu",
     engine: str = "auto",
     batch_size: int | None = None,
+    streams: int | None = None,
     crops: Crops = "center",
     scales: Sequence[int] | None = None,
+    reduced_decoding: bool = False,
     allow_code: bool = False,
 ) -> Regressor:
-    """The network of a run of numbers, ready to use: images in, values out, in their own units.
+    """The network of a run of numbers, or of its ONNX file: images in, values out, in their units.
 
     Arguments and the rest are those of `open_predictor`.
 
@@ -124,11 +125,11 @@ def open_regressor(
                 regressor.values(["ann.png", "bob.png"])  # (2, 1)
 
     Raises:
-        StriateError: the run is at fault, or answers with classes; or `device` or `engine` is not
-            here.
+        StriateError: the run or the file is at fault, or answers with classes; or `device` or
+            `engine` is not here.
     """
-    opened = _Opened.of(source, allow_code=allow_code, reduced_decoding=False)
-    ways = _Ways(device, engine, batch_size, None, Views(crops, tuple(scales or ())))
+    opened = _Opened.of(source, allow_code=allow_code, reduced_decoding=reduced_decoding)
+    ways = _Ways(device, engine, batch_size, streams, Views(crops, tuple(scales or ())))
     return opened.regressor(ways)
 
 
@@ -145,21 +146,27 @@ class _Ways:
 
 @dataclass(frozen=True)
 class _Opened:
-    """A run, or the file that is one no more."""
+    """A run or a file, one of the two."""
 
-    source: str | Path
     run: Run | None
+    file: ExportedFile | None
     reduced: bool
 
     @classmethod
     def of(cls, source: str | Path, *, allow_code: bool, reduced_decoding: bool) -> _Opened:
-        from striate.engines.exported import is_exported
+        from striate.engines.exported import is_exported, open_exported
 
         if is_exported(source):
-            return cls(source, None, reduced_decoding)
+            return cls(None, open_exported(source), reduced_decoding)
         if reduced_decoding:
             refuse_reduced()
-        return cls(source, open_run(source, allow_code=allow_code), reduced=False)
+        return cls(open_run(source, allow_code=allow_code), None, reduced=False)
+
+    @property
+    def answers_numbers(self) -> bool:
+        if self.run is not None:
+            return self.run.answers_numbers
+        return self.file is not None and bool(self.file.targets)
 
     def classifier(self, ways: _Ways) -> Classifier:
         from striate.inference.classifier import Classifier
@@ -172,9 +179,10 @@ class _Opened:
                 batch_size=ways.batch_size,
                 views=ways.views,
             )
+        assert self.file is not None
         _refuse_other_devices(ways.device)
-        return Classifier.of_file(
-            self.source,
+        return Classifier.of_opened(
+            self.file,
             engine=ways.engine,
             batch_size=ways.batch_size,
             streams=ways.streams,
@@ -183,22 +191,25 @@ class _Opened:
         )
 
     def regressor(self, ways: _Ways) -> Regressor:
-        from striate.errors import ExportError
         from striate.inference.regressor import Regressor
-        from striate.support.paths import shown
 
-        if self.run is None:
-            raise ExportError(
-                shown(Path(self.source)),
-                "answers with classes, not with numbers",
-                "open it with `striate.open_classifier`",
+        if self.run is not None:
+            return Regressor.of_run(
+                self.run,
+                device=ways.device,
+                engine=ways.engine,
+                batch_size=ways.batch_size,
+                views=ways.views,
             )
-        return Regressor.of_run(
-            self.run,
-            device=ways.device,
+        assert self.file is not None
+        _refuse_other_devices(ways.device)
+        return Regressor.of_opened(
+            self.file,
             engine=ways.engine,
             batch_size=ways.batch_size,
+            streams=ways.streams,
             views=ways.views,
+            reduced_decoding=self.reduced,
         )
 
 

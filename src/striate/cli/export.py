@@ -79,15 +79,23 @@ def _export_detector(given: Given, *, as_json: bool) -> None:
 
 def _summary(report: ExportReport) -> str:
     """What a person wants to know about the file, in a few lines."""
+    from striate.support.text import printable
+    from striate.support.words import listing
+
     verified = report.verified
     ends = [*report.inputs[:1], *report.outputs]
+    answers, of = f"{report.classes} classes", ""
+    what = "probabilities"
+    if report.targets:
+        answers, of = listing([printable(each) for each in report.targets]), " deviations"
+        what = "values"
     lines = [
         f"{report.file}",
-        f"  {report.bytes / 1e6:.1f} MB, opset {report.opset}, {report.classes} classes",
+        f"  {report.bytes / 1e6:.1f} MB, opset {report.opset}, {answers}",
         *(f"  {end.name}: {end.dtype} ({', '.join(map(str, end.shape))})" for end in ends),
         f"  takes {report.takes}",
-        f"  verified on {verified.images} images: probabilities equal PyTorch's to "
-        f"{verified.onnxruntime:.1g} in ONNX Runtime, {verified.openvino:.1g} in OpenVINO",
+        f"  verified on {verified.images} images: {what} equal PyTorch's to "
+        f"{verified.onnxruntime:.1g}{of} in ONNX Runtime, {verified.openvino:.1g} in OpenVINO",
     ]
     if len(report.inputs) > 1:
         lines.insert(3, f"  and {len(report.inputs) - 1} weights as inputs, named as in the run")
@@ -96,7 +104,7 @@ def _summary(report: ExportReport) -> str:
         if verified.pixel_levels is not None:
             pixels = f"pixels to {verified.pixel_levels:g} of 255 levels, "
         lines.append(
-            f"  and evaluation's pipeline's: {pixels}probabilities to {verified.pipeline:.1g}"
+            f"  and evaluation's pipeline's: {pixels}{what} to {verified.pipeline:.1g}{of}"
         )
     if verified.heat_maps is not None:
         lines.append(

@@ -13,17 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from striate.deploy.answering import Answering
 from striate.deploy.trial import HALVES_IN, Verified
-from striate.deploy.verify import VERIFIED_IN, check_classes, check_network, check_seam, run_in
+from striate.deploy.verify import VERIFIED_IN, check_network, check_seam, run_in
 from striate.engines.capture import GraphOptions, capture, graphs_of
 from striate.engines.onnx_bytes import read_onnx
 from striate.engines.packages import need
 from striate.engines.parts import PARTS, TEMPERATURE, FilePart, parts_of
 from striate.engines.preprocessing.compose import NORMALISED, put_before
-from striate.engines.probabilities import Probabilities
 from striate.engines.seam import PIXELS
 from striate.errors import ExportError, parameter
-from striate.inference.classifier import Classifier
 from striate.runs.calibration import with_temperature
 from striate.runs.ensemble import Group, geometry, groups_of, members_of
 
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from striate.engines.session import Answers, Pixels
     from striate.runs.run import Run
 
+_ANSWERS = "answers"
 _LEAST = 1e-30  # as in `striate.hub.ensemble`, so that nothing has a logarithm
 
 
@@ -72,12 +72,12 @@ def refuse_parts(run: Run, options: GraphOptions, **given: bool) -> None:
         )
 
 
-def ensemble_graph(run: Run, options: GraphOptions) -> onnx.ModelProto:
-    """The ONNX graph of an ensemble: images of any size in, the mean of the probabilities out."""
+def ensemble_graph(run: Run, options: GraphOptions, answering: Answering) -> onnx.ModelProto:
+    """The ONNX graph of an ensemble: images of any size in, the mean of the answers out."""
     helper = need("onnx").helper
     groups = groups_of(run)
     total = sum(len(group.members) for group in groups)
-    parts = [_part(group, number, options) for number, group in enumerate(groups)]
+    parts = [_part(group, number, options, answering) for number, group in enumerate(groups)]
     nodes = [node for part in parts for node in part.graph.node]
     constants = [each for part in parts for each in part.graph.initializer]
 
@@ -92,11 +92,14 @@ def ensemble_graph(run: Run, options: GraphOptions) -> onnx.ModelProto:
         made = f"/weighted{number}"
         nodes.append(helper.make_node("Mul", [_output(number), share], [made]))
         shares.append(made)
-    calibrated = run.temperature != 1
+    calibrated = answering.temperature != 1
     mean = "/mean" if calibrated else options.output_name
     nodes.append(helper.make_node("Sum", shares, [mean]))
     if calibrated:
-        least, temperature = constant("/least", _LEAST), constant("/temperature", run.temperature)
+        least, temperature = (
+            constant("/least", _LEAST),
+            constant("/temperature", answering.temperature),
+        )
         nodes += [
             helper.make_node("Max", [mean, least], ["/bounded"]),
             helper.make_node("Log", ["/bounded"], ["/logits"]),
@@ -109,21 +112,23 @@ def ensemble_graph(run: Run, options: GraphOptions) -> onnx.ModelProto:
         options.input_name, proto.UINT8, ["batch", "height", "width", channels]
     )
     answer = helper.make_tensor_value_info(
-        options.output_name, proto.FLOAT, ["batch", len(run.classes)]
+        options.output_name, proto.FLOAT, ["batch", answering.outputs]
     )
     between = [value for part in parts for value in part.graph.value_info]
     graph = helper.make_graph(nodes, "ensemble", [image], [answer], constants, value_info=between)
     imports = [helper.make_opsetid("", options.opset)]
     model: onnx.ModelProto = helper.make_model(graph, opset_imports=imports, ir_version=8)
-    _describe(model, run, channels, groups)
+    _describe(model, run, channels, groups, answering)
     return model
 
 
 def _output(number: int) -> str:
-    return f"group{number}/probabilities"
+    return f"group{number}/{_ANSWERS}"
 
 
-def _part(group: Group, number: int, options: GraphOptions) -> onnx.ModelProto:
+def _part(
+    group: Group, number: int, options: GraphOptions, answering: Answering
+) -> onnx.ModelProto:
     """The graph of one group with its pre-processing, whose tensors have names of their own."""
     import torch
 
@@ -132,10 +137,10 @@ def _part(group: Group, number: int, options: GraphOptions) -> onnx.ModelProto:
     inner = GraphOptions(
         opset=options.opset,
         input_name=NORMALISED,
-        output_name="probabilities",
+        output_name=_ANSWERS,
         capture=options.capture,
     )
-    model = capture(Probabilities(network).eval(), example, {0: "batch"}, inner)
+    model = capture(answering.behind(network).eval(), example, {0: "batch"}, inner)
     put_before(
         model,
         group.preprocessing,
@@ -165,7 +170,9 @@ def _part(group: Group, number: int, options: GraphOptions) -> onnx.ModelProto:
     return model
 
 
-def _describe(model: onnx.ModelProto, run: Run, channels: int, groups: Sequence[Group]) -> None:
+def _describe(
+    model: onnx.ModelProto, run: Run, channels: int, groups: Sequence[Group], answering: Answering
+) -> None:
     ours = importlib.metadata.version("striate")
     model.producer_name, model.producer_version = "striate", ours
     colours = "RGB" if channels == 3 else "grey"
@@ -173,21 +180,21 @@ def _describe(model: onnx.ModelProto, run: Run, channels: int, groups: Sequence[
     parts = [
         FilePart(
             pixels=f"group{number}/{PIXELS}",
-            probabilities=_output(number),
+            answers=_output(number),
             share=len(group.members) / total,
             preprocessing=group.preprocessing,
         )
         for number, group in enumerate(groups)
     ]
     metadata: dict[str, Any] = {
-        "classes": json.dumps(run.classes),
+        **answering.metadata(),
         "network": run.config.network,
         "variant": json.dumps(dict(run.config.variant)),
         "run": run.config.identity,
         # Of the first members; those of all are among the parts.
         "preprocessing": json.dumps(run.preprocessing.to_dict()),
         "epochs": json.dumps({"done": 0, "planned": 0}),
-        TEMPERATURE: json.dumps(run.temperature),
+        TEMPERATURE: json.dumps(answering.temperature),
         PARTS: json.dumps([part.to_json() for part in parts]),
         "input": f"uint8 (batch, height, width, {channels}), {colours}, images of any size",
         "producer": f"striate {ours}",
@@ -196,7 +203,11 @@ def _describe(model: onnx.ModelProto, run: Run, channels: int, groups: Sequence[
 
 
 def verify_ensemble(
-    run: Run, content: bytes, images: Sequence[Pixels], names: Sequence[str] | None
+    run: Run,
+    content: bytes,
+    images: Sequence[Pixels],
+    names: Sequence[str] | None,
+    answering: Answering,
 ) -> Verified:
     """Compare the graph with what the ensemble's run gives, in both engines.
 
@@ -208,15 +219,15 @@ def verify_ensemble(
     smallest = min(images, key=lambda image: image.size)
     batches.append(np.stack([smallest, smallest[:, ::-1], smallest[::-1]]))
     called.append("a batch of the smallest and its flipped copies")
-    with Classifier.of_run(run) as classifier:
-        right = [classifier.probabilities(list(batch)) for batch in batches]
+    right = answering.computed(run, batches)
     found, seam = {}, None
     for engine in VERIFIED_IN:
         answers = run_in(engine, content, batches)
         if engine == HALVES_IN:
-            seam = check_seam(engine, called, answers, _by_parts(engine, content, batches))
-        found[engine] = check_network(engine, called, answers, right)
-        check_classes(engine, called, answers, right)
+            halves = _by_parts(engine, content, batches)
+            seam = check_seam(engine, called, answers, halves, answering.yardstick)
+        found[engine] = check_network(engine, called, answers, right, answering.yardstick)
+        answering.check_pipeline(engine, called, answers, right)
     return Verified(
         images=len(images),
         onnxruntime=found["onnxruntime"],

@@ -1,4 +1,4 @@
-"""A run as one ONNX file: pre-processing, network and class names, proved before it counts."""
+"""A run as one ONNX file: pre-processing, network and what it answers, proved before it counts."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from striate.deploy import ensembles
+from striate.deploy.answering import Answering, answering_of, refuse_for_numbers
 from striate.deploy.cam.output import add_heat_map
 from striate.deploy.decision import add_decision
 from striate.deploy.trial import Trial, Verified, with_distinct_weights
@@ -29,7 +30,6 @@ from striate.engines.exported import SUFFIX, THRESHOLD
 from striate.engines.heat_maps import HEAT_MAP
 from striate.engines.packages import need
 from striate.engines.preprocessing.compose import NORMALISED, put_before
-from striate.engines.probabilities import Probabilities
 from striate.engines.seam import PIXELS
 from striate.errors import ExportError, parameter
 from striate.runs.run import Run
@@ -69,7 +69,10 @@ class ExportReport:
     takes: str
     """What goes in, in words, as in the file's metadata."""
     classes: int
+    """How many there are; none of a run of numbers."""
     verified: Verified
+    targets: tuple[str, ...] = ()
+    """What its numbers are, with their units; none of a run of classes."""
     int8: QuantiseReport | None = None
     """The same in 8 bits, where that was asked for."""
 
@@ -87,7 +90,7 @@ def export_run(
     names: Sequence[str] | None = None,
     opset: int | None = None,
     input_name: str = "image",
-    output_name: str = "probabilities",
+    output_name: str | None = None,
     dynamic: Iterable[str] = AXES,
     params: bool = True,
     capture: Capture = "export",
@@ -98,19 +101,21 @@ def export_run(
     """Write the network of `run` as an ONNX file, proved on `images` before it is put in place.
 
     The graph takes uint8 (batch, height, width, channels), as decoders give images (RGB, or one
-    channel for a network of grey images), and gives float32 (batch, classes), the probabilities.
-    The images of a batch share one size, which is free, and so is their number.
+    channel for a network of grey images), and gives float32 (batch, classes), the probabilities; of
+    a run of numbers float32 (batch, targets), the values in their own units. The images of a batch
+    share one size, which is free, and so is their number.
 
     Without ``height`` and ``width`` in `dynamic`, the graph takes pictures of the network's own
     size, which are resized and cropped or padded already, as `Preprocessing.fit_image` does:
     nothing is resized in it. Without ``batch``, it takes one.
 
-    The file's metadata hold ``classes`` (JSON list in the order of the outputs), ``network``,
-    ``variant``, ``run`` (its configuration digest), ``preprocessing`` (JSON),
-    ``epochs`` (JSON: how many were ``done`` of how many ``planned``), ``temperature`` (JSON: what
-    the logits are divided by in the graph, 1 unless the run was calibrated), ``input`` (what goes
-    in, in words), ``pixels`` (the tensor between pre-processing and network, where
-    `striate.engines.seam` cuts it) and ``producer``.
+    The file's metadata hold ``classes`` (JSON list in the order of the outputs) or ``targets``
+    (likewise, each with its unit, range and scale among the training images, and half
+    widths of its prediction intervals), ``network``, ``variant``, ``run`` (its configuration
+    digest), ``preprocessing`` (JSON), ``epochs`` (JSON: how many were ``done`` of how many
+    ``planned``), ``temperature`` (JSON: what the logits are divided by in the graph, 1 unless the
+    run was calibrated), ``input`` (what goes in, in words), ``pixels`` (the tensor between
+    pre-processing and network, where `striate.engines.seam` cuts it) and ``producer``.
 
     Args:
         run: a trained run.
@@ -120,7 +125,7 @@ def export_run(
         names: what to call each image in an error.
         opset: version of the ONNX operators, 18 unless given.
         input_name: name of the graph's input.
-        output_name: name of its output.
+        output_name: name of its output; None for ``probabilities``, or ``value`` of numbers.
         dynamic: which of ``batch``, ``height``, ``width`` are free; the last two go together.
         params: False makes the weights inputs of the graph, named as in ``model.safetensors``.
         capture: ``export`` (torch.export), ``trace`` or ``script`` (TorchScript, for older opsets).
@@ -136,10 +141,12 @@ def export_run(
             PyTorch computes (the message says by how much, on which image, in which engine), or the
             file cannot be written. Whatever was at `output` is then still there.
     """
+    answering = answering_of(run)
+    refuse_for_numbers(run, cam=cam, threshold=threshold)
     options = GraphOptions(
         opset=DEFAULT_OPSET if opset is None else opset,
         input_name=input_name,
-        output_name=output_name,
+        output_name=answering.output_name if output_name is None else output_name,
         dynamic=tuple(dynamic),
         params=params,
         capture=capture,
@@ -159,15 +166,22 @@ def export_run(
     if run.has_members and ensembles.sees_several(run):
         asked = {"preprocess": not preprocess, "cam": cam, "threshold": threshold is not None}
         ensembles.refuse_parts(run, options, **asked)
-        model = ensembles.ensemble_graph(run, options)
+        model = ensembles.ensemble_graph(run, options, answering)
         content = _bytes(model, output)
-        verified = ensembles.verify_ensemble(run, content, images, names)
+        verified = ensembles.verify_ensemble(run, content, images, names, answering)
     else:
         network = run.network().eval().requires_grad_(requires_grad=False)
         fit = preprocess and options.any_size
         # Before PyTorch computes with the network, which it turns in memory for that.
         model = _graph(
-            run, network, options, fit=fit, preprocess=preprocess, cam=cam, threshold=threshold
+            run,
+            network,
+            options,
+            answering,
+            fit=fit,
+            preprocess=preprocess,
+            cam=cam,
+            threshold=threshold,
         )
         content = _bytes(model, output)
         trial = Trial(
@@ -178,7 +192,7 @@ def export_run(
             options=options,
             fit=fit,
             normalise=preprocess,
-            temperature=run.temperature,
+            answering=answering,
         )
         weights = [value.name for value in _inputs(model)[1:]]
         verified = trial.verify(content, weights, threshold)
@@ -191,6 +205,7 @@ def export_run(
         outputs=tuple(_describe(value) for value in model.graph.output),
         takes=_metadata(model)["input"],
         classes=len(run.classes),
+        targets=tuple(each.described for each in run.targets),
         verified=verified,
     )
 
@@ -226,6 +241,7 @@ def _graph(
     run: Run,
     network: nn.Module,
     options: GraphOptions,
+    answering: Answering,
     *,
     fit: bool,
     preprocess: bool,
@@ -236,7 +252,7 @@ def _graph(
     import torch
 
     weights = network if options.params else with_distinct_weights(network)
-    module = Probabilities(weights, run.temperature)
+    module = answering.behind(weights, temperature=answering.temperature)
     batch = "batch" if "batch" in options.dynamic else 1
     # A free axis is longer than 1 in the example: the exporter would fix a single one.
     example = torch.zeros(2 if batch == "batch" else 1, *run.preprocessing.input_size)
@@ -260,13 +276,13 @@ def _graph(
     model.producer_name, model.producer_version = "striate", ours
     takes = _takes(run.preprocessing, batch, fit=fit, preprocess=preprocess)
     metadata = {
-        "classes": json.dumps(run.classes),
+        **answering.metadata(),
         "network": run.config.network,
         "variant": json.dumps(dict(run.config.variant)),
         "run": run.config.identity,
         "preprocessing": json.dumps(run.preprocessing.to_dict()),
         "epochs": json.dumps({"done": run.epochs_done, "planned": run.config.epochs}),
-        "temperature": json.dumps(run.temperature),
+        "temperature": json.dumps(answering.temperature),
         "input": takes,
         **({PIXELS: PIXELS} if preprocess else {}),
         **heat_maps,

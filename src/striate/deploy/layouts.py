@@ -32,6 +32,8 @@ QUEUE = 256
 """Requests that may wait in Triton before it refuses one."""
 FITTED = "-fitted"
 """What the name of the model ends with that takes images of the network's own size."""
+LABELS = "labels.txt"
+"""The names of the classes, one a line."""
 
 _ODD = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -43,7 +45,8 @@ class Model:
     Attributes:
         name: under which it is served.
         content: the ONNX file.
-        classes: names, in the order of the outputs.
+        classes: names, in the order of the outputs; none of a model of numbers.
+        outputs: how many numbers there are for an image.
         image: what goes in, without the batch: numbers, or names of free axes.
         input: name of the input.
         output: name of the output.
@@ -54,6 +57,7 @@ class Model:
     name: str
     content: bytes
     classes: tuple[str, ...]
+    outputs: int
     image: tuple[int | str, ...]
     input: str
     output: str
@@ -79,6 +83,7 @@ def read_model(file: Path, name: str) -> Model:
         name=name,
         content=content,
         classes=known.classes,
+        outputs=len(known.classes or known.targets),
         image=taken.shape[1:],
         input=taken.name,
         output=given.name,
@@ -147,11 +152,10 @@ def files_of(layout: str, models: Sequence[Model]) -> dict[str, bytes]:
         files[f"{model.name}/1/model.onnx"] = model.content
         if layout != "ovms":
             files[f"{model.name}/config.pbtxt"] = _triton(model).encode()
-            files[f"{model.name}/labels.txt"] = _labels(model).encode()
+        if model.classes:
+            files[f"{model.name}/{LABELS}"] = _labels(model).encode()
     if layout == "ovms":
         files["config.json"] = (json.dumps(_ovms(models), indent=1) + "\n").encode()
-        for model in models:
-            files[f"{model.name}/labels.txt"] = _labels(model).encode()
     if layout == "kserve":
         files["inference-service.yaml"] = _kserve(models[0]).encode()
     return files
@@ -168,6 +172,7 @@ def _labels(model: Model) -> str:
 def _triton(model: Model) -> str:
     """``config.pbtxt``: text in JSON's escapes, which protobuf's text format has as well."""
     axes = ", ".join(str(axis if isinstance(axis, int) else -1) for axis in model.image)
+    labels = f'\n    label_filename: "{LABELS}"' if model.classes else ""
     return f"""\
 name: {json.dumps(model.name)}
 platform: "onnxruntime_onnx"
@@ -177,8 +182,7 @@ input [
 ]
 output [
   {{
-    name: {json.dumps(model.output)} data_type: TYPE_FP32 dims: [ {len(model.classes)} ]
-    label_filename: "labels.txt"
+    name: {json.dumps(model.output)} data_type: TYPE_FP32 dims: [ {model.outputs} ]{labels}
   }}
 ]
 dynamic_batching {{

@@ -24,7 +24,10 @@ class ExportOptions(Options):
     _: KW_ONLY
     opset: Annotated[int | None, Doc("Version of the ONNX operators; 18 by default.")] = None
     input_name: Annotated[str, Doc("Name of the graph's input.")] = "image"
-    output_name: Annotated[str, Doc("Name of its output.")] = "probabilities"
+    output_name: Annotated[
+        str | None,
+        Doc("Name of its output; ``probabilities`` by default, ``value`` of a run of numbers."),
+    ] = None
     dynamic: Annotated[
         Sequence[str],
         Doc(

@@ -1,8 +1,8 @@
 """What an exported graph must do before it becomes a file: the same as evaluation, in two engines.
 
 Three things are held apart, since each has a tolerance of its own: the pixels that the graph makes
-of an image (those of Pillow), the probabilities that the network gives for these very pixels
-(PyTorch's, in float32), and the probabilities at the end of the run's own pipeline. Cut at its
+of an image (those of Pillow), the answers that the network gives for these very pixels
+(PyTorch's, in float32), and those at the end of the run's own pipeline. Cut at its
 seam, the graph must compute what it computes whole.
 """
 
@@ -18,24 +18,21 @@ import torch
 from torch import nn
 
 from striate.data.preprocessing import Preprocessing, with_channels
+from striate.deploy.answering import Answering
 from striate.deploy.cam.reference import heat_maps
 from striate.deploy.decision import check_decisions
 from striate.deploy.verify import (
-    TOLERANCE,
     VERIFIED_IN,
-    check_classes,
     check_heat_maps,
     check_network,
     check_pixels,
     check_seam,
-    difference,
     run_in,
 )
 from striate.engines.capture import GraphOptions
 from striate.engines.exported import DECISION
 from striate.engines.heat_maps import OF_CLASS, grid_of, with_class, with_outputs
 from striate.engines.onnx_bytes import read_onnx
-from striate.engines.probabilities import Probabilities
 from striate.engines.pytorch import PyTorchSession
 from striate.engines.seam import cut
 from striate.engines.session import Answers, Pixels, as_it_is, channels_first, normalised
@@ -59,7 +56,10 @@ def with_distinct_weights(network: nn.Module) -> nn.Module:
 
 @dataclass(frozen=True, kw_only=True)
 class Verified:
-    """Largest differences found; of probabilities, but for `pixel_levels`."""
+    """Largest differences found, but for `pixel_levels` of answers.
+
+    That is of probabilities; or of values, in deviations of their targets.
+    """
 
     images: int
     onnxruntime: float
@@ -71,7 +71,7 @@ class Verified:
     pre-processing."""
     pixel_levels: float | None
     """Between the pixels of ONNX Runtime and Pillow's, of 255 levels; of OpenVINO too, where its
-    probabilities left a doubt. None where nothing is fitted."""
+    answers left a doubt. None where nothing is fitted."""
     seam: float | None
     """Between the file whole and its two halves one after the other, in ONNX Runtime. None without
     pre-processing."""
@@ -93,10 +93,11 @@ class Trial:
         options: GraphOptions,
         fit: bool,
         normalise: bool,
-        temperature: float = 1.0,
+        answering: Answering,
     ) -> None:
-        self.network, self.temperature = network, temperature
-        self.session = PyTorchSession(Probabilities(network, temperature), preprocessing)
+        self.network, self.answering = network, answering
+        behind = answering.behind(network, temperature=answering.temperature)
+        self.session = PyTorchSession(behind, preprocessing)
         self.preprocessing, self.options = preprocessing, options
         self.fit, self.normalise = fit, normalise
         given = [with_channels(image, preprocessing.channels) for image in images]
@@ -153,10 +154,11 @@ class Trial:
         given = self.batches if self.fit else self.fitted
         feed = as_it_is if self.normalise else normalised(self.preprocessing)
         answers = run_in(engine, model, given, feed=feed, weights=weights)
-        pipeline = max(map(difference, answers, self.right))
+        yardstick = self.answering.yardstick
+        pipeline = max(map(yardstick.difference, answers, self.right))
         levels, seam, expected = None, None, self.right
-        # OpenVINO takes long to start, and where its probabilities are right, so are its pixels.
-        if self.normalise and (engine == HALVES_IN or not pipeline <= TOLERANCE):
+        # OpenVINO takes long to start, and where its answers are right, so are its pixels.
+        if self.normalise and (engine == HALVES_IN or not pipeline <= yardstick.tolerance):
             before, network = cut(read_onnx(model))
             planes = run_in(engine, before, given)
             seen = [each.transpose(0, 2, 3, 1) for each in planes]
@@ -164,9 +166,9 @@ class Trial:
             expected = self._answers(seen) if levels else self.right
             if engine == HALVES_IN:
                 behind = run_in(engine, network, planes, weights=weights)
-                seam = check_seam(engine, self.names, answers, behind)
-        found = check_network(engine, self.names, answers, expected)
-        check_classes(engine, self.names, answers, self.right)
+                seam = check_seam(engine, self.names, answers, behind, yardstick)
+        found = check_network(engine, self.names, answers, expected, yardstick)
+        self.answering.check_pipeline(engine, self.names, answers, self.right)
         if threshold is not None:
             graph = with_outputs(read_onnx(model), [DECISION])
             decided = run_in(engine, graph, given, feed=feed, weights=weights)
@@ -188,7 +190,7 @@ class Trial:
         for pixels in self.fitted:
             images = self.preprocessing.normalise(torch.from_numpy(pixels))
             # Those of the graph are of the logits as the softmax has them.
-            right.append(heat_maps(self.network, images, label, grid) / self.temperature)
+            right.append(heat_maps(self.network, images, label, grid) / self.answering.temperature)
         differences = []
         for engine in VERIFIED_IN:
             found = run_in(engine, graph, self.fitted, feed=channels_first, weights=weights)
@@ -196,7 +198,7 @@ class Trial:
         return max(differences)
 
     def _answers(self, fitted: Sequence[Pixels]) -> list[Answers]:
-        """PyTorch's probabilities, (N, classes) for each batch."""
+        """PyTorch's answers, (N, K) for each batch."""
         together, most = np.concatenate(fitted), self.session.batch_size
         batches = (together[first : first + most] for first in range(0, len(together), most))
         counts = np.cumsum([len(each) for each in fitted])[:-1]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,11 @@ TOLERANCE = 1e-4
 pixels."""
 CLEAR_MARGIN = 0.02
 """Two probabilities this far apart may not change places when the resize rounds differently."""
+VALUE_TOLERANCE = 1e-3
+"""Largest difference of a value between PyTorch and an engine, both in float32, for the same
+pixels: in deviations, the standard deviation of its target among the training images."""
+VALUE_MARGIN = 0.02
+"""Likewise, where the resize rounds differently."""
 PIXEL_LEVELS = 2
 """Largest difference of a pre-processed pixel, of 255, between the graph and Pillow: there is none
 but where evaluation resizes the crop alone (see `Preprocessing.fit_image`)."""
@@ -26,6 +32,45 @@ units of a dense layer one may lie so near to 0 that engines disagree whether it
 
 VERIFIED_IN = ("onnxruntime", "openvino")
 """Engines that an exported file is verified in."""
+
+Rows: TypeAlias = Sequence[NDArray[Any]]
+"""Answers, (N, K), to each of several images or batches of images."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Yardstick:
+    """In what differences of answers are measured.
+
+    Attributes:
+        what: what one of the answers is, with its article.
+        unit: of each answer, (K,) or one for all.
+        of: what `unit` is called behind a number, with a space before it; empty for plain numbers.
+        tolerance: the largest difference for the same pixels, in `unit`.
+    """
+
+    what: str
+    unit: NDArray[np.float64]
+    of: str
+    tolerance: float
+
+    def difference(self, one: NDArray[Any], other: NDArray[Any]) -> float:
+        """The largest absolute difference, in `unit`.
+
+        Infinite where shapes differ or a number is not finite.
+        """
+        if one.shape != other.shape:
+            return float("inf")
+        gap = np.abs(one.astype(np.float64) - other.astype(np.float64)) / self.unit
+        return float(gap.max(initial=0.0)) if np.isfinite(gap).all() else float("inf")
+
+
+PROBABILITIES = Yardstick(what="a probability", unit=np.ones(()), of="", tolerance=TOLERANCE)
+"""Plain differences of probabilities."""
+
+
+def in_deviations(deviations: NDArray[np.float64]) -> Yardstick:
+    """Differences of values, in the standard deviations (targets,) of their targets."""
+    return Yardstick(what="a value", unit=deviations, of=" deviations", tolerance=VALUE_TOLERANCE)
 
 
 def run_in(
@@ -63,28 +108,30 @@ def run_in(
 def check_network(
     engine: str,
     names: Sequence[str],
-    answers: Sequence[NDArray[Any]],
-    expected: Sequence[NDArray[Any]],
+    answers: Rows,
+    expected: Rows,
+    yardstick: Yardstick = PROBABILITIES,
 ) -> float:
-    """The largest difference of a probability between `engine` and PyTorch for the same pixels.
+    """The largest difference of an answer between `engine` and PyTorch for the same pixels.
 
     Args:
         engine: which gave the `answers`.
         names: what a person calls each image or batch of images.
-        answers: probabilities, (N, classes) for each.
+        answers: (N, K) for each.
         expected: PyTorch's.
+        yardstick: in what they are measured.
 
     Raises:
-        ExportError: a difference exceeds `TOLERANCE`; the message says how large it is, on which
+        ExportError: a difference exceeds the tolerance; the message says how large it is, on which
             image and in which engine.
     """
-    differences = list(map(difference, answers, expected))
+    differences = list(map(yardstick.difference, answers, expected))
     worst = max(range(len(names)), key=differences.__getitem__)
-    if not differences[worst] <= TOLERANCE:
+    if not differences[worst] <= yardstick.tolerance:
         raise ExportError(
             "the exported graph",
-            f"{ENGINES[engine]} differs from PyTorch by {differences[worst]:.3g} in a "
-            f"probability on {names[worst]} (allowed: {TOLERANCE:g})",
+            f"{ENGINES[engine]} differs from PyTorch by {differences[worst]:.3g}{yardstick.of} in "
+            f"{yardstick.what} on {names[worst]} (allowed: {yardstick.tolerance:g})",
             "no file was written",
         )
     return differences[worst]
@@ -92,10 +139,7 @@ def check_network(
 
 def difference(one: NDArray[Any], other: NDArray[Any]) -> float:
     """Largest absolute difference; infinite where shapes differ or a number is not finite."""
-    if one.shape != other.shape:
-        return float("inf")
-    gap = np.abs(one.astype(np.float64) - other.astype(np.float64))
-    return float(gap.max(initial=0.0)) if np.isfinite(gap).all() else float("inf")
+    return PROBABILITIES.difference(one, other)
 
 
 def check_pixels(
@@ -127,28 +171,30 @@ def check_pixels(
 def check_seam(
     engine: str,
     names: Sequence[str],
-    whole: Sequence[NDArray[Any]],
-    halves: Sequence[NDArray[Any]],
+    whole: Rows,
+    halves: Rows,
+    yardstick: Yardstick = PROBABILITIES,
 ) -> float:
-    """The largest difference of a probability between a file whole and cut at its seam.
+    """The largest difference of an answer between a file whole and cut at its seam.
 
     Args:
         engine: in which both were computed.
         names: what a person calls each image or batch of images.
-        whole: probabilities, (N, classes) for each.
+        whole: (N, K) for each.
         halves: of what is behind the seam, given what is before it.
+        yardstick: in what they are measured.
 
     Raises:
-        ExportError: one exceeds `TOLERANCE`.
+        ExportError: one exceeds the tolerance.
     """
-    differences = list(map(difference, whole, halves))
+    differences = list(map(yardstick.difference, whole, halves))
     worst = max(range(len(names)), key=differences.__getitem__)
-    if not differences[worst] <= TOLERANCE:
+    if not differences[worst] <= yardstick.tolerance:
         raise ExportError(
             "the exported graph",
-            f"{ENGINES[engine]} differs by {differences[worst]:.3g} in a probability on "
-            f"{names[worst]} where the graph is cut between pre-processing and network "
-            f"(allowed: {TOLERANCE:g})",
+            f"{ENGINES[engine]} differs by {differences[worst]:.3g}{yardstick.of} in "
+            f"{yardstick.what} on {names[worst]} where the graph is cut between pre-processing and "
+            f"network (allowed: {yardstick.tolerance:g})",
             "no file was written",
         )
     return differences[worst]
@@ -187,8 +233,8 @@ def check_heat_maps(
 def check_classes(
     engine: str,
     names: Sequence[str],
-    answers: Sequence[NDArray[Any]],
-    evaluated: Sequence[NDArray[Any]],
+    answers: Rows,
+    evaluated: Rows,
 ) -> None:
     """See to it that the file predicts the class that evaluation's own pipeline predicts.
 
@@ -211,3 +257,29 @@ def check_classes(
                     f"predicts class {int(np.argmax(right))}",
                     "no file was written",
                 )
+
+
+def check_values(
+    engine: str, names: Sequence[str], answers: Rows, evaluated: Rows, yardstick: Yardstick
+) -> None:
+    """See to it that the file predicts nearly the values that evaluation's own pipeline predicts.
+
+    Args:
+        engine: in which the file gave the `answers`.
+        names: what a person calls each image or batch of images.
+        answers: values, (N, targets) for each.
+        evaluated: those of evaluation.
+        yardstick: in what they are measured.
+
+    Raises:
+        ExportError: one differs by more than `VALUE_MARGIN`.
+    """
+    for name, one, other in zip(names, answers, evaluated, strict=True):
+        found = yardstick.difference(one, other)
+        if not found <= VALUE_MARGIN:
+            raise ExportError(
+                "the exported graph",
+                f"{ENGINES[engine]} predicts {yardstick.what} on {name} that is {found:.3g}"
+                f"{yardstick.of} from evaluation's (allowed: {VALUE_MARGIN:g})",
+                "no file was written",
+            )

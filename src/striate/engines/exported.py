@@ -12,9 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from striate.data.preprocessing import Preprocessing
+from striate.engines.answers import CLASSES, TARGETS, ExportedTarget, answers_of
 from striate.engines.choosing import open_graph, parse_engine
 from striate.engines.heat_maps import HeatMaps, grid_of, with_class, with_outputs
 from striate.engines.messages import brief
@@ -50,7 +51,8 @@ class ExportedFile:
     Attributes:
         path: where it is.
         graph: what is computed: of a file with a seam the part behind it, whole else.
-        classes: names, in the order of its outputs.
+        classes: names, in the order of its outputs; none of a file of numbers.
+        targets: the numbers that it answers with, in that order; none of a file of classes.
         preprocessing: of the run that it was exported from.
         takes: what goes in.
         batch: how many images it takes at a time; 0 for any number.
@@ -70,6 +72,7 @@ class ExportedFile:
     batch: int
     is_cut: bool
     metadata: Mapping[str, str]
+    targets: tuple[ExportedTarget, ...] = ()
     heat_map_grid: tuple[int, int] | None = None
     threshold: float = 0.0
     parts: tuple[FilePart, ...] = ()
@@ -212,7 +215,7 @@ def open_exported(path: str | Path) -> ExportedFile:
         raise ExportError(shown(file), f"is no sound ONNX file ({brief(error)})") from error
     if model.scattered:
         raise ExportError(shown(file), "keeps its weights in other files", "export it as one file")
-    classes, preprocessing = _metadata(file, model)
+    (classes, targets), preprocessing = _metadata(file, model)
     if len(model.inputs) != 1:
         raise ExportError(
             shown(file), "takes its weights as inputs", "export the run with its weights inside"
@@ -233,6 +236,7 @@ def open_exported(path: str | Path) -> ExportedFile:
         batch=batch,
         is_cut=is_cut,
         metadata=model.metadata,
+        targets=targets,
         heat_map_grid=grid,
         threshold=_threshold(file, model),
         parts=parts,
@@ -259,31 +263,26 @@ def _content(file: Path) -> bytes:
         raise ExportError(shown(file), "there is no such file", "check the path") from error
 
 
-def _metadata(path: Path, model: OnnxFile) -> tuple[tuple[str, ...], Preprocessing]:
-    """The classes and the pre-processing that a file names."""
+def _metadata(
+    path: Path, model: OnnxFile
+) -> tuple[tuple[tuple[str, ...], tuple[ExportedTarget, ...]], Preprocessing]:
+    """The classes or the targets, and the pre-processing, that a file names."""
     found = model.metadata
     if DETECTOR in found:
         raise ExportError(shown(path), "is a detector, not a classifier", "use `striate detect`")
-    if not {"classes", "preprocessing"} <= found.keys():
+    if "preprocessing" not in found or not {CLASSES, TARGETS} & found.keys():
         raise ExportError(
             shown(path),
             "has no classes and pre-processing in its metadata",
             "give a file that `striate export` wrote",
         )
     try:
-        classes, values = json.loads(found["classes"]), json.loads(found["preprocessing"])
+        values = json.loads(found["preprocessing"])
         if not isinstance(values, dict):
             raise RunError("[preprocessing]", "is no table")
-        preprocessing = Preprocessing.from_dict(values)
+        return answers_of(found), Preprocessing.from_dict(values)
     except (ValueError, RecursionError, StriateError) as error:
         raise ExportError(shown(path), f"has damaged metadata ({brief(error)})") from error
-    if not isinstance(classes, list) or not classes or not all(map(_is_name, classes)):
-        raise ExportError(shown(path), "has damaged metadata (its classes are no names)")
-    return tuple(classes), preprocessing
-
-
-def _is_name(value: Any) -> bool:
-    return isinstance(value, str)
 
 
 def _input(path: Path, value: Tensor, preprocessing: Preprocessing) -> tuple[Takes, int]:

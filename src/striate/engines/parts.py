@@ -1,7 +1,7 @@
 """Files of several networks that see different pixels of an image: a seam for each.
 
 Such a file has, for each pre-processing, a tensor like `striate.engines.seam.PIXELS` and one with
-the probabilities that are computed behind it; its metadata name both. Whoever fits images himself
+the answers that are computed behind it; its metadata name both. Whoever fits images himself
 cuts it at each seam, and takes the mean of what is behind.
 """
 
@@ -31,13 +31,13 @@ class FilePart:
 
     Attributes:
         pixels: the tensor that it takes, uint8 (batch, channels, height, width).
-        probabilities: the tensor that it gives, float32 (batch, classes).
+        answers: the tensor that it gives, float32 (batch, K).
         share: of them in the mean.
         preprocessing: what becomes of an image before it.
     """
 
     pixels: str
-    probabilities: str
+    answers: str
     share: float
     preprocessing: Preprocessing
 
@@ -51,7 +51,7 @@ class FilePart:
         Raises:
             ExportError: `file` has no such seam.
         """
-        return cut_at(file, self.pixels, [file.between[self.probabilities]])
+        return cut_at(file, self.pixels, [file.between[self.answers]])
 
 
 def parts_of(name: str, file: OnnxFile) -> tuple[tuple[FilePart, ...], float]:
@@ -78,10 +78,10 @@ def _part(values: dict[str, Any], file: OnnxFile) -> FilePart:
         raise ValueError("one has no pre-processing")
     found = FilePart(
         pixels=str(values["pixels"]),
-        probabilities=str(values["probabilities"]),
+        answers=str(values["answers"]),
         share=float(values["share"]),
         preprocessing=Preprocessing.from_dict(values["preprocessing"]),
     )
-    if not {found.pixels, found.probabilities} <= file.between.keys() or not found.share > 0:
+    if not {found.pixels, found.answers} <= file.between.keys() or not found.share > 0:
         raise ValueError("there are no such tensors")
     return found

@@ -20,11 +20,12 @@ from striate.errors import (
     TrainingError,
     parameter,
 )
-from striate.inference.opening import session_of
+from striate.inference.opening import session_of, session_of_file
 from striate.inference.prediction import Prediction
 from striate.inference.predictor import Predictor
 from striate.inference.views.views import PLAIN, Views
 from striate.runs.targets import refuse_numbers
+from striate.support.paths import shown
 from striate.support.text import printable
 
 if TYPE_CHECKING:
@@ -210,24 +211,49 @@ class Classifier(Predictor[Prediction]):
                 photograph by at most two levels of 255; not for a file that resizes within.
 
         Raises:
-            ExportError: there is no such file, it is damaged or not one of ours, takes its weights
-                as inputs, or no engine is installed.
+            ExportError: there is no such file, it is damaged or not one of ours, answers with
+                numbers, takes its weights as inputs, or no engine is installed.
             StriateError: `engine` is unknown or no engine for files, or there are no such `views`
                 for the file.
         """
-        file = open_exported(path)
-        if views.whole:
-            _, height, width = file.preprocessing.input_size
-            raise StriateError(
-                parameter("crops", views.crops),
-                f"needs a network of any size, and this file's takes {height} x {width} pixels",
-                "give the run that it was exported from, or take other crops",
+        return cls.of_opened(
+            open_exported(path),
+            engine=engine,
+            batch_size=batch_size,
+            streams=streams,
+            views=views,
+            reduced_decoding=reduced_decoding,
+        )
+
+    @classmethod
+    def of_opened(
+        cls,
+        file: ExportedFile,
+        *,
+        engine: str = "auto",
+        batch_size: int | None = None,
+        streams: int | None = None,
+        views: Views = PLAIN,
+        reduced_decoding: bool = False,
+    ) -> Classifier:
+        """`of_file` of a file that is open; the graph is not kept.
+
+        Raises:
+            StriateError: as `of_file`.
+        """
+        if file.targets:
+            raise ExportError(
+                shown(file.path),
+                "answers with numbers, and a classifier is for classes",
+                "open it with `striate.open_regressor`",
             )
         if file.parts and not views.is_plain and not reduced_decoding:
-            from striate.inference.ensemble import open_parts
+            from striate.inference.parts import open_parts
 
             return open_parts(file, engine=engine, batch_size=batch_size, views=views)
-        session = file.session(engine, batch_size=batch_size, streams=streams)
+        session = session_of_file(
+            file, engine=engine, batch_size=batch_size, streams=streams, views=views
+        )
         fits = not file.fits
         about = replace(file, graph=b"")  # the engine has it, and it may be large
         try:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from striate.data.scan import threads
 from striate.engines.session import Answers, Pixels
-from striate.errors import DataError, StriateError
+from striate.errors import DataError
 from striate.inference.classifier import Classifier
 from striate.inference.estimate import Estimate
 from striate.inference.opening import BATCH_SIZE
@@ -114,6 +113,7 @@ class EnsembleRegressor(_Several[Estimate], Regressor):
         regressors: with the same targets, in the same order.
         shares: of each in the mean; they add up to 1.
         half_widths: of the prediction intervals of that mean.
+        file: that all of them come from.
     """
 
     def __init__(
@@ -121,6 +121,8 @@ class EnsembleRegressor(_Several[Estimate], Regressor):
         regressors: Sequence[Regressor],
         shares: Sequence[float],
         half_widths: HalfWidths = (),
+        *,
+        file: ExportedFile | None = None,
     ) -> None:
         first = min(regressors, key=lambda each: each.batch_size)
         Regressor.__init__(
@@ -130,6 +132,7 @@ class EnsembleRegressor(_Several[Estimate], Regressor):
             first.targets,
             views=first.views,
             half_widths=half_widths,
+            file=file,
         )
         self.predictors, self.shares = tuple(regressors), tuple(shares)
 
@@ -282,40 +285,3 @@ def _shares(groups: Sequence[Group]) -> list[float]:
     """Of each group in the mean of all members."""
     total = sum(len(group.members) for group in groups)
     return [len(group.members) / total for group in groups]
-
-
-def open_parts(
-    file: ExportedFile,
-    *,
-    engine: str = "auto",
-    batch_size: int | None = None,
-    views: Views = PLAIN,
-) -> EnsembleClassifier:
-    """A classifier of a file with several pre-processings, each of which is computed by itself.
-
-    Args:
-        file: with its graph.
-        engine: as for `Classifier.of_file`.
-        batch_size: as for `Classifier.of_file`.
-        views: of each image, of whatever each network sees.
-
-    Raises:
-        ExportError: as `Classifier.of_file`.
-        StriateError: as `Classifier.of_file`.
-    """
-    opened: list[Classifier] = []
-    try:
-        for part in file.parts:
-            session = file.part_session(part, engine, batch_size=batch_size)
-            try:
-                opened.append(Classifier(session, part.preprocessing, file.classes, views=views))
-            except StriateError:
-                session.close()
-                raise
-    except StriateError:
-        for each in opened:
-            each.close()
-        raise
-    shares = [part.share for part in file.parts]
-    about = replace(file, graph=b"")  # the engine has it, and it may be large
-    return EnsembleClassifier(opened, shares, file.temperature, file=about)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from striate.data.preprocessing import Preprocessing
+    from striate.engines.exported import ExportedFile
 
 BATCH_SIZE = 64
 """Images that PyTorch computes together: the last digits of a network's sums depend on it."""
@@ -72,6 +73,30 @@ def session_of(
         device=where,
         batch_size=together,
     )
+
+
+def session_of_file(
+    file: ExportedFile,
+    *,
+    engine: str = "auto",
+    batch_size: int | None = None,
+    streams: int | None = None,
+    views: Views = PLAIN,
+) -> Session:
+    """An exported `file` in an engine; arguments as for `Classifier.of_file`.
+
+    Raises:
+        ExportError: the engine is missing, or cannot run the file.
+        StriateError: `engine` is unknown or none for files, or there are no such `views` for it.
+    """
+    if views.whole:
+        _, height, width = file.preprocessing.input_size
+        raise StriateError(
+            parameter("crops", views.crops),
+            f"needs a network of any size, and this file's takes {height} x {width} pixels",
+            "give the run that it was exported from, or take other crops",
+        )
+    return file.session(engine, batch_size=batch_size, streams=streams)
 
 
 def _dense(network: nn.Module, preprocessing: Preprocessing, engine: str) -> nn.Module:

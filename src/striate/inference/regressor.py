@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -10,9 +12,10 @@ import numpy as np
 from striate.data.finding.inputs import items
 from striate.data.scan import threads
 from striate.data.targets import Target
-from striate.errors import DataError, RunError, TrainingError
+from striate.engines.exported import open_exported
+from striate.errors import DataError, ExportError, RunError, StriateError, TrainingError
 from striate.inference.estimate import Estimate, Interval
-from striate.inference.opening import session_of
+from striate.inference.opening import session_of, session_of_file
 from striate.inference.predictor import Predictor
 from striate.inference.views.views import PLAIN, Views
 from striate.support.paths import shown
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from striate.data.finding.inputs import Item, Source
     from striate.data.images import ImageSet
     from striate.data.preprocessing import Preprocessing
+    from striate.engines.exported import ExportedFile
     from striate.engines.session import Answers, Session
     from striate.runs.conformal import HalfWidths
     from striate.runs.run import Run
@@ -56,8 +60,8 @@ class GivesValues(Protocol):
 class Regressor(Predictor[Estimate]):
     """A session that gives numbers, the pre-processing before it, and what the numbers are.
 
-    Open one with `Regressor.of_run` or `striate.open_regressor`. Close it, or use it as a context,
-    to free what its engine holds.
+    Open one with `Regressor.of_run`, `Regressor.of_file` or `striate.open_regressor`. Close it, or
+    use it as a context, to free what its engine holds.
 
     Args:
         session: gives float32 (n, targets), the values in their own units.
@@ -68,10 +72,12 @@ class Regressor(Predictor[Estimate]):
         views: of each image, whose values are averaged.
         reduced: whether large JPEG files are reduced while they are decoded.
         half_widths: of the prediction intervals of each target; none if it is empty.
+        file: that it was opened from.
 
     Attributes:
         targets: what the values are, in their order.
         half_widths: of the prediction intervals of each target, by level.
+        file: that it was opened from, without its graph; None for a network.
     """
 
     def __init__(
@@ -84,10 +90,12 @@ class Regressor(Predictor[Estimate]):
         views: Views = PLAIN,
         reduced: bool = False,
         half_widths: HalfWidths = (),
+        file: ExportedFile | None = None,
     ) -> None:
         super().__init__(session, preprocessing, fits=fits, views=views, reduced=reduced)
         self.targets = tuple(targets)
         self.half_widths: HalfWidths = half_widths or tuple(() for _ in self.targets)
+        self.file = file
 
     @classmethod
     def of_network(
@@ -174,6 +182,77 @@ class Regressor(Predictor[Estimate]):
             views=views,
             half_widths=read_conformal(run) if views.is_plain else (),
         )
+
+    @classmethod
+    def of_file(
+        cls,
+        path: str | Path,
+        *,
+        engine: str = "auto",
+        batch_size: int | None = None,
+        streams: int | None = None,
+        views: Views = PLAIN,
+        reduced_decoding: bool = False,
+    ) -> Regressor:
+        """An ONNX file that `striate export` wrote; parameters as for `Classifier.of_file`.
+
+        Raises:
+            ExportError: as `Classifier.of_file`; the file answers with classes.
+            StriateError: likewise.
+        """
+        return cls.of_opened(
+            open_exported(path),
+            engine=engine,
+            batch_size=batch_size,
+            streams=streams,
+            views=views,
+            reduced_decoding=reduced_decoding,
+        )
+
+    @classmethod
+    def of_opened(
+        cls,
+        file: ExportedFile,
+        *,
+        engine: str = "auto",
+        batch_size: int | None = None,
+        streams: int | None = None,
+        views: Views = PLAIN,
+        reduced_decoding: bool = False,
+    ) -> Regressor:
+        """`of_file` of a file that is open; the graph is not kept.
+
+        Raises:
+            StriateError: as `of_file`.
+        """
+        if not file.targets:
+            raise ExportError(
+                shown(file.path),
+                "answers with classes, not with numbers",
+                "open it with `striate.open_classifier`",
+            )
+        if file.parts and not views.is_plain and not reduced_decoding:
+            from striate.inference.parts import open_number_parts
+
+            return open_number_parts(file, engine=engine, batch_size=batch_size, views=views)
+        session = session_of_file(
+            file, engine=engine, batch_size=batch_size, streams=streams, views=views
+        )
+        intervals = tuple(each.intervals for each in file.targets)
+        try:
+            return cls(
+                session,
+                file.preprocessing,
+                [each.plain for each in file.targets],
+                fits=not file.fits,
+                views=views,
+                reduced=reduced_decoding,
+                half_widths=intervals if views.is_plain else (),
+                file=replace(file, graph=b""),  # the engine has it, and it may be large
+            )
+        except StriateError:
+            session.close()
+            raise
 
     @property
     def outputs(self) -> int:

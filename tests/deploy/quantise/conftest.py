@@ -61,6 +61,8 @@ class FakeRun:
     epochs_done: int = 3
     temperature: float = 1.0
     has_members: bool = False
+    targets: tuple[()] = ()
+    answers_numbers: bool = False
 
     def network(self) -> nn.Module:
         return self.trained

@@ -256,6 +256,8 @@ def test_a_file_that_takes_fitted_images_one_at_a_time(
         epochs_done=1,
         temperature=1.0,
         has_members=False,
+        targets=(),
+        answers_numbers=False,
     )
     images = [np.random.default_rng(0).integers(0, 256, (30, 25, 3), dtype=np.uint8)]
     float_file = export_run(run, tmp_path / "one.onnx", images, dynamic=(), capture="trace").file
@@ -272,6 +274,7 @@ def run(
     """Of a run, what quantising uses; its export is a copy of `exported`."""
     run = SimpleNamespace(
         path=tmp_path / "a run",
+        answers_numbers=False,
         config=SimpleNamespace(
             stem="small",
             data=SimpleNamespace(skipped=0, origin=str(pictures)),

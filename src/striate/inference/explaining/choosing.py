@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, get_args
 
 from striate.engines.heat_maps import HEAT_MAP, laid_in
 from striate.errors import ExportError, NetworkError, StriateError, nearest, parameter
-from striate.inference.ensemble import EnsembleClassifier, open_parts
+from striate.inference.ensemble import EnsembleClassifier
 from striate.inference.explaining.ensemble import EnsembleMaps, MapsPart, member_gradients
 from striate.inference.explaining.explainer import ExportedMaps, Method
 from striate.inference.explaining.occlusion import OcclusionMaps, Square
+from striate.inference.parts import open_parts
 
 if TYPE_CHECKING:
     from striate.data.preprocessing import Preprocessing
