@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 import striate
+from striate.engines.probabilities import Probabilities
 from striate.errors import NetworkError
 from striate.hub.heads import make_head
 from striate.hub.surgery import Headless, Transferred
@@ -15,7 +16,7 @@ from striate.inference.bulk.embedding import WithEmbedding
 
 def check(network: nn.Module, size: tuple[int, int, int], embedding: torch.Tensor) -> None:
     images = torch.rand(2, *size, generator=torch.Generator().manual_seed(0))
-    found = WithEmbedding(network, size)
+    found = WithEmbedding(Probabilities(network), size)
     with torch.inference_mode():
         numbers = found(images)
         shares = network(images).softmax(1)
@@ -54,4 +55,4 @@ def test_a_transferred_network_gives_what_its_head_sees() -> None:
 
 def test_a_network_without_weights_has_no_embedding() -> None:
     with pytest.raises(NetworkError, match="has no convolution or linear layer"):
-        WithEmbedding(nn.Flatten(), (1, 2, 2))
+        WithEmbedding(Probabilities(nn.Flatten()), (1, 2, 2))

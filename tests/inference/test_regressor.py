@@ -165,7 +165,6 @@ def test_commands_that_take_classes_alone_say_so(tmp_path: Path, files: list[Pat
     for ask in (
         lambda: striate.quantise(path),
         lambda: striate.calibrate(path),
-        lambda: striate.predict_bulk(path, tmp_path, tmp_path / "found"),
         lambda: striate.explain_prediction(path, files[0]),
         lambda: striate.bench(path),
     ):

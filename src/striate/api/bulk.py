@@ -62,11 +62,13 @@ def open_predictor(
     allow_code: bool,
 ) -> BulkPredictor:
     """What computes, in whatever process this is called."""
-    from striate.api.opening import open_classifier
+    from striate.api.opening import open_predictor as open_any
     from striate.api.using import TOGETHER
+    from striate.errors import StriateError, parameter
     from striate.inference.bulk.rows import BulkPredictor
+    from striate.inference.regressor import Regressor
 
-    classifier = open_classifier(
+    predictor = open_any(
         path,
         device=device,
         batch_size=TOGETHER,
@@ -76,5 +78,12 @@ def open_predictor(
         allow_code=allow_code,
     )
     if threshold is not None:
-        classifier.threshold = threshold
-    return BulkPredictor(classifier, embeddings=embeddings)
+        if isinstance(predictor, Regressor):
+            predictor.close()
+            raise StriateError(
+                parameter("threshold", threshold),
+                "is for classes, and this run answers with numbers",
+                "leave it out",
+            )
+        predictor.threshold = threshold
+    return BulkPredictor(predictor, embeddings=embeddings)

@@ -25,7 +25,10 @@ class Probabilities(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Map normalised images (N, C, H, W) to probabilities (N, classes)."""
-        logits: Tensor = self.network(image)
+        return self.answers(self.network(image))
+
+    def answers(self, logits: Tensor) -> Tensor:
+        """Map logits (N, classes) to probabilities."""
         # Nothing is divided by 1, so that a graph has no operator that does nothing.
         scaled = logits if self.temperature == 1 else logits / self.temperature
         return torch.softmax(scaled, dim=1)

@@ -34,5 +34,8 @@ class Values(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Map normalised images (N, C, H, W) to values (N, targets), in their own units."""
-        values: Tensor = self.network(image) * self.deviation + self.mean
-        return values
+        return self.answers(self.network(image))
+
+    def answers(self, outputs: Tensor) -> Tensor:
+        """Map standardised values (N, targets) to values in their own units."""
+        return outputs * self.deviation + self.mean

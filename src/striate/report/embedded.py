@@ -154,10 +154,12 @@ def _computed(
     run: Run, parts: tuple[ImageSet, ImageSet], progress: Progress | None
 ) -> tuple[Floats, Floats]:
     """By a forward of the run's network."""
+    from striate.engines.probabilities import Probabilities
     from striate.engines.pytorch import PyTorchSession
     from striate.inference.bulk.embedding import WithEmbedding
 
-    network = WithEmbedding(run.network(), run.preprocessing.input_size)
+    # Of which the answers are dropped.
+    network = WithEmbedding(Probabilities(run.network()), run.preprocessing.input_size)
     session = PyTorchSession(network, run.preprocessing, batch_size=_BATCH)
     total, done = sum(map(len, parts)), 0
     found: list[Floats] = []
@@ -166,7 +168,7 @@ def _computed(
         read = partial(read_one, part, run.preprocessing)
         with closing(batches_of(part, read, batch_size=_BATCH, workers=1)) as batches:
             for answers in session.run(batches):
-                rows.append(answers[:, len(run.classes) :])
+                rows.append(answers[:, len(run.config.outputs) :])
                 done += len(answers)
                 if progress is not None:
                     progress(done, total)

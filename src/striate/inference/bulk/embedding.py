@@ -1,4 +1,4 @@
-"""A network that gives its probabilities and, in the same forward, what its classifier sees."""
+"""A network that gives its answers and, in the same forward, what its classifier sees."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from torch import Tensor, nn
 
 from striate.anatomy.embedding import find_embedding
 from striate.anatomy.graph.record import record
+from striate.engines.probabilities import Probabilities
+from striate.engines.values import Values
 from striate.hub.surgery import Transferred
 
 
 class WithEmbedding(nn.Module):
-    """A network with the softmax behind it, and each image's embedding beside that.
+    """A network with what makes answers of its outputs, and each image's embedding beside that.
 
     The embedding is what the last layer with weights is given (of a classifier that looks at every
     position of a map, the mean over these); of a network whose classes come from a layer of another
     kind, what its own `embed` gives.
 
     Args:
-        network: maps normalised images (N, C, H, W) to logits (N, classes).
+        answering: the network with the softmax, or the way back to units, behind it.
         input_size: (channels, height, width) of its images.
-        temperature: by which the logits are divided, as in `Probabilities`.
 
     Attributes:
         size: numbers of an embedding, D.
@@ -31,24 +32,21 @@ class WithEmbedding(nn.Module):
         NetworkError: no layer of the network makes its classes.
     """
 
-    def __init__(
-        self, network: nn.Module, input_size: tuple[int, int, int], temperature: float = 1.0
-    ) -> None:
+    def __init__(self, answering: Probabilities | Values, input_size: tuple[int, int, int]) -> None:
         super().__init__()
-        self.temperature = temperature
-        self.network = network
-        self._layer = _classifier(network, input_size)
-        device = next((each.device for each in network.parameters()), None)
+        self.answering = answering
+        self._layer = _classifier(answering.network, input_size)
+        device = next((each.device for each in answering.parameters()), None)
         with torch.inference_mode():
             self.size = self._embedded(torch.zeros(1, *input_size, device=device))[1].shape[1]
 
     def forward(self, image: Tensor) -> Tensor:
-        """Map normalised images (N, C, H, W) to probabilities and embedding, (N, classes + D)."""
-        logits, embedding = self._embedded(image)
-        return torch.cat([torch.softmax(logits / self.temperature, dim=1), embedding], dim=1)
+        """Map normalised images (N, C, H, W) to answers and embedding, (N, K + D)."""
+        outputs, embedding = self._embedded(image)
+        return torch.cat([self.answering.answers(outputs), embedding], dim=1)
 
     def _embedded(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        network = self.network
+        network = self.answering.network
         if isinstance(network, Transferred):
             embedding = network.embed(image)
             logits: Tensor = network.head(embedding)

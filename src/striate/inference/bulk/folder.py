@@ -25,6 +25,7 @@ from typing import Any
 from filelock import BaseFileLock
 
 from striate.errors import RunError, parameter
+from striate.inference.bulk.columns import BulkTarget
 from striate.runs.lock import LOCK, SOFT_LOCK, acquire
 from striate.support.closing import Closable
 from striate.support.files import sweep, write_atomically
@@ -50,7 +51,8 @@ class Job:
         model: the run's folder or the exported file, for people.
         weights: digest of what it computes with, by which it is known.
         engine: in what it is computed, and how many images together.
-        classes: names, in the order of the probabilities.
+        classes: names, in the order of the probabilities; none of a run of numbers.
+        targets: of the values, in their order; none of a run of classes.
         embedding: numbers of an image's embedding; 0 where none are written.
         input: where the images are listed, for people.
         root: where relative paths begin.
@@ -73,12 +75,14 @@ class Job:
     images: int
     shard_size: int
     threshold: float = 0.0
+    targets: tuple[BulkTarget, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values; as from before there were thresholds, where there is none."""
+        """Plain values; as from before there were thresholds and targets, where there are none."""
         told = asdict(self)
-        if not self.threshold:
-            del told["threshold"]
+        for name in ("threshold", "targets"):
+            if not told[name]:
+                del told[name]
         return told
 
     @property
@@ -279,6 +283,8 @@ def refuse_another(folder: Path, begun: Job, now: Job) -> None:
         why = f"holds predictions of other images ({images})"
     elif begun.root != now.root:
         why = f"holds predictions of images in another folder ({printable(begun.root)})"
+    elif begun.targets != now.targets:
+        why = "holds predictions of the model with other prediction intervals"
     elif begun.embedding != now.embedding:
         has = "with" if begun.embedding else "without"
         why = f"holds predictions {has} embeddings"

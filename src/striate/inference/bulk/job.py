@@ -20,7 +20,6 @@ from striate.inference.bulk.rows import BulkPredictor
 from striate.inference.bulk.shards import Counts, Shards, counts_of
 from striate.inference.options import BulkOptions
 from striate.runs.run import Run
-from striate.runs.targets import refuse_numbers
 from striate.support.files import FULL
 from striate.support.packages import need
 from striate.support.paths import expanded, read_file, shown
@@ -153,6 +152,7 @@ def _begun(
         weights=digest,
         engine=engine,
         classes=predictor.classes,
+        targets=predictor.targets,
         embedding=predictor.embedding,
         input=source.name,
         root=str(source.root),
@@ -252,6 +252,5 @@ def _digest(model: str | Path, *, allow_code: bool) -> str:
     if is_exported(model):
         return sha256(read_file(expanded(model))).hexdigest()
     run = Run.open(model, allow_code=allow_code)
-    refuse_numbers(run, "prediction in bulk")
     known = f"{run.config.identity} {run.stamp.digest}"
     return known if run.temperature == 1 else f"{known} temperature {run.temperature}"

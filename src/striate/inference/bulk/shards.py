@@ -7,6 +7,8 @@ r"""From a shard's images to its Parquet file: the one piece of work, whoever do
 ``probability``     of that class, float32
 ``unsure``          whether that is below the threshold, where there is one
 ``probabilities``   of all classes, a list of float32 in the order of the metadata's ``classes``
+``value_age``       of a run of numbers instead of the three, for each target; and ``low_age`` and
+                    ``high_age``, its interval, null where none is known; float64
 ``embedding``       a list of float32, where it was asked for
 ``error``           why the image cannot be read; null for all others
 ==================  ===============================================================================
@@ -21,11 +23,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from striate.data.finding.inputs import Item
 from striate.errors import DataError
 from striate.inference.bulk import listing
+from striate.inference.bulk.columns import columns_of
 from striate.inference.bulk.entries import BYTES, Entry
 from striate.inference.bulk.folder import LISTING, Job
 from striate.inference.bulk.rows import BulkPredictor, Row
@@ -67,7 +68,7 @@ class Shards(Closable):
         self.folder, self.job = folder, job
         self._predictor, self._workers = predictor, workers
         self._listing = listing.open_listing(folder / LISTING)
-        self._schema = _schema(job)
+        self._schema, self._columns = _schema(job), columns_of(job)
 
     def compute(self, shard: int, progress: Progress | None = None) -> Counts:
         """Compute the shard of that number, and write its file, whole or not at all.
@@ -90,7 +91,7 @@ class Shards(Closable):
                 beside,
                 self._schema,
                 compression="zstd",
-                use_dictionary=["label", "class"],
+                use_dictionary=[name for name in ("label", "class") if name in self._schema.names],
                 write_page_checksum=True,
             ) as writer:
                 for table in self._tables(entries, progress):
@@ -124,26 +125,13 @@ class Shards(Closable):
 
     def _table(self, entries: list[Entry], rows: list[Row]) -> Any:
         arrow = need("pyarrow", purpose="write Parquet files", extra="bulk")
-        classes, count = self.job.classes, len(self.job.classes)
-        numbers = [row.numbers for row in rows]
-        shares = [None if each is None else each[:count] for each in numbers]
-        best = [None if each is None else int(np.argmax(each)) for each in shares]
-        highest = [
-            None if each is None or at is None else each[at]
-            for each, at in zip(shares, best, strict=True)
-        ]
+        numbers, count = [row.numbers for row in rows], self._columns.count
         columns: dict[str, Any] = {
             "file": [_text(entry.file) for entry in entries],
             "label": [None if e.label is None else _text(e.label) for e in entries],
-            "class": [None if at is None else classes[at] for at in best],
-            "probability": highest,
-            "probabilities": shares,
+            **self._columns.cells([None if each is None else each[:count] for each in numbers]),
             "error": [row.error or None for row in rows],
         }
-        if threshold := self.job.threshold:
-            columns["unsure"] = [
-                None if each is None else bool(each < threshold) for each in highest
-            ]
         if self.job.embedding:
             columns["embedding"] = [None if each is None else each[count:] for each in numbers]
         return arrow.table(
@@ -188,18 +176,15 @@ def counts_of(folder: Path, job: Job, shard: int) -> Counts | None:
 
 def _schema(job: Job) -> Any:
     arrow = need("pyarrow", purpose="write Parquet files", extra="bulk")
-    numbers = arrow.list_(arrow.float32())
+    columns = columns_of(job)
     fields = [
         ("file", arrow.string()),
         ("label", arrow.string()),
-        ("class", arrow.string()),
-        ("probability", arrow.float32()),
-        *([("unsure", arrow.bool_())] if job.threshold else []),
-        ("probabilities", numbers),
-        *([("embedding", numbers)] if job.embedding else []),
+        *columns.fields,
+        *([("embedding", arrow.list_(arrow.float32()))] if job.embedding else []),
         ("error", arrow.string()),
     ]
-    return arrow.schema(fields, metadata={b"classes": json.dumps(list(job.classes)).encode()})
+    return arrow.schema(fields, metadata=columns.metadata)
 
 
 def _content(root: Path, file: str) -> Path | DataError:
