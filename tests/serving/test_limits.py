@@ -50,7 +50,7 @@ class Held:
 
 
 def hold(service: Any) -> Held:
-    classifier = service.state.models.get("colours").classifier
+    classifier = service.state.models.get("colours").predictor
     held = Held(classifier.session)
     classifier.session = held
     return held

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from striate.serving.kinds import Classes
 from striate.serving.protocol.messages import read_inference
 from striate.serving.refusals import Refused
 
@@ -235,8 +236,9 @@ def test_what_is_no_binary_request_is_told(
 ) -> None:
     tensor = {"name": "image", "datatype": "BYTES", "shape": [1], "parameters": parameters}
     head = json.dumps({"inputs": [tensor]}).encode()
+    length = str(len(head)) if header is None else header
     with pytest.raises(Refused, match=sentence):
-        read_inference(head + tail, str(len(head)) if header is None else header, 1000)
+        read_inference(head + tail, length, 1000, Classes(classifier=None))  # type: ignore[arg-type]
 
 
 def test_unknown_addresses_models_and_methods_are_json(shared: Any) -> None:

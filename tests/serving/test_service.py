@@ -208,7 +208,7 @@ def test_innocent_requests_succeed_beside_every_kind_of_bad_one(serve: Serve) ->
                 wrong.append(found)
                 continue
             shares = {e["class"]: e["probability"] for e in found["results"][0]["predictions"]}
-            names = service.state.models.get("colours").classifier.classes
+            names = service.state.models.get("colours").kind.labels
             if not np.allclose([shares[name] for name in names], answers[which], atol=1e-4):
                 wrong.append((which, shares))
         connection.close()

@@ -20,7 +20,7 @@ from striate.errors import (
     TrainingError,
     parameter,
 )
-from striate.inference.opening import session_of, session_of_file
+from striate.inference.opening import refuse_whole, session_of
 from striate.inference.prediction import Prediction
 from striate.inference.predictor import Predictor
 from striate.inference.views.views import PLAIN, Views
@@ -247,13 +247,12 @@ class Classifier(Predictor[Prediction]):
                 "answers with numbers, and a classifier is for classes",
                 "open it with `striate.open_regressor`",
             )
+        refuse_whole(file, views)
         if file.parts and not views.is_plain and not reduced_decoding:
             from striate.inference.parts import open_parts
 
             return open_parts(file, engine=engine, batch_size=batch_size, views=views)
-        session = session_of_file(
-            file, engine=engine, batch_size=batch_size, streams=streams, views=views
-        )
+        session = file.session(engine, batch_size=batch_size, streams=streams)
         fits = not file.fits
         about = replace(file, graph=b"")  # the engine has it, and it may be large
         try:

@@ -75,19 +75,11 @@ def session_of(
     )
 
 
-def session_of_file(
-    file: ExportedFile,
-    *,
-    engine: str = "auto",
-    batch_size: int | None = None,
-    streams: int | None = None,
-    views: Views = PLAIN,
-) -> Session:
-    """An exported `file` in an engine; arguments as for `Classifier.of_file`.
+def refuse_whole(file: ExportedFile, views: Views) -> None:
+    """Raise for `views` that show a network whole images, which no file takes.
 
     Raises:
-        ExportError: the engine is missing, or cannot run the file.
-        StriateError: `engine` is unknown or none for files, or there are no such `views` for it.
+        StriateError: they do.
     """
     if views.whole:
         _, height, width = file.preprocessing.input_size
@@ -96,7 +88,6 @@ def session_of_file(
             f"needs a network of any size, and this file's takes {height} x {width} pixels",
             "give the run that it was exported from, or take other crops",
         )
-    return file.session(engine, batch_size=batch_size, streams=streams)
 
 
 def _dense(network: nn.Module, preprocessing: Preprocessing, engine: str) -> nn.Module:

@@ -15,7 +15,7 @@ from striate.data.targets import Target
 from striate.engines.exported import open_exported
 from striate.errors import DataError, ExportError, RunError, StriateError, TrainingError
 from striate.inference.estimate import Estimate, Interval
-from striate.inference.opening import session_of, session_of_file
+from striate.inference.opening import refuse_whole, session_of
 from striate.inference.predictor import Predictor
 from striate.inference.views.views import PLAIN, Views
 from striate.support.paths import shown
@@ -231,13 +231,12 @@ class Regressor(Predictor[Estimate]):
                 "answers with classes, not with numbers",
                 "open it with `striate.open_classifier`",
             )
+        refuse_whole(file, views)
         if file.parts and not views.is_plain and not reduced_decoding:
             from striate.inference.parts import open_number_parts
 
             return open_number_parts(file, engine=engine, batch_size=batch_size, views=views)
-        session = session_of_file(
-            file, engine=engine, batch_size=batch_size, streams=streams, views=views
-        )
+        session = file.session(engine, batch_size=batch_size, streams=streams)
         intervals = tuple(each.intervals for each in file.targets)
         try:
             return cls(

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from striate.engines.heat_maps import THE_LIKELIEST
 from striate.errors import DataError, StriateError, nearest
 from striate.inference.explaining.over_pictures import seen
+from striate.serving.kinds import refuse_numbers
 from striate.serving.limits import Room, answered
 from striate.serving.refusals import Refused, malformed, sentence_of
 
@@ -32,11 +33,12 @@ def label_of(model: Model, wanted: str) -> int:
     Raises:
         Refused: the model has no heat maps, or no such class.
     """
+    refuse_numbers(model.kind, "heatmap")
     if model.pipeline.heat_maps is None:
         raise malformed(
             f"the model '{model.name}' has no heat maps; export its run with --cam to have them"
         )
-    classes = model.classifier.classes
+    classes = model.kind.labels
     if wanted in classes:
         return classes.index(wanted)
     if wanted == LIKELIEST:
@@ -64,6 +66,6 @@ async def heat_maps(
 
 
 def _shown(model: Model, heat: Maps, height: int, width: int) -> dict[str, Any]:
-    left, top, right, bottom = seen(model.classifier.preprocessing, height, width)
+    left, top, right, bottom = seen(model.predictor.preprocessing, height, width)
     box = [left / width, top / height, right / width, bottom / height]
     return {"values": heat.tolist(), "box": box}

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 async def infer(
     request: Request, model: Model, pictures: Sequence[Picture], room: Room, metrics: Metrics
 ) -> list[Answers | DataError]:
-    """The probabilities of each of `pictures`, or why there are none.
+    """The answer to each of `pictures`, float32 (K,), or why there is none.
 
     Args:
         request: which brought them, and has been read to its end.

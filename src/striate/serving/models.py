@@ -8,15 +8,21 @@ from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from striate.errors import StriateError, nearest
-from striate.inference.classifier import Classifier
+from striate.inference.exported import open_file
 from striate.serving.examples import Example
+from striate.serving.kinds import Kind, kind_of
 from striate.serving.limits import Limits
 from striate.serving.metrics import Counts, Metrics
 from striate.serving.offers import Offer
 from striate.serving.pipeline import Pipeline
 from striate.serving.refusals import Refused, sentence_of, unknown
+
+if TYPE_CHECKING:
+    from striate.inference.classifier import Classifier
+    from striate.inference.regressor import Regressor
 
 
 @dataclass(eq=False, kw_only=True)
@@ -39,14 +45,19 @@ class Model:
     idle: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
-    def classifier(self) -> Classifier:
-        """What computes, with its classes."""
-        return self.pipeline.classifier
+    def predictor(self) -> Classifier | Regressor:
+        """What computes, with its classes or its targets."""
+        return self.pipeline.predictor
+
+    @property
+    def kind(self) -> Kind:
+        """How its answers are told."""
+        return kind_of(self.predictor)
 
     @property
     def engine(self) -> str:
         """The engine and its precision."""
-        return self.classifier.session.name
+        return self.predictor.session.name
 
 
 class Models:
@@ -168,12 +179,10 @@ class Models:
 
     def _opened(self, offer: Offer) -> Model:
         name = offer.name
-        classifier = Classifier.of_file(
-            offer.file, engine=self._engine, reduced_decoding=self._reduced
-        )
+        predictor = open_file(offer.file, engine=self._engine, reduced_decoding=self._reduced)
         self._loads[name] += 1
         pipeline = Pipeline(
-            classifier,
+            predictor,
             self._readers,
             most_pixels=self._limits.pixels,
             counts=self._counts[name],

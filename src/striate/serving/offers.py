@@ -14,9 +14,9 @@ from pathlib import Path
 
 from striate.engines.exported import SUFFIX, is_exported, open_exported
 from striate.errors import ExportError, StriateError, parameter
+from striate.runs.conformal import read_conformal
 from striate.runs.layout import is_run_folder
 from striate.runs.run import Run
-from striate.runs.targets import refuse_numbers
 from striate.support import paths
 
 
@@ -96,7 +96,6 @@ def _offer(
             again=partial(_offer, name, path, scratch, allow_code),
         )
     run = Run.open(path, allow_code=allow_code)
-    refuse_numbers(run, "the service")
     known = [run.path / f"{run.config.stem}{SUFFIX}", *([before] if before else [])]
     export = next((each for each in known if each.is_file() and _is_of(each, run.path)), None)
     if export is None:
@@ -117,9 +116,12 @@ def _is_of(file: Path, folder: Path) -> bool:
     """Whether the exported `file` is of the run in `folder` as it is now."""
     try:
         run = Run.open(folder, allow_code=True)  # which runs nothing before its network is made
-        found = open_exported(file).metadata
+        opened = open_exported(file)
+        found = opened.metadata
         epochs = json.loads(found["epochs"])["done"]
         same = json.loads(found.get("temperature", "1.0")) == run.temperature
+        intervals = tuple(each.intervals for each in opened.targets)
+        same = same and intervals == read_conformal(run)
     except (StriateError, ValueError, KeyError, TypeError):  # what is wrong is told elsewhere
         return False
     return found.get("run") == run.config.identity and epochs == run.epochs_done and same

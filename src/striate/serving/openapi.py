@@ -42,8 +42,8 @@ def document(models: Models, *, token: bool) -> dict[str, Any]:
         "info": {
             "title": "Striate",
             "version": importlib.metadata.version("striate"),
-            "description": "Classifies pictures, by the Open Inference Protocol (v2) or one by "
-            "one. Every refusal is JSON with one sentence, `error`.",
+            "description": "Tells classes of pictures, or numbers, by the Open Inference Protocol "
+            "(v2) or one by one. Every refusal is JSON with one sentence, `error`.",
         },
         "paths": {**_for_people(models), **_server(), **_models(models), **_repository(models)},
         "components": {"schemas": _schemas(), "responses": _responses()},
@@ -69,10 +69,14 @@ def _for_people(models: Models) -> dict[str, Any]:
         "/": {"get": _operation("The page for people", kind="text/html")},
         "/predict": {
             "post": {
-                **_operation("The likeliest classes of pictures", "Predictions"),
+                **_operation("The likeliest classes of pictures, or numbers", "Predictions"),
                 "parameters": [
                     _query("model", {"enum": models.names}, "The first by default."),
-                    _query("top", {"type": "integer", "minimum": 1}, "How many classes; 5."),
+                    _query(
+                        "top",
+                        {"type": "integer", "minimum": 1},
+                        "How many classes, if any; 5.",
+                    ),
                     _query("heatmap", {"type": "string"}, "A class's heat map, or 'likeliest'."),
                 ],
                 "requestBody": {
@@ -208,6 +212,7 @@ def _schemas() -> dict[str, Any]:
                     },
                 },
             },
+            "values": {"type": "array", "items": _reference("Value")},
             "heatmap": {
                 "type": "object",
                 "required": ["class", "values", "box"],
@@ -219,10 +224,26 @@ def _schemas() -> dict[str, Any]:
             },
         },
     }
+    number = {"type": "number"}
+    interval = {"level": number, "low": number, "high": number}
+    value = {
+        "type": "object",
+        "required": ["target", "unit", "value", "intervals"],
+        "properties": {
+            "target": text,
+            "unit": text,
+            "value": number,
+            "intervals": {
+                "type": "array",
+                "items": {"type": "object", "required": [*interval], "properties": interval},
+            },
+        },
+    }
     state = {"name": text, "version": text, "state": text, "reason": text}
     return {
         "Object": {"type": "object"},
         "Error": {"type": "object", "required": ["error"], "properties": {"error": text}},
+        "Value": value,
         "Index": {"type": "array", "items": {"type": "object", "properties": state}},
         "Predictions": {
             "type": "object",
@@ -261,7 +282,7 @@ def _schemas() -> dict[str, Any]:
                         "type": "object",
                         "required": ["name"],
                         "properties": {
-                            "name": {"enum": ["probabilities", "error"]},
+                            "name": {"enum": ["probabilities", "value", "error"]},
                             "parameters": parameters,
                         },
                     },

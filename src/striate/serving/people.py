@@ -13,20 +13,14 @@ from starlette.routing import Route
 
 from striate.engines.heat_maps import THE_LIKELIEST
 from striate.errors import DataError
-from striate.inference.prediction import Prediction
 from striate.serving.bodies import read_body
 from striate.serving.heat_maps import heat_maps, label_of
 from striate.serving.inferring import infer
-from striate.serving.models import Model
 from striate.serving.page.build import Page
-from striate.serving.refusals import malformed, sentence_of, unknown, unreadable
-from striate.support.limits import MOST
+from striate.serving.refusals import malformed, unknown, unreadable
 
 if TYPE_CHECKING:
     from striate.serving.state import State
-
-TOP = 5
-"""So many classes are given where a request does not say how many."""
 
 _MULTIPART = "multipart/form-data"
 _MOST_FIELDS = 16
@@ -59,9 +53,9 @@ def routes(state: State, page: Page) -> list[Route]:
 async def _predict(state: State, request: Request) -> dict[str, Any]:
     """What is predicted of the pictures in the body: one as it is, or several as a form."""
     query = request.query_params
-    top = _number(query.get("top", str(TOP)))
     name, wanted = query.get("model", state.models.names[0]), query.get("heatmap")
     model = state.models.get(name)  # a wrong name is told before a body is read
+    model.kind.wanted(query.get("top"))
     if wanted is not None:
         label_of(model, wanted)
     request.scope["path_params"]["model"] = name
@@ -73,8 +67,9 @@ async def _predict(state: State, request: Request) -> dict[str, Any]:
             found = await infer(request, model, pictures, state.room, state.metrics)
             if len(found) == 1 and isinstance(found[0], DataError):
                 raise unreadable(found[0], files[0][0] or "the picture")
+            kind, top = model.kind, model.kind.wanted(query.get("top"))
             results = [
-                _shown(model, file, outcome, top)
+                kind.told(file, outcome, top)
                 for (file, _), outcome in zip(files, found, strict=True)
             ]
             if wanted is not None:
@@ -83,28 +78,9 @@ async def _predict(state: State, request: Request) -> dict[str, Any]:
                 for result, outcome, each in zip(results, found, maps, strict=True):
                     if not isinstance(outcome, DataError) and not isinstance(each, DataError):
                         best = int(outcome.argmax()) if label == THE_LIKELIEST else label
-                        named = {"class": model.classifier.classes[best]}
+                        named = {"class": kind.labels[best]}
                         result["heatmap"] = named | each
             return {"model": name, "version": model.version, "results": results}
-
-
-def _shown(model: Model, file: str, outcome: Any, top: int) -> dict[str, Any]:
-    """One picture's classes, or why it has none; without a name where it came without one."""
-    if isinstance(outcome, DataError):
-        prediction = Prediction(
-            file=file, classes=(), probabilities=(), error=sentence_of(outcome, "the picture")
-        )
-    else:
-        prediction = model.classifier.answer(file, outcome, top)
-    found = prediction.to_json()
-    return found if file else {key: value for key, value in found.items() if key != "file"}
-
-
-def _number(text: str) -> int:
-    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 8 else 0
-    if not 1 <= number <= MOST:
-        raise malformed("top must be a whole number of classes, such as top=5")
-    return number
 
 
 async def _files(request: Request, body: bytes, most: int) -> list[tuple[str, bytes]]:

@@ -24,13 +24,14 @@ from striate.data.decoding.decode import decoded
 from striate.data.preprocessing import with_channels
 from striate.data.reduction import Reduction
 from striate.errors import DataError, StriateError
+from striate.inference.classifier import Classifier
 from striate.serving.metrics import Counts
 from striate.support.closing import Closable
 
 if TYPE_CHECKING:
     from striate.engines.heat_maps import Maps
     from striate.engines.session import Answers, Pixels
-    from striate.inference.classifier import Classifier
+    from striate.inference.regressor import Regressor
 
 P = ParamSpec("P")
 
@@ -58,20 +59,27 @@ class _Job:
 
 
 class Pipeline(Closable):
-    """From pictures to probabilities, for one model.
+    """From pictures to probabilities or values, for one model.
 
     Args:
-        classifier: computes; the pipeline's own from now on.
+        predictor: computes; the pipeline's own from now on.
         readers: whose threads read pictures; others may use them too.
         most_pixels: of a picture.
         counts: what is counted.
     """
 
     def __init__(
-        self, classifier: Classifier, readers: Executor, *, most_pixels: int, counts: Counts
+        self,
+        predictor: Classifier | Regressor,
+        readers: Executor,
+        *,
+        most_pixels: int,
+        counts: Counts,
     ) -> None:
-        self.classifier = classifier
-        self.heat_maps = classifier.heat_maps() if classifier.has_heat_maps else None
+        self.predictor = predictor
+        self.heat_maps = None
+        if isinstance(predictor, Classifier) and predictor.has_heat_maps:
+            self.heat_maps = predictor.heat_maps()
         self._readers, self._most_pixels, self._counts = readers, most_pixels, counts
         self._changed = threading.Condition()
         self._waiting: deque[_Job] = deque()
@@ -83,7 +91,7 @@ class Pipeline(Closable):
     def submit(
         self, picture: Picture, left: Callable[[], None] = lambda: None
     ) -> asyncio.Future[Answers]:
-        """Probabilities of `picture`, float32 (classes,), when they are known.
+        """The answer to `picture`, float32 (K,), when it is known.
 
         To be called where an event loop runs, in which the future ends. Once that is cancelled,
         the picture is dropped wherever it is. It fails with a DataError if the picture cannot be
@@ -141,12 +149,12 @@ class Pipeline(Closable):
 
     def _sized(self, picture: Picture) -> tuple[Pixels, int, int]:
         """What the session takes of one picture, and the picture's height and width."""
-        preprocessing, fits = self.classifier.preprocessing, self.classifier.fits
+        preprocessing, fits = self.predictor.preprocessing, self.predictor.fits
         channels = preprocessing.channels
         if not isinstance(picture, bytes):
             image = with_channels(picture, channels)
             return preprocessing.fit_image(image) if fits else image, *image.shape[:2]
-        reduction = Reduction(preprocessing.reduction) if self.classifier.reduced else None
+        reduction = Reduction(preprocessing.reduction) if self.predictor.reduced else None
         with decoded(
             picture, "picture", channels, most_pixels=self._most_pixels, reduction=reduction
         ) as (image, _):
@@ -174,9 +182,9 @@ class Pipeline(Closable):
         """Compute until nothing waits any more."""
         running: deque[tuple[list[_Job], float]] = deque()
         try:
-            with closing(self.classifier.session.run(self._batches(running))) as answers:
+            with closing(self.predictor.session.run(self._batches(running))) as answers:
                 for part in answers:
-                    rows = self.classifier.checked(part)
+                    rows = self.predictor.checked(part)
                     jobs, begin = running[0]
                     now = perf_counter()
                     queued = sum(begin - each.ready for each in jobs) / len(jobs)
@@ -201,7 +209,7 @@ class Pipeline(Closable):
         jobs: list[_Job] = []
         dropped: list[_Job] = []
         with self._changed:
-            while self._waiting and len(jobs) < self.classifier.batch_size:
+            while self._waiting and len(jobs) < self.predictor.batch_size:
                 job = self._waiting[0]
                 if job.future.cancelled():
                     dropped.append(self._waiting.popleft())
@@ -219,7 +227,7 @@ class Pipeline(Closable):
             return row
         return StriateError(
             "the network",
-            "gives probabilities that are not finite numbers",
+            "gives answers that are not finite numbers",
             "its weights have diverged: train again at a lower learning rate",
         )
 
@@ -245,7 +253,7 @@ class Pipeline(Closable):
             self._closing = True
             self._changed.notify_all()
         self._engine.join()
-        self.classifier.close()
+        self.predictor.close()
         if self.heat_maps is not None:
             self.heat_maps.close()
 

@@ -65,9 +65,9 @@ def _data(models: Models) -> dict[str, Any]:
         "models": [
             {
                 "name": each.name,
-                "classes": len(each.classifier.classes),
+                **each.kind.page,
                 "engine": each.engine,
-                "input": list(each.classifier.input),
+                "input": list(each.predictor.input),
                 "maps": each.pipeline.heat_maps is not None,
                 "examples": [one.name for one in models.examples.get(each.name, ())],
             }

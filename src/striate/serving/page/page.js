@@ -26,7 +26,8 @@
   const pause = (seconds) => new Promise((done) => setTimeout(done, 1000 * seconds));
 
   const ask = async (picture, wanted, more = {}) => {
-    const query = new URLSearchParams({ model: wanted.name, top: String(Math.min(MANY, wanted.classes)), ...more });
+    const top = wanted.targets ? {} : { top: String(Math.min(MANY, wanted.classes)) };
+    const query = new URLSearchParams({ model: wanted.name, ...top, ...more });
     const begin = performance.now();
     for (let time = 1; ; time += 1) {
       const response = await fetch(`/predict?${query}`, {
@@ -37,8 +38,8 @@
       if (response.status === 401) location.reload();
       const found = await response.json();
       if (response.ok) {
-        const [{ predictions, heatmap, unsure }] = found.results;
-        return { classes: predictions, heatmap, unsure, seconds: (performance.now() - begin) / 1000 };
+        const [{ predictions, values, heatmap, unsure }] = found.results;
+        return { classes: predictions, values, heatmap, unsure, seconds: (performance.now() - begin) / 1000 };
       }
       if (response.status !== 503 || time === TRIES) return { error: found.error };
       await pause(Number(response.headers.get("Retry-After") ?? 1));
@@ -77,6 +78,40 @@
     return `${(100 * share).toFixed(1)} %`;
   };
 
+  const LEVEL = 0.9; // of the interval that is shown beside a value
+  const DIGITS = { maximumSignificantDigits: 4 };
+  const number = (value) => value.toLocaleString("en", DIGITS);
+  const measured = ({ value, unit }) => (unit ? `${number(value)} ${unit}` : number(value));
+  const intervalOf = ({ intervals }) => intervals.find((each) => each.level === LEVEL) ?? intervals.at(-1);
+
+  // A value with its interval as far as it is known: ± where it reaches as far to either side.
+  const around = (value) => {
+    const interval = intervalOf(value);
+    return interval ? `± ${number((interval.high - interval.low) / 2)} (${100 * interval.level} %)` : "";
+  };
+
+  const drawValues = ({ values, seconds }) => {
+    const [first] = values;
+    at("share").replaceChildren(number(first.value), make("small", "", first.unit));
+    at("class").textContent = `${first.target} ${around(first)}`;
+    document.title = `${first.target} ${measured(first)} – ${model.name}`;
+    const rows =
+      values.length > 1
+        ? values.map((each) => [each.target, `${measured(each)} ${around(each)}`])
+        : first.intervals.map((each) => [
+            `in ${100 * each.level} of 100 pictures`,
+            `${number(each.low)} to ${number(each.high)}`,
+          ]);
+    at("bars").replaceChildren(
+      ...rows.map(([name, text]) => {
+        const row = make("li");
+        row.append(make("span", "", name), make("span", "", text));
+        return row;
+      }),
+    );
+    note(seconds);
+  };
+
   const show = () => {
     const answer = current?.answers[model.name];
     at("stage").classList.toggle("bare", !current);
@@ -109,8 +144,13 @@
       at("bars").replaceChildren();
       at("note").textContent = "";
     } else {
-      draw(answer);
+      drawAny(answer);
     }
+  };
+
+  const drawAny = (answer) => {
+    at("bars").classList.toggle("values", Boolean(answer.values));
+    (answer.values ? drawValues : draw)(answer);
   };
 
   const draw = ({ classes, unsure, seconds }) => {
@@ -143,6 +183,10 @@
     requestAnimationFrame(() => {
       for (const [bar, share] of tracks) bar.style.width = `${100 * share}%`;
     });
+    note(seconds);
+  };
+
+  const note = (seconds) => {
     const { naturalWidth: width, naturalHeight: height } = at("picture");
     const size = width ? `${width} × ${height} pixels, ` : "";
     at("note").textContent = `${size}${Math.max(1, Math.round(1000 * seconds))} ms there and back`;
@@ -230,17 +274,19 @@
   at("picture").addEventListener("load", () => {
     at("picture").classList.toggle("pixels", Math.max(at("picture").naturalWidth, at("picture").naturalHeight) <= 96);
     const answer = current?.answers[model.name];
-    if (answer?.classes) draw(answer);
+    if (answer?.classes || answer?.values) drawAny(answer);
     place();
   });
 
   // The pictures so far.
 
+  const said = ({ classes, values }) => (values ? measured(values[0]) : classes[0].class);
+
   const label = (picture) => {
     const answer = picture.answers[model.name];
     const caption = picture.thumb.querySelector(".caption");
     caption.classList.toggle("bad", Boolean(answer?.error));
-    caption.textContent = !answer ? "…" : answer.error ? "cannot be read" : answer.classes[0].class;
+    caption.textContent = !answer ? "…" : answer.error ? "cannot be read" : said(answer);
     picture.thumb.setAttribute("aria-label", `${picture.name}: ${caption.textContent}`);
     picture.thumb.title = picture.name;
   };
@@ -378,8 +424,11 @@
 
   const turnTo = (wanted) => {
     model = wanted;
-    const classes = model.classes === 1 ? "1 class" : `${model.classes.toLocaleString("en")} classes`;
-    at("about").textContent = `${model.name} · ${classes} · ${model.input[1]} × ${model.input[2]} pixels · ${model.engine}`;
+    const targets = model.targets?.map((each) => each.name).join(", ");
+    const classes = model.classes === 1 ? "1 class" : `${model.classes?.toLocaleString("en")} classes`;
+    at("title").textContent = targets ?? "What is in the picture?";
+    at("awaited").textContent = targets ? "Its numbers" : "The likeliest classes";
+    at("about").textContent = `${model.name} · ${targets ?? classes} · ${model.input[1]} × ${model.input[2]} pixels · ${model.engine}`;
     document.title = model.name;
     offer();
     for (const picture of pictures) {

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from striate.errors import nearest
+from striate.serving.kinds import Kind, refuse_numbers
 from striate.serving.pipeline import Picture
 from striate.serving.protocol import tensors
 from striate.serving.refusals import malformed
 
 INPUT = "image"
-PROBABILITIES, ERROR = "probabilities", "error"
-OUTPUTS = (PROBABILITIES, ERROR)
+ERROR = "error"
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
 
@@ -27,7 +27,7 @@ class Wanted:
     """An output that a request asks for.
 
     Attributes:
-        name: of `OUTPUTS`.
+        name: of the model's output, or `ERROR`.
         binary: whether it comes behind the JSON document.
         classes: how many of the likeliest classes are wanted instead of all numbers; 0 for these.
     """
@@ -57,7 +57,9 @@ class Inference:
         return any(each.name == ERROR for each in self.outputs)
 
 
-def read_inference(body: bytes, header_length: str | None, most_pixels: int) -> Inference:
+def read_inference(
+    body: bytes, header_length: str | None, most_pixels: int, kind: Kind
+) -> Inference:
     """What a request for inference holds.
 
     Args:
@@ -65,12 +67,13 @@ def read_inference(body: bytes, header_length: str | None, most_pixels: int) -> 
         header_length: bytes of the document where there are binary tensors: 0 where the whole body
             is one image file.
         most_pixels: that a picture may have.
+        kind: of the model's answers.
 
     Raises:
         Refused: it is not what the protocol asks for.
     """
     if header_length is None:
-        return _read(_document(body), memoryview(b""), most_pixels)
+        return _read(_document(body), memoryview(b""), most_pixels, kind)
     if not (header_length.isascii() and header_length.isdecimal() and len(header_length) < 12):
         raise malformed(f"{HEADER_LENGTH} is no number of bytes")
     size = int(header_length)
@@ -79,8 +82,8 @@ def read_inference(body: bytes, header_length: str | None, most_pixels: int) -> 
     if size == 0:
         if not body:
             raise malformed("the body is empty")
-        return Inference("", [body], (Wanted(PROBABILITIES, binary=True),))
-    return _read(_document(body[:size]), memoryview(body)[size:], most_pixels)
+        return Inference("", [body], (Wanted(kind.output, binary=True),))
+    return _read(_document(body[:size]), memoryview(body)[size:], most_pixels, kind)
 
 
 def _document(text: bytes) -> dict[str, Any]:
@@ -93,14 +96,16 @@ def _document(text: bytes) -> dict[str, Any]:
     return found
 
 
-def _read(document: Mapping[str, Any], binary: memoryview, most_pixels: int) -> Inference:
+def _read(
+    document: Mapping[str, Any], binary: memoryview, most_pixels: int, kind: Kind
+) -> Inference:
     given = document.get("id", "")
     if not isinstance(given, str):
         raise malformed("the request's id must be text")
     inputs = document.get("inputs")
     if not isinstance(inputs, list) or len(inputs) != 1 or not isinstance(inputs[0], dict):
         raise malformed(f"a request has one input, '{INPUT}'")
-    outputs = _outputs(document)
+    outputs = _outputs(document, kind)
     return Inference(given, _pictures(inputs[0], binary, most_pixels), outputs)
 
 
@@ -135,22 +140,24 @@ def _pictures(tensor: Mapping[str, Any], binary: memoryview, most_pixels: int) -
     return tensors.pixels_from_bytes(binary, shape, most_pixels)
 
 
-def _outputs(document: Mapping[str, Any]) -> tuple[Wanted, ...]:
+def _outputs(document: Mapping[str, Any], kind: Kind) -> tuple[Wanted, ...]:
     binary = _parameters(document).get("binary_data_output", False) is True
     wanted = document.get("outputs")
     if wanted is None or wanted == []:
-        return (Wanted(PROBABILITIES, binary),)
+        return (Wanted(kind.output, binary),)
     if not isinstance(wanted, list) or not all(isinstance(each, dict) for each in wanted):
         raise malformed("outputs must be a list of objects with a name")
-    found = []
+    found, names = [], (kind.output, ERROR)
     for each in wanted:
         name, parameters = each.get("name"), _parameters(each)
-        if name not in OUTPUTS:
+        if name not in names:
             shown = tensors.cut(name)
-            raise malformed(f"no output is called {shown}; {nearest(shown, OUTPUTS)}")
+            raise malformed(f"no output is called {shown}; {nearest(shown, names)}")
         classes = parameters.get("classification", 0)
         if type(classes) is not int or classes < 0:
             raise malformed("classification must be a whole number of classes")
+        if classes:
+            refuse_numbers(kind, "classification")
         found.append(Wanted(name, parameters.get("binary_data", binary) is True, classes))
     if len({each.name for each in found}) < len(found):
         raise malformed("an output is asked for twice")
@@ -174,27 +181,27 @@ def answer(
     *,
     model: str,
     version: str,
-    classes: Sequence[str],
+    labels: Sequence[str],
 ) -> tuple[bytes, int | None]:
     """The body of an answer, and the bytes of its JSON document where tensors follow it.
 
     Args:
         asked: the request.
-        rows: (pictures, classes).
+        rows: (pictures, K).
         errors: of each picture, empty where it could be read.
         model: its name.
         version: its version.
-        classes: their names.
+        labels: names of the classes, if any.
     """
     outputs, tails = [], []
     for wanted in asked.outputs:
         texts: list[str] | None = None
-        shape = [len(rows), len(classes)]
+        shape = [*rows.shape]
         if wanted.name == ERROR:
             texts, shape = list(errors), [len(rows)]
         elif wanted.classes:
-            count = min(wanted.classes, len(classes))
-            texts = [text for row in rows for text in tensors.labels_of(row, classes, count)]
+            count = min(wanted.classes, len(labels))
+            texts = [text for row in rows for text in tensors.labels_of(row, labels, count)]
             shape = [len(rows), count]
         described: dict[str, Any] = {
             "name": wanted.name,

@@ -20,7 +20,6 @@ from striate.serving.protocol.messages import (
     ERROR,
     HEADER_LENGTH,
     INPUT,
-    PROBABILITIES,
     answer,
     read_inference,
 )
@@ -99,13 +98,14 @@ async def _inference(state: State, request: Request) -> Response:
     with state.room.for_bytes() as held:
         body = await read_body(request, state.room.limits, held)
         length = request.headers.get(HEADER_LENGTH)
-        asked = await state.aside(len(body), read_inference, body, length, state.room.limits.pixels)
         with state.models.using(name, version) as model:
+            kind, most = model.kind, state.room.limits.pixels
+            asked = await state.aside(len(body), read_inference, body, length, most, kind)
             found = await infer(request, model, asked.pictures, state.room, state.metrics)
             if not asked.lenient:
                 _refuse_unreadable(found)
-            classes = model.classifier.classes
-            rows, errors = np.zeros((len(found), len(classes)), np.float32), [""] * len(found)
+            rows = np.zeros((len(found), model.predictor.outputs), np.float32)
+            errors = [""] * len(found)
             for number, each in enumerate(found):
                 if isinstance(each, DataError):
                     errors[number] = sentence_of(each, "picture")
@@ -119,7 +119,7 @@ async def _inference(state: State, request: Request) -> Response:
                 errors,
                 model=name,
                 version=model.version,
-                classes=classes,
+                labels=kind.labels,
             )
     if size is None:
         return Response(content, media_type="application/json")
@@ -181,7 +181,7 @@ async def _document(request: Request, state: State) -> Mapping[str, Any]:
 
 def described(model: Model) -> dict[str, Any]:
     """The protocol's metadata of a model."""
-    channels, _, _ = model.classifier.input
+    channels, _, _ = model.predictor.input
     return {
         "name": model.name,
         "versions": [model.version],
@@ -189,9 +189,9 @@ def described(model: Model) -> dict[str, Any]:
         "inputs": [{"name": INPUT, "datatype": "UINT8", "shape": [-1, -1, -1, channels]}],
         "outputs": [
             {
-                "name": PROBABILITIES,
+                "name": model.kind.output,
                 "datatype": "FP32",
-                "shape": [-1, len(model.classifier.classes)],
+                "shape": [-1, model.predictor.outputs],
             },
             {"name": ERROR, "datatype": "BYTES", "shape": [-1]},
         ],
@@ -200,22 +200,22 @@ def described(model: Model) -> dict[str, Any]:
 
 def configured(model: Model) -> dict[str, Any]:
     """What Triton calls the configuration of a model."""
-    channels, _, _ = model.classifier.input
+    channels, _, _ = model.predictor.input
     return {
         "name": model.name,
         "platform": PLATFORM,
         "backend": "striate",
-        "max_batch_size": model.classifier.batch_size,
+        "max_batch_size": model.predictor.batch_size,
         "input": [{"name": INPUT, "data_type": "TYPE_UINT8", "dims": [-1, -1, channels]}],
         "output": [
             {
-                "name": PROBABILITIES,
+                "name": model.kind.output,
                 "data_type": "TYPE_FP32",
-                "dims": [len(model.classifier.classes)],
+                "dims": [model.predictor.outputs],
             }
         ],
         "parameters": {
-            "engine": {"string_value": model.engine},
-            "classes": {"string_value": str(len(model.classifier.classes))},
+            name: {"string_value": text}
+            for name, text in {"engine": model.engine, **model.kind.parameters}.items()
         },
     }
