@@ -7,7 +7,6 @@ about or joined by others are found again, in the order that they had.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
@@ -15,14 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
 
 from striate.data.columns import HASH, Digests
 from striate.data.records import ByContent
 from striate.data.statistics import Statistics
 from striate.data.targets import Target
 from striate.errors import RunError
+from striate.support.noted_arrays import DAMAGED, array_file, arrays_in
 
 if TYPE_CHECKING:
     from striate.data.images import ImageSet
@@ -143,8 +141,7 @@ class Manifest:
             about["statistics"] = asdict(self.statistics)
         if self.targets:
             about["targets"] = [asdict(target) for target in self.targets]
-        # One value, since safetensors writes several in no fixed order.
-        return save(arrays, metadata={"striate": json.dumps(about, sort_keys=True)})
+        return array_file(arrays, about)
 
     @classmethod
     def from_bytes(cls, content: bytes, what: str, fingerprint: str) -> Manifest:
@@ -160,9 +157,7 @@ class Manifest:
         """
         remedy = "restore it from a copy of the run, or delete it: the images are read instead"
         try:
-            arrays = load(content)
-            size = int.from_bytes(content[:8], "little")
-            about = json.loads(json.loads(content[8 : 8 + size])["__metadata__"]["striate"])
+            arrays, about = arrays_in(content)
             found = cls(
                 classes=tuple(str(name) for name in about["classes"]),
                 digests={
@@ -188,7 +183,7 @@ class Manifest:
                 values=_called(arrays, "values"),
             )
             found._check()
-        except (SafetensorError, LookupError, TypeError, ValueError, AttributeError) as error:
+        except DAMAGED as error:
             raise RunError(what, "is damaged", remedy) from error
         if found.fingerprint != fingerprint:
             raise RunError(what, "is that of other images than run.toml's", remedy)

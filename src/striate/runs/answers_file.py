@@ -15,6 +15,7 @@ from striate.errors import RunError
 from striate.runs.layout import PREDICTIONS
 from striate.support import paths
 from striate.support.files import write_atomically
+from striate.support.noted_arrays import DAMAGED, array_file, arrays_in
 
 if TYPE_CHECKING:
     from striate.data.images import ImageSet
@@ -58,8 +59,6 @@ def keep_answers(run: Run, images: ImageSet, answers: Arrays, *, split: str) -> 
     Raises:
         WriteError: the file cannot be written.
     """
-    from safetensors.numpy import save
-
     # As an array: the head of such a file, where safetensors has texts, may not be long.
     names = json.dumps(list(images.names)).encode()
     about = {**asdict(run.stamp), "split": split}
@@ -68,9 +67,7 @@ def keep_answers(run: Run, images: ImageSet, answers: Arrays, *, split: str) -> 
         "digests": Digests.of(images.digests).rows,
         "names": np.frombuffer(names, np.uint8),
     }
-    # One value, since safetensors writes several in no fixed order.
-    note = {"striate": json.dumps(about, sort_keys=True)}
-    write_atomically(run.path / PREDICTIONS, save(arrays, metadata=note))
+    write_atomically(run.path / PREDICTIONS, array_file(arrays, about))
 
 
 def read_answers(run: Run, made: Callable[[dict[str, Any], Arrays], Kept]) -> Kept | None:
@@ -84,9 +81,6 @@ def read_answers(run: Run, made: Callable[[dict[str, Any], Arrays], Kept]) -> Ke
     Raises:
         RunError: it cannot be read, is damaged, or is that of another run.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
     path = run.path / PREDICTIONS
     where, remedy = paths.shown(path), f"make it anew: striate evaluate {paths.shown(run.path)}"
     try:
@@ -94,9 +88,7 @@ def read_answers(run: Run, made: Callable[[dict[str, Any], Arrays], Kept]) -> Ke
     except FileNotFoundError:
         return None
     try:
-        arrays = load(content)
-        size = int.from_bytes(content[:8], "little")
-        about = json.loads(json.loads(content[8 : 8 + size])["__metadata__"]["striate"])
+        arrays, about = arrays_in(content)
         names = tuple(map(str, json.loads(arrays["names"].tobytes())))
         digests = Digests(arrays["digests"].reshape(-1, HASH))
         if not names or len(digests) != len(names):
@@ -110,14 +102,7 @@ def read_answers(run: Run, made: Callable[[dict[str, Any], Arrays], Kept]) -> Ke
         }
         found = made(fields, arrays)
         identity = about["identity"]
-    except (
-        SafetensorError,
-        LookupError,
-        TypeError,
-        ValueError,
-        AttributeError,
-        RecursionError,
-    ) as error:
+    except DAMAGED as error:
         raise RunError(where, f"is damaged ({error})", remedy) from error
     if identity != run.config.identity:
         raise RunError(where, "is that of another run", remedy)

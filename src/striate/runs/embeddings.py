@@ -5,7 +5,6 @@ They are computed once, for the report; who measures the run again does not comp
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from striate.errors import RunError
 from striate.runs.layout import EMBEDDINGS
 from striate.support import paths
 from striate.support.files import write_atomically
+from striate.support.noted_arrays import DAMAGED, array_file, arrays_in
 
 if TYPE_CHECKING:
     from striate.runs.run import Run
@@ -54,13 +54,11 @@ def keep_embeddings(run: Run, held: Embeddings, train: Embeddings) -> None:
     Raises:
         WriteError: the file cannot be written.
     """
-    from safetensors.numpy import save
-
     arrays: dict[str, NDArray[Any]] = {}
     for name, part in zip(_PARTS, (held, train), strict=True):
         arrays[f"{name}.values"] = np.ascontiguousarray(part.values, np.float16)
         arrays[f"{name}.digests"] = Digests.of(part.digests).rows
-    write_atomically(run.path / EMBEDDINGS, save(arrays, metadata={"striate": _stamp(run)}))
+    write_atomically(run.path / EMBEDDINGS, array_file(arrays, _stamp(run)))
 
 
 def read_embeddings(run: Run) -> tuple[Embeddings, Embeddings] | None:
@@ -69,28 +67,15 @@ def read_embeddings(run: Run) -> tuple[Embeddings, Embeddings] | None:
     None where there are none, or where they are damaged or not those of its weights: they are then
     computed anew.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
     try:
         content = paths.read_file(run.path / EMBEDDINGS, most=_MOST_BYTES, kind=RunError)
-        size = int.from_bytes(content[:8], "little")
-        if json.loads(content[8 : 8 + size])["__metadata__"]["striate"] != _stamp(run):
+        arrays, stamp = arrays_in(content)
+        if stamp != _stamp(run):
             return None
-        arrays = load(content)
         held, train = (_part(arrays, name) for name in _PARTS)
         if held.values.shape[1] != train.values.shape[1]:
             raise ValueError("of different networks")
-    except (
-        OSError,
-        RunError,
-        SafetensorError,
-        LookupError,
-        TypeError,
-        ValueError,
-        AttributeError,
-        RecursionError,
-    ):
+    except (OSError, RunError, *DAMAGED):
         return None
     return held, train
 
@@ -103,6 +88,6 @@ def _part(arrays: dict[str, NDArray[Any]], name: str) -> Embeddings:
     return Embeddings(digests=digests, values=values)
 
 
-def _stamp(run: Run) -> str:
+def _stamp(run: Run) -> dict[str, Any]:
     """What says which weights they are of."""
-    return json.dumps({"identity": run.config.identity, "epoch": run.weights_epoch})
+    return {"identity": run.config.identity, "epoch": run.weights_epoch}

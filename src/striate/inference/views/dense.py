@@ -80,12 +80,8 @@ def flattened(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> T
     return image if rows and image.shape[2:].numel() >= 1 else None
 
 
-class _Recorded(TorchFunctionMode):
-    """Height and width of every map that is flattened or pooled to a fixed size, in order."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.sizes: list[tuple[int, int]] = []
+class _OnMaps(TorchFunctionMode):
+    """What becomes of each map that is flattened or pooled to a fixed size."""
 
     def __torch_function__(
         self,
@@ -95,38 +91,50 @@ class _Recorded(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         given = kwargs or {}
-        if flattened(func, args, given) is not None or _pooled(func, args, given):
-            self.sizes.append(tuple(args[0].shape[2:]))
-        return func(*args, **given)
+        pool = None
+        if flattened(func, args, given) is None and not (pool := _pooled(func, args, given)):
+            return func(*args, **given)
+        found = self._of_map(args[0], pool, func)
+        return func(*args, **given) if found is None else found
+
+    def _of_map(self, image: Tensor, pool: tuple[int, int] | None, func: Any) -> Tensor | None:
+        """What stands for `func` of the map `image`; None for what it gives itself.
+
+        Args:
+            image: (N, C, h, w).
+            pool: the grid that it is pooled to; None where it is flattened.
+            func: does either.
+        """
+        raise NotImplementedError
 
 
-class _Windows(TorchFunctionMode):
+class _Recorded(_OnMaps):
+    """Height and width of every such map, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: list[tuple[int, int]] = []
+
+    def _of_map(self, image: Tensor, pool: tuple[int, int] | None, func: Any) -> None:
+        self.sizes.append((image.shape[2], image.shape[3]))
+
+
+class _Windows(_OnMaps):
     """Rows for all windows, where in training there was one."""
 
     def __init__(self, sizes: list[tuple[int, int]]) -> None:
         super().__init__()
         self._sizes = iter(sizes)
 
-    def __torch_function__(
-        self,
-        func: Any,
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
-        given = kwargs or {}
-        image = flattened(func, args, given)
-        pool = None if image is not None else _pooled(func, args, given)
-        if image is None and pool is None:
-            return func(*args, **given)
+    def _of_map(self, image: Tensor, pool: tuple[int, int] | None, func: Any) -> Tensor | None:
         size = next(self._sizes, None)
         if size is None:
             raise NetworkError("the network", "takes another way through a larger image")
-        if size == tuple(args[0].shape[2:]):
-            return func(*args, **given)
+        if size == tuple(image.shape[2:]):
+            return None
         if pool is not None:
-            return _pool_as_trained(args[0], pool, size, _POOLS[func.__name__])
-        windows = F.unfold(args[0], size)  # (N, C·h·w, positions)
+            return _pool_as_trained(image, pool, size, _POOLS[func.__name__])
+        windows = F.unfold(image, size)  # (N, C·h·w, positions)
         return windows.transpose(1, 2).reshape(-1, windows.shape[1])
 
 
