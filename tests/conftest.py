@@ -168,3 +168,13 @@ def number_pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Image.fromarray(rng.integers(0, 256, (45, 37, 3), np.uint8)).save(folder / f"{name}.png")
     (folder / "m.png").write_bytes(b"no picture")
     return folder
+
+
+@pytest.fixture(scope="session")
+def number_run(squares: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of numbers, trained on `squares` with its report, of which nothing may be changed."""
+    import striate
+
+    out = tmp_path_factory.mktemp("number-runs") / "<i>run"
+    given = {"net": "lenet", "epochs": 2, "batch_size": 8, "workers": 0, "seed": 1}
+    return striate.train(squares, target=["side", "level"], out=out, **given).run  # type: ignore[arg-type]

@@ -153,7 +153,7 @@ def test_a_run_of_numbers_predicts_them(tmp_path: Path, files: list[Path]) -> No
 
 def test_what_is_for_classes_is_refused_of_numbers(tmp_path: Path, files: list[Path]) -> None:
     run = number_run(tmp_path / "run")
-    for option in ({"threshold": 0.5}, {"top": 3}, {"heatmap": "x.png"}):
+    for option in ({"threshold": 0.5}, {"top": 3}, {"heatmap_class": "x"}):
         with pytest.raises(StriateError, match="answers with numbers"):
             striate.predict(run.path, files, **option)
     with pytest.raises(RunError, match=r"striate\.open_regressor"):

@@ -21,7 +21,7 @@ from striate.report.doubts import doubts_sections
 from striate.report.embedded import Embedded, embedded
 from striate.report.embedding_map import MOST_TILES, TILE, embedding_section
 from striate.report.inputs import ReportInputs
-from striate.report.insight import Insight, insight, surest_wrong
+from striate.report.insight import ClassInsight, class_insight, surest_wrong
 from striate.report.mistakes import explained_mistakes, mistakes_sentence
 from striate.runs.layout import EMBEDDINGS
 from striate.runs.run import Run
@@ -53,7 +53,7 @@ def with_insight(make_inputs: Make) -> ReportInputs:
     return replace(
         inputs,
         train=Known(labels[chosen]),
-        insight=Insight(
+        insight=ClassInsight(
             maps={
                 index: random.normal(size=(5, 5)).astype(np.float32)
                 for index in surest_wrong(inputs.probabilities, labels, 24)
@@ -87,7 +87,7 @@ def test_mistakes_have_a_heat_map_and_their_neighbours(with_insight: ReportInput
     said = mistakes_sentence(with_insight)
     assert "by CAM of <layer>, 5 × 5" in said
     assert "nearest to it among 30 of 90, drawn at random" in said
-    plain = replace(with_insight, insight=Insight())
+    plain = replace(with_insight, insight=ClassInsight())
     assert not any(row.heat or row.neighbours for row in explained_mistakes(plain))
     assert "nearest" not in mistakes_sentence(plain)
 
@@ -100,7 +100,7 @@ def test_doubtful_labels_come_with_their_evidence(with_insight: ReportInputs) ->
     for each in part.shown:
         assert each.nearby.startswith("of the 10 nearest training images ")
         assert each.label != each.other
-    (part,) = doubts_sections(replace(with_insight, insight=Insight()))
+    (part,) = doubts_sections(replace(with_insight, insight=ClassInsight()))
     assert part.shown == []
     assert "None of the 60 validation images is likely" in part.sentence
 
@@ -138,7 +138,7 @@ def test_the_map_shows_every_image_once(with_insight: ReportInputs) -> None:
     assert drawn.svg.count("missed") == wrong.sum()
     assert [name for _, name in section.legend] == list(with_insight.evaluation.classes)
     assert TILE > 20
-    assert embedding_section(replace(with_insight, insight=Insight())) is None
+    assert embedding_section(replace(with_insight, insight=ClassInsight())) is None
 
 
 def test_the_page_holds_all_of_it_escaped(with_insight: ReportInputs) -> None:
@@ -148,7 +148,7 @@ def test_the_page_holds_all_of_it_escaped(with_insight: ReportInputs) -> None:
     assert "<b>0.png" not in page
     assert "<layer>" not in page
     assert render(with_insight) == page
-    noted = replace(with_insight, insight=Insight(notes=("There are no heat maps: <i>.",)))
+    noted = replace(with_insight, insight=ClassInsight(notes=("There are no heat maps: <i>.",)))
     assert "There are no heat maps: &lt;i&gt;." in render(noted)
 
 
@@ -165,7 +165,7 @@ def test_of_a_run_and_its_images(
     images = len(data.val)
     shares = np.full((images, 3), 0.2, np.float32)
     shares[:, 0] = 0.6
-    found = insight(run, data, shares)
+    found = class_insight(run, data, shares)
     assert found.notes == ()
     assert sorted(found.maps) == np.flatnonzero(data.val.labels != 0).tolist()
     assert {each.shape for each in found.maps.values()} == {(8, 8)}
@@ -174,15 +174,15 @@ def test_of_a_run_and_its_images(
     assert (found.embedded.of_held, found.embedded.of_train) == (images, len(data.train))
     assert found.embedded.held_values.shape == (images, 64)
     monkeypatch.setattr(embedding_module, "_computed", lambda *_: 1 / 0)
-    again = insight(run, data, shares).embedded
+    again = class_insight(run, data, shares).embedded
     assert again is not None, "the run keeps them"
     for one, other in zip(vars(found.embedded).values(), vars(again).values(), strict=True):
         np.testing.assert_array_equal(one, other)
     monkeypatch.setattr(Run, "weights_epoch", 3)
-    assert insight(run, data, shares).embedded is None, "those of other weights are not taken"
+    assert class_insight(run, data, shares).embedded is None, "those of other weights are not taken"
     monkeypatch.undo()
     (run.path / EMBEDDINGS).write_bytes(b"damaged")
-    assert insight(run, data, shares).notes == ()
+    assert class_insight(run, data, shares).notes == ()
 
 
 def test_what_is_dear_is_sampled(
@@ -208,7 +208,7 @@ def test_a_network_that_cannot_be_explained_leaves_a_note(
     monkeypatch.setattr(insight_module, "_maps", refuse)
     monkeypatch.setattr(insight_module, "embedded", lambda *_, **__: 1 / 0)
     data = open_data(str(photographs), val_fraction=0.5, seed=0)
-    found = insight(run, data, np.full((len(data.val), 3), 1 / 3, np.float32))
+    found = class_insight(run, data, np.full((len(data.val), 3), 1 / 3, np.float32))
     assert found.notes == (
         "There are no heat maps: network 'x' has no last feature map.",
         "There are no embeddings: ZeroDivisionError: division by zero.",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 from striate.api.opening import open_predictor
 from striate.errors import DataError, StriateError, parameter
@@ -39,6 +40,7 @@ def predict(
     scales: Sequence[int] | None = None,
     heatmap: str | Path | None = None,
     heatmap_class: str | None = None,
+    heatmap_target: str | None = None,
     heatmap_method: str = "auto",
     heatmap_window: int | None = None,
     heatmap_stride: int | None = None,
@@ -63,6 +65,7 @@ def predict(
     scales: Sequence[int] | None = None,
     heatmap: str | Path | None = None,
     heatmap_class: str | None = None,
+    heatmap_target: str | None = None,
     heatmap_method: str = "auto",
     heatmap_window: int | None = None,
     heatmap_stride: int | None = None,
@@ -85,11 +88,11 @@ def predict(options: PredictOptions) -> list[Prediction] | Iterator[Prediction]:
 
     Returns:
         Predictions; of a run of numbers estimates, of which the type does not speak. With
-        `heatmap`, a picture with its heat map is written for each, whose path is
-        `Prediction.heatmap`. An image whose folder is called as a class has that as its
-        `Prediction.label`, and `Prediction.right` says whether it was predicted. An image that
-        cannot be read has its own, in its place, with `Prediction.error` saying why and without
-        classes; and so has a path that names nothing.
+        `heatmap`, a picture with its heat map is written for each, whose path is its ``heatmap``.
+        An image whose folder is called as a class has that as its `Prediction.label`, and
+        `Prediction.right` says whether it was predicted. An image that cannot be read has its own,
+        in its place, with ``error`` saying why and without classes; and so has a path that names
+        nothing.
 
     Raises:
         StriateError: the run or an option is at fault; or, but for `stream`, `images` is one single
@@ -119,10 +122,12 @@ def predict(options: PredictOptions) -> list[Prediction] | Iterator[Prediction]:
         if isinstance(predictor, Regressor):
             _refuse_for_numbers(options)
             # No prediction of classes, of which the type does not speak.
-            estimates = _estimated(predictor, wanted, target, options)
+            estimates = _estimated(
+                predictor, wanted, _value_drawer(predictor, options), target, options
+            )
             found = cast("Iterator[Prediction]", estimates)
         else:
-            drawer = _drawer(predictor, options)
+            drawer = _class_drawer(predictor, options)
             found = _classified(predictor, wanted, drawer, target, options)
     except StriateError:
         predictor.close()
@@ -140,7 +145,6 @@ def predict(options: PredictOptions) -> list[Prediction] | Iterator[Prediction]:
 def _refuse_for_numbers(options: PredictOptions) -> None:
     """Raise for what has no meaning where a run answers with numbers."""
     for name, unasked in (
-        ("heatmap", None),
         ("heatmap_class", None),
         ("threshold", None),
         ("top", 5),
@@ -154,14 +158,20 @@ def _refuse_for_numbers(options: PredictOptions) -> None:
 
 
 def _estimated(
-    regressor: Regressor, items: Iterator[Item], table: Path | None, options: PredictOptions
+    regressor: Regressor,
+    items: Iterator[Item],
+    drawer: Drawer[Estimate] | None,
+    table: Path | None,
+    options: PredictOptions,
 ) -> Iterator[Estimate]:
-    """What `regressor` predicts of `items`, written if it is to be, and then closed."""
+    """What `regressor` predicts of `items`, drawn and written if it is to be, and then closed."""
     from striate.data.scan import threads
+    from striate.inference.heat_maps import with_heat_maps
     from striate.inference.table import NumberTable, with_table
 
-    workers = threads(options.workers)
-    with regressor, closing(regressor.predict_items(items, workers=workers)) as found:
+    predict = partial(regressor.predict_items, workers=threads(options.workers))
+    made = predict(items) if drawer is None else with_heat_maps(predict, items, drawer)
+    with regressor, closing(made) as found:
         if table is None:
             yield from found
         else:
@@ -171,48 +181,77 @@ def _estimated(
                 yield from written
 
 
-def _drawer(classifier: Classifier, options: PredictOptions) -> Drawer | None:
-    """What draws heat maps, if they are asked for."""
+def _class_drawer(classifier: Classifier, options: PredictOptions) -> Drawer[Prediction] | None:
+    """What draws heat maps of classes, if they are asked for."""
+    from striate.inference.heat_maps import Drawer, class_of
+
+    if options.heatmap_target is not None:
+        raise StriateError(
+            parameter("heatmap_target", options.heatmap_target),
+            "is for numbers, and this run answers with classes",
+            f"give {parameter('heatmap_class')}, or leave it out",
+        )
+    if not _is_drawn(classifier, options):
+        return None
+    assert options.heatmap is not None
+    number = class_of(classifier, options.heatmap_class)
+    return Drawer(classifier, options.heatmap, number, **_drawing(options))
+
+
+def _value_drawer(regressor: Regressor, options: PredictOptions) -> Drawer[Estimate] | None:
+    """What draws heat maps of numbers, if they are asked for."""
+    from striate.inference.heat_maps import Drawer, target_of
+
+    if not _is_drawn(regressor, options):
+        return None
+    assert options.heatmap is not None
+    number = target_of(regressor, options.heatmap_target, "heatmap_target")
+    return Drawer(regressor, options.heatmap, lambda _: number, **_drawing(options))
+
+
+def _is_drawn(predictor: Classifier | Regressor, options: PredictOptions) -> bool:
+    """Whether heat maps are asked for, and can be drawn."""
     if options.heatmap is None:
-        for name in ("class", "method", "window", "stride"):
+        for name in ("class", "target", "method", "window", "stride"):
             if getattr(options, f"heatmap_{name}") not in (None, "auto"):
                 raise StriateError(
                     parameter(f"heatmap_{name}"),
                     "is for heat maps",
                     f"give {parameter('heatmap')} as well",
                 )
-        return None
-    if classifier.reduced:
+        return False
+    if predictor.reduced:
         raise StriateError(
             parameter("reduced_decoding", True),
             "does not go with heat maps, which are drawn over the whole picture",
             f"leave it or {parameter('heatmap')} out",
         )
+    return True
+
+
+def _drawing(options: PredictOptions) -> dict[str, Any]:
+    """How heat maps are to be drawn."""
     from striate.data.finding.inputs import is_single
     from striate.inference.explaining.choosing import Wanted
-    from striate.inference.heat_maps import Drawer
 
     images = options.images
     alone = images[0] if isinstance(images, list) and len(images) == 1 else images
-    return Drawer(
-        classifier,
-        options.heatmap,
-        options.heatmap_class,
-        single=is_single(alone),
-        wanted=Wanted(
+    return {
+        "single": is_single(alone),
+        "wanted": Wanted(
             method=options.heatmap_method,
             window=options.heatmap_window,
             stride=options.heatmap_stride,
             prefix="heatmap_",
         ),
-        progress=options.progress,
-    )
+        "progress": options.progress,
+    }
 
 
 def _classified(
     classifier: Classifier,
     items: Iterator[Item],
-    drawer: Drawer | None,
+    drawer: Drawer[Prediction] | None,
     table: Path | None,
     options: PredictOptions,
 ) -> Iterator[Prediction]:
@@ -226,9 +265,8 @@ def _classified(
     top = options.top if table is None else classifier.outputs
 
     def predict(items: Iterator[Item]) -> Generator[Prediction]:
-        if drawer is None:
-            return classifier.predict_items(items, top=top, workers=workers)
-        return with_heat_maps(classifier, items, drawer, top=top, workers=workers)
+        found = partial(classifier.predict_items, top=top, workers=workers)
+        return found(items) if drawer is None else with_heat_maps(found, items, drawer)
 
     if options.threshold is not None:
         classifier.threshold = options.threshold

@@ -167,15 +167,15 @@ def _told(each: Prediction | Estimate) -> str:
     from striate.inference.prediction import Prediction
     from striate.support.text import printable
 
-    if not isinstance(each, Prediction):
-        return _values(each)
-    pairs = zip(each.classes, each.probabilities, strict=True)
-    shares = ", ".join(f"{printable(name)} {share:.1%}" for name, share in pairs)
-    wrong = f" (wrong: {printable(each.label)})" if each.right is False else ""
     drawn = ""
     if each.heatmap:
         way = TITLES[each.heatmap_method]
         drawn = f" ({way}: {printable(each.heatmap)})"
+    if not isinstance(each, Prediction):
+        return _values(each) + drawn
+    pairs = zip(each.classes, each.probabilities, strict=True)
+    shares = ", ".join(f"{printable(name)} {share:.1%}" for name, share in pairs)
+    wrong = f" (wrong: {printable(each.label)})" if each.right is False else ""
     told = f"unsure ({shares})" if each.unsure else shares
     return f"{told}{wrong}{drawn}"
 

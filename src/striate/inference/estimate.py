@@ -34,6 +34,8 @@ class Estimate:
         values: of each of `targets`, in its unit; empty for an image that cannot be read.
         intervals: of each of `targets`, by level; empty where the run or the file knows none.
         error: why it cannot be read, in one line; empty for all others.
+        heatmap: the picture that was drawn of what moves a value; empty where none was.
+        heatmap_method: ``cam``, ``grad-cam`` or ``occlusion``.
     """
 
     file: str
@@ -41,6 +43,8 @@ class Estimate:
     values: tuple[float, ...] = ()
     intervals: tuple[tuple[Interval, ...], ...] = ()
     error: str = ""
+    heatmap: str = ""
+    heatmap_method: str = ""
 
     @classmethod
     def failed(cls, file: str, targets: tuple[Target, ...], error: DataError) -> Estimate:
@@ -50,7 +54,8 @@ class Estimate:
     def to_json(self) -> dict[str, Any]:
         """``{"file", "values": [{"target", "unit", "value", "intervals"}, …]}``, or an error.
 
-        An interval is ``{"level", "low", "high"}``.
+        An interval is ``{"level", "low", "high"}``; with a heat map there are ``heatmap`` and
+        ``heatmap_method``.
         """
         if self.error:
             return {"file": self.file, "error": self.error}
@@ -65,4 +70,5 @@ class Estimate:
                 self.targets, self.values, self.intervals, strict=True
             )
         ]
-        return {"file": self.file, "values": found}
+        drawn = {"heatmap": self.heatmap, "heatmap_method": self.heatmap_method}
+        return {"file": self.file, "values": found} | (drawn if self.heatmap else {})

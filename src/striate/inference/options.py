@@ -29,10 +29,10 @@ else:
 HeatMapMethod = Annotated[
     str,
     Doc(
-        "How to find what speaks for a class: ``cam``, exact, of networks that end in an average "
-        "over positions and one dense layer; ``grad-cam``, by gradients at the last feature map; "
-        "``occlusion``, by covering one part of a picture after the other, of anything that gives "
-        "probabilities; or ``auto``, the first of them that is possible."
+        "How to find what speaks for a class or moves a number: ``cam``, exact, of networks that "
+        "end in an average over positions and one dense layer; ``grad-cam``, by gradients at the "
+        "last feature map; ``occlusion``, by covering one part of a picture after the other, of "
+        "anything that answers; or ``auto``, the first of them that is possible."
     ),
 ]
 HeatMapWindow = Annotated[
@@ -80,12 +80,16 @@ class PredictOptions(Options):
     heatmap: Annotated[
         str | Path | None,
         Doc(
-            "Where to draw, over each picture, what speaks for its class: an image file (.png, "
-            ".jpg or .webp) for one picture, a folder for several."
+            "Where to draw, over each picture, what speaks for its class, or raises and lowers its "
+            "number: an image file (.png, .jpg or .webp) for one picture, a folder for several."
         ),
     ] = None
     heatmap_class: Annotated[
         str | None, Doc("The class that is drawn; by default each picture's likeliest.")
+    ] = None
+    heatmap_target: Annotated[
+        str | None,
+        Doc("Of a run of numbers: the one whose map is drawn; by default the first."),
     ] = None
     heatmap_method: HeatMapMethod = "auto"
     heatmap_window: HeatMapWindow = None
@@ -131,6 +135,9 @@ class ExplainPredictionOptions(Options):
     image: Annotated[Source, Doc("A file, a Pillow image or a NumPy array, as for `predict`.")]
     class_: Annotated[str | None, Doc("The class to explain; by default the likeliest.")] = None
     _: KW_ONLY
+    target: Annotated[
+        str | None, Doc("Of a run of numbers: the one to explain; by default the first.")
+    ] = None
     method: HeatMapMethod = "auto"
     window: HeatMapWindow = None
     stride: HeatMapStride = None

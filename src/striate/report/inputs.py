@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from striate.data.preprocessing import Preprocessing
 from striate.evaluation.ensembles import EnsembleFigures, read_ensemble_figures
 from striate.evaluation.metrics import Evaluation
-from striate.report.insight import Insight, insight
+from striate.report.insight import ClassInsight, Insight, class_insight
 from striate.runs.ensemble import ENSEMBLE
 from striate.runs.origins import Provenance
 from striate.runs.transfer_record import read_transfer_record
@@ -45,8 +45,8 @@ class Pictures(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReportInputs:
-    """Everything that the page shows, and nothing that depends on where or when it is made.
+class PageInputs:
+    """What the page of any run shows, and nothing that depends on where or when it is made.
 
     What differs between two runs that must give the same page stands in `timing` and `provenance`;
     the page shows those in its last section alone.
@@ -57,19 +57,14 @@ class ReportInputs:
     """The network in words."""
     reference: str
     """The network's paper, with its year."""
-    evaluation: Evaluation
-    probabilities: NDArray[np.float32]
-    """(images, classes)."""
     images: Pictures
-    """The images that were evaluated, in the order of `probabilities`."""
+    """The images that were evaluated."""
     preprocessing: Preprocessing
     part: str
     """``val`` or ``test``: which part of the data `images` is."""
     held_out: str
     """Source of the validation images: ``val``, ``test`` or ``split``."""
     data_origin: str
-    counts: Mapping[str, NDArray[np.int64]]
-    """For each part of the data, the images of each class."""
     weights_epoch: int
     metrics: Sequence[Mapping[str, Any]]
     recipe: Recipe | FrozenRecipe | None
@@ -86,12 +81,10 @@ class ReportInputs:
     provenance: Provenance = field(default_factory=Provenance)
     transfer: Mapping[str, Any] | None = None
     """What a transfer wrote down of itself; None for networks trained from scratch."""
-    ensemble: EnsembleFigures | None = None
-    """What the members of an ensemble came to; None for a run that is one network."""
     train: Pictures | None = None
     """The training images, of which some are shown."""
     insight: Insight = field(default_factory=Insight)
-    """Heat maps, embeddings and doubtful labels of some of the images."""
+    """Heat maps and embeddings of some of the images."""
 
     @property
     def data_name(self) -> str:
@@ -100,7 +93,7 @@ class ReportInputs:
 
     @property
     def chosen_here(self) -> bool:
-        """Whether the weights were chosen by their accuracy on these very images."""
+        """Whether the weights were chosen by their figures on these very images."""
         return self.part == "val"
 
     @property
@@ -117,6 +110,21 @@ class ReportInputs:
         start = [line for line in self.metrics if "validation" in line and "train" not in line]
         return [*start, *self.epochs]
 
+
+@dataclass(frozen=True, kw_only=True)
+class ReportInputs(PageInputs):
+    """What the page of a run of classes shows."""
+
+    evaluation: Evaluation
+    probabilities: NDArray[np.float32]
+    """(images, classes), in the order of `images`."""
+    counts: Mapping[str, NDArray[np.int64]]
+    """For each part of the data, the images of each class."""
+    ensemble: EnsembleFigures | None = None
+    """What the members of an ensemble came to; None for a run that is one network."""
+    insight: ClassInsight = field(default_factory=ClassInsight)
+    """Heat maps, embeddings and doubtful labels of some of the images."""
+
     @classmethod
     def from_run(
         cls,
@@ -129,38 +137,45 @@ class ReportInputs:
         progress: bool = False,
     ) -> ReportInputs:
         """Gather from a run what the page shows of it, and compute what it shows of its images."""
-        config = run.config
-        title, reference = _known_as(config)
         return cls(
-            network=config.network,
-            title=title,
-            reference=reference,
             evaluation=evaluation,
             probabilities=probabilities,
-            images=data.val if data.test is None else data.test,
-            preprocessing=config.preprocessing,
-            part="val" if data.test is None else "test",
-            held_out=data.held_out_name,
-            data_origin=data.origin,
             counts={name: images.counts for name, images in data.splits.items()},
-            weights_epoch=run.weights_epoch,
-            metrics=run.metrics,
-            recipe=config.recipe,
-            seed=config.seed,
-            variant=config.variant,
-            check=check,
-            skipped=[(each.name, each.reason) for each in data.skipped],
-            precision=config.precision,
-            device=config.device,
-            threads=config.threads,
-            world=config.world,
-            timing=run.timing,
-            provenance=config.provenance,
-            transfer=read_transfer_record(run) if config.transfer else None,
             ensemble=read_ensemble_figures(run) if run.has_members else None,
-            train=data.train,
-            insight=insight(run, data, probabilities, progress=progress),
+            insight=class_insight(run, data, probabilities, progress=progress),
+            **of_any_run(run, data, check),
         )
+
+
+def of_any_run(run: Run, data: Data, check: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The fields of `PageInputs` that a run has at hand."""
+    config = run.config
+    title, reference = _known_as(config)
+    return {
+        "network": config.network,
+        "title": title,
+        "reference": reference,
+        "images": data.val if data.test is None else data.test,
+        "preprocessing": config.preprocessing,
+        "part": "val" if data.test is None else "test",
+        "held_out": data.held_out_name,
+        "data_origin": data.origin,
+        "weights_epoch": run.weights_epoch,
+        "metrics": run.metrics,
+        "recipe": config.recipe,
+        "seed": config.seed,
+        "variant": config.variant,
+        "check": check,
+        "skipped": [(each.name, each.reason) for each in data.skipped],
+        "precision": config.precision,
+        "device": config.device,
+        "threads": config.threads,
+        "world": config.world,
+        "timing": run.timing,
+        "provenance": config.provenance,
+        "transfer": read_transfer_record(run) if config.transfer else None,
+        "train": data.train,
+    }
 
 
 def _known_as(config: RunConfig) -> tuple[str, str]:
@@ -168,7 +183,7 @@ def _known_as(config: RunConfig) -> tuple[str, str]:
     from striate.zoo.catalogue import entries
 
     if config.network == ENSEMBLE:
-        return "Ensemble", "The mean of several networks’ probabilities"
+        return "Ensemble", "The mean of what several networks predict"
     known = next((each for each in entries() if each.name == config.network), None)
     if known is None:
         return f"{config.network} with a new head", "A network of another library"

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from striate.data.sources import Data
     from striate.engines.heat_maps import Laid, Maps
     from striate.evaluation.embeddings import Floats
+    from striate.inference.classifier import Classifier
+    from striate.inference.regressor import Regressor
     from striate.runs.run import Run
 
 MISTAKES = 24
@@ -33,16 +35,13 @@ DOUBTS = 24
 
 @dataclass(frozen=True, kw_only=True)
 class Insight:
-    """What the page shows beyond figures.
+    """What the page shows beyond figures, whatever the run answers with.
 
     Attributes:
-        maps: a heat map for each of the surest mistakes, by the image's number: of the class that
-            was predicted.
+        maps: heat maps of some of the held-out images, by the image's number.
         told: how the maps were found, in words.
         laid: where their positions lie over what the network sees.
         embedded: embeddings of held-out and of training images; None where there are none.
-        doubts: the held-out images whose labels are most doubtful.
-        doubted: how many doubtful labels there are among the held-out images.
         notes: what could not be computed, and why, in whole sentences.
     """
 
@@ -50,17 +49,28 @@ class Insight:
     told: str = ""
     laid: Laid | None = None
     embedded: Embedded | None = None
-    doubts: Sequence[Doubt] = ()
-    doubted: int = 0
     notes: tuple[str, ...] = ()
 
 
-def insight(
-    run: Run, data: Data, probabilities: NDArray[np.float32], *, progress: bool = False
-) -> Insight:
-    """Compute what the page of `run` shows beyond figures.
+@dataclass(frozen=True, kw_only=True)
+class ClassInsight(Insight):
+    """What the page of a run of classes shows beyond figures.
 
-    Whatever fails leaves a note: a run's page does not depend on it.
+    The heat maps are of the surest mistakes, and of the class that was predicted.
+
+    Attributes:
+        doubts: the held-out images whose labels are most doubtful.
+        doubted: how many doubtful labels there are among the held-out images.
+    """
+
+    doubts: Sequence[Doubt] = ()
+    doubted: int = 0
+
+
+def class_insight(
+    run: Run, data: Data, probabilities: NDArray[np.float32], *, progress: bool = False
+) -> ClassInsight:
+    """Compute what the page of `run` shows beyond figures.
 
     Args:
         run: the run, trained and measured.
@@ -73,21 +83,54 @@ def insight(
     wrong = surest_wrong(probabilities, labels, MISTAKES)
     doubts = doubtful_labels(probabilities, labels)
     shown = doubts[:DOUBTS]
-    found: dict[str, Any] = {"doubts": shown, "doubted": len(doubts)}
+    predicted = probabilities.argmax(axis=1)
+    return ClassInsight(
+        doubts=shown,
+        doubted=len(doubts),
+        **looked_into(
+            run,
+            data,
+            {each: int(predicted[each]) for each in wrong},
+            [*wrong, *(doubt.image for doubt in shown)],
+            progress=progress,
+        ),
+    )
+
+
+def looked_into(
+    run: Run,
+    data: Data,
+    explained: Mapping[int, int],
+    wanted: Sequence[int],
+    *,
+    progress: bool = False,
+) -> dict[str, Any]:
+    """The fields of `Insight`: maps and embeddings of held-out images.
+
+    Whatever fails leaves a note: a run's page does not depend on it.
+
+    Args:
+        run: the run, trained and measured.
+        data: what it was trained on.
+        explained: images that have a heat map, and the output that it is of.
+        wanted: images whose embeddings have to be there.
+        progress: count on standard error.
+    """
+    images = data.val if data.test is None else data.test
+    found: dict[str, Any] = {}
     notes: list[str] = []
     # Sums in another order end in other last digits: the run's own threads repeat them.
     with settings.threads(run.config.threads):
         try:
-            found |= _maps(run, images, wrong, probabilities.argmax(axis=1))
+            found |= _maps(run, images, explained)
         except Exception as error:  # a network of one's own may do what nobody has foreseen
             notes.append(f"There are no heat maps: {_said(error)}.")
         try:
             with counting("comparing images", wanted=progress) as count:
-                wanted = [*wrong, *(doubt.image for doubt in shown)]
                 found["embedded"] = embedded(run, data, wanted, progress=count)
         except Exception as error:
             notes.append(f"There are no embeddings: {_said(error)}.")
-    return Insight(**found, notes=tuple(notes))
+    return {**found, "notes": tuple(notes)}
 
 
 def surest_wrong(
@@ -106,30 +149,35 @@ def _said(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
-def _maps(
-    run: Run, images: Any, wrong: Sequence[int], predicted: NDArray[np.int64]
-) -> dict[str, Any]:
-    """A heat map for each of the images `wrong`, of the class that was `predicted`."""
-    from striate.inference.classifier import Classifier
+def _maps(run: Run, images: Any, explained: Mapping[int, int]) -> dict[str, Any]:
+    """A heat map for each image that is `explained`."""
     from striate.inference.explaining.choosing import Wanted, explainer_of
     from striate.inference.explaining.explainer import NetworkMaps
 
-    if not wrong:
+    if not explained:
         return {}
     maps: dict[int, Maps] = {}
     with (
-        Classifier.of_run(run) as classifier,
+        _opened(run) as predictor,
         # Occlusion would take two hundred times as long.
-        explainer_of(classifier, Wanted(method="grad-cam")) as explainer,
+        explainer_of(predictor, Wanted(method="grad-cam")) as explainer,
     ):
         if not isinstance(explainer, NetworkMaps):
             raise StriateError("this page", "has heat maps of one network, not of several")
-        for first in range(0, len(wrong), 8):
-            part = list(wrong[first : first + 8])
+        wanted = list(explained)
+        for first in range(0, len(wanted), 8):
+            part = wanted[first : first + 8]
             pixels = np.stack([images.read_fitted(each, run.preprocessing) for each in part])
-            found = explainer.of(pixels, [int(predicted[each]) for each in part])
+            found = explainer.of(pixels, [explained[each] for each in part])
             maps |= dict(zip(part, found, strict=True))
         return {"maps": maps, "told": explainer.told, "laid": explainer.laid}
+
+
+def _opened(run: Run) -> Classifier | Regressor:
+    from striate.inference.classifier import Classifier
+    from striate.inference.regressor import Regressor
+
+    return Regressor.of_run(run) if run.answers_numbers else Classifier.of_run(run)
 
 
 def rows_of(indices: NDArray[np.int64], values: Floats, wanted: Sequence[int]) -> Floats:

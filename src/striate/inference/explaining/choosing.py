@@ -1,24 +1,28 @@
-"""Which way of explaining is taken for a classifier."""
+"""Which way of explaining is taken for a classifier or a regressor."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from striate.engines.heat_maps import HEAT_MAP, laid_in
 from striate.errors import ExportError, NetworkError, StriateError, nearest, parameter
-from striate.inference.ensemble import EnsembleClassifier
+from striate.inference.classifier import Classifier
+from striate.inference.ensemble import EnsembleClassifier, EnsembleRegressor
 from striate.inference.explaining.ensemble import EnsembleMaps, MapsPart, member_gradients
 from striate.inference.explaining.explainer import ExportedMaps, Method
 from striate.inference.explaining.occlusion import OcclusionMaps, Square
-from striate.inference.parts import open_parts
+from striate.inference.parts import open_number_parts, open_parts
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from striate.data.preprocessing import Preprocessing
     from striate.engines.session import Session
-    from striate.inference.classifier import Classifier
     from striate.inference.explaining.explainer import Explainer
+    from striate.inference.predictor import Predictor
+    from striate.inference.regressor import Regressor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +66,8 @@ class Wanted:
                     )
 
 
-def explainer_of(classifier: Classifier, wanted: Wanted = Wanted()) -> Explainer:
-    """What explains the predictions of `classifier`; close it before that.
+def explainer_of(predictor: Classifier | Regressor, wanted: Wanted = Wanted()) -> Explainer:
+    """What explains the predictions of `predictor`; close it before that.
 
     By ``auto``, which an occlusion's `window` or `stride` makes occlusion: a file's own heat maps;
     CAM or Grad-CAM of a network in PyTorch; and occlusion of what has neither.
@@ -72,7 +76,7 @@ def explainer_of(classifier: Classifier, wanted: Wanted = Wanted()) -> Explainer
         StriateError: it cannot be explained in the way that is wanted.
     """
     wanted.check()
-    if not classifier.views.is_plain:
+    if not predictor.views.is_plain:
         raise StriateError(
             "a heat map",
             "is of networks that see an image once",
@@ -80,18 +84,18 @@ def explainer_of(classifier: Classifier, wanted: Wanted = Wanted()) -> Explainer
         )
     covers = wanted.window is not None or wanted.stride is not None
     if wanted.method == "occlusion" or (wanted.method == "auto" and covers):
-        return _occlusion(classifier, wanted)
+        return _occlusion(predictor, wanted)
     try:
-        found = _by_gradients(classifier)
+        found = _by_gradients(predictor)
     except NetworkError as error:
         if wanted.method == "auto":
-            return _occlusion(classifier, wanted)
+            return _occlusion(predictor, wanted)
         remedy = f"take {wanted.parameter('method', 'occlusion')}"
         raise NetworkError(error.what, error.why, remedy) from error
     if found is None:
         if wanted.method == "auto":
-            return _occlusion(classifier, wanted)
-        raise _no_gradients(classifier, wanted)
+            return _occlusion(predictor, wanted)
+        raise _no_gradients(predictor, wanted)
     if wanted.method == "cam" and found.method != "cam":
         found.close()
         raise NetworkError(
@@ -102,74 +106,84 @@ def explainer_of(classifier: Classifier, wanted: Wanted = Wanted()) -> Explainer
     return found
 
 
-def _by_gradients(classifier: Classifier) -> Explainer | None:
+def _by_gradients(predictor: Classifier | Regressor) -> Explainer | None:
     """CAM or Grad-CAM; None where there are no gradients to be had."""
-    if classifier.file is not None:
-        if not classifier.has_heat_maps:
-            return None
-        about = json.loads(classifier.file.metadata[HEAT_MAP])
-        method = "cam" if about.get("method") == "cam" else "grad-cam"
-        height, width = about["grid"]
-        laid = laid_in(classifier.file.metadata)
-        return ExportedMaps(
-            classifier.heat_maps(),
-            method,
-            classifier.preprocessing,
-            (height, width),
-            laid,
-            fits=classifier.fits,
-        )
-    if isinstance(classifier, EnsembleClassifier):
-        return member_gradients(classifier)
+    if predictor.file is not None:
+        return _exported(predictor)
+    if isinstance(predictor, EnsembleClassifier | EnsembleRegressor):
+        return member_gradients(predictor)
     from striate.engines.probabilities import Probabilities
     from striate.engines.pytorch import PyTorchSession
+    from striate.engines.values import Values
     from striate.inference.explaining.gradients import GradientMaps
 
-    session = classifier.session
-    if not isinstance(session, PyTorchSession) or not isinstance(session.network, Probabilities):
+    session = predictor.session
+    if not isinstance(session, PyTorchSession):
         return None
-    network = session.network
+    network, preprocessing = session.network, predictor.preprocessing
+    if isinstance(network, Values):
+        return GradientMaps(network, preprocessing, session.device)
+    if not isinstance(network, Probabilities):
+        return None
     return GradientMaps(
-        network.network,
-        classifier.preprocessing,
-        session.device,
-        temperature=network.temperature,
+        network.network, preprocessing, session.device, temperature=network.temperature
     )
 
 
-def _no_gradients(classifier: Classifier, wanted: Wanted) -> StriateError:
+def _exported(predictor: Classifier | Regressor) -> Explainer | None:
+    """The heat maps of a file that has them as an output; None for all others."""
+    if not isinstance(predictor, Classifier) or not predictor.has_heat_maps:
+        return None
+    assert predictor.file is not None
+    about = json.loads(predictor.file.metadata[HEAT_MAP])
+    method = "cam" if about.get("method") == "cam" else "grad-cam"
+    height, width = about["grid"]
+    return ExportedMaps(
+        predictor.heat_maps(),
+        method,
+        predictor.preprocessing,
+        (height, width),
+        laid_in(predictor.file.metadata),
+        fits=predictor.fits,
+    )
+
+
+def _no_gradients(predictor: Classifier | Regressor, wanted: Wanted) -> StriateError:
     remedy = f"take {wanted.parameter('method', 'occlusion')}"
-    if classifier.file is not None:
-        remedy += f", or export its run with {parameter('cam')}"
-        return ExportError(str(classifier.file.path), "has no heat maps", remedy)
+    if predictor.file is not None:
+        if isinstance(predictor, Classifier):
+            remedy += f", or export its run with {parameter('cam')}"
+        return ExportError(str(predictor.file.path), "has no heat maps", remedy)
     what = wanted.parameter("method", wanted.method)
-    return StriateError(what, f"needs gradients, which {classifier.session.name} has not", remedy)
+    return StriateError(what, f"needs gradients, which {predictor.session.name} has not", remedy)
 
 
-def _occlusion(classifier: Classifier, wanted: Wanted) -> Explainer:
-    if not classifier.fits:
-        assert classifier.file is not None
-        if classifier.file.parts:
-            opened = open_parts(classifier.file.again())
+def _occlusion(predictor: Classifier | Regressor, wanted: Wanted) -> Explainer:
+    if not predictor.fits:
+        assert predictor.file is not None
+        if predictor.file.parts:
+            again = predictor.file.again()
+            opened = open_number_parts(again) if again.targets else open_parts(again)
             return _occlusion_of_several(opened, wanted, owned=True)
         raise ExportError(
-            str(classifier.file.path),
+            str(predictor.file.path),
             "brings images to the network's size within, in no place where they could be covered",
             "export its run again",
         )
-    if isinstance(classifier, EnsembleClassifier):
-        return _occlusion_of_several(classifier, wanted)
-    return _occlusion_of_one(classifier.session, classifier.preprocessing, wanted)
+    if isinstance(predictor, EnsembleClassifier | EnsembleRegressor):
+        return _occlusion_of_several(predictor, wanted)
+    return _occlusion_of_one(predictor.session, predictor.preprocessing, wanted)
 
 
 def _occlusion_of_several(
-    classifier: EnsembleClassifier, wanted: Wanted, *, owned: bool = False
+    predictor: EnsembleClassifier | EnsembleRegressor, wanted: Wanted, *, owned: bool = False
 ) -> Explainer:
+    groups: Sequence[Predictor[Any]] = predictor.predictors
     parts = [
         MapsPart(_occlusion_of_one(each.session, each.preprocessing, wanted), share)
-        for each, share in zip(classifier.predictors, classifier.shares, strict=True)
+        for each, share in zip(groups, predictor.shares, strict=True)
     ]
-    return EnsembleMaps(parts, owned=[classifier] if owned else [])
+    return EnsembleMaps(parts, owned=[predictor] if owned else [])
 
 
 def _occlusion_of_one(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,13 @@ from striate.inference.explaining.explainer import Explainer, Heat, NetworkMaps
 from striate.inference.explaining.over_pictures import cut, seen, spread
 
 if TYPE_CHECKING:
+    import torch
+
     from striate.engines.session import Pixels
-    from striate.inference.ensemble import EnsembleClassifier
+    from striate.hub.ensemble import Ensemble
+    from striate.inference.ensemble import EnsembleClassifier, EnsembleRegressor
+    from striate.inference.explaining.gradients import GradientMaps
+    from striate.inference.predictor import Predictor
     from striate.support.closing import Closable
     from striate.support.progress import Progress
 
@@ -42,20 +47,24 @@ class EnsembleMaps(Explainer):
     """The mean of the members' maps, over the whole picture.
 
     Each is computed of the picture as the member sees it and laid over that part of the picture;
-    elsewhere it is 0. Falls of a probability are averaged as they are. Scores of different networks
-    have no unit in common, so that each map from gradients counts as parts of its largest number.
+    elsewhere it is 0. Falls of a probability, and values, are averaged as they are. Scores of
+    different networks have no unit in common, so that each map of those counts as parts of its
+    largest number.
 
     Args:
         parts: the members' maps.
         owned: what is closed with this.
+        of_scores: whether they are of scores, without a unit.
     """
 
-    def __init__(self, parts: Sequence[MapsPart], owned: Sequence[Closable] = ()) -> None:
+    def __init__(
+        self, parts: Sequence[MapsPart], owned: Sequence[Closable] = (), *, of_scores: bool = False
+    ) -> None:
         methods = {each.maps.method for each in parts}
         # Of CAM and Grad-CAM together: the former is the latter, exact.
         method = methods.pop() if len(methods) == 1 else "grad-cam"
         super().__init__(method=method, layer=f"{len(parts)} networks")
-        self._parts, self._owned = tuple(parts), tuple(owned)
+        self._parts, self._owned, self._of_scores = tuple(parts), tuple(owned), of_scores
 
     def of_picture(self, picture: Pixels, label: int, progress: Progress | None = None) -> Heat:
         """The map of one picture; see `Explainer.of_picture`."""
@@ -96,7 +105,7 @@ class EnsembleMaps(Explainer):
     ) -> NDArray[np.float32]:
         """A member's map over a picture of (height, width), drawn to (width, height) `size`."""
         values, preprocessing, laid = heat
-        if self.method != "occlusion":
+        if self._of_scores:
             most = np.abs(values).max(initial=0)
             values = values / most if most > 0 else values
         scale = size[0] / picture[1], size[1] / picture[0]
@@ -113,30 +122,44 @@ class EnsembleMaps(Explainer):
             each.close()
 
 
-def member_gradients(classifier: EnsembleClassifier) -> EnsembleMaps | None:
+def member_gradients(predictor: EnsembleClassifier | EnsembleRegressor) -> EnsembleMaps | None:
     """Grad-CAM of each member, or CAM where that is exact; None where PyTorch computes none.
 
     Raises:
         NetworkError: a member has no last feature map.
     """
-    from striate.engines.probabilities import Probabilities
     from striate.engines.pytorch import PyTorchSession
-    from striate.hub.ensemble import ClassEnsemble
-    from striate.inference.explaining.gradients import GradientMaps
+    from striate.hub.ensemble import ClassEnsemble, Ensemble
 
     parts = []
-    for group, share in zip(classifier.predictors, classifier.shares, strict=True):
+    of_scores = False
+    groups: Sequence[Predictor[Any]] = predictor.predictors
+    for group, share in zip(groups, predictor.shares, strict=True):
         session = group.session
         if not isinstance(session, PyTorchSession):
             return None
-        assert isinstance(session.network, Probabilities)
         ensemble = session.network.network
-        assert isinstance(ensemble, ClassEnsemble)
-        for number, network in enumerate(ensemble.members):
+        assert isinstance(ensemble, Ensemble)
+        of_scores = isinstance(ensemble, ClassEnsemble)
+        for number in range(len(ensemble.members)):
             mean, std = ensemble.normalisations[number]
             own = replace(group.preprocessing, mean=tuple(mean), std=tuple(std))
-            maps = GradientMaps(
-                network, own, session.device, temperature=ensemble.temperatures[number]
-            )
+            maps = _of_member(ensemble, number, own, session.device)
             parts.append(MapsPart(maps, share / len(ensemble.members), ensemble.orders[number]))
-    return EnsembleMaps(parts)
+    return EnsembleMaps(parts, of_scores=of_scores)
+
+
+def _of_member(
+    ensemble: Ensemble, number: int, preprocessing: Preprocessing, device: torch.device
+) -> GradientMaps:
+    """The maps of a member's scores or values."""
+    from striate.engines.values import Values
+    from striate.hub.ensemble import ClassEnsemble, NumberEnsemble
+    from striate.inference.explaining.gradients import GradientMaps
+
+    network = ensemble.members[number]
+    if isinstance(ensemble, ClassEnsemble):
+        temperature = ensemble.temperatures[number]
+        return GradientMaps(network, preprocessing, device, temperature=temperature)
+    assert isinstance(ensemble, NumberEnsemble)
+    return GradientMaps(Values(network, *ensemble.scales[number]), preprocessing, device)

@@ -1,10 +1,11 @@
-"""Grad-CAM, and CAM where it is that, of a network in PyTorch.
+"""Grad-CAM, and CAM where it is that, of a network in PyTorch: of a class's score, or of a value.
 
 Selvaraju et al., "Grad-CAM", ICCV 2017, eq. 1 and 2 without the ReLU: the channels of the last
 feature map, each weighted by how much a class's score rises with it, on average over the positions,
 and added up. Where nothing but an average over the positions and a dense layer follows, that is CAM
 (Zhou et al., "Learning Deep Features for Discriminative Localization", CVPR 2016, eq. 2) divided by
-the number of positions: its numbers then add up to the score less its bias.
+the number of positions: its numbers then add up to the score less its bias, and those of a value,
+in its unit, to what makes it another one than an image would have in whose map there is nothing.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from striate.anatomy.graph.record import Graph, Node, record
 from striate.anatomy.graph.recorder import Entry, Recorder
 from striate.anatomy.graph.shadow import shadow, shared
 from striate.anatomy.graph.shapes import Functions
+from striate.engines.values import Values
 from striate.errors import NetworkError
 from striate.hub.heads import LinearSVMHead, RBFSVMHead
 from striate.hub.surgery import Transferred
@@ -32,18 +34,18 @@ if TYPE_CHECKING:
     from striate.support.progress import Progress
 
 
-#: What holds a network is no part of a layer's name: `Scores`, `Transferred`, `Headless`.
-_WRAPPED = re.compile(r"^network\.(backbone\.network\.)?")
+#: What holds a network is no part of a layer's name: `Transferred`, `Headless`.
+_WRAPPED = re.compile(r"^backbone\.network\.")
 
 
 class Scores(nn.Module):
-    """The scores of classes that a network decides by: logits, or an SVM's decision values.
+    """What maps are of: logits of classes, an SVM's decision values, or values in their own units.
 
     The calibrated probabilities of an SVM are steps far from its border, where gradients vanish; a
     class's own rises with its decision value, so that a map of either has the same shape.
 
     Args:
-        network: maps normalised images (N, C, H, W) to logits (N, classes).
+        network: maps normalised images (N, C, H, W) to logits (N, classes), or to `Values`.
         temperature: by which logits are divided before the softmax.
     """
 
@@ -52,7 +54,7 @@ class Scores(nn.Module):
         self.network, self.temperature = network, temperature
 
     def forward(self, image: Tensor) -> Tensor:
-        """Map normalised images (N, C, H, W) to scores (N, classes)."""
+        """Map normalised images (N, C, H, W) to scores (N, K)."""
         network = self.network
         if isinstance(network, Transferred) and isinstance(
             network.head, LinearSVMHead | RBFSVMHead
@@ -63,10 +65,10 @@ class Scores(nn.Module):
 
 
 class GradientMaps(NetworkMaps):
-    """Heat maps from the gradients of a class's score at the last feature map.
+    """Heat maps from the gradients of a score, or of a value, at the last feature map.
 
     Args:
-        network: maps normalised images (N, C, H, W) to logits (N, classes).
+        network: maps normalised images (N, C, H, W) to logits (N, classes), or to `Values`.
         preprocessing: the network's.
         device: where `network` is.
         temperature: by which logits are divided before the softmax.
@@ -93,10 +95,11 @@ class GradientMaps(NetworkMaps):
             self._scores, torch.empty(1, *shape, device="meta"), name=type(network).__name__
         )
         self._map = last_map(self._graph)
+        within = "network.network." if isinstance(network, Values) else "network."
         super().__init__(
             method="cam" if self._map.averaged else "grad-cam",
             preprocessing=preprocessing,
-            layer=_WRAPPED.sub("", self._map.name),
+            layer=_WRAPPED.sub("", self._map.name.removeprefix(within)),
             grid=self._map.grid,
             laid=self._map.laid,
         )

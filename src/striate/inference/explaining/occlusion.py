@@ -1,10 +1,10 @@
-"""Occlusion: which parts of an image a class's probability falls without.
+"""Occlusion: which parts of an image a class's probability, or a number, falls without.
 
 Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", ECCV 2014, Sec. 4.2 and
 fig. 7: a grey square covers one part of the image after the other, and the network is asked each
 time. A pixel's number is by how much the probability falls on average over all places of the
-square that cover the pixel; below 0 where it rises. It needs nothing of the network but
-probabilities.
+square that cover the pixel; below 0 where it rises. It needs nothing of the network but its
+answers: of a number, the map is in its unit.
 """
 
 from __future__ import annotations
@@ -70,10 +70,10 @@ class Square:
 
 
 class OcclusionMaps(NetworkMaps):
-    """Heat maps by covering parts of images, of whatever gives probabilities.
+    """Heat maps by covering parts of images, of whatever gives answers.
 
     Args:
-        session: gives probabilities of batches of fitted images; it is not closed with this.
+        session: gives probabilities or values of batches of fitted images; it is not closed here.
         preprocessing: its network's; the square has the colour that becomes 0 in it.
         square: that covers.
     """
