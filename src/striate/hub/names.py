@@ -2,13 +2,14 @@
 
 ===========================  ==========================================================
 ``resnet50``                 the catalogue's
+``efficientnet_lite0``       one that comes with its weights (`striate.hub.pretrained`)
 ``torchvision:resnet50``     torchvision's, without its weights
 ``timm:efficientnet_lite0``  timm's, without its weights
 ``path/net.py:Class``        a person's own file
 ``package.module:name``      a person's own module
 ===========================  ==========================================================
 
-The first three only name a network. The last two are programs: to make the network is to run them,
+The first four only name a network. The last two are programs: to make the network is to run them,
 so that what a *file* names (the ``run.toml`` of a run, which may come from anybody) is never one of
 these unless the person who opens it says so.
 """
@@ -68,6 +69,8 @@ def parse(text: str) -> Spec:
         True
         >>> parse("timm:hf-hub:somebody/net").source
         'timm'
+        >>> parse("efficientnet_lite0").source
+        'pretrained'
     """
     prefix, colon, name = text.partition(":")
     if colon and prefix in LIBRARIES:
@@ -76,6 +79,9 @@ def parse(text: str) -> Spec:
     if not place:
         if text.endswith(".py"):
             return Spec(source="file", place=text, name="")
+        for library in LIBRARIES.values():
+            if not library.prefixed and library.has(text):
+                return Spec(source=library.name, name=text)
         return Spec(source="catalogue", name=text)
     return Spec(source="file" if place.endswith(".py") else "module", place=place, name=name)
 

@@ -57,7 +57,10 @@ class Catalogue(Library):
 
         if self.has(name):
             return
-        what, close = f"network '{printable(name)}'", nearest(name, self.names())
+        bare = [
+            each for other in self._others.values() if not other.prefixed for each in other.names()
+        ]
+        what, close = f"network '{printable(name)}'", nearest(name, [*self.names(), *bare])
         for library in self._others.values():
             # One that takes seconds to load is asked only where nothing is near.
             if (not library.slow or "did you mean" not in close) and library.has(name):

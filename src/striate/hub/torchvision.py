@@ -60,7 +60,9 @@ class Torchvision(Library):
         """See `striate.hub.library.Library.build`; its networks take colour images."""
         from torchvision import models
 
-        if in_channels is not None:
+        from striate.hub.first_layer import COLOURS
+
+        if in_channels not in (None, COLOURS):
             raise NetworkError(
                 f"in_channels {in_channels}", "torchvision's networks take colour images", ""
             )

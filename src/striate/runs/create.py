@@ -10,11 +10,15 @@ from typing import Any
 
 import torch
 from PIL import Image
-from torch import nn
 
 from striate.data.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
-from striate.errors import RunError
-from striate.hub.weights import Published, create_from, preprocessing_from
+from striate.errors import NetworkError, RunError, parameter
+from striate.hub.fitting import classes_in
+from striate.hub.found import Found, Wanted, wanted
+from striate.hub.libraries import CATALOGUE
+from striate.hub.names import parse
+from striate.hub.resolve import Resolved, resolve
+from striate.hub.weights import Published, classes_of, give, preprocessing_from
 from striate.runs import layout as names
 from striate.runs.claim import claim
 from striate.runs.config import RunConfig
@@ -29,7 +33,7 @@ from striate.support import settings
 from striate.support.paths import resolved
 from striate.support.signals import heard, uninterrupted
 from striate.zoo.catalogue import classifier
-from striate.zoo.create import canonical, create
+from striate.zoo.create import canonical
 
 #: Photographs that come with scikit-learn, and parts of them as (left, top, right, bottom) of 1:
 #: what an exported file is proved on where a run has seen no images.
@@ -49,9 +53,10 @@ def create_run(
     """Make a run in `out` of the network called `name`, as it is, without training it.
 
     Args:
-        name: a network of the catalogue.
+        name: a network of the catalogue or of a library.
         out: the run's folder, which is made; it must be empty or not be there.
-        weights: ``torchvision``, ``timm``, a file's path or a run's folder; None for random ones.
+        weights: ``torchvision``, ``timm``, a file's path or a run's folder; None for random ones,
+            or the network's own, where it comes with some.
         classes: how many the network tells apart; as many as the weights do if None. With another
             number all but the classifier is kept.
         seed: decides the weights that start anew.
@@ -61,22 +66,24 @@ def create_run(
         RunError: `out` is not empty, or cannot be written.
         StriateError: network, variant or weights are at fault.
     """
-    options, published = canonical(name, variant or {}), None
-    classifier(name)
+    sought, published = _wanted(name, variant or {}), None
+    if weights is None and sought.library.trained:
+        weights = sought.library.name
     # Before the weights, which may have to be downloaded.
     with heard(), claim(resolved(out, kind=RunError)) as held:
         folder = held.path
         with settings.seeded(seed):
             if weights is None:
-                network = create(name, classes=classes, **options)
+                made = _make(sought, classes)
             else:
-                found = find_weights(name, str(weights), **options)
-                network, published = create_from(found, name, classes=classes, **options)
-        config = _config(name, network, published, seed=seed, variant=options)
+                found = find_weights(sought.spec, str(weights), **sought.variant)
+                made = _make(sought, _classes(sought, found) if classes is None else classes)
+                published = give(found, made.network, len(_numbered(made)))
+        config = _config(sought, made, published, seed=seed)
         if published:
             config = replace(config, weights=weights_origin(published, str(weights)))
         keep_samples(folder, _parts())
-        learnt = network.state_dict()
+        learnt = made.network.state_dict()
         write_weights(folder / names.WEIGHTS, learnt, identity=config.identity, epoch=0)
         keep_costs(Run(folder, config))
         # Last: what holds a run.toml is a run.
@@ -86,21 +93,38 @@ def create_run(
     return Run(folder, config)
 
 
-def _config(
-    name: str,
-    network: nn.Module,
-    published: Published | None,
-    *,
-    seed: int,
-    variant: dict[str, Any],
-) -> RunConfig:
-    known = classifier(name)
+def _wanted(name: str, variant: Mapping[str, Any]) -> Wanted:
+    """The network called `name`, which has to be one that classifies, with its choices."""
+    spec = parse(name)
+    if spec.is_code or spec.library is CATALOGUE:
+        options = canonical(name, variant)
+        classifier(name)
+        return wanted(name, options)
+    if variant:
+        raise NetworkError(
+            parameter("variant"), f"is not for a library's network ({name})", "leave it out"
+        )
+    return wanted(name)
+
+
+def _classes(sought: Wanted, found: Found) -> int | None:
+    """How many classes there are in the weights that were found; None for as many as usual."""
+    if sought.library is CATALOGUE:
+        return classes_of(found, sought.name, **sought.variant)
+    return classes_in(found.state, resolve(sought.spec).network)
+
+
+def _make(sought: Wanted, classes: int | None) -> Resolved:
+    return resolve(sought.spec, device="cpu", classes=classes, variant=sought.variant)
+
+
+def _config(sought: Wanted, made: Resolved, published: Published | None, *, seed: int) -> RunConfig:
     trained = preprocessing_from(published, None) if published else None
     return RunConfig(
-        network=name,
-        classes=(published and published.classes) or _numbered(network, known.input),
-        in_channels=known.input[0],
-        preprocessing=trained or _usual(known.input),
+        network=sought.spec,
+        classes=(published and published.classes) or _numbered(made),
+        in_channels=made.input[0],
+        preprocessing=trained or _usual(made.input),
         recipe=None,
         # No images of its own.
         data=DataOrigin(
@@ -112,7 +136,7 @@ def _config(
             test_images=0,
             held_out="",
         ),
-        variant=variant,
+        variant=dict(sought.variant),
         seed=seed,
         precision="float32",
         device="cpu",
@@ -121,14 +145,14 @@ def _config(
     )
 
 
-def _numbered(network: nn.Module, size: tuple[int, int, int]) -> tuple[str, ...]:
+def _numbered(made: Resolved) -> tuple[str, ...]:
     """Numbers for names of classes, as many as the network has outputs."""
     with torch.inference_mode():
-        outputs = network.eval()(torch.zeros(1, *size)).shape[1]
+        outputs = made.network.eval()(torch.zeros(1, *made.input)).shape[1]
     return tuple(str(number) for number in range(outputs))
 
 
-def _usual(size: tuple[int, int, int]) -> Preprocessing:
+def _usual(size: tuple[int, ...]) -> Preprocessing:
     """Centre crop, ImageNet's mean and std: what most weights that do not say it expect."""
     channels, height, width = size
     side = max(height, width)

@@ -9,6 +9,7 @@ from torch import nn
 from striate.anatomy.graph.wrappers import unwrapped
 from striate.errors import NetworkError
 from striate.hub.input_shapes import Size, input_shapes
+from striate.hub.names import parse
 from striate.hub.resolve import Resolved, resolve
 from striate.runs.networks import make_network
 from striate.runs.run import Run
@@ -59,11 +60,11 @@ def open_network(
 def _names_a_run(network: str | Path) -> bool:
     """A path is a run's, unless it is a Python file; a bare word is, where such a folder is.
 
-    The catalogue's names come first: ``./lenet`` is the folder beside them.
+    Names of networks come first: ``./lenet`` is the folder beside them.
     """
     if isinstance(network, Path):
         return network.suffix != ".py"
-    if ":" in network or network.endswith(".py") or network in {each.name for each in entries()}:
+    if parse(network).source != "catalogue" or network in {each.name for each in entries()}:
         return False
     if "/" in network or network in {".", ".."}:
         return True

@@ -18,15 +18,18 @@ from striate.zoo.variants import Value
 class CreateRunOptions(Options):
     """What a person may decide about a run that is made without training."""
 
-    network: Annotated[str, Doc("A name of `list_networks`.")]
+    network: Annotated[
+        str, Doc("A name of `list_networks`, ``torchvision:NAME`` or ``timm:NAME``.")
+    ]
     out: Annotated[str | Path, Doc("Folder of the run; it must not hold a run.")]
     _: KW_ONLY
     weights: Annotated[
         str | Path | None,
         Doc(
             "``torchvision``, ``timm``, a file (.safetensors, .pth) or a run's folder; random "
-            "weights by default. Pre-processing and class names come with them where anybody knows "
-            "them."
+            "weights by default, but for networks that come with theirs, such as "
+            "``efficientnet_lite0``. Pre-processing and class names come with them where anybody "
+            "knows them."
         ),
     ] = None
     classes: Annotated[

@@ -4,7 +4,8 @@
 a run's folder                  its network, weights and pre-processing
 ``resnet50_v1_5``               the catalogue's, with ``weights``: ``torchvision``, ``timm``, a file
 ``torchvision:resnet50``        torchvision's, with ``weights``: ``torchvision`` or a file
-``timm:efficientnet_lite0``     timm's, with ``weights``: ``timm`` or a file
+``timm:resnet18``               timm's, with ``weights``: ``timm`` or a file
+``efficientnet_lite0``          one of `striate.hub.pretrained`, which has its own
 ==============================  ===================================================================
 """
 
@@ -71,7 +72,8 @@ def open_backbone(spec: str | Path, weights: str | Path | None = None) -> Backbo
 
     Args:
         spec: see the head of this module.
-        weights: ``torchvision``, ``timm``, or a file of weights; None for a run, which has its own.
+        weights: ``torchvision``, ``timm``, or a file of weights; None for a run, or a network that
+            comes with them.
 
     Raises:
         NetworkError: there is no such network, or it has no classifier that could be taken out.
@@ -136,6 +138,8 @@ def _open_named(text: str, weights: str | Path | None) -> Backbone:
     library, name = sought.library, sought.name
     if library is CATALOGUE:
         classifier(name)
+    if weights is None and library.trained:
+        weights = library.name
     if weights is None:
         raise _weightless(text, list(sought.counterparts()))
     found = find_weights(text, weights)

@@ -26,6 +26,7 @@ from striate.engines.choosing import choose_engine, open_session, parse_engine
 from striate.engines.session import Session
 from striate.errors import DataError, ExportError, StriateError, parameter
 from striate.hub.libraries import LIBRARIES
+from striate.hub.names import parse
 from striate.inference.reading import batches_of, evaluated
 from striate.support.folders import cache_at
 from striate.support.progress import Progress
@@ -281,5 +282,5 @@ class _Work:
 
 def _library(spec: str) -> list[str]:
     """The library that a network's code is from, and its version: another may compute otherwise."""
-    library = spec.rpartition(":")[0]
-    return [library, version(LIBRARIES[library].package)] if library in LIBRARIES else []
+    source = parse(spec).source
+    return [source, version(LIBRARIES[source].package)] if source in LIBRARIES else []

