@@ -189,7 +189,7 @@ def run(tmp_path: Path) -> Run:
         ),
         ("timm:resnet18", "torchvision", WeightsError, "cannot take torchvision's weights"),
         ("resnet19", None, NetworkError, "not in the catalogue; did you mean"),
-        ("efficientnet_lite0", None, NetworkError, "timm:efficientnet_lite0 is timm's"),
+        ("mobilenetv3_small_100", None, NetworkError, "timm:mobilenetv3_small_100 is timm's"),
         ("torchvision:resnet19", "torchvision", NetworkError, "did you mean 'resnet18'"),
         ("torch.nn:Identity", "timm", NetworkError, "has neither weights nor"),
         ("no/such/run", None, RunError, "there is no such run"),
