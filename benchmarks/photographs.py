@@ -62,8 +62,10 @@ def pictures(source: Path | None, count: int) -> Iterator[tuple[str, Image.Image
 
 
 def lay_out(source: Path | None, count: int, width: int, folder: Path) -> tuple[Path, Path]:
-    """The folders of the photographs and of the shrunk ones."""
+    """The folders of the photographs and of the shrunk ones, made unless they are there."""
     large, small = folder / "photographs", folder / "shrunk"
+    if len(list(small.glob("*/*.jpg"))) == count:  # the last one is written last
+        return large, small
     for number, (name, picture) in enumerate(pictures(source, count)):
         size = (
             (width, width * 3 // 4) if picture.width >= picture.height else (width * 3 // 4, width)
@@ -172,9 +174,9 @@ def one_round(
         run = folder / f"{name.strip()}transferred"
         weights = ["--weights", given.weights] if given.weights else []
         arguments = ["transfer", large, "--backbone", given.backbone, *weights, "--no-export"]
-        shutil.rmtree(cache)
+        shutil.rmtree(cache, ignore_errors=True)  # a version may have kept nothing
         found[f"{name}transfer"] = striate(*arguments, "--out", run, cache=cache, source=source)
-        shutil.rmtree(cache)
+        shutil.rmtree(cache, ignore_errors=True)  # a version may have kept nothing
         found[f"{name}evaluate"] = striate("evaluate", run, cache=cache, source=source)
     return found
 
@@ -223,6 +225,7 @@ def main() -> None:
     parser.add_argument("--before", type=Path, help="src of the version to compare with")
     parser.add_argument("--quick", action="store_true", help="a few small ones, to see it run")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--keep", type=Path, help="a folder for the photographs, for another time")
     parser.add_argument("--imagefolder", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.imagefolder:
@@ -234,7 +237,7 @@ def main() -> None:
         given.net, given.size = "resnet18", 72
     rounds = []
     with tempfile.TemporaryDirectory(prefix="striate-photographs-") as folder:
-        large, small = lay_out(given.images, given.photographs, width, Path(folder))
+        large, small = lay_out(given.images, given.photographs, width, given.keep or Path(folder))
         for number in range(given.rounds):
             here = Path(folder) / str(number)
             here.mkdir()
