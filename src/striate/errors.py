@@ -6,8 +6,10 @@ line and exits with status 2; anything else that escapes is our own fault and ex
 
 from __future__ import annotations
 
+import ast
 import difflib
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 
@@ -52,9 +54,25 @@ class StriateError(Exception):
                 return flags[name]
             if value == "False":
                 return flags[name].replace("--", "--no-", 1)
-            return f"{flags[name]} {value.strip(chr(39))}"
+            return f"{flags[name]} {_for_a_shell(value)}"
 
         return _PARAMETER.sub(flag, str(self))
+
+
+def _for_a_shell(value: str) -> str:
+    """A parameter's `value`, written as in Python, as it is typed behind a flag.
+
+    Examples:
+        >>> _for_a_shell("'age (years)'"), _for_a_shell("'cuda:9'"), _for_a_shell("0.5")
+        ("'age (years)'", 'cuda:9', '0.5')
+    """
+    if value[:1] not in "'\"":
+        return value
+    try:
+        text = ast.literal_eval(value)
+    except (SyntaxError, ValueError):
+        return value
+    return shlex.quote(text) if text.isprintable() else value
 
 
 def parameter(name: str, value: object = None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
@@ -14,12 +15,7 @@ from striate.support.words import figure, percent, plural
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from striate.evaluation.regression.conformal import PredictionInterval
-    from striate.evaluation.regression.result import (
-        Figure,
-        RegressionEvaluation,
-        TargetResult,
-    )
+    from striate.evaluation.regression.result import RegressionEvaluation, TargetResult
 
 #: Digits of a figure.
 _DIGITS = 4
@@ -34,35 +30,46 @@ def show(found: RegressionEvaluation, console: Console) -> None:
     for each in found.per_target:
         console.print()
         console.print(Text(printable(each.target.described), style="bold"))
-        for of in each.figures.values():
-            console.print(Text(_figure(of)))
-        for interval in each.intervals:
-            console.print(Text(_interval(interval)))
-        console.print(_ranges(each))
+        for table in (_figures(each), _intervals(each), _ranges(each)):
+            console.print(table)
 
 
-def _figure(found: Figure) -> str:
-    low, high = (figure(value, _DIGITS) for value in found.interval)
-    sure = "" if math.isnan(found.interval[0]) else f"95 % interval {low} to {high}; "
-    best = figure(found.baseline, _DIGITS)
-    return (
-        f"{found.metric.name:28s}{figure(found.value, _DIGITS):>9s}  ({sure}best constant {best})"
-    )
+def _table(*names: str) -> Table:
+    """Of figures, whose first column says what they are."""
+    table = Table(box=SIMPLE_HEAD, padding=(0, 2, 0, 0), show_edge=False, pad_edge=False)
+    for name in names:
+        table.add_column(name, justify="left" if name == names[0] else "right", no_wrap=True)
+    return table
 
 
-def _interval(found: PredictionInterval) -> str:
-    name = f"{100 * found.level:g} % prediction interval"
-    if math.isinf(found.half_width):
-        return f"{name:28s}{'–':>9s}  (too few images)"
-    low, high = (percent(share) for share in found.interval)
-    held = f"held {percent(found.coverage)} of true values, 95 % interval {low} to {high}"
-    return f"{name:28s}{'±' + figure(found.half_width, _DIGITS):>9s}  ({held})"
+def _figures(found: TargetResult) -> Table:
+    table = _table("", "", "95 % interval", "best constant")
+    for each in found.figures.values():
+        low, high = (figure(value, _DIGITS) for value in each.interval)
+        table.add_row(
+            each.metric.name,
+            figure(each.value, _DIGITS),
+            "–" if math.isnan(each.interval[0]) else f"{low} to {high}",
+            figure(each.baseline, _DIGITS),
+        )
+    return table
+
+
+def _intervals(found: TargetResult) -> Table:
+    table = _table("prediction interval", "", "holds of true values", "95 % interval")
+    for each in found.intervals:
+        name = f"{100 * each.level:g} %"
+        if math.isinf(each.half_width):
+            table.add_row(name, "–", "too few images", "")
+            continue
+        low, high = (percent(share) for share in each.interval)
+        half = "±" + figure(each.half_width, _DIGITS)
+        table.add_row(name, half, percent(each.coverage), f"{low} to {high}")
+    return table
 
 
 def _ranges(found: TargetResult) -> Table:
-    table = Table("true value")
-    for name in ("images", "mean absolute error", "root mean squared", "mean error"):
-        table.add_column(name, justify="right")
+    table = _table("true value", "images", "mean absolute", "root mean squared", "mean error")
     for each in found.ranges:
         table.add_row(
             f"{figure(each.low, _DIGITS)} to {figure(each.high, _DIGITS)}",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 #: Columns of names, and those of figures.
 _NAMES = {"run": 10, "network": 10, "data": 7}
-_FIGURES = ("top-1", "95 %", "params", "MACs", "time", "started")
+_FIGURES = ("95 %", "params", "MACs", "time", "started")
 
 
 def show_list(runs: RunList, console: Console) -> None:
@@ -60,13 +60,19 @@ def _table(runs: RunList) -> Table:
     for name, least in _NAMES.items():
         if name != "data" or not alike:
             table.add_column(name, overflow="fold", min_width=least)
-    for name in _FIGURES:
+    for name in (_answer(runs), *_FIGURES):
         table.add_column(name, justify="right", no_wrap=True)
     for each in runs.runs:
         named = [each.name, each.network, *([] if alike else [each.data or "–"])]
         # Text, since a folder may be named [red].
         table.add_row(*(Text(printable(name)) for name in named), *_figures(each))
     return table
+
+
+def _answer(runs: RunList) -> str:
+    """What the column of what was measured is called: errors are of numbers."""
+    numbers = {bool(each.targets) for each in runs.runs}
+    return " / ".join(("top-1", "error")[each] for each in sorted(numbers))
 
 
 def _figures(run: ListedRun) -> tuple[str, ...]:
