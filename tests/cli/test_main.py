@@ -118,6 +118,7 @@ def test_a_command_is_called_as_its_function() -> None:
     commands = {each.replace("-", "_") for each in COMMANDS}
     functions = {name for name in package.__all__ if name[0].islower()}
     alone = {"create", "explain_prediction", "open_classifier", "open_run", "predict_bulk"}
+    alone |= {"open_predictor", "open_regressor"}
     alone |= {"compare_runs", "evaluate_detector", "export_detector", "list_runs"}
     assert functions - commands == alone
     assert commands - functions == {"runs"}  # as the package of that name is called

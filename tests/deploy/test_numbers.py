@@ -18,6 +18,7 @@ from striate.deploy.layouts import files_of, read_model
 from striate.deploy.verify import check_values, in_deviations, run_in
 from striate.engines.onnx_bytes import read_onnx
 from striate.errors import ExportError, StriateError
+from striate.evaluation.regression.result import RegressionEvaluation
 from striate.inference.regressor import Regressor
 from striate.runs.gather import gather
 from striate.runs.run import Run
@@ -149,3 +150,19 @@ def test_other_servers_are_told_of_no_classes(numbers: Path) -> None:
     text = files_of("triton", [model])["ages/config.pbtxt"].decode()
     assert 'name: "value" data_type: TYPE_FP32 dims: [ 2 ]' in text
     assert "label_filename" not in text
+
+
+def test_a_file_is_measured_as_its_run_is(
+    numbers: Path, number_pictures: Path, tmp_path: Path
+) -> None:
+    table = tmp_path / "table.csv"
+    names = ("<i>one", "two 玫瑰", "z")
+    rows = [f'"{number_pictures / name}.png",{n},{2 * n}' for n, name in enumerate(names)]
+    table.write_text("\n".join(["file,age,<i>count", *rows]), encoding="utf-8")
+    found = striate.evaluate(numbers / "lenet.onnx", table)
+    same = striate.evaluate(numbers, table, all_images=True)
+    assert isinstance(found, RegressionEvaluation)
+    assert isinstance(same, RegressionEvaluation)
+    assert found.mae == pytest.approx(same.mae, rel=1e-4)
+    assert found.rmse == pytest.approx(same.rmse, rel=1e-4)
+    assert "holds no list of what it was trained on" in found.notes[-1]

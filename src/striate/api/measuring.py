@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from striate.deploy.bench import Bench
     from striate.evaluation.metrics import Evaluation
     from striate.evaluation.regression.result import RegressionEvaluation
+    from striate.inference.regressor import Regressor
     from striate.runs.run import Run
 
 
@@ -140,31 +141,38 @@ def _numbers_on(run: Run, options: EvaluateOptions, views: Views) -> RegressionE
 
 def _evaluate_file(options: EvaluateOptions) -> Evaluation:
     """Measure an ONNX file, which holds no list of the images that it was trained on."""
-    from striate.api.opening import open_classifier
-    from striate.evaluation.evaluate import evaluate_on
+    from striate.api.opening import open_predictor
+    from striate.evaluation.evaluate import evaluate_on, evaluate_values_on
+    from striate.inference.regressor import Regressor
 
-    with open_classifier(
+    with open_predictor(
         options.run,
         device=options.device,
         crops=options.crops,
         scales=options.scales,
         reduced_decoding=options.reduced_decoding,
-    ) as classifier:
+    ) as predictor:
         if options.data is None:
             raise StriateError(
                 printable(str(options.run)), "has no images of its own", "give images to measure on"
             )
-        found = evaluate_on(
-            classifier,
-            options.data,
-            all_images=options.all_images,
-            skip_bad=options.skip_bad,
-            recheck=options.recheck,
-            workers=options.workers,
-            progress=options.progress,
-        )
+        wanted = {"all_images": options.all_images, **_reading(options)}
+        if isinstance(predictor, Regressor):
+            # As of a run, that of numbers is another one.
+            numbers = evaluate_values_on(
+                predictor, options.data, deviations=_deviations(predictor), **wanted
+            )
+            found = cast("Evaluation", numbers)
+        else:
+            found = evaluate_on(predictor, options.data, **wanted)
     note = "an ONNX file holds no list of what it was trained on, so that nothing was left out"
     return replace(found, notes=(*found.notes, note))
+
+
+def _deviations(regressor: Regressor) -> list[float] | None:
+    """Of the targets among the images that an exported network was trained on."""
+    file = regressor.file
+    return None if file is None else [each.deviation for each in file.targets]
 
 
 @takes(BenchOptions)

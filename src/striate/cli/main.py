@@ -36,7 +36,7 @@ COMMANDS = {
     "show": "Show a run: network, data, recipe, figures, learning curve.",
     "evaluate": "Measure a run on held-out images, or a detector on labelled boxes.",
     "calibrate": "Make a run's probabilities as high as its accuracy, by a temperature.",
-    "predict": "Classify images, with probabilities.",
+    "predict": "Classify images, or tell their numbers.",
     "detect": "Find boxes in pictures and videos, with classes and scores.",
     "export": "Write a run, or a detector, as one verified ONNX file.",
     "bench": "Measure how fast a network is in each engine.",

@@ -65,7 +65,7 @@ SkipBad = Annotated[
 
 @command(Typed)
 def predict(given: Given, skip_bad: SkipBad = False, as_json: AsJson = False) -> None:
-    """Classify images, with probabilities; of a run of numbers, tell their values.
+    """Classify images, or tell their numbers.
 
     Every image in order, as soon as it is known. A file that cannot be read is named in its place;
     then the exit status is 2. With --input and --output, predictions of any number of images are
