@@ -267,7 +267,7 @@ def test_what_made_it_worse_is_not_kept(
     assert first["validation"]["top1"] == result.top1
     assert first["health"]  # of its first update
     assert last["validation"]["loss"] > 2 * first["validation"]["loss"]
-    assert any(f"the fitted head alone: {100 * result.top1:.2f} %" in note for note in notes)
+    assert any(f"the fitted head alone: top-1 {100 * result.top1:.2f} %" in note for note in notes)
     page = result.report.read_text(encoding="utf-8")
     assert "The fitted head alone classified" in page
     assert "before training" in page

@@ -29,6 +29,7 @@ from striate.transfer_learning import transfer as module
 from striate.transfer_learning.finish import finish_transfer
 from striate.transfer_learning.options import TransferOptions
 from striate.transfer_learning.result import TransferResult
+from striate.transfer_learning.tasks.classification import Classification
 from striate.transfer_learning.transfer import transfer
 from striate.zoo.create import create
 
@@ -90,16 +91,20 @@ def test_training_with_stages_frozen_is_bounded(
 ) -> None:
     tried: list[tuple[int, int]] = []
 
-    def trained(_trial: RunConfig, _start: Any, data: Data, *, frozen: int, **_: Any) -> float:
+    def trained(
+        _task: Any, _trial: RunConfig, _start: Any, data: Data, *, frozen: int, **_: Any
+    ) -> float:
         tried.append((len(data.train), frozen))
         return 0.5
 
     monkeypatch.setattr(curve, "_trained", trained)
-    monkeypatch.setattr(curve, "fit_head", lambda *_, **__: SimpleNamespace(head=nn.Identity()))
+    task = Classification("softmax", penalty="l2", class_weights="none", seed=0)
+    monkeypatch.setattr(task, "fit", lambda *_: SimpleNamespace(head=nn.Identity()))
     run = Run.open(source)
     network = Transferred(Headless(create("resnet20"), "fc"), nn.Identity())
     data = make_data(classes, 20)
     found = curve.by_stages(
+        task,
         run,
         network,
         stages=4,
@@ -125,7 +130,7 @@ def test_ctrl_c_while_stages_are_tried(
         epoch(training, stop)
 
     monkeypatch.setattr(loop.Training, "_train_epoch", interrupted)
-    monkeypatch.setattr(module, "by_images", lambda **_: [])
+    monkeypatch.setattr(module, "by_images", lambda *_, **__: [])
     with pytest.raises(Interrupted) as found:
         carry(photographs, source, tmp_path / "run", curve=True)
     assert "run the same command again" in str(found.value)

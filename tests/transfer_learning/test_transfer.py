@@ -43,6 +43,7 @@ from striate.transfer_learning.heads.comparison import some
 from striate.transfer_learning.heads.fit import fit_head
 from striate.transfer_learning.options import TransferOptions
 from striate.transfer_learning.result import TransferResult
+from striate.transfer_learning.tasks import classification
 from striate.transfer_learning.transfer import transfer
 from striate.zoo.create import create
 
@@ -154,7 +155,7 @@ def test_heads_are_compared_once(
         fitted.append(kind)
         return fit_head(kind, *given, **more)
 
-    monkeypatch.setattr(module, "fit_head", counted)
+    monkeypatch.setattr(classification, "fit_head", counted)
     monkeypatch.setattr(comparing, "fit_head", counted)
     carry(tmp_path / "two", head="softmax", cache=cache)
     assert len(fitted) == 2
@@ -320,7 +321,7 @@ def test_an_interrupted_transfer_goes_on_from_its_features(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "fit_head", stop)
+        patch.setattr(classification, "fit_head", stop)
         with pytest.raises(Interrupted, match="run the same command again"):
             carry(tmp_path / "run", seed=4)
     assert not (tmp_path / "run" / CONFIG).exists()

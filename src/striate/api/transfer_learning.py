@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from striate.support.options import takes
 from striate.transfer_learning.cache.options import CacheOptions
@@ -18,24 +18,31 @@ if TYPE_CHECKING:
 def transfer(options: TransferOptions) -> TransferResult:
     """Put a new head on a trained network, for other images; evaluate, report and export it.
 
+    Returns:
+        The figures, and where the run is. With `target` it is a
+        `striate.transfer_learning.result.NumberTransferResult`, of which the type does not speak.
+
     Raises:
         StriateError: images, backbone, weights or options are at fault.
         Interrupted: Ctrl-C; the features computed so far are kept.
     """
     from striate.report.build import write_report
+    from striate.report.numbers import write_number_report
     from striate.support.signals import heard
     from striate.transfer_learning.finish import finish_transfer
     from striate.transfer_learning.transfer import transfer as carry
 
     with heard():
         made = carry(options)
-        return finish_transfer(
+        own = partial(write_report, progress=options.progress)
+        found = finish_transfer(
             made,
-            write_report=partial(write_report, progress=options.progress),
+            write_report=write_number_report if made.run.answers_numbers else own,
             export=options.export,
             workers=options.workers,
             progress=options.progress,
         )
+        return cast("TransferResult", found)
 
 
 @takes(CacheOptions)

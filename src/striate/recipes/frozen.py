@@ -22,7 +22,8 @@ class HeadFit:
     kind: HeadKind
     penalty: Literal["l2", "l1"]
     C: NotNegative = field(metadata=stored("strength"))
-    """As scikit-learn has it: the larger, the weaker the regularisation."""
+    """As scikit-learn has it: the larger, the weaker the regularisation; of ridge regression
+    ``1 / (2 · alpha)``."""
     folds: CountOrNone
     """Of the cross-validation that chose; 0 where no image could be held out."""
     gamma: Annotated[float | None, Bounds(0, math.inf)] = field(
@@ -32,6 +33,8 @@ class HeadFit:
 
     class_weights: ClassWeights = field(default="none", metadata=ADDED)
     """``balanced``: each class weighs as if all were equally frequent."""
+    epsilon: Annotated[float | None, Bounds(0, math.inf)] = field(default=None, metadata=ADDED)
+    """Of support vector regression, in standard deviations of the target; None for other heads."""
 
     def __post_init__(self) -> None:
         check_bounds(self, "head")

@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from striate.evaluation.regression.result import RegressionEvaluation, TargetResult
+from striate.report.number_transfer import number_transfer
 from striate.report.pages import rendered
 from striate.runs.layout import REPORT
 from striate.runs.summary.summary import title_of
+from striate.runs.transfer_record import read_transfer_record
 from striate.support.files import write_atomically
 from striate.support.words import THIN, figure, percent, plural
 
@@ -50,17 +52,27 @@ def write_number_report(
 
 def render(run: Run, data: Data, evaluation: RegressionEvaluation) -> str:
     """The page as HTML. The same inputs give the same bytes."""
+    record = read_transfer_record(run) if run.config.transfer else None
+    transfer = None
+    if record is not None:
+        transfer = number_transfer(record, run.targets, data.train, run.preprocessing)
     return rendered(
         "numbers.html",
         page={
-            "sections": [("result", "Result"), ("targets", "Targets")],
+            "sections": [
+                ("result", "Result"),
+                ("targets", "Targets"),
+                *([("transfer", "Transfer")] if transfer else []),
+            ],
             "title": title_of(run.config),
             "eyebrow": run.path.name,
             "data_name": PurePath(data.origin).name or data.origin,
             "lead": f"Measured on {plural(evaluation.images, 'image')} that were held out.",
         },
         targets=[_target(each) for each in evaluation.per_target],
-        charts={},
+        transfer=transfer,
+        pixel_art=run.preprocessing.width <= 64,
+        charts={} if transfer is None else transfer.charts,
         cells={"cells": {}, "classes": [], "pixels": False},
     )
 

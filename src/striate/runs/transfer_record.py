@@ -35,8 +35,22 @@ class Margins:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TubeRecord:
+    """How far the training images lie from the tube of one target."""
+
+    epsilon: float
+    edges: tuple[float, ...]
+    counts: tuple[_Count, ...]
+    within: _Count
+    on: _Count
+    beyond: _Count
+    furthest: tuple[tuple[int, float], ...]
+    edge: tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrialRecord:
-    """One C; without an accuracy where nothing was held out."""
+    """One C; without an accuracy or an error where nothing was held out."""
 
     C: float
     accuracy: float | None = None
@@ -44,6 +58,9 @@ class TrialRecord:
     loss: float | None = None
     gamma: float | None = None
     scaling: Literal["pareto", "none", "standard"] | None = None
+    rmse: float | None = None
+    epsilon: float | None = None
+    alpha: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +72,7 @@ class HeadRecord:
     trials: tuple[TrialRecord, ...]
     chosen: TrialRecord
     margins: Margins | None = None
+    tubes: tuple[TubeRecord, ...] | None = None
     note: str = ""
 
 
@@ -81,6 +99,15 @@ class DoubtsRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FurthestRecord:
+    """A training image that cross-validation got most wrong."""
+
+    image: _Count
+    target: _Count
+    error: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class TransferRecord:
     """What the report reads; there may be more."""
 
@@ -95,6 +122,7 @@ class TransferRecord:
     compared: tuple[HeadRecord, ...]
     compared_images: _Count
     doubts: DoubtsRecord | None = None
+    furthest: tuple[FurthestRecord, ...] = ()
 
 
 def read_transfer_record(run: Run) -> dict[str, Any] | None:

@@ -53,6 +53,17 @@ def figure(value: float | None, digits: int = 3) -> str:
     return text.replace("-", MINUS)
 
 
+def amount(value: float, digits: int = 4) -> str:
+    """A number as `figure` has it, but without zeros that say nothing: counts stay whole.
+
+    Examples:
+        >>> amount(27.0), amount(2.50), amount(-0.125), amount(0)
+        ('27', '2.5', '\u22120.125', '0')
+    """
+    text = figure(value, digits)
+    return text.rstrip("0").rstrip(".") if "." in text and THIN not in text else text
+
+
 def power(value: float) -> str:
     """A power of ten: ``0.01``, ``1``, ``100``, beyond those ``10⁻³``, ``10⁴``.
 

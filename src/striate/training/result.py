@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 from striate.runs import layout as names
 from striate.support.shown import Result
 from striate.support.text import printable
-from striate.support.words import figure
 
 if TYPE_CHECKING:
-    from striate.evaluation.regression.result import RegressionEvaluation, TargetResult
+    from striate.evaluation.regression.result import RegressionEvaluation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,19 +99,8 @@ class NumberTrainResult(Result):
 
     def summary(self) -> str:
         """A few lines for people."""
-        lines = [_of_target(each) for each in self.evaluation.per_target]
+        lines = [each.line for each in self.evaluation.per_target]
         return "\n".join([*lines, _rest(self)])
-
-
-def _of_target(found: TargetResult) -> str:
-    """``age: mean absolute error 3.21 years (95 % interval 2.9 to 3.5; best constant 9.8), …``."""
-    mae, r2 = found.figures["mae"], found.figures["r2"]
-    low, high, best = (figure(each, 4) for each in (*mae.interval, mae.baseline))
-    unit = f" {printable(found.target.unit)}" if found.target.unit else ""
-    return (
-        f"{printable(found.target.name)}: mean absolute error {figure(mae.value, 4)}{unit} "
-        f"(95 % interval {low} to {high}; best constant {best}), R² {figure(r2.value)}"
-    )
 
 
 def _rest(found: TrainResult | NumberTrainResult) -> str:

@@ -1,4 +1,4 @@
-"""The probabilities of a run with a frozen backbone: features, from the cache, then the head.
+"""The answers of a run with a frozen backbone: features, from the cache, then the head.
 
 One way for a transfer and for whoever evaluates its run later, so that both give the same figures,
 in float32 whatever the head was fitted to. Features that are in the cache are not computed again.
@@ -6,6 +6,7 @@ in float32 whatever the head was fitted to. Features that are in the cache are n
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +17,18 @@ from torch import nn
 from striate.data.images import ImageSet
 from striate.data.preprocessing import Preprocessing
 from striate.data.scan import threads
+from striate.data.targets import Target
 from striate.engines.precision import choose_device
 from striate.engines.probabilities import Probabilities
+from striate.engines.values import Values
 from striate.hub.surgery import Transferred
 from striate.inference.classifier import Classifier, GivesProbabilities
 from striate.inference.opening import BATCH_SIZE
+from striate.inference.regressor import GivesValues, Regressor
 from striate.inference.views.views import PLAIN, Views
+from striate.runs.conformal import read_conformal
 from striate.runs.run import Run
+from striate.runs.targets import ScaledTarget
 from striate.runs.transfer_record import read_transfer_record
 from striate.support.progress import Progress
 from striate.transfer_learning.backbone import Backbone, open_backbone
@@ -31,8 +37,37 @@ from striate.transfer_learning.features import features
 Floats = NDArray[np.float32]
 
 
-class CachedClassifier:
-    """A run whose backbone was frozen: its probabilities are its head's, of cached features.
+class _Cached:
+    """A run whose backbone was frozen: its answers are its head's, of cached features.
+
+    Args:
+        run: a transferred run.
+        fitted_by: engine and precision of the features that its head was fitted to.
+    """
+
+    def __init__(self, run: Run, fitted_by: str) -> None:
+        self._fitted_by = fitted_by
+        network = run.network()
+        assert isinstance(network, Transferred)
+        self._head, self._backbone = network.head, open_backbone(run.path)
+
+    @property
+    def fitting(self) -> Preprocessing:
+        """What fits an image before its features are computed."""
+        return self._backbone.preprocessing
+
+    def _features(self, images: ImageSet, workers: int | None, progress: Progress | None) -> Floats:
+        return float32_features(
+            self._backbone,
+            images,
+            fitted_by=self._fitted_by,
+            workers=threads(workers),
+            progress=progress,
+        )
+
+
+class CachedClassifier(_Cached):
+    """Such a run of classes.
 
     Args:
         run: a transferred run.
@@ -44,30 +79,40 @@ class CachedClassifier:
     """
 
     def __init__(self, run: Run, fitted_by: str, temperature: float = 1.0) -> None:
+        super().__init__(run, fitted_by)
         self.classes = run.classes
         self._temperature = temperature
-        self._fitted_by = fitted_by
-        network = run.network()
-        assert isinstance(network, Transferred)
-        self._head, self._backbone = network.head, open_backbone(run.path)
-
-    @property
-    def fitting(self) -> Preprocessing:
-        """What fits an image before its features are computed."""
-        return self._backbone.preprocessing
 
     def probabilities(
         self, images: ImageSet, *, workers: int | None = None, progress: Progress | None = None
     ) -> Floats:
         """Float32 (images, classes), in their order; see `GivesProbabilities`."""
-        values = float32_features(
-            self._backbone,
-            images,
-            fitted_by=self._fitted_by,
-            workers=threads(workers),
-            progress=progress,
-        )
+        values = self._features(images, workers, progress)
         return head_probabilities(self._head, values, self._temperature)
+
+
+class CachedRegressor(_Cached):
+    """Such a run of numbers.
+
+    Args:
+        run: a transferred run.
+        fitted_by: engine and precision of the features that its head was fitted to.
+
+    Attributes:
+        targets: what the values are, in their order.
+    """
+
+    def __init__(self, run: Run, fitted_by: str) -> None:
+        super().__init__(run, fitted_by)
+        self._scaled = run.targets
+        self.targets: tuple[Target, ...] = tuple(each.plain for each in run.targets)
+        self.half_widths = read_conformal(run)
+
+    def values(
+        self, images: ImageSet, *, workers: int | None = None, progress: Progress | None = None
+    ) -> Floats:
+        """Float32 (images, targets), in their order; see `GivesValues`."""
+        return head_values(self._head, self._features(images, workers, progress), self._scaled)
 
 
 def classifier_of(
@@ -79,13 +124,27 @@ def classifier_of(
     cache holds what processors computed of the one view of validation; on another device, and of
     other `views`, the whole network is computed.
     """
+    fitted_by = _fitted_by(run, device, views)
+    if fitted_by is None:
+        return Classifier.of_run(run, device=device, views=views, calibrated=calibrated)
+    return CachedClassifier(run, fitted_by, run.temperature if calibrated else 1.0)
+
+
+def regressor_of(run: Run, *, device: str = "cpu", views: Views = PLAIN) -> GivesValues:
+    """The same of a run of numbers."""
+    fitted_by = _fitted_by(run, device, views)
+    if fitted_by is None:
+        return Regressor.of_run(run, device=device, views=views)
+    return CachedRegressor(run, fitted_by)
+
+
+def _fitted_by(run: Run, device: str, views: Views) -> str | None:
+    """What computed the features that a head was fitted to; None where no features will do."""
     transfer, record = run.config.transfer, None
     frozen = transfer is not None and transfer.freeze == "all"
     if frozen and views.is_plain and choose_device(device).type == "cpu":
         record = read_transfer_record(run)
-    if record is None:
-        return Classifier.of_run(run, device=device, views=views, calibrated=calibrated)
-    return CachedClassifier(run, record["engine"], run.temperature if calibrated else 1.0)
+    return None if record is None else str(record["engine"])
 
 
 def float32_features(
@@ -117,12 +176,21 @@ def float32_features(
 
 
 def head_probabilities(head: nn.Module, values: Floats, temperature: float = 1.0) -> Floats:
-    """Probabilities, (images, classes), that `head` gives to features `values`, (images, D).
+    """Probabilities, (images, classes), that `head` gives to features `values`, (images, D)."""
+    return _in_batches(Probabilities(head, temperature), values)
 
-    In batches: a kernel with many support vectors has no room for all, and the last digits depend
-    on how many there are in one.
+
+def head_values(head: nn.Module, values: Floats, targets: Sequence[ScaledTarget]) -> Floats:
+    """The numbers, (images, targets) in their units, that `head` gives to features likewise."""
+    means = [each.mean for each in targets]
+    return _in_batches(Values(head, means, [each.deviation for each in targets]), values)
+
+
+def _in_batches(network: nn.Module, values: Floats) -> Floats:
+    """A kernel with many support vectors has no room for all.
+
+    The last digits depend on how many there are in a batch.
     """
-    network = Probabilities(head, temperature)
     parts = [values[at : at + BATCH_SIZE] for at in range(0, len(values), BATCH_SIZE)]
     with torch.inference_mode():
         found = [network(torch.from_numpy(part)) for part in parts]

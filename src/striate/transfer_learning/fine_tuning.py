@@ -10,7 +10,6 @@ from torch import nn
 from striate.data.sources import Data
 from striate.errors import StriateError, parameter
 from striate.hub.surgery import Transferred
-from striate.recipes.frozen import FrozenRecipe, HeadFit
 from striate.recipes.load import load_recipe
 from striate.recipes.recipe import Recipe
 from striate.runs.config import RunConfig
@@ -21,8 +20,9 @@ from striate.training.options import TrainOptions
 from striate.training.photographs import Photographs, Shape, where_kept
 from striate.training.place import Place
 from striate.transfer_learning.backbone import Backbone
-from striate.transfer_learning.heads.fit import FittedHead
 from striate.transfer_learning.options import TransferOptions
+from striate.transfer_learning.tasks.choosing import head_of
+from striate.transfer_learning.tasks.task import Fitted
 
 #: What decay may take off the head's weights in one step. With a small C of few images it would
 #: otherwise overshoot zero, and momentum would make that grow.
@@ -55,12 +55,13 @@ def refuse_meaningless(options: TransferOptions) -> None:
             )
         if value is not None and value < 1:
             raise StriateError(parameter(name, value), "must be at least 1")
-    if options.frozen != "all" and options.head in ("svm", "svm-rbf"):
+    if options.frozen != "all" and head_of(options) not in ("softmax", "ridge"):
+        other = "ridge" if options.target else "softmax"
         raise StriateError(
-            parameter("head", options.head),
+            parameter("head", head_of(options)),
             f"does not go with {parameter('freeze', options.frozen)}: an SVM consists of training "
             "images' embeddings, which training the backbone would change",
-            f"take {parameter('head', 'softmax')}, or {parameter('freeze', 'all')}",
+            f"take {parameter('head', other)}, or {parameter('freeze', 'all')}",
         )
 
 
@@ -74,28 +75,36 @@ def check_stages(backbone: Backbone, options: TransferOptions) -> tuple[str, ...
     found = stages_of(Transferred(backbone.network, nn.Identity()), shape)
     check_freeze(options.frozen, found)
     if options.unfreeze_every:
-        epochs = options.epochs or fine_tuning(backbone.spec, max(shape[1:]), grey=False).epochs
+        recipe = fine_tuning(backbone.spec, max(shape[1:]), grey=False)
+        epochs = options.epochs or recipe.epochs
         check_unfreezing(options.frozen, options.unfreeze_every, len(found), epochs)
     return tuple(stage.name for stage in found)
 
 
-def fine_tuning(network: str, size: int, *, grey: bool) -> Recipe:
+def fine_tuning(network: str, size: int, *, grey: bool, numbers: bool = False) -> Recipe:
     """The recipe for training `network` on, with images of `size` pixels."""
     return load_recipe(
-        "fine_tuning", network=network, family="", normalised=True, grey=grey, small=size <= 64
+        "fine_tuning",
+        network=network,
+        family="",
+        normalised=True,
+        grey=grey,
+        small=size <= 64,
+        numbers=numbers,
     )
 
 
 def recipe_of(backbone: Backbone, data: Data, options: TransferOptions) -> Recipe:
     """That recipe with the person's changes, and batches that these images are enough for."""
     size = max(backbone.preprocessing.input_size[1:])
-    recipe = fine_tuning(backbone.spec, size, grey=data.train.is_grey)
+    numbers = bool(data.targets)
+    recipe = fine_tuning(backbone.spec, size, grey=data.train.is_grey, numbers=numbers)
     if options.batch_size is None:
         recipe = recipe.fitted_to(len(data.train))
     return recipe.with_changes(
         epochs=options.epochs,
         batch_size=options.batch_size,
-        class_weights=options.class_weights,
+        class_weights=None if numbers else options.class_weights,
     )
 
 
@@ -116,39 +125,16 @@ def photographs_for(backbone: Backbone, options: TransferOptions) -> Photographs
     )
 
 
-def frozen_recipe(fitted: FittedHead) -> FrozenRecipe:
-    """What stands for a recipe where nothing was trained step by step."""
-    chosen = fitted.chosen
-    return FrozenRecipe(
-        head=HeadFit(
-            kind=fitted.kind,
-            penalty=fitted.penalty,
-            C=chosen.C,
-            folds=fitted.folds,
-            gamma=chosen.gamma,
-            class_weights=fitted.class_weights,
-        )
-    )
-
-
-def decay_of(fitted: FittedHead, rows: int, rate: float) -> float | None:
-    """The weight decay under which `fitted` is at rest; None where the recipe's has to do.
-
-    scikit-learn minimises ``C · sum of losses + |w|² / 2``, training ``mean loss + decay · |w|² /
-    2``: the same, but for a factor, with a decay of ``1 / (C · rows)``, also where images have
-    weights, which are 1 in the mean. Of two classes scikit-learn
-    has one vector w; the head holds its halves, ``-w / 2`` and ``w / 2``, whose squares add up to
-    half of its square, so that the decay is twice that.
+def decay_of(fitted: Fitted, rows: int, rate: float) -> float | None:
+    """The weight decay of the head while training goes on; None for the recipe's.
 
     Args:
-        fitted: the head that scikit-learn fitted, with the C that was chosen.
+        fitted: the head, which is at rest under a decay of its own.
         rows: that it was fitted to, all views counted.
         rate: the highest learning rate of the training.
     """
-    if fitted.kind != "softmax" or fitted.penalty != "l2":
-        return None
-    halved = 2.0 if fitted.head.linear.out_features == 2 else 1.0
-    return min(halved / (fitted.chosen.C * rows), _MOST_DECAYED / rate)
+    decay = fitted.decay(rows)
+    return None if decay is None else min(decay, _MOST_DECAYED / rate)
 
 
 def train_on(

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import shlex
 from contextlib import nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from striate.deploy.export import export_into
 from striate.errors import ExportError, Interrupted
 from striate.evaluation.evaluate import WriteReport, evaluate_own
-from striate.evaluation.kinds import OfClasses
-from striate.evaluation.metrics import Evaluation
+from striate.evaluation.kinds import Kind, OfClasses, OfNumbers
 from striate.support.files import WriteError
-from striate.transfer_learning.classifier import classifier_of
-from striate.transfer_learning.result import TransferResult
+from striate.transfer_learning.classifier import classifier_of, regressor_of
+from striate.transfer_learning.result import NumberTransferResult, TransferResult, result_of
 
 if TYPE_CHECKING:
     from striate.transfer_learning.result import Transfer
@@ -22,11 +21,11 @@ if TYPE_CHECKING:
 def finish_transfer(
     made: Transfer,
     *,
-    write_report: WriteReport[Evaluation],
+    write_report: WriteReport[Any],
     export: bool,
     workers: int | None,
     progress: bool = False,
-) -> TransferResult:
+) -> TransferResult | NumberTransferResult:
     """Evaluate, report and, where wanted, export a run that a transfer has written.
 
     Where the backbone was frozen, the figures come from the features that were computed already.
@@ -44,20 +43,22 @@ def finish_transfer(
         WriteError: figures or report cannot be kept; the run is whole.
     """
     run, file, problem = made.run, None, ""
+    numbers = run.answers_numbers
+    kind: Kind[Any] = OfNumbers(regressor_of) if numbers else OfClasses(classifier_of)
     try:
         with made.held or nullcontext():
             evaluation = evaluate_own(
                 run,
                 made.data,
-                kind=OfClasses(classifier_of),
+                kind=kind,
                 write_report=write_report,
                 workers=workers,
                 device=run.config.device,
                 progress=progress,
-                found=made.probabilities,
+                found=made.answers,
             )
             try:
-                file = export_into(run) if export else None
+                file = export_into(run) if export and not numbers else None
             except ExportError as error:
                 problem = f"{error.what}: {error.why}"
     except KeyboardInterrupt as stop:
@@ -69,4 +70,4 @@ def finish_transfer(
         way_on = shlex.quote(str(run.path))
         remedy = f"{error.remedy}; the run is whole: striate evaluate {way_on}"
         raise WriteError(error.what, error.why, remedy) from error
-    return TransferResult.of(made, evaluation, file, problem)
+    return result_of(made, evaluation, file, problem)

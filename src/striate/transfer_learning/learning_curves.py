@@ -13,16 +13,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from striate.data.images import ImageSet
 from striate.data.sources import Data
 from striate.engines.precision import choose_precision
 from striate.errors import Interrupted
-from striate.hub.heads import HEADS
 from striate.hub.surgery import Transferred
-from striate.recipes.choices import ClassWeights
 from striate.runs.config import RunConfig
 from striate.runs.run import Run
 from striate.support.progress import Progress
@@ -32,142 +29,113 @@ from striate.training.callbacks.several import Callbacks
 from striate.training.options import TrainOptions
 from striate.training.place import Place
 from striate.transfer_learning.fine_tuning import decay_of, fine_tuning
-from striate.transfer_learning.heads.fit import FittedHead, fit_head
-from striate.transfer_learning.heads.softmax import Penalty
+from striate.transfer_learning.tasks.task import Fitted, Task
 
 Features = NDArray[np.float32]
 
-#: Images a class that accuracy is shown for; the last point is all there are.
-STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
-#: Draws of so few images differ: their points are means over as many.
-FEW, DRAWS = 20, 3
+#: Draws of few images differ: their points are means over as many.
+DRAWS = 3
 #: Rows above which only the head of the run is fitted.
 _ALL_HEADS = 600
 
-#: What training with stages frozen is tried on: images a class, and at most so many together.
-STAGE_STEPS = (10, 50)
+#: Images that training with stages frozen is tried on at most, and judged on.
 MOST_TRAINED = 300
 MOST_JUDGED = 300
 STAGE_EPOCHS = 5
 
 
 def by_images(
+    task: Task[Any],
     *,
-    kind: str,
-    penalty: Penalty,
-    class_weights: ClassWeights,
     of_train: Features,
     data: Data,
     of_held: Features,
     held: ImageSet,
-    seed: int,
     progress: Progress | None = None,
 ) -> list[dict[str, Any]]:
-    """Held-out accuracy of heads on frozen features, by the number of training images a class.
+    """How well heads on frozen features do on held-out images, by the number of training images.
 
     Args:
-        kind: the head of the run; of many images no other is fitted.
-        penalty: of that head.
-        class_weights: of all heads.
+        task: says which heads there are; of many images none but the run's is fitted.
         of_train: (images, views, D) of ``data.train``.
         data: the images.
         of_held: (images, D) of `held`.
         held: what is judged.
-        seed: of the draws and the folds.
         progress: called with points done, of all.
 
     Returns:
-        A point each: ``images`` (a class), ``rows`` (together), ``accuracy`` by kind of head, and
-        ``std`` over the draws.
+        A point each: ``images`` (the size, as the task counts it), ``rows`` (images together), the
+        task's figure (``accuracy`` or ``error``) by kind of head, and ``std`` of it over the draws.
     """
-    labels = data.train.labels
-    most = int(data.train.counts.max())
+    most = task.most(data.train)
     points: list[dict[str, Any]] = []
-    steps = (*(step for step in STEPS if step < most), most)
+    steps = (*(step for step in task.steps if step < most), most)
     for wanted in steps:
         if progress is not None:
             progress(len(points), len(steps))
-        draws = DRAWS if wanted <= FEW else 1
+        draws = DRAWS if wanted <= task.few else 1
         found: dict[str, list[float]] = {}
         for draw in range(draws):
-            chosen = of_each_class(labels, wanted, seed + draw)
+            chosen = task.draw(data.train, wanted, task.seed + draw)
             small = len(chosen) <= _ALL_HEADS
-            for each in HEADS if small else (kind,):
-                fitted = fit_head(
-                    each,
-                    of_train[chosen],
-                    labels[chosen],
-                    data.classes,
-                    penalty=penalty if each == kind else "l2",
-                    class_weights=class_weights,
-                    seed=seed,
-                )
-                with torch.inference_mode():
-                    said = fitted.head(torch.from_numpy(of_held)).argmax(1).numpy()
-                found.setdefault(each, []).append(float((said == held.labels).mean()))
+            for each in task.kinds if small else (task.head,):
+                fitted = task.fit(each, of_train[chosen], data.train.subset(chosen))
+                answers = task.answers(fitted.head, of_held)
+                found.setdefault(each, []).append(task.judged(answers, held))
         points.append(
             {
                 "images": wanted,
                 "rows": len(chosen),
-                "accuracy": {each: float(np.mean(shares)) for each, shares in found.items()},
-                "std": {each: float(np.std(shares)) for each, shares in found.items()},
+                task.figure: {each: float(np.mean(parts)) for each, parts in found.items()},
+                "std": {each: float(np.std(parts)) for each, parts in found.items()},
             }
         )
     return points
 
 
-def of_each_class(labels: NDArray[np.int64], most: int, seed: int) -> NDArray[np.int64]:
-    """At most `most` images of each class, rising; more of them hold all that fewer hold."""
-    random = np.random.default_rng(seed)
-    kept = [
-        random.permutation(np.flatnonzero(labels == label))[:most] for label in np.unique(labels)
-    ]
-    return np.sort(np.concatenate(kept))
-
-
 def by_stages(
+    task: Task[Any],
     run: Run,
     network: Transferred,
     *,
     stages: int,
     data: Data,
     of_train: Features,
-    class_weights: ClassWeights,
     place: Place,
     workers: int | None,
     progress: Progress | None = None,
 ) -> dict[str, Any] | None:
-    """Held-out accuracy by the number of frozen stages, with few images and with more.
+    """How well the network does by the number of frozen stages, with few images and with more.
 
-    The heads begin as softmax regressions on the same images. Bounded, since a processor trains a
+    The heads begin as fitted to the same images. Bounded, since a processor trains a
     few images a second: at most `MOST_TRAINED` images for `STAGE_EPOCHS` epochs, the last of which
     counts, judged on at most `MOST_JUDGED`.
 
     Args:
+        task: says what heads are fitted to.
         run: the run under way, for its decisions; nothing is written into it.
         network: backbone and head before any training; it is left as it is.
         stages: that the backbone has.
         data: images and labels: those to train on, and those for validation, which judge.
         of_train: (images, views, D) of ``data.train``.
-        class_weights: of head and training.
         place: the device, and who is told how far it is.
         workers: threads that decode and augment; None for one a processor, at most four.
         progress: called with images trained on, of all.
 
     Returns:
         ``frozen``: numbers of frozen stages, all of them last. ``curves``: for each number of
-        images a class, ``images``, ``rows`` and the ``accuracy`` at each of them. ``judged``,
+        images (of a class), ``images``, ``rows`` and the task's figure at each of them. ``judged``,
         ``epochs``. None for more classes than so few images could stand for.
     """
-    held, seed, classes = data.val, run.config.seed, len(data.classes)
-    if classes > min(MOST_TRAINED, MOST_JUDGED):
+    held, seed, groups = data.val, run.config.seed, max(len(data.classes), 1)
+    if groups > min(MOST_TRAINED, MOST_JUDGED):
         return None
-    judged = of_each_class(held.labels, MOST_JUDGED // classes, seed)
+    judged = task.draw(held, MOST_JUDGED // groups, seed)
     frozen = sorted({0, stages // 3, 2 * stages // 3, stages - 1})
     parts: dict[int, NDArray[np.int64]] = {}
-    for step in STAGE_STEPS:
-        wanted = min(step, MOST_TRAINED // classes)
-        chosen = of_each_class(data.train.labels, wanted, seed)
+    for step in task.stage_steps:
+        wanted = min(step, MOST_TRAINED // groups)
+        chosen = task.draw(data.train, wanted, seed)
         if all(len(chosen) > len(smaller) for smaller in parts.values()):
             parts[wanted] = chosen
     count = _Counted(progress, len(frozen) * STAGE_EPOCHS * sum(map(len, parts.values())))
@@ -175,17 +143,11 @@ def by_stages(
     curves: list[dict[str, Any]] = []
     for wanted, chosen in parts.items():
         part = replace(data, train=data.train.subset(chosen), val=held.subset(judged), test=None)
-        fitted = fit_head(
-            "softmax",
-            of_train[chosen],
-            part.train.labels,
-            data.classes,
-            class_weights=class_weights,
-            seed=seed,
-        )
+        fitted = task.fit(task.trained, of_train[chosen], part.train)
         start = Transferred(copy.deepcopy(network.backbone), fitted.head)
-        shares = [
+        found = [
             _trained(
+                task,
                 trial,
                 start,
                 part,
@@ -197,7 +159,7 @@ def by_stages(
             )
             for number in (*frozen, stages)
         ]
-        curves.append({"images": wanted, "rows": len(chosen), "accuracy": shares})
+        curves.append({"images": wanted, "rows": len(chosen), task.figure: found})
     return {
         "frozen": [*frozen, stages],
         "curves": curves,
@@ -236,24 +198,26 @@ def _trial(run: Run, network: Transferred, place: Place) -> RunConfig:
 
 
 def _trained(
+    task: Task[Any],
     trial: RunConfig,
     start: Transferred,
     data: Data,
     *,
     frozen: int,
-    fitted: FittedHead,
+    fitted: Fitted,
     views: int,
     place: Place,
     workers: int | None,
 ) -> float:
-    """Accuracy after training what lies above the first `frozen` stages.
+    """The task's figure after training what lies above the first `frozen` stages.
 
     Raises:
         KeyboardInterrupt: Ctrl-C: of what was being trained here nothing is kept.
     """
     size = max(trial.preprocessing.input_size[1:])
-    recipe = fine_tuning(trial.network, size, grey=data.train.is_grey)
-    recipe = recipe.with_changes(epochs=STAGE_EPOCHS, class_weights=fitted.class_weights)
+    recipe = fine_tuning(trial.network, size, grey=data.train.is_grey, numbers=bool(data.targets))
+    weighed = None if data.targets else fitted.head_fit.class_weights
+    recipe = recipe.with_changes(epochs=STAGE_EPOCHS, class_weights=weighed)
     recipe = recipe.fitted_to(len(data.train))
     assert trial.transfer is not None
     transfer = replace(
@@ -271,10 +235,10 @@ def _trained(
             place=place,
         )
         if frozen == len(training.setup.freezing.stages):  # type: ignore[union-attr]
-            return float(training.validate()["top1"])
+            return float(training.validate()[task.headline])
         try:
             training.run()
         except Interrupted:
             # It names the folder to go on with, which is about to be gone.
             raise KeyboardInterrupt from None
-        return float(training.state.history[-1]["validation"]["top1"])
+        return float(training.state.history[-1]["validation"][task.headline])

@@ -6,28 +6,28 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from striate.data.sources import Data
+from striate.data.images import ImageSet
 from striate.support.text import printable
 from striate.transfer_learning.heads.cross_validation import pictures
 from striate.transfer_learning.heads.fit import FittedHead
 from striate.transfer_learning.heads.scaling import Floats
 
 
-def notes_on_fit(fitted: FittedHead, of_train: Floats, data: Data) -> Iterator[str]:
+def notes_on_fit(fitted: FittedHead, of_train: Floats, images: ImageSet) -> Iterator[str]:
     """What cross-validation could not hold out, and what the fit itself has to say.
 
     Args:
         fitted: the head.
         of_train: (images, views, D), what it was fitted to.
-        data: the images.
+        images: those that it was fitted to.
     """
     if not fitted.folds:
         yield (
             "every class has one picture to train on: nothing can be held out, so that C is not "
             "chosen by cross-validation but taken as it usually is"
         )
-    elif single := np.flatnonzero(pictures(of_train[:, 0], data.train.labels) == 1).tolist():
-        names = ", ".join(printable(data.classes[label]) for label in single)
+    elif single := np.flatnonzero(pictures(of_train[:, 0], images.labels) == 1).tolist():
+        names = ", ".join(printable(images.classes[label]) for label in single)
         yield f"one picture to train on, never held out: {names}"
     if fitted.note:
         yield fitted.note

@@ -11,10 +11,13 @@ from striate.support.limits import MOST
 from striate.support.options import Doc, Options
 from striate.support.shared_options import (
     Images,
+    LabelColumn,
     Recheck,
     Seed,
     ShowProgress,
     SkipBad,
+    TargetColumns,
+    Units,
     ValFraction,
     Workers,
     WorkingCopies,
@@ -44,9 +47,16 @@ class TransferOptions(Options):
             "has ``efficientnet_lite0``."
         ),
     ] = None
-    head: Annotated[str, Doc("``softmax``, ``svm`` (linear) or ``svm-rbf`` (Gaussian kernel).")] = (
-        "softmax"
-    )
+    target: TargetColumns = None
+    unit: Units = None
+    label: LabelColumn = None
+    head: Annotated[
+        str | None,
+        Doc(
+            "``softmax`` (the default), ``svm`` (linear) or ``svm-rbf`` (Gaussian kernel); of "
+            "numbers ``ridge`` (the default), ``svr`` or ``svr-rbf``."
+        ),
+    ] = None
     penalty: Annotated[
         Literal["l2", "l1"],
         Doc("Of softmax regression: ``l2``, or ``l1`` to leave features out."),

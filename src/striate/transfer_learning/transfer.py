@@ -24,6 +24,7 @@ from striate.errors import StriateError, parameter
 from striate.hub.heads import sizes_of
 from striate.hub.pretrained import default_backbone
 from striate.hub.surgery import Transferred
+from striate.recipes.frozen import FrozenRecipe
 from striate.runs import layout as names
 from striate.runs.config import RunConfig
 from striate.runs.folder import claim_out
@@ -31,6 +32,7 @@ from striate.runs.images import keep_images
 from striate.runs.origins import TransferOrigin
 from striate.runs.provenance import data_origin, provenance
 from striate.runs.run import Run
+from striate.runs.targets import scaled
 from striate.runs.weights import write_weights
 from striate.support import processors, settings
 from striate.support.files import write_atomically
@@ -43,27 +45,23 @@ from striate.training.freezing import is_number
 from striate.training.holding import Holding
 from striate.training.options import TrainOptions
 from striate.training.place import Place
-from striate.training.selection import check_choices, note_on_imbalance
 from striate.transfer_learning.backbone import Backbone, open_backbone
-from striate.transfer_learning.classifier import float32_features, head_probabilities
-from striate.transfer_learning.doubts import training_doubts
+from striate.transfer_learning.classifier import float32_features
 from striate.transfer_learning.features import features
 from striate.transfer_learning.fine_tuning import (
     check_stages,
     decay_of,
-    frozen_recipe,
     photographs_for,
     recipe_of,
     refuse_meaningless,
     shape_of,
     train_on,
 )
-from striate.transfer_learning.heads.comparison import compare
-from striate.transfer_learning.heads.fit import FittedHead, check_head, fit_head
 from striate.transfer_learning.learning_curves import by_images, by_stages
-from striate.transfer_learning.notes import notes_on_fit
 from striate.transfer_learning.options import TransferOptions
 from striate.transfer_learning.result import Timing, Transfer
+from striate.transfer_learning.tasks.choosing import answers_of, task_of
+from striate.transfer_learning.tasks.task import Fitted
 from striate.transfer_learning.views import DrawnViews
 
 Floats = NDArray[np.float32]
@@ -126,7 +124,7 @@ class _Work:
                     "is needed to export the run and is not installed",
                     f"pip install 'striate[export]', or add {parameter('export', False)}",
                 )
-        check_choices(options.class_weights)
+        self.answers = answers_of(options)
         refuse_meaningless(options)
 
     def reached(self) -> str:
@@ -152,15 +150,9 @@ class _Work:
         cache = cache_at(options.cache)
         data = self._open_images(cache, backbone)
         timing, of_train = self._features(backbone, data.train)
-        given = of_train, data.train.labels, data.classes
-        fitted = fit_head(
-            options.head,
-            *given,
-            penalty=options.penalty,
-            class_weights=options.class_weights,
-            seed=options.seed,
-        )
-        for note in notes_on_fit(fitted, of_train, data):
+        task = self.task
+        fitted = task.fit(task.head, of_train, data.train)
+        for note in task.notes(fitted, of_train, data.train):
             self.place.callbacks.on_note(note)
         began = time.perf_counter()
         of_held = self._features_held(backbone, data, timing.engine)
@@ -168,20 +160,20 @@ class _Work:
         timing = replace(timing, head_seconds=fitted.seconds, held_seconds=held_seconds)
         network = Transferred(backbone.network, fitted.head).eval()
         record = self._record(backbone, stages, fitted, timing)
-        record |= compare(fitted, *given, cache, seed=options.seed)
-        record["doubts"] = training_doubts(fitted, of_train[:, 0], data.train.labels)
+        record |= task.compared(fitted, of_train, data.train, cache)
+        record |= task.doubts(fitted, of_train, data.train)
         run = Run(out, self._config(backbone, fitted, data, timing))
         if options.curve and of_held is not None:
             record["curve"] = self._curve(run, network, len(stages), data, (of_train, of_held))
         write_atomically(out / names.TRANSFER, json.dumps(record, indent=1).encode())
         keep_images(out, data)
-        probabilities = self._write_or_train(run, network, data, of_held)
+        answers = self._write_or_train(run, network, data, of_held)
         return Transfer(
             run=run,
             data=data,
             head=fitted,
             timing=timing,
-            probabilities=probabilities,
+            answers=answers,
             held=self.holding.handed_on(),
         )
 
@@ -216,15 +208,15 @@ class _Work:
             seed=options.seed,
             options=self.training_options,
             place=self.place,
+            answers=self.answers,
             cache=cache,
             visitors=[*self.photographs.made.visitors, self.drawn],
         )
         data = knowing(data, self.photographs.made)
         self.looked_at = True
-        check_head(options.head, options.penalty, images=len(data.train), views=options.views)
+        self.task = task_of(options, data.train)
+        self.task.check(images=len(data.train), views=options.views)
         self.place.callbacks.on_note(data.described)
-        if note := note_on_imbalance(data.train, options.class_weights):
-            self.place.callbacks.on_note(note)
         if options.frozen != "all":
             shape = shape_of(backbone, recipe_of(backbone, data, options))
             data = self.photographs.settled(data, shape, self.place, self.training_options)
@@ -243,24 +235,21 @@ class _Work:
         of_train, of_held = found
         with counting("fitting heads to fewer images", wanted=options.progress) as count:
             images = by_images(
-                kind=options.head,
-                penalty=options.penalty,
-                class_weights=options.class_weights,
+                self.task,
                 of_train=of_train,
                 data=data,
                 of_held=of_held,
                 held=data.val if data.test is None else data.test,
-                seed=options.seed,
                 progress=count,
             )
         with counting("training with stages frozen", wanted=options.progress) as count:
             tried = by_stages(
+                self.task,
                 run,
                 network,
                 stages=stages,
                 data=data,
                 of_train=of_train,
-                class_weights=options.class_weights,
                 place=self.place,
                 workers=options.workers,
                 progress=count,
@@ -318,7 +307,7 @@ class _Work:
     # --- the run -------------------------------------------------------------------------------
 
     def _record(
-        self, backbone: Backbone, stages: tuple[str, ...], fitted: FittedHead, timing: Timing
+        self, backbone: Backbone, stages: tuple[str, ...], fitted: Fitted, timing: Timing
     ) -> dict[str, Any]:
         """How the run came about, for its ``transfer.json``."""
         options = self.options
@@ -337,7 +326,7 @@ class _Work:
     def _write_or_train(
         self, run: Run, network: Transferred, data: Data, of_held: Floats | None
     ) -> Floats | None:
-        """Write the weights, and give held-out probabilities; or train what is not frozen."""
+        """Write the weights, and give held-out answers; or train what is not frozen."""
         if self.options.frozen != "all" or of_held is None:
             train_on(
                 run,
@@ -348,15 +337,13 @@ class _Work:
                 begin=self.holding.begin,
             )
             return None
-        probabilities = head_probabilities(network.head, of_held)
+        answers = self.task.answers(network.head, of_held)
         identity = run.config.identity
         write_weights(run.path / names.WEIGHTS, network.state_dict(), identity=identity, epoch=0)
         self.holding.begin(run.config)
-        return probabilities
+        return answers
 
-    def _config(
-        self, backbone: Backbone, fitted: FittedHead, data: Data, timing: Timing
-    ) -> RunConfig:
+    def _config(self, backbone: Backbone, fitted: Fitted, data: Data, timing: Timing) -> RunConfig:
         options = self.options
         frozen = options.frozen == "all"
         network = Transferred(backbone.network, fitted.head)
@@ -371,10 +358,11 @@ class _Work:
         return RunConfig(
             network=backbone.spec,
             classes=data.classes,
+            targets=scaled(data.train),
             in_channels=shape[0],
             preprocessing=backbone.preprocessing,
-            recipe=trained or frozen_recipe(fitted),
-            data=data_origin(data, options.val_fraction),
+            recipe=trained or FrozenRecipe(head=fitted.head_fit),
+            data=data_origin(data, options.val_fraction, options.label),
             transfer=TransferOrigin(
                 spec=backbone.spec,
                 options=dict(backbone.options),

@@ -152,12 +152,12 @@ METRICS = (
     ),
     Metric(
         key="r2",
-        name="R², explained variance",
+        name="R² (explained variance)",
         of=r_squared,
         constant_value=0.0,
         has_unit=False,
     ),
-    Metric(key="spearman", name="rank correlation (Spearman)", of=spearman, has_unit=False),
+    Metric(key="spearman", name="Spearman's rank correlation", of=spearman, has_unit=False),
 )
 
 

@@ -20,6 +20,8 @@ from striate.evaluation.regression.conformal import (
 )
 from striate.evaluation.regression.metrics import METRICS, Metric, ValueRange, by_range
 from striate.support.shown import Shown
+from striate.support.text import printable
+from striate.support.words import figure, plural
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +67,18 @@ class TargetResult:
     ranges: tuple[ValueRange, ...]
     intervals: tuple[PredictionInterval, ...]
 
+    @property
+    def line(self) -> str:
+        """The mean absolute error, and R², for people."""
+        found, share = self.figures["mae"], self.figures["r2"].value
+        low, high, best = (figure(each, 4) for each in (*found.interval, found.baseline))
+        unit = f" {printable(self.target.unit)}" if self.target.unit else ""
+        explained = "" if math.isnan(share) else f", R² {figure(share)}"
+        return (
+            f"{printable(self.target.name)}: mean absolute error {figure(found.value, 4)}{unit} "
+            f"(95 % interval {low} to {high}; best constant {best}){explained}"
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Plain values; the target's name is under ``target``."""
         return {
@@ -100,6 +114,11 @@ class RegressionEvaluation(Shown):
     def targets(self) -> tuple[Target, ...]:
         """What is predicted."""
         return tuple(each.target for each in self.per_target)
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What people want to know at once, in a line a target."""
+        return tuple(f"{each.line} on {plural(self.images, 'image')}" for each in self.per_target)
 
     @property
     def mae(self) -> float:

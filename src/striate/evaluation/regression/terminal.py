@@ -10,11 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from striate.support.text import printable
-from striate.support.words import figure, percent, plural
+from striate.support.words import amount, figure, percent, plural
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from striate.evaluation.regression.metrics import ValueRange
     from striate.evaluation.regression.result import RegressionEvaluation, TargetResult
 
 #: Digits of a figure.
@@ -72,10 +73,15 @@ def _ranges(found: TargetResult) -> Table:
     table = _table("true value", "images", "mean absolute", "root mean squared", "mean error")
     for each in found.ranges:
         table.add_row(
-            f"{figure(each.low, _DIGITS)} to {figure(each.high, _DIGITS)}",
+            _range(each),
             f"{each.images:,}",
             figure(each.mae, _DIGITS),
             figure(each.rmse, _DIGITS),
             figure(each.bias, _DIGITS),
         )
     return table
+
+
+def _range(found: ValueRange) -> str:
+    low, high = amount(found.low), amount(found.high)
+    return low if low == high else f"{low} to {high}"

@@ -26,7 +26,7 @@ def compared(
     cache: Path | None,
     how: str,
     rows: NDArray[np.float32],
-    labels: NDArray[np.int64],
+    labels: NDArray[Any],
     fit: Callable[[], Mapping[str, Any]],
 ) -> dict[str, Any]:
     """The description of a head, fitted now or the last time.
@@ -35,7 +35,7 @@ def compared(
         cache: the cache's folder; None where there is none.
         how: all that decides the head beside features and labels.
         rows: the features, of any shape.
-        labels: (images,).
+        labels: (images,), or values (images, targets).
         fit: fits the head and describes it.
     """
     key = f"{version('striate')} {version('scikit-learn')} {how} {rows.shape}".encode()

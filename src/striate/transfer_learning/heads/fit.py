@@ -23,7 +23,7 @@ from sklearn.exceptions import ConvergenceWarning
 from striate.errors import StriateError, nearest, parameter
 from striate.hub.heads import HEADS, Head
 from striate.recipes.choices import ClassWeights
-from striate.recipes.frozen import HeadKind
+from striate.recipes.frozen import HeadFit, HeadKind
 from striate.transfer_learning.heads import svm
 from striate.transfer_learning.heads.cross_validation import Labels, Samples
 from striate.transfer_learning.heads.scaling import Floats
@@ -74,6 +74,35 @@ class FittedHead:
             "margins": None if self.margins is None else asdict(self.margins),
             "calibrated": self.calibrated,
         }
+
+    @property
+    def head_fit(self) -> HeadFit:
+        """What a run keeps of it."""
+        return HeadFit(
+            kind=self.kind,
+            penalty=self.penalty,
+            C=self.chosen.C,
+            folds=self.folds,
+            gamma=self.chosen.gamma,
+            class_weights=self.class_weights,
+        )
+
+    def decay(self, rows: int) -> float | None:
+        """The weight decay under which it is at rest in training; None where there is none such.
+
+        scikit-learn minimises ``C · sum of losses + |w|² / 2``, training ``mean loss + decay ·
+        |w|² / 2``: the same, but for a factor, with a decay of ``1 / (C · rows)``, also where
+        images have weights, which are 1 in the mean. Of two classes scikit-learn has one vector w;
+        the head holds its halves, ``-w / 2`` and ``w / 2``, whose squares add up to half of its
+        square, so that the decay is twice that.
+
+        Args:
+            rows: that it was fitted to, all views counted.
+        """
+        if self.kind != "softmax" or self.penalty != "l2":
+            return None
+        halved = 2.0 if self.head.linear.out_features == 2 else 1.0
+        return halved / (self.chosen.C * rows)
 
     def _chosen(self) -> dict[str, Any]:
         """Without an accuracy where nothing was held out: JSON has no word for that."""

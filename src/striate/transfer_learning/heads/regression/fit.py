@@ -18,7 +18,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from striate.errors import StriateError, nearest, parameter
 from striate.hub.heads import HEADS, VALUE_HEADS, ValueHead
-from striate.recipes.frozen import HeadKind
+from striate.recipes.frozen import HeadFit, HeadKind
 from striate.transfer_learning.heads.regression.ridge import alpha_of, fit_ridge
 from striate.transfer_learning.heads.regression.samples import ValueSamples, ValueTrial
 from striate.transfer_learning.heads.regression.svr import fit_svr
@@ -28,6 +28,8 @@ from striate.transfer_learning.heads.svm import MOST_KERNEL_ROWS
 
 #: Raised whenever the same features give another head, or another description of one.
 METHOD = 1
+#: What is said of a fit that was ended.
+UNCONVERGED = "support vector regression did not converge: its coefficients are near the best ones"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +72,31 @@ class FittedValueHead:
             "note": self.note,
             "tubes": None if self.tubes is None else [asdict(each) for each in self.tubes],
         }
+
+    @property
+    def head_fit(self) -> HeadFit:
+        """What a run keeps of it."""
+        return HeadFit(
+            kind=self.kind,
+            penalty="l2",
+            C=self.chosen.C,
+            folds=self.folds,
+            gamma=self.chosen.gamma,
+            epsilon=self.chosen.epsilon,
+        )
+
+    def decay(self, rows: int) -> float | None:
+        """The weight decay under which it is at rest in training; None where there is none such.
+
+        Ridge regression minimises ``sum of squares + alpha · |w|²``, target by target; training the
+        mean of the squares over rows and targets ``+ decay · |w|² / 2``.
+
+        Args:
+            rows: that it was fitted to, all views counted.
+        """
+        if self.kind != "ridge":
+            return None
+        return 2 * alpha_of(self.chosen.C) / (rows * self.head.linear.out_features)
 
     def _plain(self, trial: ValueTrial) -> dict[str, Any]:
         """Without an error where nothing was held out: JSON has no word for that."""
@@ -126,6 +153,7 @@ def fit_value_head(
                 trials=svr.found.trials,
                 chosen=svr.found.best,
                 tubes=tubes(svr, views.shape[1]),
+                note="" if svr.converged else UNCONVERGED,
                 held_values=svr.found.scores,
             )
     fitted.head.eval()

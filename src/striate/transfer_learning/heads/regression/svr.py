@@ -31,12 +31,15 @@ from striate.transfer_learning.heads.search import Climbed, better_of
 from striate.transfer_learning.heads.svm import GAMMAS, MOST_KERNEL_ROWS
 
 #: scikit-learn's C in units of `_scale`, and where the search begins.
-C_VALUES = 10.0 ** np.arange(-1.0, 3.1, 0.25)
-BEGIN = 4
+C_VALUES = 10.0 ** np.arange(-1.0, 3.6, 0.25)
+BEGIN = 10
 STRIDES = (4, 2, 1)
 #: Half the width of the tube, in standard deviations of the target. The first unless
 #: cross-validation favours another.
 EPSILONS = (0.1, 0.3, 0.03)
+#: Most steps of a fit, for each row: while C is looked for, and in the end. Where few features
+#: stand against many images and C is large, there would be no end to them.
+_TRIED, _FINAL = 10, 500
 
 
 class _Way(NamedTuple):
@@ -59,6 +62,7 @@ class FittedSVR:
         beyond: likewise, which of them are beyond it: they pull with all of C.
         predicted: (rows, targets), standardised.
         values: (rows, targets), standardised: the true ones.
+        converged: whether the last fit ended within its steps.
     """
 
     head: LinearSVRHead | RBFSVRHead
@@ -67,6 +71,7 @@ class FittedSVR:
     beyond: NDArray[np.bool_]
     predicted: Floats
     values: Floats
+    converged: bool = True
 
 
 def fit_svr(given: ValueSamples, *, kernel: bool) -> FittedSVR:
@@ -164,7 +169,7 @@ class _Parts:
             number, target = task
             within, across = self._kernels[number]
             wanted = self.given.values[self.given.samples.folds[number].fitted, target]
-            svr = _svr(within, wanted, c, epsilon, 5e-3)
+            svr = _svr(within, wanted, c, epsilon, trial=True)
             found: Floats = across[:, svr.support_] @ svr.dual_coef_[0] + svr.intercept_[0]
             return found
 
@@ -207,7 +212,7 @@ def _by_kernel(way: _Way, found: Climbed[ValueTrial], run: Map[Any, Any]) -> Fit
     epsilon = best.epsilon
     within = _kernel(best.gamma)(samples.rows, samples.rows)
     exact = within.astype(np.float64)  # once, not for each target
-    fitted = run(lambda wanted: _svr(exact, wanted, best.C, epsilon, 1e-3), values.T)
+    fitted = run(lambda wanted: _svr(exact, wanted, best.C, epsilon, trial=False), values.T)
     used = np.zeros(values.shape)
     for target, svr in enumerate(fitted):
         used[svr.support_, target] = svr.dual_coef_[0]
@@ -233,6 +238,7 @@ def _by_kernel(way: _Way, found: Climbed[ValueTrial], run: Map[Any, Any]) -> Fit
         beyond=np.abs(used) >= best.C * (1 - 1e-9),
         predicted=exact @ used + offsets,
         values=values,
+        converged=not any(svr.fit_status_ for svr in fitted),
     )
 
 
@@ -252,8 +258,10 @@ def _by_newton(way: _Way, found: Climbed[ValueTrial]) -> FittedSVR:
     )
 
 
-def _svr(kernel: Floats, wanted: Floats, c: float, epsilon: float, tolerance: float) -> SVR:
-    return SVR(kernel="precomputed", C=c, epsilon=epsilon, tol=tolerance).fit(kernel, wanted)
+def _svr(kernel: Floats, wanted: Floats, c: float, epsilon: float, *, trial: bool) -> SVR:
+    steps = (_TRIED if trial else _FINAL) * max(len(kernel), 200)
+    ends = {"tol": 5e-3 if trial else 1e-3, "max_iter": steps}
+    return SVR(kernel="precomputed", C=c, epsilon=epsilon, **ends).fit(kernel, wanted)
 
 
 def _newton(rows: Floats, wanted: Floats, c: float, epsilon: float) -> LinearSVR:

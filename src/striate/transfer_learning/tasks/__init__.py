@@ -1,0 +1,1 @@
+"""What a head is fitted for, and how it is judged: classes or numbers. Start at ``task``."""
