@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from striate.deploy.options import BenchOptions
-from striate.errors import StriateError
+from striate.errors import StriateError, parameter
 from striate.evaluation.options import EvaluateOptions
 from striate.inference.views.views import Views
 from striate.support.options import takes
@@ -47,6 +47,11 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
     if options.reduced_decoding:
         refuse_reduced()
     run = Run.open(options.run, allow_code=options.allow_code)
+    if run.answers_numbers:
+        _refuse_label(options)
+    if options.data is None and options.label is not None:
+        why = "the run's own images are known"
+        raise StriateError(parameter("label", options.label), why, "leave it out")
     views = Views(options.crops, tuple(options.scales or ()))
     own = options.data is None and not options.all_images and views.is_plain
     if run.answers_numbers:
@@ -54,6 +59,13 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
         found = _numbers_again(run, options) if own else _numbers_on(run, options, views)
         return cast("Evaluation", found)
     return _classes_again(run, options) if own else _classes_on(run, options, views)
+
+
+def _refuse_label(options: EvaluateOptions) -> None:
+    """Raise where a column of classes is named for a network that answers with numbers."""
+    if options.label is not None:
+        why = "names classes, and the network answers with numbers"
+        raise StriateError(parameter("label", options.label), why, "leave it out")
 
 
 def _reading(options: EvaluateOptions) -> dict[str, Any]:
@@ -105,7 +117,7 @@ def _classes_on(run: Run, options: EvaluateOptions, views: Views) -> Evaluation:
     from striate.transfer_learning.classifier import classifier_of
 
     classifier = classifier_of(run, device=options.device, views=views)
-    found = evaluate_on(classifier, **_others(run, options))
+    found = evaluate_on(classifier, label=options.label, **_others(run, options))
     return replace(found, notes=(*run.notes, *found.notes))
 
 
@@ -158,13 +170,14 @@ def _evaluate_file(options: EvaluateOptions) -> Evaluation:
             )
         wanted = {"all_images": options.all_images, **_reading(options)}
         if isinstance(predictor, Regressor):
+            _refuse_label(options)
             # As of a run, that of numbers is another one.
             numbers = evaluate_values_on(
                 predictor, options.data, deviations=_deviations(predictor), **wanted
             )
             found = cast("Evaluation", numbers)
         else:
-            found = evaluate_on(predictor, options.data, **wanted)
+            found = evaluate_on(predictor, options.data, label=options.label, **wanted)
     note = "an ONNX file holds no list of what it was trained on, so that nothing was left out"
     return replace(found, notes=(*found.notes, note))
 

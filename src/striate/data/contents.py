@@ -33,7 +33,7 @@ from striate.data.tables.find import Listed, is_table, metadata_in, open_table, 
 from striate.data.tables.layout import read_tables
 from striate.data.tables.numbered import with_numbers
 from striate.data.tables.roles import is_labelled
-from striate.data.targets import CLASSES, Answers, Target
+from striate.data.targets import Answers, Target
 from striate.errors import DataError, parameter
 from striate.support import paths
 
@@ -82,7 +82,7 @@ def _layout_of_folder(root: Path, answers: Answers) -> Layout:
     A table that tells nothing of classes, which lies beside folders that do, is passed over.
     """
     tables = metadata_in(root)
-    if tables and (answers != CLASSES or is_labelled(open_table(tables[0].path))):
+    if tables and is_labelled(open_table(tables[0].path), answers):
         return read_tables(root, tables, answers)
     if tables:
         with suppress(DataError):
@@ -142,7 +142,7 @@ def _contents_of_files(layout: Layout, settings: ReadSettings) -> Contents:
     for index, place in enumerate(layout.places):
         if index in read.records.problems:
             problem = read.records.problems[index]
-            told = replace(problem, reason=f"{problem.reason} ({place})")
+            told = replace(problem, reason=f"{problem.reason} ({layout.counts} {place})")
             read.records.problems[index] = told
     source = _Source(files, names, read, layout.targets)
     for name, part in layout.parts.items():

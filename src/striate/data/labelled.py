@@ -37,6 +37,7 @@ class Training:
         seed: as ``run.toml`` has it.
         val_fraction: as ``run.toml`` has it.
         held_out: as ``run.toml`` has it.
+        answers: what they were answered with.
     """
 
     manifest: Manifest | None
@@ -44,6 +45,7 @@ class Training:
     seed: int
     val_fraction: float
     held_out: str
+    answers: Answers = CLASSES
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -77,7 +79,7 @@ def open_labelled(
     cache: Path | None = None,
     recheck: bool = False,
     visitors: Sequence[Visitor] = (),
-    answers: Answers = CLASSES,
+    answers: Answers | None = None,
     progress: Progress | None = None,
 ) -> Labelled:
     """Images to measure a network with those `classes` on: test, else val, else all there are.
@@ -96,7 +98,7 @@ def open_labelled(
         recheck: as there.
         visitors: are shown what is decoded of the part that is measured on.
         answers: which column of a table names the classes; or the targets of a network that has no
-            `classes`.
+            `classes`. None for what it was trained with.
         progress: called with the number of files done and of all.
 
     Raises:
@@ -104,6 +106,8 @@ def open_labelled(
             image is left.
     """
     manifest = None if training is None else training.manifest
+    if answers is None:
+        answers = CLASSES if training is None else training.answers
     settings = ReadSettings(
         workers=workers,
         progress=progress,

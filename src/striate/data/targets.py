@@ -37,11 +37,14 @@ class Answers:
         label: the column of a table that names the class; None where its name tells.
         targets: columns of the numbers to predict; empty for classes.
         units: of these, as many; empty where the columns' names tell.
+        usual: the column that named the classes where a network was trained; it is taken wherever a
+            table has it and no `label` is given.
     """
 
     label: str | None = None
     targets: tuple[str, ...] = ()
     units: tuple[str, ...] = ()
+    usual: str = ""
 
     @classmethod
     def of(
@@ -57,7 +60,7 @@ class Answers:
 
         Examples:
             >>> Answers.of("age", "years")
-            Answers(label=None, targets=('age',), units=('years',))
+            Answers(label=None, targets=('age',), units=('years',), usual='')
         """
         targets, units = _several(target), _several(unit)
         if targets and label is not None:

@@ -18,7 +18,7 @@ from PIL import Image
 from striate.data.checking.check import statistics_of, summary
 from striate.data.labelled import Labelled, Training, measured_on, open_labelled
 from striate.data.scan import threads
-from striate.data.targets import CLASSES, Answers
+from striate.data.targets import Answers
 from striate.data.working_copies.fitted import FittedImages
 from striate.data.working_copies.made import Made, knowing
 from striate.errors import DataError
@@ -61,6 +61,7 @@ def evaluate_on(
     data: str | Path,
     *,
     training: Training | None = None,
+    label: str | None = None,
     all_images: bool = False,
     skip_bad: bool = False,
     recheck: bool = False,
@@ -73,6 +74,7 @@ def evaluate_on(
         classifier: gives the probabilities.
         data: labelled images, as for `striate.data.labelled.open_labelled`.
         training: what is known of the images that it was trained on; None for nothing.
+        label: the column of a table that names the classes; None where that is known.
         all_images: measure on all images, those that it was trained on among them.
         skip_bad: leave unreadable files out instead of stopping at them.
         recheck: read files again that are known from before.
@@ -86,6 +88,7 @@ def evaluate_on(
         classifier,
         data,
         training=training,
+        label=label,
         all_images=all_images,
         skip_bad=skip_bad,
         recheck=recheck,
@@ -100,6 +103,7 @@ def probabilities_on(
     data: str | Path,
     *,
     training: Training | None = None,
+    label: str | None = None,
     all_images: bool = False,
     skip_bad: bool = False,
     recheck: bool = False,
@@ -114,6 +118,7 @@ def probabilities_on(
         data,
         classifier.fitting,
         classes=classifier.classes,
+        answers=None if label is None else Answers(label=label),
         training=training,
         all_images=all_images,
         skip_bad=skip_bad,
@@ -189,7 +194,7 @@ def _labelled(
     fitting: Preprocessing | None,
     *,
     classes: Sequence[str],
-    answers: Answers = CLASSES,
+    answers: Answers | None,
     training: Training | None,
     all_images: bool,
     skip_bad: bool,

@@ -12,6 +12,7 @@ from striate.support.shared_options import (
     ChosenCrops,
     ChosenScales,
     Device,
+    LabelColumn,
     Recheck,
     ReducedDecoding,
     ShowProgress,
@@ -37,6 +38,7 @@ class EvaluateOptions(Options):
         ),
     ] = None
     _: KW_ONLY
+    label: LabelColumn = None
     all_images: Annotated[
         bool,
         Doc(

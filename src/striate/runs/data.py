@@ -47,6 +47,7 @@ def training_of(run: Run) -> Training | None:
         seed=run.config.seed,
         val_fraction=origin.val_fraction,
         held_out=origin.held_out,
+        answers=answers_of(run.config),
     )
 
 

@@ -101,7 +101,7 @@ def scale_of(targets: Sequence[ScaledTarget]) -> tuple[NDArray[np.float64], NDAr
 def answers_of(config: RunConfig) -> Answers:
     """What the images of a run with these decisions are answered with."""
     return Answers(
-        label=config.data.label or None,
+        usual=config.data.label,
         targets=tuple(each.name for each in config.targets),
         units=tuple(each.unit for each in config.targets),
     )

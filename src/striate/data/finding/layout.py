@@ -54,14 +54,16 @@ class Layout:
 
     `files` are those of all parts, one after the other; each part has a view of its own. `ignored`
     are files that are no images, `loose` images that lie in no class folder. `origin` is what a
-    person named, if not the `root` that names are relative to; of a table `places` say where each
-    of the files stands in it, and `problems` which of its rows cannot be used.
+    person named, if not the `root` that names are relative to; of a table `places` say in which
+    of its lines (or what else it `counts` by) each of the files stands, and `problems` which of its
+    rows cannot be used.
     """
 
     root: Path
     origin: str = ""
     targets: tuple[Target, ...] = ()
-    places: list[str] = field(default_factory=list)
+    places: Sequence[int] = ()
+    counts: str = ""
     problems: list[Problem] = field(default_factory=list)
     files: Files = field(default_factory=lambda: Files.of(()))
     parts: dict[str, Part] = field(default_factory=dict)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
 from striate.data.decoding.formats import SUFFIXES
 from striate.data.tables.table import Cells, Table, cell
@@ -13,6 +12,7 @@ from striate.errors import DataError
 from striate.support.text import printable
 
 _TRIED = 50  # files, by which it is seen whether the paths lead anywhere
+_ODD = re.compile(r"//|/\.\.?(/|$)|/$|\\")  # what is written otherwise than paths are
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
@@ -52,7 +52,9 @@ def _path(table: Table, row: int, column: str, root: str, text: str) -> str:
         raise table.at(row, column, why, "download the images first, and name the files")
     if "\0" in text:
         raise table.at(row, column, f"{cell(text)} is no path", "name a file")
-    path = os.path.normpath(os.path.join(root, text))  # noqa: PTH118 - text, for speed
+    path = os.path.join(root, text)  # noqa: PTH118 - text, for speed
+    if _ODD.search(path):
+        path = os.path.normpath(path)
     if "\\" in text and os.sep != "\\" and not _is_there(path):  # written on Windows
         path = os.path.normpath(os.path.join(root, text.replace("\\", "/")))  # noqa: PTH118
     if path in (root, os.sep):
@@ -73,6 +75,6 @@ def _is_there(path: str) -> bool:
         return False
 
 
-def parts_of(path: str) -> tuple[str, ...]:
-    """By this files sort as a folder lists them."""
-    return Path(path).parts
+def in_order(path: str) -> str:
+    """What files are sorted by, so that they stand as a folder lists them: part by part."""
+    return path.replace(os.sep, "\0")

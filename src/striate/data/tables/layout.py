@@ -11,6 +11,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from striate.data.finding.arrangement import SPLITS
 from striate.data.finding.folders import class_name
 from striate.data.finding.layout import Layout, Part, note_alike
 from striate.data.scan import Problem
-from striate.data.tables.files import parts_of, paths_in
+from striate.data.tables.files import in_order, paths_in
 from striate.data.tables.find import Listed, is_table, open_table
 from striate.data.tables.roles import Roles, asks, number, roles_in, split_of
 from striate.data.tables.table import Cells, Table, cell
@@ -33,15 +34,14 @@ _FEW = 20  # different numbers are classes, whatever the number of images
 _A_CLASS = 5  # images a class, at least, where there are more
 
 
-@dataclass(frozen=True)
-class _Row:
-    """One file: where it is, what it is answered with, and what a person finds it by."""
+class _Row(NamedTuple):
+    """One file: where it is, what it is answered with, and the row that a person finds it in."""
 
     path: str
     split: str
     label: str
     values: tuple[float, ...]
-    place: str
+    place: int
 
 
 @dataclass
@@ -70,7 +70,8 @@ def read_tables(origin: Path, tables: Sequence[Listed], answers: Answers) -> Lay
         table = open_table(listed.path)
         roles = roles_in(table, answers)
         targets.append(tuple(target for _, target in roles.targets))
-        _add(found, table, roles, listed.split, sure=answers.label is not None)
+        found.notes += roles.notes
+        _add(found, table, roles, listed.split)
     if not found.rows:
         raise DataError(paths.shown(tables[0].path), "lists no files", "give a row to each")
     if any(each != targets[0] for each in targets):
@@ -78,7 +79,7 @@ def read_tables(origin: Path, tables: Sequence[Listed], answers: Answers) -> Lay
         raise DataError(names, "give the targets other units", "give both the same")
     root = origin.parent if is_table(origin) else origin
     layout = _arranged(root, found.rows, targets[0])
-    layout.origin = str(origin)
+    layout.origin, layout.counts = str(origin), table.counts
     layout.notes = list(dict.fromkeys(found.notes)) + layout.notes
     layout.problems = [replace(each, name=_called(each.name, root)) for each in found.problems]
     return layout
@@ -90,30 +91,26 @@ def _called(path: str, root: Path) -> str:
     return printable(path.removeprefix(before).replace(os.sep, "/"))
 
 
-def _add(found: _Found, table: Table, roles: Roles, split: str, *, sure: bool) -> None:
-    """Put the rows of a table to those that were found.
-
-    It is `sure` that the column of labels holds classes where a person has named it.
-    """
+def _add(found: _Found, table: Table, roles: Roles, split: str) -> None:
+    """Put the rows of a table to those that were found."""
     cells = table.read(roles.columns)
     files, note = paths_in(table, cells, roles.file)
     notes = [note] if note else []
     bad: dict[int, str] = {}
     labels = _labels(table, cells, roles, bad)
-    if roles.label and not sure:
+    if roles.label and not roles.sure:
         _refuse_numbers(table, roles.label, [label for label in labels if label])
     values = _values(table, cells, roles, bad)
     splits = [split] * len(files) if split else _splits(table, cells, roles)
     if not split and not roles.split:
         splits = _splits_of_folders(table, files)
         notes += ["the folders in the files' paths are the splits"] if any(splits) else []
-    twice = 0
+    twice, numbers = 0, cells.rows.tolist()
     for at, path in enumerate(files):
         if at in bad:
             found.problems.append(Problem(path, "value", bad[at]))
             continue
-        place = f"{table.counts} {cells.rows[at]}"
-        row = _Row(path, splits[at] or "train", labels[at], values[at], place)
+        row = _Row(path, splits[at] or "train", labels[at], values[at], numbers[at])
         before = found.rows.setdefault(path, row)
         if before is not row:
             _refuse_another(table, roles, before, row)
@@ -125,17 +122,18 @@ def _add(found: _Found, table: Table, roles: Roles, split: str, *, sure: bool) -
 
 def _refuse_another(table: Table, roles: Roles, before: _Row, row: _Row) -> None:
     """Raise where a file is listed twice, as one thing and as another."""
-    what, name = f"{table.shown}: {row.place}", printable(os.path.basename(row.path))  # noqa: PTH119
+    what, name = f"{table.shown}: {table.counts} {row.place}", printable(Path(row.path).name)
+    first = f"{table.counts} {before.place}"
     if before.label != row.label:
-        why = f"{name} is '{row.label}', and '{before.label}' in {before.place}"
+        why = f"{name} is '{row.label}', and '{before.label}' in {first}"
         raise DataError(what, f"{why}: several labels a file are not supported", "keep one of them")
     if before.values != row.values:
         pairs = zip(roles.targets, before.values, row.values, strict=True)
         said = next((target.name, old, new) for (_, target), old, new in pairs if old != new)
-        why = f"{name} has {said[0]} {said[2]:g}, and {said[1]:g} in {before.place}"
+        why = f"{name} has {said[0]} {said[2]:g}, and {said[1]:g} in {first}"
         raise DataError(what, why, "keep one of them")
     if before.split != row.split:
-        why = f"{name} is in {row.split}, and in {before.split} in {before.place}"
+        why = f"{name} is in {row.split}, and in {before.split} in {first}"
         raise DataError(what, why, "keep one of them")
 
 
@@ -148,7 +146,8 @@ def _labels(table: Table, cells: Cells, roles: Roles, bad: dict[int, str]) -> li
     column = roles.label
     if not column:
         return [""] * len(cells.rows)
-    labels = [class_name(text) for text in cells.of[column]]
+    names = {text: class_name(text) for text in set(cells.of[column])}
+    labels = [names[text] for text in cells.of[column]]
     if labels and not any(labels):
         raise table.in_column(column, "is empty", "name the class of each file")
     for at, label in enumerate(labels):
@@ -241,7 +240,7 @@ def _arranged(root: Path, rows: dict[str, _Row], targets: tuple[Target, ...]) ->
     """The rows as parts of a layout."""
     layout = Layout(root, targets=targets)
     ordered = sorted(
-        rows.values(), key=lambda row: (SPLITS.index(row.split), row.label, parts_of(row.path))
+        rows.values(), key=lambda row: (SPLITS.index(row.split), row.label, in_order(row.path))
     )
     layout.files = Files.of(_by_folder(ordered))
     layout.places = [row.place for row in ordered]
@@ -269,7 +268,7 @@ def _by_folder(rows: Sequence[_Row]) -> list[tuple[str, list[str]]]:
     """The files of `rows` in their order, those that follow each other in one folder together."""
     listed: list[tuple[str, list[str]]] = []
     for row in rows:
-        folder, name = os.path.split(row.path)
+        folder, _, name = row.path.rpartition(os.sep)
         if not listed or listed[-1][0] != folder:
             listed.append((folder, []))
         listed[-1][1].append(name)

@@ -38,12 +38,16 @@ class Roles:
         label: names the classes; empty where numbers are predicted.
         targets: the numbers to predict, each with its column.
         split: names the parts of the data; empty where none does.
+        sure: whether a person has said that `label` names classes.
+        notes: what a person should know of how they were found.
     """
 
     file: str
     label: str = ""
     targets: tuple[tuple[str, Target], ...] = ()
     split: str = ""
+    sure: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -62,9 +66,14 @@ def roles_in(table: Table, answers: Answers) -> Roles:
     split = _split_column(table, file)
     if answers.targets:
         targets = tuple(_target(table, answers, place) for place in range(len(answers.targets)))
-        return Roles(file=file, targets=targets, split=split)
-    if answers.label is not None:
-        return Roles(file=file, label=_named(table, answers.label, "label"), split=split)
+        notes = tuple(filter(None, (_other_unit(column, target) for column, target in targets)))
+        return Roles(file=file, targets=targets, split=split, notes=notes)
+    wanted = answers.label
+    if wanted is None and answers.usual and answers.usual in table.columns:
+        wanted = answers.usual
+    if wanted is not None:
+        label = _named(table, wanted, "label")
+        return Roles(file=file, label=label, split=split, sure=True)
     others = _others(table, file, split)
     label = _called(others, _LABELS)
     if label:
@@ -74,12 +83,16 @@ def roles_in(table: Table, answers: Answers) -> Roles:
     return Roles(file=file, label=_only(table, others), split=split)
 
 
-def is_labelled(table: Table) -> bool:
-    """Whether a column of `table` is called as those with classes are.
+def is_labelled(table: Table, answers: Answers) -> bool:
+    """Whether a column of `table` is asked for, or called as those with classes are.
 
     Raises:
         DataError: it cannot be known which one names the files.
     """
+    if answers.targets or answers.label is not None:
+        return True
+    if answers.usual and answers.usual in table.columns:
+        return True
     file = _file_column(table)
     return bool(_called(_others(table, file, _split_column(table, file)), _LABELS))
 
@@ -172,6 +185,14 @@ def _target(table: Table, answers: Answers, place: int) -> tuple[str, Target]:
     column = _named(table, answers.targets[place], "target")
     name, unit = name_and_unit(column)
     return column, Target(name=name, unit=answers.units[place] if answers.units else unit)
+
+
+def _other_unit(column: str, target: Target) -> str:
+    """A note on a column whose name gives another unit than its target has; or nothing."""
+    unit = name_and_unit(column)[1]
+    if not unit or unit == target.unit:
+        return ""
+    return f"column '{column}' is taken to be in {target.unit or 'no unit'}, not in {unit}"
 
 
 def _named(table: Table, wanted: str, option: str) -> str:

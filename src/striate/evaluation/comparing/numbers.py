@@ -28,7 +28,6 @@ from striate.evaluation.regression.metrics import METRICS, Floats, Metric
 from striate.runs.data import training_of
 from striate.runs.ensemble import order_of
 from striate.runs.predicted_values import read_values
-from striate.runs.targets import answers_of
 from striate.support.folders import cache_at
 from striate.support.paths import shown
 from striate.support.progress import counting
@@ -187,7 +186,6 @@ def _given(run: Run, options: CompareRunsOptions) -> ImageSet:
         return open_labelled(
             options.data,
             (),
-            answers=answers_of(run.config),
             training=training_of(run),
             skip_bad=options.skip_bad,
             workers=max(threads(options.workers), 1),
