@@ -143,6 +143,7 @@ CASES: dict[str, Callable[[Given], Any]] = {
     "open_classifier": lambda given: striate.open_classifier(given.run).probabilities(
         picture(given.out)
     ),
+    "open_predictor": lambda given: striate.open_predictor(given.run).numbers(picture(given.out)),
     "open_run": lambda given: striate.open_run(given.run).network(),
     "predict": lambda given: striate.predict(given.run, picture(given.out)),
     "predict_bulk": lambda given: striate.predict_bulk(
@@ -157,8 +158,8 @@ CASES: dict[str, Callable[[Given], Any]] = {
     ),
     "what_if": lambda _given: striate.what_if("5x5 128->256 @100x100"),
 }
-#: One needs more images than there are here, the other ends with its process.
-ELSEWHERE = ("quantise", "serve")
+#: One needs a run of numbers, one more images than there are here, and one ends with its process.
+ELSEWHERE = ("open_regressor", "quantise", "serve")
 SLOW = ("bench", "export", "export_detector")
 #: Their weights follow `torch.manual_seed`, which is the caller's to call.
 DRAWING = ("create",)

@@ -74,6 +74,8 @@ COMMANDS: dict[str, Callable[[Path], object]] = {
     "resume": lambda run: striate.train(run, resume=True),
     "transfer": lambda run: striate.transfer("digits", backbone=run, out="carried"),
     "open_classifier": striate.open_classifier,
+    "open_predictor": striate.open_predictor,
+    "open_regressor": striate.open_regressor,
     "open": lambda run: striate.open_run(run).network(),
 }
 

@@ -12,7 +12,7 @@ def decided(network: str, in_channels: int = 3) -> SimpleNamespace:
     """The part of a run's decisions that its network depends on."""
     return SimpleNamespace(
         network=network,
-        classes=("a", "b", "c"),
+        outputs=("a", "b", "c"),
         in_channels=in_channels,
         variant={},
         transfer=None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import shutil
 from pathlib import Path
@@ -21,7 +22,9 @@ from striate.recipes.load import load_recipe
 from striate.runs import layout as names
 from striate.runs.predicted_values import read_values
 from striate.runs.records import NumberFigures, NumberTrainFigures
+from striate.support.words import figure
 from striate.training.callbacks.base import BatchEnd, Callback, NumberValidationEnd
+from striate.training.callbacks.terminal import Terminal
 from striate.training.result import NumberTrainResult
 
 EXACT = (names.WEIGHTS, names.METRICS, names.EVALUATION, names.PREDICTIONS, names.CONFORMAL)
@@ -51,10 +54,18 @@ def seen() -> Seen:
 
 
 @pytest.fixture(scope="module")
-def trained(squares: Path, tmp_path_factory: pytest.TempPathFactory, seen: Seen) -> Any:
+def lines() -> io.StringIO:
+    """What the terminal shows of the training."""
+    return io.StringIO()
+
+
+@pytest.fixture(scope="module")
+def trained(
+    squares: Path, tmp_path_factory: pytest.TempPathFactory, seen: Seen, lines: io.StringIO
+) -> Any:
     """A small run of one number."""
-    out = tmp_path_factory.mktemp("numbers") / "run"
-    return striate.train(squares, target="side", out=out, callbacks=[seen], **GIVEN)
+    out, callbacks = tmp_path_factory.mktemp("numbers") / "run", [seen, Terminal(lines)]
+    return striate.train(squares, target="side", out=out, callbacks=callbacks, **GIVEN)
 
 
 def truth(squares: Path) -> dict[str, dict[str, str]]:
@@ -90,7 +101,10 @@ def test_its_figures_are_those_of_what_it_predicts(trained: Any, squares: Path) 
     assert (errors <= (ninety.high - ninety.low) / 2 + 1e-4).mean() >= 0.9
 
 
-def test_callbacks_are_told_of_errors(trained: Any, seen: Seen) -> None:
+def test_callbacks_are_told_of_errors(trained: Any, seen: Seen, lines: io.StringIO) -> None:
+    assert "error: mean absolute error in px" in lines.getvalue()
+    *_, last_line = lines.getvalue().strip().splitlines()
+    assert figure(seen.found[-1].mae, 4) in last_line
     assert trained.epochs == len(seen.epochs) == 2
     assert all(isinstance(each, NumberValidationEnd) for each in seen.found)
     last = seen.epochs[-1]

@@ -210,11 +210,14 @@ def order_of(run: Run, member: Run) -> list[int] | None:
 
 
 def _refuse_other_units(run: Run, member: Run) -> None:
-    """Raise RunError where a target of both is in another unit in one of them."""
+    """Raise RunError where a target of both is in another unit in one of them.
+
+    A target without a unit may be in any.
+    """
     units = {each.name: each.unit for each in run.targets}
     for each in member.targets:
-        if each.unit != units[each.name]:
-            one, other = (printable(unit) or "none" for unit in (units[each.name], each.unit))
+        if each.unit and units[each.name] and each.unit != units[each.name]:
+            one, other = (printable(unit) for unit in (units[each.name], each.unit))
             raise RunError(
                 f"target '{printable(each.name)}'",
                 f"has the unit {other} in {shown(member.path)}, and {one} in {shown(run.path)}",
