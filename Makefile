@@ -31,12 +31,14 @@ $(READY): pyproject.toml constraints.txt
 	    -e '.[dev,bulk,detect,pretrained,ray,serve,tensorboard,video]'
 	@touch $@
 
-demo: $(READY)  ## train on scikit-learn's digits, report, export, predict: a minute
+demo: $(READY)  ## train on scikit-learn's digits, report, export, predict, name photographs: a minute
 	rm -rf $(DEMO)
 	$(BIN)/striate train digits --net lenet --out $(DEMO)/run
 	$(BIN)/striate export $(DEMO)/run -o $(DEMO)/digits.onnx
-	$(BIN)/python tools/demo_images.py $(DEMO)/images
+	$(BIN)/python tools/demo_images.py $(DEMO)/images $(DEMO)/photographs
 	$(BIN)/striate predict $(DEMO)/run $(DEMO)/images
+	$(BIN)/striate create-run efficientnet_lite0 --out $(DEMO)/imagenet
+	$(BIN)/striate predict $(DEMO)/imagenet $(DEMO)/photographs
 	@echo
 	@echo "Open $(DEMO)/run/report.html in a browser; $(DEMO)/digits.onnx runs in any ONNX engine."
 

@@ -180,6 +180,7 @@ def test_the_demo_reads_digits(tmp_path: Path) -> None:
     pictures = sorted((demo / "images").glob("*.png"))
     assert len(pictures) == 10
     assert all(picture.name in done.stdout for picture in pictures)
+    assert f"{demo / 'photographs' / 'flower.jpg'}: daisy" in done.stdout
 
     import striate
 

@@ -14,14 +14,15 @@ import torch
 from torch import nn
 
 import striate
-from striate.errors import NetworkError, StriateError, WeightsError
+from striate.errors import NetworkError, RunError, StriateError, WeightsError
 from striate.hub import pretrained
 from striate.hub.conversion import renamed
 from striate.hub.libraries import CATALOGUE, LIBRARIES
 from striate.hub.library import Library
-from striate.hub.names import parse
+from striate.hub.names import parse, trainable
 from striate.hub.pretrained import DEFAULT, PACKAGED, Packaged, Pretrained, default_backbone
 from striate.hub.resolve import resolve
+from striate.hub.weights import find
 from striate.transfer_learning.backbone import open_backbone
 
 #: What the converters' own network (PyPI's efficientnet-lite-pytorch 0.1.0) gives with the
@@ -208,6 +209,18 @@ def test_they_need_no_prefix_and_none_is_the_catalogues() -> None:
         striate.table("efficientnet_lite9")
     with pytest.raises(NetworkError, match=r"no package has it; did you mean 'efficientnet_lite"):
         striate.table("pretrained:efficientnet_lite9")
+
+
+def test_what_they_are_not_for_is_said_with_what_is() -> None:
+    with pytest.raises(
+        NetworkError, match=rf"`striate transfer DATA --backbone {DEFAULT} --freeze"
+    ):
+        trainable(DEFAULT)
+    assert trainable("lenet").name == "lenet"
+    with pytest.raises(WeightsError, match=r"comes with its own: leave `weights` out, or give a f"):
+        find(DEFAULT, "timm")
+    with pytest.raises(RunError, match=f"no such run; make one .*: striate create-run {DEFAULT} -"):
+        striate.open_run(DEFAULT)
 
 
 # --- a made-up package ---------------------------------------------------------------------------

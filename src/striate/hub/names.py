@@ -22,6 +22,7 @@ from striate.errors import NetworkError
 from striate.hub.libraries import CATALOGUE, LIBRARIES
 from striate.hub.library import Library
 from striate.support.text import printable
+from striate.zoo.catalogue import Entry, classifier
 
 #: What to do where a run names code, whatever command or function met it.
 ALLOWING = (
@@ -84,6 +85,23 @@ def parse(text: str) -> Spec:
                 return Spec(source=library.name, name=text)
         return Spec(source="catalogue", name=text)
     return Spec(source="file" if place.endswith(".py") else "module", place=place, name=name)
+
+
+def trainable(text: str) -> Entry:
+    """The classifier of the catalogue that `text` names, to be trained from its first weights.
+
+    Raises:
+        NetworkError: there is none of that name, it finds boxes, or it is a library's.
+    """
+    spec = parse(text)
+    if not spec.is_code and spec.library is not CATALOGUE:
+        shown = printable(text[:LONGEST])
+        raise NetworkError(
+            f"network '{shown}'",
+            "is not the catalogue's, whose networks alone are trained from the start",
+            f"`striate transfer DATA --backbone {shown} --freeze none` trains it from its weights",
+        )
+    return classifier(text)
 
 
 def refuse_code(text: str, what: str) -> Spec:

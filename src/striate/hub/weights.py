@@ -13,7 +13,7 @@ from typing import Any
 from torch import nn
 
 from striate.data.preprocessing import Preprocessing
-from striate.errors import WeightsError, nearest
+from striate.errors import WeightsError, nearest, parameter
 from striate.hub.conversion import Counterpart, renamed
 from striate.hub.fitting import Fitted, classes_in, fit
 from striate.hub.found import Found, Wanted, file_digest, wanted
@@ -144,7 +144,9 @@ def _counterpart(sought: Wanted, library: Library) -> Counterpart:
         raise WeightsError(
             f"network '{sought.spec}'",
             f"cannot take {library.name}'s weights",
-            f"give {sought.library.name}'s, or a file",
+            f"give {sought.library.name}'s, or a file"
+            if not sought.library.trained
+            else f"it comes with its own: leave {parameter('weights')} out, or give a file",
         )
     what = f"weights {library.name} for {sought.name}"
     other, convention = sought.namesake()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from striate.data.preprocessing import Preprocessing
 from striate.errors import RunError
-from striate.hub.names import refuse_code
+from striate.hub.names import parse, refuse_code
 from striate.recipes.recipe import Recipe
 from striate.runs.config import RunConfig
 from striate.runs.layout import CONFIG, EVALUATION, METRICS, TIMING, WEIGHTS, is_run_folder
@@ -50,7 +50,8 @@ class Run:
         folder = resolved(path, kind=RunError)
         mode = mode_of(folder, kind=RunError)
         if mode is None:
-            raise RunError(str(folder), "there is no such run", _nearby(folder))
+            way_on = _made_of(str(path)) or _nearby(folder)
+            raise RunError(str(folder), "there is no such run", way_on)
         if not stat.S_ISDIR(mode):
             raise RunError(
                 str(folder), "is a file, not a run's folder", f"did you mean {folder.parent}?"
@@ -218,6 +219,14 @@ class Run:
 
         found = read_predictions(self)
         return found.at(self.temperature) if found is not None and calibrated else found
+
+
+def _made_of(text: str) -> str:
+    """How to make a run of the network that `text` names, if it comes with its weights."""
+    spec = parse(text)
+    if spec.is_code or not (spec.library.trained and spec.library.has(spec.name)):
+        return ""
+    return f"make one of this network: striate create-run {spec.name} --out {spec.name}"
 
 
 def _nearby(path: Path) -> str:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from striate.errors import Interrupted, RunError, StriateError, parameter
+from striate.hub.names import trainable
 from striate.recipes.recipe import Recipe
 from striate.runs.folder import claim_out
 from striate.runs.layout import MEMBERS, is_run_folder
@@ -19,7 +20,6 @@ from striate.support.limits import LARGEST_SEED
 from striate.support.paths import exists, resolved, shown
 from striate.training.options import TrainOptions
 from striate.training.result import TrainResult
-from striate.zoo.catalogue import classifier
 
 TrainOne = Callable[[TrainOptions, int], TrainResult]
 """Trains one network by the options, on the images that a seed splits off, and measures it."""
@@ -80,7 +80,7 @@ def _new_folder(options: TrainOptions) -> Path:
     """A folder that is called after network and images, and holds nothing."""
     assert options.data is not None
     assert options.net is not None
-    name = classifier(options.net).name
+    name = trainable(options.net).name
     with claim_out(options.data, None, name, otherwise="choose another folder") as free:
         return free.path
 

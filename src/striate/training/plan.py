@@ -17,6 +17,7 @@ from striate.data.working_copies.made import knowing
 from striate.engines.precision import choose_device, choose_precision
 from striate.errors import Interrupted, NetworkError, StriateError, parameter
 from striate.hub.found import Found
+from striate.hub.names import trainable
 from striate.hub.weights import preprocessing_from, trained_for
 from striate.recipes.load import load_recipe
 from striate.recipes.recipe import Input, Recipe
@@ -48,7 +49,7 @@ from striate.training.photographs import Photographs, Shape, where_kept
 from striate.training.place import Place
 from striate.training.resume import plan_resumed, resumed_run
 from striate.training.selection import check_choices, note_on_imbalance
-from striate.zoo.catalogue import Entry, classifier
+from striate.zoo.catalogue import Entry
 from striate.zoo.create import canonical, create
 from striate.zoo.layers import Network
 
@@ -148,7 +149,7 @@ def _plan_new(
     place = Place(device=device, group=group, callbacks=callbacks)
     if options.data is None or options.net is None:
         raise StriateError("train", f"needs data and {parameter('net')}", "e.g. digits and lenet")
-    known, seed = classifier(options.net), options.seed or 0
+    known, seed = trainable(options.net), options.seed or 0
     answers = Answers.of(options.target, options.unit, options.label)
     variant = canonical(known.name, options.variant or {})
     source, asked = options.data, options.out
