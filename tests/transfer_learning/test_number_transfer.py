@@ -66,7 +66,7 @@ def carry(bright: Path, tmp_path_factory: pytest.TempPathFactory) -> Carry:
         found = finish_transfer(
             transfer(TransferOptions(**(given | choices))),
             write_report=write_number_report,
-            export=False,
+            export=bool(choices.get("export")),
             workers=1,
         )
         assert isinstance(found, NumberTransferResult)
@@ -194,3 +194,18 @@ def test_a_cached_regressor_has_the_intervals_of_the_run(carry: Carry, tmp_path:
         assert cached.half_widths == whole.half_widths
         assert cached.targets == whole.targets
     assert replace(run.targets[0]).plain == cached.targets[0]
+
+
+@pytest.mark.parametrize("head", ["ridge", "svr-rbf"])
+def test_its_export_gives_the_runs_values(
+    carry: Carry, bright: Path, tmp_path: Path, head: str
+) -> None:
+    result = carry(tmp_path / "run", head=head, export=True)
+    assert result.export is not None
+    paths = [bright / f"{number}.png" for number in range(8)]
+    with (
+        Regressor.of_run(Run.open(result.run)) as whole,
+        striate.open_regressor(result.export) as file,
+    ):
+        deviation = Run.open(result.run).targets[0].deviation
+        assert file.values(paths) == pytest.approx(whole.values(paths), abs=1e-3 * deviation)

@@ -43,8 +43,9 @@ def finish_transfer(
         WriteError: figures or report cannot be kept; the run is whole.
     """
     run, file, problem = made.run, None, ""
-    numbers = run.answers_numbers
-    kind: Kind[Any] = OfNumbers(regressor_of) if numbers else OfClasses(classifier_of)
+    kind: Kind[Any] = OfClasses(classifier_of)
+    if run.answers_numbers:
+        kind = OfNumbers(regressor_of)
     try:
         with made.held or nullcontext():
             evaluation = evaluate_own(
@@ -58,7 +59,7 @@ def finish_transfer(
                 found=made.answers,
             )
             try:
-                file = export_into(run) if export and not numbers else None
+                file = export_into(run) if export else None
             except ExportError as error:
                 problem = f"{error.what}: {error.why}"
     except KeyboardInterrupt as stop:
