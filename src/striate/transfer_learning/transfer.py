@@ -213,9 +213,9 @@ class _Work:
             visitors=[*self.photographs.made.visitors, self.drawn],
         )
         data = knowing(data, self.photographs.made)
-        self.looked_at = True
         self.task = task_of(options, data.train)
         self.task.check(images=len(data.train), views=options.views)
+        self.looked_at = True
         self.place.callbacks.on_note(data.described)
         if options.frozen != "all":
             shape = shape_of(backbone, recipe_of(backbone, data, options))

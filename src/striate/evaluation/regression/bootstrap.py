@@ -27,6 +27,8 @@ def intervals(
 ) -> list[tuple[float, float]]:
     """The 95 % interval of each of `metrics`; NaN where it is undefined in most samples.
 
+    One image alone tells nothing of how others would differ: NaN too.
+
     Args:
         true: (n,).
         predicted: (n,).
@@ -34,6 +36,8 @@ def intervals(
         seed: decides the samples: the same ones for all metrics, and for every target.
     """
     n = len(true)
+    if n < 2:
+        return [(float("nan"), float("nan"))] * len(metrics)
     drawn = min(n, MOST_DRAWN)
     random = np.random.default_rng(seed)
     at_once = max(_CELLS // drawn, 1)

@@ -72,11 +72,12 @@ class TargetResult:
         """The mean absolute error, and R², for people."""
         found, share = self.figures["mae"], self.figures["r2"].value
         low, high, best = (figure(each, 4) for each in (*found.interval, found.baseline))
+        sure = "" if math.isnan(found.interval[0]) else f"95 % interval {low} to {high}; "
         unit = f" {printable(self.target.unit)}" if self.target.unit else ""
         explained = "" if math.isnan(share) else f", R² {figure(share)}"
         return (
             f"{printable(self.target.name)}: mean absolute error {figure(found.value, 4)}{unit} "
-            f"(95 % interval {low} to {high}; best constant {best}){explained}"
+            f"({sure}best constant {best}){explained}"
         )
 
     def to_json(self) -> dict[str, Any]:
