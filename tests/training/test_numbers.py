@@ -201,6 +201,10 @@ def test_a_recipe_of_classes_gives_way_and_one_of_numbers_is_refused_for_classes
     classic = load_recipe("classic", **about, numbers=True)
     assert (classic.loss.name, classic.select) == ("squared", "loss")
     assert classic.optimiser == load_recipe("classic", **about).optimiser
+    coloured = about | {"grey": False, "family": "resnet", "network": "resnet20"}
+    modern = load_recipe("modern", **coloured, numbers=True)
+    assert (modern.augmentation.horizontal_flip, modern.augmentation.erasing) == (False, 0.0)
+    assert load_recipe("modern", **coloured).augmentation.horizontal_flip
     own = tmp_path / "own.toml"
     own.write_text('select = "rmse"\n[loss]\nname = "absolute"\n')
     assert load_recipe(str(own), **about, numbers=True).loss.name == "absolute"
