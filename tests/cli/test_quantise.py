@@ -12,13 +12,13 @@ from click.testing import CliRunner
 from striate import api
 from striate.cli.parsing import command_of
 from striate.cli.quantise import quantise
-from striate.deploy.quantise.figures import Figures, Limits
+from striate.deploy.quantise.figures import ClassFigures, ClassLimits
 from striate.deploy.quantise.guard import Step
 from striate.deploy.quantise.measuring import Speed
 from striate.deploy.quantise.quantise import LayerReport, QuantiseReport
 
 app = command_of(quantise)
-FIGURES = Figures(
+FIGURES = ClassFigures(
     engine="OpenVINO",
     vnni=False,
     emulated=False,
@@ -37,7 +37,7 @@ REPORT = QuantiseReport(
     network="resnet18",
     bytes=3_900_000,
     float_bytes=13_500_000,
-    limits=Limits(drop=0.003, agreement=0.97),
+    limits=ClassLimits(drop=0.003, agreement=0.97),
     steps=(Step(bits=7, floats=("/network/a/Conv", "b"), figures=(FIGURES,), problem=""),),
     layers=(
         LayerReport(

@@ -67,3 +67,10 @@ def test_the_command_prints_what_python_gives(run: Path, pictures: Path) -> None
 def test_images_of_which_none_can_be_read(run: Path, pictures: Path) -> None:
     with pytest.raises(DataError, match=r"bad\.jpg: is in no image format"):
         striate.bench(run / "net.onnx", data=pictures / "bad.jpg")
+
+
+def test_networks_of_numbers_are_measured_too(numbers: Path, number_pictures: Path) -> None:
+    file = striate.bench(numbers / "lenet.onnx", data=number_pictures, seconds=0.001)
+    whole = striate.bench(numbers, seconds=0.001)
+    assert (file.files, file.macs) == (3, whole.macs)
+    assert {each.engine for each in file.engines} < {each.engine for each in whole.engines}

@@ -27,13 +27,10 @@ def export(options: ExportOptions) -> ExportReport:
     from striate.api.shipping import quantise_export
     from striate.deploy.layouts import write_layout
     from striate.runs.run import Run
-    from striate.runs.targets import refuse_numbers
 
     if options.int8:
         _refuse_for_int8(options)
     opened = Run.open(options.run, allow_code=options.allow_code)
-    if options.int8:
-        refuse_numbers(opened, "export in 8 bits")
     if options.layout == "file":
         output = Path(options.output or opened.path / f"{opened.config.stem}.onnx")
         report = _exported(opened, options, output, tuple(options.dynamic))

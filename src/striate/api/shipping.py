@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from striate.deploy.quantise.options import QuantiseOptions
+from striate.deploy.quantise.options import AGREEMENT, DIFFERENCE, DROP, QuantiseOptions
 from striate.errors import ExportError, parameter
 from striate.support.options import takes
 from striate.support.progress import counting
@@ -17,6 +17,7 @@ from striate.support.text import printable
 
 if TYPE_CHECKING:
     from striate.data.labelled import Training
+    from striate.deploy.quantise.figures import Limits
     from striate.deploy.quantise.quantise import QuantiseReport
     from striate.engines.exported import ExportedFile
     from striate.runs.run import Run
@@ -41,12 +42,10 @@ def quantise(options: QuantiseOptions) -> QuantiseReport:
     from striate.deploy.quantise.quantise import int8_path
     from striate.engines.exported import is_exported
     from striate.runs.run import Run
-    from striate.runs.targets import refuse_numbers
 
     run = None
     if not is_exported(options.source):
         run = Run.open(options.source, allow_code=options.allow_code)
-        refuse_numbers(run, "export in 8 bits")
     if run is None and options.data is None:
         raise ExportError(
             printable(str(options.source)),
@@ -84,19 +83,24 @@ def _quantised(
     """Quantise `file` into `output`, and say that it was made of `source`."""
     from striate.data.labelled import open_labelled
     from striate.data.scan import threads
+    from striate.data.targets import Answers
     from striate.data.working_copies.fitted import FittedImages
     from striate.data.working_copies.made import Made
-    from striate.deploy.quantise.figures import Limits
     from striate.deploy.quantise.quantise import quantise_file, readable
     from striate.report.quantisation import write_quantisation_page
 
     readable(file)  # before the images are looked at, which takes longer
+    limits = _limits(file, options)
     origin, training = _images(options, run)
     made = Made(fitted=FittedImages(file.preprocessing, again=False))
     with counting("checking images", wanted=options.progress) as count:
         found = open_labelled(
             origin,
             file.classes,
+            answers=Answers(
+                targets=tuple(each.name for each in file.targets),
+                units=tuple(each.unit for each in file.targets),
+            ),
             training=training,
             skip_bad=options.skip_bad or (run is not None and run.config.data.skipped > 0),
             workers=max(threads(options.workers), 1),
@@ -104,9 +108,6 @@ def _quantised(
             progress=count,
         )
     found = replace(found, images=replace(found.images, made=made))
-    limits = Limits(
-        drop=options.drop / 100, agreement=options.agreement / 100, target=options.target
-    )
     report = quantise_file(
         file,
         output,
@@ -119,6 +120,31 @@ def _quantised(
     )
     report = replace(report, source=source)
     return replace(report, page=write_quantisation_page(report)) if options.page else report
+
+
+def _limits(file: ExportedFile, options: QuantiseOptions) -> Limits:
+    """What the integer network of `file` may differ by.
+
+    Raises:
+        ExportError: a limit is given that is of another kind of answers.
+    """
+    from striate.deploy.quantise.figures import ClassLimits, ValueLimits
+
+    classes = {"drop": DROP, "agreement": AGREEMENT}
+    others = classes if file.targets else {"difference": DIFFERENCE}
+    theirs, own = ("classes", "numbers") if file.targets else ("numbers", "classes")
+    for name, usual in others.items():
+        if getattr(options, name) != usual:
+            raise ExportError(
+                parameter(name, getattr(options, name)),
+                f"is for networks of {theirs}, and this one is of {own}",
+                "leave it out",
+            )
+    if file.targets:
+        return ValueLimits(difference=options.difference / 100, target=options.target)
+    return ClassLimits(
+        drop=options.drop / 100, agreement=options.agreement / 100, target=options.target
+    )
 
 
 def _images(options: QuantiseOptions, run: Run | None) -> tuple[str | Path, Training | None]:

@@ -19,6 +19,8 @@ from striate.data.finding.inputs import items
 from striate.engines.exported import open_exported
 from striate.errors import DataError, StriateError
 from striate.inference.classifier import Classifier
+from striate.inference.exported import open_file
+from striate.inference.regressor import Regressor
 from striate.support.packages import need
 from striate.support.paths import shown
 from striate.support.processors import processor_threads
@@ -102,7 +104,10 @@ def bench(source: Run | Path, *, data: str | Path | None, seconds: float, images
     else:
         macs, named = _macs_of_run(source), shown(source.path)
     with ExitStack() as stack:
-        opened = {name: stack.enter_context(each) for name, each in _opened(source)}
+        opened: dict[str, Classifier | Regressor] = {}
+        for name, each in _opened(source):
+            opened[name] = each
+            stack.callback(each.close)
         if not opened:
             raise StriateError(
                 named, "no engine is installed", "install one: pip install 'striate[export]'"
@@ -132,19 +137,19 @@ def bench(source: Run | Path, *, data: str | Path | None, seconds: float, images
 
 
 def _measure(
-    opened: Mapping[str, Classifier], files: Sequence[Path], seconds: float
+    opened: Mapping[str, Classifier | Regressor], files: Sequence[Path], seconds: float
 ) -> dict[str, dict[str, float]]:
     """Medians by engine and kind; the peak of the processor is under no engine."""
     tasks: dict[tuple[str, str], Callable[[], int]] = {("", "peak"): _product}
-    for name, classifier in opened.items():
-        channels, height, width = classifier.input
+    for name, predictor in opened.items():
+        channels, height, width = predictor.input
         noise = np.random.default_rng(0).integers(
-            0, 256, (classifier.batch_size, height, width, channels), np.uint8
+            0, 256, (predictor.batch_size, height, width, channels), np.uint8
         )
-        tasks[name, "batches"] = _batches(classifier, noise)
-        tasks[name, "one"] = _batches(classifier, noise[:1], count=1)
+        tasks[name, "batches"] = _batches(predictor, noise)
+        tasks[name, "one"] = _batches(predictor, noise[:1], count=1)
         if files:
-            tasks[name, "files"] = _from_files(classifier, files)
+            tasks[name, "files"] = _from_files(predictor, files)
     rates: dict[tuple[str, str], list[float]] = {key: [] for key in tasks}
     for task in tasks.values():  # what is done but once at the beginning does not count
         task()
@@ -165,18 +170,18 @@ def _rate(task: Callable[[], int], seconds: float) -> float:
     return done / taken
 
 
-def _batches(classifier: Classifier, pixels: Any, count: int = 4) -> Callable[[], int]:
+def _batches(predictor: Classifier | Regressor, pixels: Any, count: int = 4) -> Callable[[], int]:
     """A task that computes `pixels` so many times, several at a time where the engine can."""
 
     def run() -> int:
-        return sum(len(each) for each in classifier.session.run(repeat(pixels, count)))
+        return sum(len(each) for each in predictor.session.run(repeat(pixels, count)))
 
     return run
 
 
-def _from_files(classifier: Classifier, files: Sequence[Path]) -> Callable[[], int]:
+def _from_files(predictor: Classifier | Regressor, files: Sequence[Path]) -> Callable[[], int]:
     def run() -> int:
-        return len(classifier.probabilities(files))
+        return len(predictor.numbers(files))
 
     return run
 
@@ -191,8 +196,8 @@ def _product() -> int:
     return _PRODUCT**3
 
 
-def _opened(source: Run | Path) -> Iterator[tuple[str, Classifier]]:
-    """A classifier in every engine and precision that is at hand."""
+def _opened(source: Run | Path) -> Iterator[tuple[str, Classifier | Regressor]]:
+    """What computes it, in every engine and precision that is at hand."""
     wanted = [] if isinstance(source, Path) else ["torch float32"]
     if wanted and _torch_has_bfloat16():
         wanted.append("torch bfloat16")
@@ -203,9 +208,10 @@ def _opened(source: Run | Path) -> Iterator[tuple[str, Classifier]]:
             wanted.append("openvino bfloat16")
     for engine in wanted:
         if isinstance(source, Path):
-            yield engine, Classifier.of_file(source, engine=engine)
+            yield engine, open_file(source, engine=engine)
         elif engine.startswith("torch") or find_spec("onnx"):
-            yield engine, Classifier.of_run(source, engine=engine)
+            opened = Regressor.of_run if source.answers_numbers else Classifier.of_run
+            yield engine, opened(source, engine=engine)
 
 
 def _torch_has_bfloat16() -> bool:

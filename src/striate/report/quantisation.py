@@ -5,16 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from markupsafe import Markup
-
 from striate.report.charts import Axes, Chart, Series, line_chart
 from striate.report.pages import rendered
+from striate.report.quantisation_accuracy import Accuracy, accuracy_of
 from striate.support.files import write_text
-from striate.support.svg import Scale, element
-from striate.support.words import MINUS, THIN, count, figure, percent, plural
+from striate.support.words import THIN, count, percent, plural
 
 if TYPE_CHECKING:
-    from striate.deploy.quantise.figures import Figures
     from striate.deploy.quantise.quantise import QuantiseReport
 
 _FLOAT = 32
@@ -39,11 +36,11 @@ def write_quantisation_page(report: QuantiseReport) -> Path:
 
 def render(report: QuantiseReport) -> str:
     """The page as HTML. The same report gives the same bytes."""
-    chart = _by_depth(report)
+    chart, accuracy = _by_depth(report), accuracy_of(report)
     return rendered(
         "quantisation.html",
-        page=_page(report),
-        figures=[_row(each, report) for each in report.figures],
+        page=_page(report, accuracy),
+        accuracy=accuracy,
         speeds=_speeds(report),
         layers=_layers(report),
         steps=[
@@ -51,8 +48,7 @@ def render(report: QuantiseReport) -> str:
                 "title": each.title,
                 "inside": not each.problem,
                 "problem": each.problem,
-                "agreement": [percent(found.agreement, 2) for found in each.figures],
-                "lost": [_points(found.lost) for found in each.figures],
+                "found": accuracy.step(each),
             }
             for each in report.steps
         ],
@@ -60,12 +56,11 @@ def render(report: QuantiseReport) -> str:
         chart=chart,
         charts={"by-depth": chart.hover},
         cells={"cells": {}, "classes": [], "pixels": False},
-        facts=_facts(report),
+        facts=_facts(report, accuracy),
     )
 
 
-def _page(report: QuantiseReport) -> dict[str, Any]:
-    least = min(report.counted, key=lambda each: each.agreement)
+def _page(report: QuantiseReport, accuracy: Accuracy) -> dict[str, Any]:
     share = report.bytes / report.float_bytes
     floats = report.steps[-1].floats
     tiles = [
@@ -83,22 +78,15 @@ def _page(report: QuantiseReport) -> dict[str, Any]:
             for each in _largest_batches(report)
         ),
         ("weights", f"{report.bits}{THIN}bits", f"{plural(len(floats), 'layer')} left float"),
-        (
-            "top-1 lost",
-            _points(max(each.lost for each in report.counted)),
-            "points, in the engine that loses most",
-        ),
+        accuracy.tile,
     ]
     return {
         "sections": _SECTIONS,
         "title": report.network,
         "eyebrow": report.file.name,
         "lead": f"The network of {report.source.name} with {report.steps[-1].title}, held against "
-        f"the float one on {plural(least.images, 'held-out image')}.",
-        "agreement": percent(least.agreement).removesuffix("%").strip(),
-        "agreement_in": least.title,
-        "standing": _standing(report),
-        "sentence": _sentence(report),
+        f"the float one on {plural(report.figures[0].images, 'held-out image')}.",
+        "sentence": accuracy.sentence,
         "caveats": [_caveat(report), *(f"Note: {note}." for note in report.notes)],
         "tiles": tiles,
     }
@@ -108,22 +96,6 @@ def _largest_batches(report: QuantiseReport) -> list[Any]:
     """The speed of each engine in its largest batch."""
     found = {each.engine: each for each in sorted(report.speeds, key=lambda each: each.batch)}
     return list(found.values())
-
-
-def _points(share: float) -> str:
-    """A difference of shares in points: ``+0.54``."""
-    return f"{100 * share:+.2f}".replace("-", MINUS)
-
-
-def _sentence(report: QuantiseReport) -> str:
-    worst = max(report.counted, key=lambda each: each.lost)
-    low, high = (_points(end) for end in worst.interval)
-    said = (
-        f"No engine loses top-1; {worst.title} comes nearest with {_points(worst.lost)} points lost"
-    )
-    if worst.lost > 0:
-        said = f"At most, top-1 loses {100 * worst.lost:.2f} points, in {worst.title}"
-    return f"{said} (95 % interval of the same images in both networks: {low} to {high})."
 
 
 def _caveat(report: QuantiseReport) -> str:
@@ -152,22 +124,6 @@ def _caveat(report: QuantiseReport) -> str:
         f"Measured on {report.processor}, which has VNNI; OpenVINO without it was emulated on the "
         "same processor, ONNX Runtime cannot be."
     )
-
-
-def _row(each: Figures, report: QuantiseReport) -> dict[str, Any]:
-    low, high = each.interval
-    return {
-        "title": each.title,
-        "agreement": each.agreement,
-        "float_top1": percent(each.float_top1, 2),
-        "top1": percent(each.top1, 2),
-        "lost": _points(each.lost),
-        "interval": f"{_points(low)} to {_points(high)}",
-        "allowed": f"{100 * report.limits.allowed(each):.2f}" if each.counted else "not held",
-        "float_loss": f"{each.float_loss:.4f}",
-        "loss": f"{each.loss:.4f}",
-        "difference": figure(each.difference, 2),
-    }
 
 
 def _speeds(report: QuantiseReport) -> list[dict[str, Any]]:
@@ -222,29 +178,7 @@ def _by_depth(report: QuantiseReport) -> Chart:
     return line_chart(series, axes)
 
 
-def _standing(report: QuantiseReport) -> Markup:
-    """Top-1 of both networks in the engine that loses most, from nothing to everything."""
-    worst = max(report.counted, key=lambda each: each.lost)
-    across = Scale(low=0, high=1, start=0, end=1000)
-    was, now = across(worst.float_top1), across(worst.top1)
-    words = (
-        f"Top-1 {percent(worst.float_top1, 2)} in float, {percent(worst.top1, 2)} in int8, between "
-        "nothing and everything"
-    )
-    return element(
-        "svg",
-        element("rect", x=0, y=11, width=1000, height=8, class_="track"),
-        element("rect", x=0, y=11, width=now, height=8, class_="upto"),
-        element("rect", x=max(was - 1.5, 0), y=3, width=3, height=24, class_="base"),
-        element("rect", x=max(now - 1.5, 0), y=3, width=3, height=24, class_="at"),
-        viewBox="0 0 1000 30",
-        preserveAspectRatio="none",
-        role="img",
-        aria_label=words,
-    )
-
-
-def _facts(report: QuantiseReport) -> list[tuple[str, list[tuple[str, str]]]]:
+def _facts(report: QuantiseReport, accuracy: Accuracy) -> list[tuple[str, list[tuple[str, str]]]]:
     kinds = {True: "yes", False: "no", None: "no x86"}
     limits = report.limits
     return [
@@ -259,8 +193,7 @@ def _facts(report: QuantiseReport) -> list[tuple[str, list[tuple[str, str]]]]:
         (
             "Limits",
             [
-                ("top-1 lost", f"{100 * limits.drop:g} points"),
-                ("agreement", f"{100 * limits.agreement:g}{THIN}%"),
+                *accuracy.limits,
                 ("processors", "any" if limits.target == "any" else "with VNNI"),
             ],
         ),

@@ -5,26 +5,27 @@ import json
 import numpy as np
 import pytest
 
-from striate.deploy.quantise.figures import Figures, Limits, compare
+from striate.deploy.quantise.figures import ClassFigures, ClassLimits
+from striate.deploy.quantise.judging import ClassJudge
 from striate.evaluation.comparing.paired import paired_interval
 
-LIMITS = Limits(drop=0.003, agreement=0.97)
+LIMITS = ClassLimits(drop=0.003, agreement=0.97)
 
 
-def figures(**changed: object) -> Figures:
+def figures(**changed: object) -> ClassFigures:
     sound = {
         "engine": "OpenVINO", "vnni": True, "emulated": False, "images": 1000, "agreement": 0.98,
         "float_top1": 0.9, "top1": 0.899, "interval": (-0.002, 0.004), "float_loss": 0.3,
         "loss": 0.31, "difference": 0.01,
     }  # fmt: skip
-    return Figures(**{**sound, **changed})  # type: ignore[arg-type]
+    return ClassFigures(**{**sound, **changed})  # type: ignore[arg-type]
 
 
 def test_figures_of_four_images_by_hand() -> None:
     floats = np.array([[0.9, 0.1], [0.6, 0.4], [0.3, 0.7], [0.2, 0.8]], np.float32)
     integers = np.array([[0.8, 0.2], [0.4, 0.6], [0.3, 0.7], [0.7, 0.3]], np.float32)
     labels = np.array([0, 0, 1, 0])
-    found = compare(floats, integers, labels, engine="OpenVINO", vnni=None)
+    found = ClassJudge(labels).compare(floats, integers, engine="OpenVINO", vnni=None)
     assert found.images == 4
     assert found.agreement == 0.5
     assert (found.float_top1, found.top1, found.lost) == (0.75, 0.75, 0.0)

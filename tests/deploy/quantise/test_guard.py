@@ -2,16 +2,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from striate.deploy.quantise.figures import Figures, Limits
+from striate.deploy.quantise.figures import ClassFigures, ClassLimits
 from striate.deploy.quantise.guard import steps
 
-LIMITS = Limits(drop=0.0, agreement=0.97)
+LIMITS = ClassLimits(drop=0.0, agreement=0.97)
 BLOCKS = [("d",), ("b", "c"), ("a",), ("e", "f", "g"), ("h", "i", "j")]
 
 
-def figures(agreement: float) -> tuple[Figures, ...]:
+def figures(agreement: float) -> tuple[ClassFigures, ...]:
     return tuple(
-        Figures(
+        ClassFigures(
             engine=engine, vnni=True, emulated=False, images=10, agreement=share, float_top1=0.9,
             top1=0.9, interval=(-0.1, 0.1), float_loss=0.1, loss=0.1, difference=0.0,
         )
@@ -53,10 +53,10 @@ def test_then_the_worst_layers_stay_float_with_the_better_weights() -> None:
 
 
 def test_seven_bits_are_for_processors_without_vnni_alone() -> None:
-    limits = Limits(drop=0.0, agreement=0.97, target="vnni")
+    limits = ClassLimits(drop=0.0, agreement=0.97, target="vnni")
     tried: list[int] = []
 
-    def measure(bits: int, floats: tuple[str, ...]) -> tuple[Figures, ...]:
+    def measure(bits: int, floats: tuple[str, ...]) -> tuple[ClassFigures, ...]:
         tried.append(bits)
         return figures(0.98 if floats else 0.9)
 
@@ -65,7 +65,7 @@ def test_seven_bits_are_for_processors_without_vnni_alone() -> None:
 
 
 def test_what_does_not_count_decides_nothing() -> None:
-    limits = Limits(drop=0.0, agreement=0.97, target="vnni")
+    limits = ClassLimits(drop=0.0, agreement=0.97, target="vnni")
     fine, wrong = figures(0.5)
     found = list(steps(lambda *_: (fine, replace(wrong, counted=False)), unasked, limits))
     assert [(each.bits, each.problem, each.worst) for each in found] == [(8, "", 1.0)]
@@ -81,7 +81,7 @@ def test_at_most_half_of_the_layers_stay_float() -> None:
 def test_steps_are_measured_as_they_are_asked_for() -> None:
     measured: list[int] = []
 
-    def measure(bits: int, _: tuple[str, ...]) -> tuple[Figures, ...]:
+    def measure(bits: int, _: tuple[str, ...]) -> tuple[ClassFigures, ...]:
         measured.append(bits)
         return figures(0.5)
 

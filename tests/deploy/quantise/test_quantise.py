@@ -23,6 +23,7 @@ from striate.data.preprocessing import Preprocessing
 from striate.deploy.export import ExportReport, Verified
 from striate.deploy.quantise import measuring
 from striate.deploy.quantise.images import choose
+from striate.deploy.quantise.judging import ClassJudge
 from striate.deploy.quantise.options import QuantiseOptions
 from striate.deploy.quantise.quantise import QuantiseReport
 from striate.engines.exported import ExportedFile, open_exported
@@ -141,13 +142,13 @@ def test_a_file_for_processors_with_vnni(
 ) -> None:
     """Where there is none, OpenVINO's answers overflow as they may, and count for nothing."""
     monkeypatch.setattr(measuring, "has_vnni", lambda: False)
-    compare = measuring.compare
+    compare = ClassJudge.compare
 
     def overflowing(*answers: Any, **where: Any) -> Any:
         found = compare(*answers, **where)
         return replace(found, agreement=0.5) if where["engine"] == "OpenVINO" else found
 
-    monkeypatch.setattr(measuring, "compare", overflowing)
+    monkeypatch.setattr(ClassJudge, "compare", overflowing)
     with pytest.raises(ExportError, match=r"50\.0% of answers agree in OpenVINO"):
         striate.quantise(exported.path, tmp_path / "any.onnx", data=pictures, **EASY)
     output = tmp_path / "vnni.onnx"
@@ -167,9 +168,9 @@ def test_outside_the_limits_the_old_file_stays(
 ) -> None:
     output = tmp_path / "old.onnx"
     output.write_bytes(b"an older file")
-    compare = measuring.compare
+    compare = ClassJudge.compare
     worse: Callable[..., Any] = lambda *a, **b: replace(compare(*a, **b), agreement=0.5)  # noqa: E731
-    monkeypatch.setattr(measuring, "compare", worse)
+    monkeypatch.setattr(ClassJudge, "compare", worse)
     with pytest.raises(ExportError) as caught:
         striate.quantise(exported.path, output, data=pictures, calibration=12)
     said = str(caught.value)
@@ -329,9 +330,9 @@ def test_an_export_in_eight_bits_as_well(
 def test_an_export_outside_the_limits_stays_float(
     run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    compare = measuring.compare
+    compare = ClassJudge.compare
     worse: Callable[..., Any] = lambda *a, **b: replace(compare(*a, **b), agreement=0.5)  # noqa: E731
-    monkeypatch.setattr(measuring, "compare", worse)
+    monkeypatch.setattr(ClassJudge, "compare", worse)
     options = partial(QuantiseOptions, calibration=12)
     monkeypatch.setattr(shipping, "QuantiseOptions", options)
     with pytest.raises(ExportError, match="so that no file was written"):

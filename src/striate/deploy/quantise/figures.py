@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from striate.deploy.quantise.options import Target
-from striate.engines.session import Answers
-from striate.evaluation.comparing.paired import paired_interval
-from striate.evaluation.metrics import negative_log_likelihood
+from striate.errors import parameter
 
 WITHOUT_VNNI = 0.01
 """Top-1 that may be lost, at the least, on a processor without VNNI."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Figures:
+class Figures(ABC):
     """What an integer network does in one engine, held against the float one in the same.
 
     Attributes:
@@ -29,32 +25,16 @@ class Figures:
         counted: whether they are held against the limits: not where the file is for processors with
             VNNI and this was computed without.
         images: how many were measured on.
-        agreement: share of images with the same likeliest class.
-        float_top1: share of images that the float network gets right.
-        top1: share of images that the integer network gets right.
-        interval: 95 % interval of the top-1 that is lost, from the same images in both networks.
-        float_loss: mean negative log likelihood of the float network, in nats.
-        loss: that of the integer network.
-        difference: mean absolute difference of a probability.
+        difference: mean absolute difference of an answer: of a probability, or of a value in
+            deviations of its target among the training images.
     """
 
     engine: str
     vnni: bool | None
     emulated: bool
     images: int
-    agreement: float
-    float_top1: float
-    top1: float
-    interval: tuple[float, float]
-    float_loss: float
-    loss: float
     difference: float
     counted: bool = True
-
-    @property
-    def lost(self) -> float:
-        """Top-1 that is lost; negative where some is gained."""
-        return self.float_top1 - self.top1
 
     @property
     def title(self) -> str:
@@ -63,34 +43,151 @@ class Figures:
             return self.engine
         return f"{self.engine} without VNNI (emulated)"
 
+    @property
+    @abstractmethod
+    def nearness(self) -> float:
+        """How near the integer network comes to the float one; larger is nearer."""
+
+    @property
+    @abstractmethod
+    def told(self) -> str:
+        """That in words, such as ``agreement 98.2%``."""
+
+    @abstractmethod
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassFigures(Figures):
+    """Of networks that tell classes.
+
+    Attributes:
+        agreement: share of images with the same likeliest class.
+        float_top1: share of images that the float network gets right.
+        top1: share of images that the integer network gets right.
+        interval: 95 % interval of the top-1 that is lost, from the same images in both networks.
+        float_loss: mean negative log likelihood of the float network, in nats.
+        loss: that of the integer network.
+    """
+
+    agreement: float
+    float_top1: float
+    top1: float
+    interval: tuple[float, float]
+    float_loss: float
+    loss: float
+
+    @property
+    def lost(self) -> float:
+        """Top-1 that is lost; negative where some is gained."""
+        return self.float_top1 - self.top1
+
+    @property
+    def nearness(self) -> float:
+        """The agreement."""
+        return self.agreement
+
+    @property
+    def told(self) -> str:
+        """The agreement, in words."""
+        return f"agreement {self.agreement:.1%}"
+
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         return {**asdict(self), "interval": list(self.interval), "lost": self.lost}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
-    """What an integer network may differ by; fractions.
+class TargetFigures:
+    """Of one target, in its own unit.
+
+    Attributes:
+        name: of the target, with its unit.
+        difference: mean absolute difference between the float and the integer network.
+        of_deviation: the same, as a part of its deviation among the training images.
+        float_mae: mean absolute error of the float network.
+        mae: that of the integer network.
+    """
+
+    name: str
+    difference: float
+    of_deviation: float
+    float_mae: float
+    mae: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValueFigures(Figures):
+    """Of networks that tell numbers.
+
+    Attributes:
+        targets: of each, in its own unit.
+    """
+
+    targets: tuple[TargetFigures, ...]
+
+    @property
+    def nearness(self) -> float:
+        """Less where values differ more."""
+        return -self.difference
+
+    @property
+    def told(self) -> str:
+        """The difference, in words."""
+        return f"difference {self.difference:.2%} of a deviation"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {**asdict(self), "targets": [asdict(each) for each in self.targets]}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits(ABC):
+    """What an integer network may differ by.
+
+    Attributes:
+        target: processors that have to be inside.
+    """
+
+    target: Target = "any"
+
+    @abstractmethod
+    def problem(self, found: Figures) -> str:
+        """Why `found` is outside, in a few words; empty where it is inside or does not count."""
+
+    @property
+    @abstractmethod
+    def ways(self) -> str:
+        """The options that allow more."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassLimits(Limits):
+    """Of classes; fractions.
 
     Attributes:
         drop: top-1 that may be lost.
         agreement: share of images with the same likeliest class, at the least.
-        target: processors that have to be inside.
     """
 
     drop: float
     agreement: float
-    target: Target = "any"
 
     def allowed(self, found: Figures) -> float:
         """Top-1 that may be lost where `found` was measured."""
         return self.drop if found.vnni is not False else max(self.drop, WITHOUT_VNNI)
 
     def problem(self, found: Figures) -> str:
-        """Why `found` is outside, in a few words; empty where it is inside or does not count.
+        """As for `Limits`.
 
         A loss of top-1 is allowed up to `drop`, and as long as the images cannot tell it from none.
         """
+        assert isinstance(found, ClassFigures)
         if not found.counted:
             return ""
         if found.agreement < self.agreement:
@@ -99,43 +196,29 @@ class Limits:
             return f"top-1 loses {100 * found.lost:.2f} points in {found.title}"
         return ""
 
+    @property
+    def ways(self) -> str:
+        """The options that allow more."""
+        return f"{parameter('drop')} or {parameter('agreement')}"
 
-def compare(
-    floats: Answers,
-    integers: Answers,
-    labels: NDArray[np.int64],
-    *,
-    engine: str,
-    vnni: bool | None,
-    emulated: bool = False,
-    counted: bool = True,
-) -> Figures:
-    """The figures of one engine.
 
-    Args:
-        floats: probabilities of the float network, (images, classes).
-        integers: those of the integer one.
-        labels: true classes, (images,).
-        engine: in which they were computed.
-        vnni: as for `Figures`.
-        emulated: as for `Figures`.
-        counted: as for `Figures`.
+@dataclass(frozen=True, kw_only=True)
+class ValueLimits(Limits):
+    """Of numbers.
+
+    Attributes:
+        difference: mean absolute difference of a value, in deviations of its target.
     """
-    one, other = floats.argmax(1), integers.argmax(1)
-    right, still = one == labels, other == labels
-    return Figures(
-        engine=engine,
-        vnni=vnni,
-        emulated=emulated,
-        images=len(labels),
-        agreement=float((one == other).mean()),
-        float_top1=float(right.mean()),
-        top1=float(still.mean()),
-        interval=paired_interval(
-            int((right & ~still).sum()), int((still & ~right).sum()), len(labels)
-        ),
-        float_loss=negative_log_likelihood(floats, labels),
-        loss=negative_log_likelihood(integers, labels),
-        difference=float(np.abs(floats - integers).mean()),
-        counted=counted,
-    )
+
+    difference: float
+
+    def problem(self, found: Figures) -> str:
+        """As for `Limits`."""
+        if not found.counted or found.difference <= self.difference:
+            return ""
+        return f"values differ by {found.difference:.2%} of a deviation in {found.title}"
+
+    @property
+    def ways(self) -> str:
+        """The option that allows more."""
+        return parameter("difference")

@@ -6,7 +6,9 @@ stay float, besides what the engine cannot compute in integers:
 - what is in front of the first layer with weights: normalisation, and pre-processing where the file
   has it inside;
 - a head that was fitted to embeddings (standardisation, SVMs, kernels, sigmoids), which costs
-  nothing to compute, and in which differences between large terms decide.
+  nothing to compute, and in which differences between large terms decide;
+- of a network of numbers the last linear layer: rounded, its values would have steps, and end where
+  those of the calibration do.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from striate.engines.answers import TARGETS
 from striate.engines.capture import graphs_of
 from striate.engines.packages import need
 
@@ -188,14 +191,19 @@ def _title(node: onnx.NodeProto, shape: Sequence[int]) -> str:
 
 
 def _fitted_head(model: onnx.ModelProto) -> set[str]:
-    """The nodes of a head that was fitted to embeddings; none where the classifier is a plain one.
+    """The nodes of a head that was fitted to embeddings; few where the classifier is a plain one.
 
     The head is what is left of the network behind the last operator that takes maps, which is the
-    pooling or flattening in front of it.
+    pooling or flattening in front of it. A plain one of numbers ends with a layer that stays float.
     """
     tail = list(_tail(model))
-    plain = all(node.op_type in (*_PLAIN_CLASSIFIER, "Softmax") for node in tail)
-    return set() if plain else {node.name for node in tail}
+    first = len(tail)
+    if any(entry.key == TARGETS for entry in model.metadata_props):
+        constants = {each.name for each in model.graph.initializer}
+        layers = [at for at, node in enumerate(tail) if is_weighted(node, constants)]
+        first = layers[-1] if layers else 0
+    plain = all(node.op_type in (*_PLAIN_CLASSIFIER, "Softmax") for node in tail[:first])
+    return {node.name for node in tail[first if plain else 0 :]}
 
 
 def _tail(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:

@@ -34,8 +34,8 @@ class Step:
 
     @property
     def worst(self) -> float:
-        """The least agreement of any engine that counts."""
-        return min(each.agreement for each in self.figures if each.counted)
+        """How near the engine that counts and is farthest comes."""
+        return min(each.nearness for each in self.figures if each.counted)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""

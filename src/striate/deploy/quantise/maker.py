@@ -7,6 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from striate.deploy.quantise import convert
 from striate.deploy.quantise.graph import Layer
@@ -35,6 +36,7 @@ class Maker:
         file: that it is of.
         chosen: the images.
         workers: threads that read images.
+        unit: in which differences of answers are measured, (K,) or one for all.
 
     Attributes:
         batch_size: the most images in a batch.
@@ -48,7 +50,10 @@ class Maker:
         file: ExportedFile,
         chosen: Chosen,
         workers: int,
+        *,
+        unit: NDArray[np.float64],
     ) -> None:
+        self._unit = unit
         self.batch_size = file.batch or _BATCH
         self._network, self._file, self._workers = network, file, workers
         self._layers = [layer.name for layer in layers]
@@ -73,7 +78,10 @@ class Maker:
         """All layers in blocks, those in front that cost most with weights of `bits`."""
         floats = self._answers(self._network.SerializeToString())
         return worst_first(
-            blocks(self._layers), floats, lambda block: self._answers(self.made(bits, block))
+            blocks(self._layers),
+            floats,
+            lambda block: self._answers(self.made(bits, block)),
+            self._unit,
         )
 
     def _answers(self, graph: bytes) -> Answers:

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from striate.deploy.quantise.figures import Figures, compare
+from striate.deploy.quantise.figures import Figures
 from striate.deploy.quantise.images import Fitted
+from striate.deploy.quantise.judging import Judge
 from striate.deploy.quantise.options import Target
 from striate.deploy.quantise.processor import WithoutVnni, has_vnni
 from striate.engines.choosing import ENGINES, open_graph
@@ -53,6 +54,7 @@ class Measuring:
     Args:
         network: serialised, float.
         images: what both are measured on.
+        judge: of their answers.
         batch_size: the most images in a batch.
         target: processors that count.
         progress: called with images done, of all.
@@ -62,12 +64,13 @@ class Measuring:
         self,
         network: bytes,
         images: Fitted,
+        judge: Judge,
         *,
         batch_size: int,
         target: Target = "any",
         progress: Progress | None = None,
     ) -> None:
-        self._network, self._images = network, images
+        self._network, self._images, self._judge = network, images, judge
         self._shape, self._batch_size = images.preprocessing.input_size, batch_size
         self._target, self._progress = target, progress
         self.vnni = has_vnni()
@@ -78,16 +81,14 @@ class Measuring:
 
         ONNX Runtime adds in 32 bits on any processor, as `OnnxRuntimeSession` tells it to.
         """
-        labels = self._images.images.labels
         found = []
         for engine in MEASURED_IN:
             wide = self.vnni is False and engine == "onnxruntime"
             vnni = True if wide else self.vnni
             found.append(
-                compare(
+                self._judge.compare(
                     self._floats[engine],
                     self._in(engine, integer),
-                    labels,
                     engine=ENGINES[engine],
                     vnni=vnni,
                     counted=self._target == "any" or vnni is not False,
@@ -96,10 +97,9 @@ class Measuring:
         if self.vnni and self._target == "any":
             less = WithoutVnni(integer, self._shape, self._batch_size)
             found.append(
-                compare(
+                self._judge.compare(
                     self._floats["openvino"],
                     self._collected(less.run(self._images)),
-                    labels,
                     engine=ENGINES["openvino"],
                     vnni=False,
                     emulated=True,

@@ -14,6 +14,9 @@ from striate.support.tables import Bounds
 FEWEST = 8
 """Images that can be calibrated with."""
 
+DROP, AGREEMENT, DIFFERENCE = 0.3, 98.0, 3.0
+"""Limits where none are given."""
+
 Target = Literal["any", "vnni"]
 """Processors that a file is for: all, or those that add products of bytes in 32 bits."""
 Drop = Annotated[
@@ -31,6 +34,17 @@ Agreement = Annotated[
     Doc(
         "Per cent of the images that must keep their likeliest class, at the least. 97 suits "
         "networks of depthwise convolutions, such as EfficientNet-Lite0, which 8 bits cost more."
+    ),
+]
+
+
+Difference = Annotated[
+    float,
+    Bounds(0, 100),
+    Doc(
+        "Of a run of numbers, instead of `drop` and `agreement`: mean absolute difference from the "
+        "float network's values, at the most; per cent of the deviation that their target has "
+        "among the training images."
     ),
 ]
 
@@ -54,8 +68,9 @@ class QuantiseOptions(Options):
             "with. A run has its own; a file has none."
         ),
     ] = None
-    drop: Drop = 0.3
-    agreement: Agreement = 98.0
+    drop: Drop = DROP
+    agreement: Agreement = AGREEMENT
+    difference: Difference = DIFFERENCE
     calibration: Annotated[
         int | None,
         Bounds(FEWEST, MOST),

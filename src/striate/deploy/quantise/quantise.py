@@ -15,17 +15,19 @@ from striate.deploy.quantise import convert, graph
 from striate.deploy.quantise.figures import Figures, Limits
 from striate.deploy.quantise.guard import Step, steps
 from striate.deploy.quantise.images import Chosen, choose
+from striate.deploy.quantise.judging import judge_of
 from striate.deploy.quantise.maker import Maker
 from striate.deploy.quantise.measuring import Measuring, Speed
 from striate.deploy.quantise.processor import processor_name
 from striate.deploy.quantise.ranking import Block
-from striate.deploy.verify import TOLERANCE, difference, run_in
+from striate.deploy.verify import PROBABILITIES, in_deviations, run_in
 from striate.engines.exported import SUFFIX, ExportedFile
 from striate.engines.heat_maps import without_heat_maps
 from striate.engines.packages import need
 from striate.engines.seam import Halves, join, split_at_seam
 from striate.errors import ExportError, parameter
 from striate.inference.reading import evaluated
+from striate.runs.targets import scale_of
 from striate.support.files import output_file, sweep, write_atomically
 from striate.support.paths import read_file, shown
 from striate.support.progress import counting
@@ -130,9 +132,7 @@ class QuantiseReport(Shown):
             "float_bytes": self.float_bytes,
             "weights": self.bits,
             "float_layers": list(self.steps[-1].floats),
-            "drop": self.limits.drop,
-            "agreement": self.limits.agreement,
-            "target": self.limits.target,
+            **self.limits.to_json(),
             "images": self.figures[0].images,
             "calibration": {"images": self.calibrated, "digest": self.calibration},
             "figures": [each.to_json() for each in self.figures],
@@ -192,11 +192,13 @@ def quantise_file(
     chosen = choose(found, calibration, origin)
     say = partial(print, file=sys.stderr) if progress else _say_nothing
     say(f"calibrating with {count(len(chosen.calibration))} images")
-    maker = Maker(network, layers, file, chosen, workers)
+    judge = judge_of(chosen.measured, file)
+    maker = Maker(network, layers, file, chosen, workers, unit=judge.unit)
     with counting("measuring images", wanted=progress) as counted:
         measuring = Measuring(
             halves.network.SerializeToString(),
             maker.fitted(chosen.measured),
+            judge,
             batch_size=maker.batch_size,
             target=limits.target,
             progress=counted,
@@ -211,7 +213,7 @@ def quantise_file(
             taken.append(step)
             say(_told(step))
     if taken[-1].problem:
-        raise _outside(file.path, taken)
+        raise _outside(file.path, taken, limits)
     integer = maker.converted(taken[-1].bits, taken[-1].floats)
     joined = join(halves.before, integer)
     _write_metadata(joined, taken[-1], chosen, limits)
@@ -300,18 +302,18 @@ def _say_nothing(_: str) -> None:
 
 
 def _told(step: Step) -> str:
-    found = ", ".join(f"{each.agreement:.1%} in {each.title}" for each in step.figures)
-    return f"{step.title}: agreement {found}; {step.problem or 'inside the limits'}"
+    found = ", ".join(f"{each.told} in {each.title}" for each in step.figures)
+    return f"{step.title}: {found}; {step.problem or 'inside the limits'}"
 
 
-def _outside(path: Path, taken: Sequence[Step]) -> ExportError:
+def _outside(path: Path, taken: Sequence[Step], limits: Limits) -> ExportError:
     best = max(taken, key=lambda each: each.worst)
     ways = "way" if len(taken) == 1 else "ways"
     return ExportError(
         shown(path),
         f"int8 is outside the limits in each of {len(taken)} {ways} (nearest: {best.title}: "
         f"{best.problem}), so that no file was written",
-        f"allow more with {parameter('drop')} or {parameter('agreement')}, or stay with float",
+        f"allow more with {limits.ways}, or stay with float",
     )
 
 
@@ -342,10 +344,12 @@ def _check_joined(
     pixels = run_in(engine, halves.before.SerializeToString(), batches)
     expected = run_in(engine, integer.SerializeToString(), pixels)
     answers = run_in(engine, whole, batches)
-    worst = max(map(difference, answers, expected))
-    if not worst <= TOLERANCE:
+    yardstick = in_deviations(scale_of(file.targets)[1]) if file.targets else PROBABILITIES
+    worst = max(map(yardstick.difference, answers, expected))
+    if not worst <= yardstick.tolerance:
         raise ExportError(
             "the int8 file",
-            f"differs by {worst:.3g} in a probability from the network that was measured",
+            f"differs by {worst:.3g}{yardstick.of} in {yardstick.what} from the network that was "
+            "measured",
             "no file was written",
         )

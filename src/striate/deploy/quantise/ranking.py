@@ -11,11 +11,14 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from striate.engines.session import Answers
 
 MOST_BLOCKS = 16
 """Networks that are made and computed for a ranking."""
+
+_ONE = np.ones(())
 
 Block = tuple[str, ...]
 """Names of consecutive layers."""
@@ -34,14 +37,18 @@ def blocks(layers: Sequence[str], most: int = MOST_BLOCKS) -> list[Block]:
 
 
 def worst_first(
-    found: Sequence[Block], floats: Answers, answers: Callable[[Block], Answers]
+    found: Sequence[Block],
+    floats: Answers,
+    answers: Callable[[Block], Answers],
+    unit: NDArray[np.float64] = _ONE,
 ) -> list[Block]:
     """Blocks, those that cost most in front; equals in their order.
 
     Args:
         found: the blocks.
-        floats: probabilities of the float network, (images, classes).
+        floats: answers of the float network, (images, K).
         answers: those of an integer network in which one block stays float.
+        unit: in which differences are measured, (K,) or one for all.
     """
-    left = [float(np.abs(answers(block) - floats).mean()) for block in found]
+    left = [float((np.abs(answers(block) - floats) / unit).mean()) for block in found]
     return [found[number] for number in np.argsort(left, kind="stable")]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.table import Table
 from rich.text import Text
 
+from striate.deploy.quantise.figures import ClassFigures, ValueFigures
 from striate.support.text import printable
-from striate.support.words import count
+from striate.support.words import count, figure
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -54,11 +56,37 @@ def processor(found: QuantiseReport) -> str:
 
 
 def _figures(found: QuantiseReport) -> Table:
+    values = [each for each in found.figures if isinstance(each, ValueFigures)]
+    if values:
+        return _of_values(values)
+    return _of_classes([each for each in found.figures if isinstance(each, ClassFigures)])
+
+
+def _of_values(figures: Sequence[ValueFigures]) -> Table:
+    """A row an engine and target."""
+    table = Table("engine", "target")
+    for name in ("difference", "of deviation", "error float", "int8"):
+        table.add_column(name, justify="right")
+    for each in figures:
+        for at, target in enumerate(each.targets):
+            table.add_row(
+                each.title if at == 0 else "",
+                Text(printable(target.name)),
+                figure(target.difference),
+                f"{target.of_deviation:.2%}",
+                figure(target.float_mae),
+                figure(target.mae),
+            )
+    return table
+
+
+def _of_classes(figures: Sequence[ClassFigures]) -> Table:
+    """A row an engine."""
     table = Table("engine")
     for name in ("agreement", "top-1 float", "int8", "lost", "95 % interval", "loss float", "int8"):
         # Where 80 columns are too few, the interval and the engine's name are what goes over lines.
         table.add_column(name, justify="right", no_wrap=" " not in name)
-    for each in found.figures:
+    for each in figures:
         low, high = (100 * end for end in each.interval)
         table.add_row(
             each.title,
