@@ -17,7 +17,7 @@ from sklearn import metrics
 import striate
 from striate.cli.main import app
 from striate.data.targets import Target
-from striate.errors import Interrupted, NetworkError, RecipeError, RunError, StriateError
+from striate.errors import DataError, Interrupted, NetworkError, RecipeError, RunError, StriateError
 from striate.recipes.load import load_recipe
 from striate.runs import layout as names
 from striate.runs.predicted_values import read_values
@@ -143,6 +143,8 @@ def test_evaluation_again_and_on_other_images(trained: Any, squares: Path) -> No
     assert again.targets == (Target(name="side", unit="px"),)  # type: ignore[attr-defined]
     every = striate.evaluate(trained.run, squares, all_images=True)
     assert every.images == 60
+    with pytest.raises(DataError, match="give a table with 'side', which the network predicts"):
+        striate.evaluate(trained.run, "digits")
     # The run's intervals, on images that they were not all taken from.
     widths = [each.half_width for each in every.per_target[0].intervals]  # type: ignore[attr-defined]
     own = [each.half_width for each in again.per_target[0].intervals]  # type: ignore[attr-defined]

@@ -22,7 +22,7 @@ from striate.data.targets import Answers
 from striate.data.working_copies.fitted import FittedImages
 from striate.data.working_copies.made import Made, knowing
 from striate.errors import DataError
-from striate.evaluation.kinds import Figures, Kind, widths_of
+from striate.evaluation.kinds import Figures, Kind, asking_for, widths_of
 from striate.evaluation.metrics import Evaluation, measure
 from striate.evaluation.regression.result import RegressionEvaluation, measure_values
 from striate.runs import layout as names
@@ -160,21 +160,22 @@ def evaluate_values_on(
         DataError: the images cannot be used, or it was trained on all of them.
     """
     targets = regressor.targets
-    found = _labelled(
-        data,
-        regressor.fitting,
-        classes=(),
-        answers=Answers(
-            targets=tuple(each.name for each in targets),
-            units=tuple(each.unit for each in targets),
-        ),
-        training=training,
-        all_images=all_images,
-        skip_bad=skip_bad,
-        recheck=recheck,
-        workers=workers,
-        progress=progress,
+    answers = Answers(
+        targets=tuple(each.name for each in targets), units=tuple(each.unit for each in targets)
     )
+    with asking_for(answers.targets):
+        found = _labelled(
+            data,
+            regressor.fitting,
+            classes=(),
+            answers=answers,
+            training=training,
+            all_images=all_images,
+            skip_bad=skip_bad,
+            recheck=recheck,
+            workers=workers,
+            progress=progress,
+        )
     with counting("evaluating images", wanted=progress) as count:
         values = regressor.values(found.images, workers=workers, progress=count)
     assert found.images.values is not None

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 import shlex
 from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Generic, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from striate.errors import DataError, parameter
 from striate.evaluation.metrics import Evaluation, measure
 from striate.evaluation.regression.conformal import LEVELS
 from striate.evaluation.regression.result import RegressionEvaluation, measure_values
@@ -19,6 +22,8 @@ from striate.runs.calibration import read_calibration, with_temperature
 from striate.runs.conformal import HalfWidth, HalfWidths, keep_conformal
 from striate.runs.predicted_values import keep_values
 from striate.runs.predictions import keep_predictions
+from striate.support.text import printable
+from striate.support.words import listing
 
 if TYPE_CHECKING:
     from striate.data.images import ImageSet
@@ -216,3 +221,20 @@ def widths_of(known: HalfWidths) -> list[list[float]] | None:
         return None
     found = [{each.level: each.half_width for each in own} for own in known]
     return [[own.get(level, math.inf) for level in LEVELS] for own in found]
+
+
+@contextmanager
+def asking_for(targets: Sequence[str]) -> Iterator[None]:
+    """While the block runs, say of images without numbers which ones a network asks for.
+
+    Raises:
+        DataError: images have no such `targets`, which no option can change.
+    """
+    try:
+        yield
+    except DataError as error:
+        if parameter("target") not in error.remedy:
+            raise
+        columns = listing([f"'{printable(name)}'" for name in targets])
+        remedy = f"give a table with {columns}, which the network predicts"
+        raise DataError(error.what, error.why, remedy) from error
