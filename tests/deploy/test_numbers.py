@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from striate.deploy.export import export_run
 from striate.deploy.layouts import files_of, read_model
 from striate.deploy.verify import check_values, in_deviations, run_in
 from striate.engines.onnx_bytes import read_onnx
-from striate.errors import ExportError, StriateError
+from striate.errors import ExportError, RunError, StriateError
 from striate.evaluation.regression.result import RegressionEvaluation
 from striate.inference.regressor import Regressor
 from striate.runs.gather import gather
@@ -166,3 +167,10 @@ def test_a_file_is_measured_as_its_run_is(
     assert found.mae == pytest.approx(same.mae, rel=1e-4)
     assert found.rmse == pytest.approx(same.rmse, rel=1e-4)
     assert "holds no list of what it was trained on" in found.notes[-1]
+
+
+def test_files_are_not_compared_and_say_so(numbers: Path, tmp_path: Path) -> None:
+    other = shutil.copy(numbers / "lenet.onnx", tmp_path / "other.onnx")
+    for one in (numbers, other):
+        with pytest.raises(RunError, match="only runs are compared; give the run"):
+            striate.compare_runs([one, numbers / "lenet.onnx"], data=tmp_path)

@@ -63,7 +63,7 @@ def compare(
         DataError: the images cannot be used.
     """
     sides = _sides(options)
-    if any(side.run is not None and side.run.answers_numbers for side in sides):
+    if not all(side.classes for side in sides):
         return compare_numbers(sides, options, open_regressor=open_regressor)
     refuse_other_classes(sides)
     if options.data is None:

@@ -132,9 +132,12 @@ def _checked(side: Side, first: Side, options: CompareRunsOptions) -> Run:
     """The run of `side`, which must answer as that of the `first` does."""
     if side.run is None or first.run is None:
         file = side if side.run is None else first
-        raise RunError(
-            shown(file.path), "answers with classes, and others with numbers", "leave it out"
-        )
+        if file.classes:
+            why, remedy = "answers with classes, and others with numbers", "leave it out"
+        else:
+            why = "is a file, and of those that answer with numbers only runs are compared"
+            remedy = "give the run that it was exported from"
+        raise RunError(shown(file.path), why, remedy)
     if options.output is not None:
         raise RunError(
             parameter("output", str(options.output)),
