@@ -68,7 +68,7 @@ def read_contents(data: str | Path, settings: ReadSettings) -> Contents:
     if is_table(path):
         table = paths.resolved(path, kind=DataError)
         return _contents_of_files(read_tables(table, [Listed(table)], settings.answers), settings)
-    root = existing_folder(path, (*named.names(), *tables_beside(path.absolute().parent)))
+    root = existing_folder(path, named.names())
     idx = find_idx(root)
     if idx:
         named.refuse_columns(paths.shown(root), settings.answers)

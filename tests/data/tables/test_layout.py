@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -292,10 +293,25 @@ def test_a_row_that_comes_twice_counts_once(root: Path) -> None:
     assert any("1 rows name a file again" in note for note in data.notes)
 
 
-@pytest.mark.parametrize("content", [b"file,label\nimg/00.png,\xe9t\xe9\n", b"\x89PNG\r\n\x1a\n\0"])
+@pytest.mark.parametrize(
+    "content",
+    [b"file,label\nimg/00.png,\xe9t\xe9\n", b"\x89PNG\r\n\x1a\n", b"file,a\0\n", b"\0" * 99],
+)
 def test_what_is_no_text_is_refused(root: Path, content: bytes) -> None:
     (root / "t.csv").write_bytes(content)
-    assert "is no text in UTF-8; save it as CSV in UTF-8" in refused(root / "t.csv")
+    text = refused(root / "t.csv")
+    assert "is no text" in text
+    assert text.endswith("save it as CSV in UTF-8")
+
+
+def test_what_is_no_table_is_told(root: Path) -> None:
+    table(root, "file,label", "img/{n}.png,{c}", name="animals.csv")
+    text = refused(root / "animls.csv")
+    assert text.endswith("animls.csv: there is no such file; did you mean 'animals.csv'?")
+    os.mkfifo(root / "pipe.csv")
+    assert refused(root / "pipe.csv").endswith("pipe.csv: is a named pipe, not a file")
+    (root / "t.xlsx").write_bytes(b"PK")
+    assert refused(root / "t.xlsx").endswith("t.xlsx: is a file; save it as CSV")
 
 
 def test_text_of_spreadsheets_is_read(root: Path) -> None:

@@ -16,6 +16,7 @@ from striate.support.systems import is_left_by_system
 from striate.support.text import printable
 
 _OF_PROGRAMS = {"__pycache__", "node_modules"}
+_SPREADSHEETS = {".xlsx", ".xls", ".ods", ".numbers"}
 _ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+):/(?P<rest>[^/].*)?")
 
 
@@ -162,10 +163,9 @@ def existing_folder(path: Path, names: tuple[str, ...] = ()) -> Path:
     if paths.is_folder(full, kind=DataError):
         return full
     if paths.exists(full, kind=DataError):
-        remedy = (
-            "give a folder of class folders, or a table as CSV, TSV or Parquet; unpack an archive "
-            "first"
-        )
+        remedy = "give a folder of class folders, or a table (CSV, TSV or Parquet); unpack archives"
+        if full.suffix.lower() in _SPREADSHEETS:
+            remedy = "save it as CSV"
         raise DataError(paths.shown(full), "is a file", remedy)
     choices = [*names, *beside(full)]
     raise DataError(paths.shown(full), "there is no such folder", nearest(full.name, choices))

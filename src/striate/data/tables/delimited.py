@@ -98,7 +98,11 @@ def _text_of(path: Path) -> str:
         raise DataError(what, "is not there any more", "put it back") from None
     wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
-        return content.decode("utf-16" if wide else "utf-8-sig")
+        text = content.decode("utf-16" if wide else "utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise DataError(f"{what}: line {line}", "is no text in UTF-8", _SAVE) from None
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        raise DataError(f"{what}: line {line}", "is no text (it holds a null character)", _SAVE)
+    return text

@@ -10,7 +10,7 @@ from striate.data.finding.split_names import read_split_name
 from striate.data.tables.delimited import DelimitedTable
 from striate.data.tables.parquet import ParquetTable
 from striate.data.tables.table import Table
-from striate.errors import DataError
+from striate.errors import DataError, nearest
 from striate.support import paths
 
 _TEXT, _PARQUET = (".csv", ".tsv", ".tab"), (".parquet", ".pq")
@@ -27,16 +27,20 @@ class Listed:
 
 
 def is_table(path: Path) -> bool:
-    """Whether the file at `path` is a table, by its name."""
-    return path.suffix.lower() in SUFFIXES and paths.is_file(path, kind=DataError)
+    """Whether `path` names a table and is no folder, whatever else there is."""
+    return path.suffix.lower() in SUFFIXES and not paths.is_folder(path, kind=DataError)
 
 
 def open_table(path: Path) -> Table:
     """The table in a file.
 
     Raises:
-        DataError: it cannot be read.
+        DataError: it is not there, or cannot be read.
     """
+    if not paths.exists(path, kind=DataError):
+        beside = tables_beside(path.parent)
+        remedy = nearest(path.name, beside) if beside else "check the path"
+        raise DataError(paths.shown(path), "there is no such file", remedy)
     return ParquetTable(path) if path.suffix.lower() in _PARQUET else DelimitedTable(path)
 
 

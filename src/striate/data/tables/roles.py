@@ -249,4 +249,4 @@ def _called(columns: Sequence[str], names: Sequence[str]) -> str:
 def _columns(table: Table) -> str:
     names = [name for name in table.columns if name]
     more = ", …" if len(names) > 12 else ""
-    return f"its columns are {', '.join(names[:12])}{more}"
+    return f"its columns are {', '.join(name[:40] for name in names[:12])}{more}"
