@@ -55,7 +55,9 @@ def with_insight(make_inputs: Make) -> ReportInputs:
         train=Known(labels[chosen]),
         insight=ClassInsight(
             maps={
-                index: random.normal(size=(5, 5)).astype(np.float32)
+                (index, int(inputs.probabilities[index].argmax())): random.normal(
+                    size=(5, 5)
+                ).astype(np.float32)
                 for index in surest_wrong(inputs.probabilities, labels, 24)
             },
             told="CAM of <layer>, 5 × 5",
@@ -167,7 +169,8 @@ def test_of_a_run_and_its_images(
     shares[:, 0] = 0.6
     found = class_insight(run, data, shares)
     assert found.notes == ()
-    assert sorted(found.maps) == np.flatnonzero(data.val.labels != 0).tolist()
+    wrong = np.flatnonzero(data.val.labels != 0).tolist()
+    assert sorted(found.maps) == [(image, 0) for image in wrong]
     assert {each.shape for each in found.maps.values()} == {(8, 8)}
     assert found.told == "CAM of stage3.2.relu#2, 8 × 8"
     assert found.embedded is not None

@@ -10,8 +10,9 @@ import pytest
 from striate.data.images import ImageSet
 from striate.data.preprocessing import Preprocessing
 from striate.report.number_transfer import NumberTransfer, number_transfer
-from striate.report.pages import rendered
+from striate.report.pages import TEMPLATES
 from striate.runs.targets import ScaledTarget
+from striate.support.html import templates
 from striate.transfer_learning.heads.regression.fit import fit_value_head
 
 AGE = ScaledTarget(name="age<b>", unit="years", mean=40.0, deviation=10.0, low=20.0, high=60.0)
@@ -49,17 +50,8 @@ def section(kind: str, targets: int = 1, **more: Any) -> tuple[NumberTransfer, d
 
 
 def page(of: NumberTransfer) -> str:
-    about = {"sections": [], "title": "", "eyebrow": "", "data_name": "", "lead": ""}
-    cells: dict[str, Any] = {"cells": {}, "classes": [], "pixels": False}
-    return rendered(
-        "numbers.html",
-        page=about,
-        targets=[],
-        transfer=of,
-        pixel_art=True,
-        charts=of.charts,
-        cells=cells,
-    )
+    made: Any = templates(TEMPLATES).get_template("number_transfer.html").module
+    return str(made.number_transfer(of, pixel_art=True))
 
 
 @pytest.mark.parametrize("kind", ["svr", "svr-rbf"])

@@ -131,7 +131,7 @@ def _numbers_again(run: Run, options: EvaluateOptions) -> RegressionEvaluation:
     return evaluate_again(
         run,
         kind=OfNumbers(Regressor.of_run),
-        write_report=write_number_report,
+        write_report=partial(write_number_report, progress=options.progress),
         device=options.device,
         **_reading(options),
     )

@@ -133,7 +133,7 @@ def _measured(planned: Planned, options: TrainOptions) -> TrainResult | NumberTr
             run,
             planned.data,
             kind=OfNumbers(Regressor.of_run),
-            write_report=write_number_report,
+            write_report=partial(write_number_report, progress=options.progress),
             **reading,
         )
         return NumberTrainResult(images=found.images, evaluation=found, **about)

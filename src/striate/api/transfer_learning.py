@@ -34,10 +34,12 @@ def transfer(options: TransferOptions) -> TransferResult:
 
     with heard():
         made = carry(options)
-        own = partial(write_report, progress=options.progress)
         found = finish_transfer(
             made,
-            write_report=write_number_report if made.run.answers_numbers else own,
+            write_report=partial(
+                write_number_report if made.run.answers_numbers else write_report,
+                progress=options.progress,
+            ),
             export=options.export,
             workers=options.workers,
             progress=options.progress,

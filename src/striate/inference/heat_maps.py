@@ -136,8 +136,9 @@ def _painted(ground: NDArray[np.float64], values: NDArray[np.float32]) -> Image.
     """A grey picture, (H, W) up to 255, with `values`, (H, W) from -1 to 1, in colours over it."""
     values = np.clip(values, -1, 1)  # between positions a cubic goes beyond them
     sizes = np.abs(values)
-    opacity = (1 - PHOTOGRAPH) * np.sqrt(sizes)[..., None]
     signed = bool((values < 0).any())
+    # Of two directions all of the picture would be coloured, were small values not left pale.
+    opacity = (1 - PHOTOGRAPH) * (sizes if signed else np.sqrt(sizes))[..., None]
     colours = _ramp(RAISING if signed else COLOURS, sizes)
     if signed:
         colours = np.where(values[..., None] < 0, _ramp(LOWERING, sizes), colours)

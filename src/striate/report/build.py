@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from striate.evaluation.metrics import Evaluation
 from striate.report import curves, ranking, reliability, sections
-from striate.report.charts import HEAT, Chart, png
+from striate.report.charts import Chart, ramp
 from striate.report.confusion import Matrix, matrix
 from striate.report.doubts import doubts_sections
 from striate.report.embedding_map import embedding_section
@@ -21,7 +21,7 @@ from striate.report.health import Health, health
 from striate.report.inputs import ReportInputs
 from striate.report.mistakes import explained_mistakes, mistakes_sentence
 from striate.report.pages import rendered
-from striate.report.pictures import behind_cells, examples
+from striate.report.pictures import behind_cells, examples, is_pixel_art
 from striate.report.transfer import transfer_section
 from striate.support.files import write_atomically
 from striate.support.svg import Scale, element
@@ -84,13 +84,13 @@ def render(inputs: ReportInputs) -> str:
         doubts=doubts_sections(inputs),
         notes=inputs.insight.notes,
         examples=examples(inputs),
-        pixel_art=_pixel_art(inputs),
+        pixel_art=is_pixel_art(inputs),
         classes=sections.classes_table(inputs),
         told=told,
         areas=ranking.areas(inputs.evaluation),
         classes_from=sections.classes_from(inputs),
         health=found,
-        ramp=png(np.array([[(*colour, 255) for colour in _ramp()]], np.uint8)),
+        ramp=ramp(),
         data=sections.data_section(inputs),
         recipe=sections.recipe_section(inputs),
         environment=sections.environment_section(inputs),
@@ -100,7 +100,7 @@ def render(inputs: ReportInputs) -> str:
         cells={
             "cells": behind_cells(inputs, shown.cells),
             "classes": list(inputs.evaluation.classes),
-            "pixels": _pixel_art(inputs),
+            "pixels": is_pixel_art(inputs),
         },
     )
 
@@ -179,14 +179,7 @@ def _curves(inputs: ReportInputs) -> list[tuple[str, str, Chart]]:
 
 def _hovers(drawn: list[tuple[str, str, Chart]], found: Health | None) -> dict[str, Any]:
     hovers = {key: chart.hover for _, key, chart in drawn}
-    if found:
-        hovers |= {
-            "gradient-depth": found.gradients_by_depth.hover,
-            "activation-depth": found.activations_by_depth.hover,
-            "gradient-time": found.gradients_over_time.hover,
-            "activation-time": found.activations_over_time.hover,
-        }
-    return hovers
+    return hovers | (found.hovers if found else {})
 
 
 def _standing(evaluation: Evaluation) -> Markup:
@@ -206,16 +199,3 @@ def _standing(evaluation: Evaluation) -> Markup:
         role="img",
         aria_label=f"Accuracy {percent(evaluation.top1)} between nothing and everything",
     )
-
-
-def _ramp() -> list[tuple[int, ...]]:
-    """The heat map's colours from low to high, for its key."""
-    at = np.linspace(0, len(HEAT) - 1, 48)
-    stops = np.arange(len(HEAT))
-    channels = [np.interp(at, stops, [colour[c] for colour in HEAT]) for c in range(3)]
-    return [tuple(round(float(v)) for v in colour) for colour in zip(*channels, strict=True)]
-
-
-def _pixel_art(inputs: ReportInputs) -> bool:
-    """Whether the images are so small that smoothing them would only blur."""
-    return max(inputs.preprocessing.height, inputs.preprocessing.width) <= 64

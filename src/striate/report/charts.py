@@ -16,7 +16,7 @@ from PIL import Image
 
 from striate.support.html import data_address
 from striate.support.svg import Scale, element, path, powers, round_steps, whole_steps
-from striate.support.words import figure, power
+from striate.support.words import MINUS, figure, power
 
 WIDTH, HEIGHT = 340, 216
 LEFT, RIGHT, TOP, BOTTOM = 42, 328, 12, 186
@@ -166,12 +166,19 @@ def _grid(axes: Axes, across: Scale, up: Scale) -> Markup:
 def _tick_words(steps: Sequence[float], axes: Axes) -> list[str]:
     if axes.tick:
         return [axes.tick(value) for value in steps]
-    if axes.log:
-        return [power(value) for value in steps]
-    # One number of decimals for all: as many as the step between them needs.
+    return [power(value) for value in steps] if axes.log else even(steps)
+
+
+def even(steps: Sequence[float]) -> list[str]:
+    """Numbers with as many decimals as the step between them needs, the same for all.
+
+    Examples:
+        >>> even([-0.5, 0.0, 0.5])
+        ['−0.5', '0', '0.5']
+    """
     step = min((abs(b - a) for a, b in pairwise(steps)), default=1.0)
     places = max(0, -math.floor(math.log10(step) + 1e-9))
-    return [f"{value:.{places}f}" if value else "0" for value in steps]
+    return [f"{value:.{places}f}".replace("-", MINUS) if value else "0" for value in steps]
 
 
 def _line(series: Series, xs: Sequence[int], across: Scale, up: Scale) -> Markup:
@@ -262,6 +269,18 @@ def _coloured(shares: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[
     channels = [np.interp(filled, stops, [colour[c] for colour in HEAT]) for c in range(3)]
     alpha = np.where(known, 255, 0)
     return np.stack([*channels, alpha], axis=-1).round().astype(np.uint8)
+
+
+def shades(shares: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Colours, (n, 3), of `shares` from 0 for low to 1 for high."""
+    rows = np.asarray(shares, np.float64)[None]
+    colours: NDArray[np.uint8] = _coloured(rows, np.ones(rows.shape, np.bool_))[0, :, :3]
+    return colours
+
+
+def ramp() -> str:
+    """A picture of the heat map's colours from low to high, for its key."""
+    return png(shades(np.linspace(0, 1, 48))[None])
 
 
 def png(pixels: NDArray[np.uint8]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from striate.evaluation.embeddings import Floats, principal_plane, umap_plane
 from striate.report.embedded import Embedded
-from striate.report.inputs import ReportInputs
+from striate.report.inputs import PageInputs, ReportInputs
 from striate.report.pictures import labels_of, pictures
 from striate.support.svg import element
 from striate.support.words import count, percent
@@ -45,52 +45,82 @@ class EmbeddingSection:
     """(style, class); empty where there are too many classes."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """How an image is shown on a map: its title, its class in the style sheet, its own colour."""
+
+    title: str
+    style: str
+    colour: str | None = None
+
+
+Looks = Callable[[int], Look]
+"""How the held-out image of a number looks."""
+
+
 def embedding_section(inputs: ReportInputs) -> EmbeddingSection | None:
     """The section; None where there are no embeddings."""
     found = inputs.insight.embedded
     if found is None:
         return None
+    names = inputs.evaluation.classes
+    coloured = len(names) <= MOST_COLOURS
+    colours = " Colours are the labels’ classes;" if coloured else ""
+    return EmbeddingSection(
+        sentence=(
+            f"{embedding_sentence(found)}{colours} images with a red ring or frame were "
+            "classified wrongly."
+        ),
+        maps=maps_of(inputs, found, _looks(inputs, coloured=coloured)),
+        legend=[(f"k{at}", name) for at, name in enumerate(names)] if coloured else [],
+    )
+
+
+def maps_of(inputs: PageInputs, found: Embedded, looks: Looks) -> list[EmbeddingMap]:
+    """The layouts of the images: by UMAP, where it is there, and along principal components."""
     plane, share = principal_plane(found.held_values)
     maps = [
         EmbeddingMap(
             title="Principal components",
             note=f"the two hold {percent(share, 0)} of the variance",
-            svg=_drawn(inputs, found, plane, "principal components"),
+            svg=_drawn(inputs, found, plane, "principal components", looks),
         )
     ]
     laid = umap_plane(found.held_values, inputs.seed)
     if laid is not None:
         note = "neighbours stay together; distances between groups mean little"
-        maps.insert(
-            0, EmbeddingMap(title="UMAP", note=note, svg=_drawn(inputs, found, laid, "UMAP"))
-        )
-    names = inputs.evaluation.classes
-    coloured = len(names) <= MOST_COLOURS
-    return EmbeddingSection(
-        sentence=_sentence(inputs, found, coloured=coloured),
-        maps=maps,
-        legend=[(f"k{at}", name) for at, name in enumerate(names)] if coloured else [],
-    )
+        svg = _drawn(inputs, found, laid, "UMAP", looks)
+        maps.insert(0, EmbeddingMap(title="UMAP", note=note, svg=svg))
+    return maps
 
 
-def _sentence(inputs: ReportInputs, found: Embedded, *, coloured: bool) -> str:
+def embedding_sentence(found: Embedded) -> str:
+    """What is laid out."""
     shown = (
         "all"
         if len(found.held) == found.of_held
         else f"{count(len(found.held))} of {count(found.of_held)}"
     )
-    said = (
+    return (
         f"What the classifier sees of {shown} held-out images, {found.held_values.shape[1]:,} "
         "numbers each, laid out on a plane: images that are alike to the network lie together."
     )
-    colours = " Colours are the labels’ classes;" if coloured else ""
-    return f"{said}{colours} images with a red ring or frame were classified wrongly."
 
 
-def _drawn(inputs: ReportInputs, found: Embedded, plane: Floats, label: str) -> Markup:
+def _looks(inputs: ReportInputs, *, coloured: bool) -> Looks:
+    labels, predicted = labels_of(inputs.images), inputs.probabilities.argmax(axis=1)
+
+    def look(image: int) -> Look:
+        kind = f"k{labels[image]}" if coloured else "k"
+        missed = bool(predicted[image] != labels[image])
+        title = _title(inputs, image, int(labels[image]), int(predicted[image]))
+        return Look(title=title, style=f"{kind} missed" if missed else kind)
+
+    return look
+
+
+def _drawn(inputs: PageInputs, found: Embedded, plane: Floats, label: str, looks: Looks) -> Markup:
     xs, ys = _spread(plane)
-    labels = labels_of(inputs.images)
-    predicted = inputs.probabilities.argmax(axis=1)
     tiles = _tiles(xs, ys)
     sources = dict(
         zip(
@@ -99,20 +129,20 @@ def _drawn(inputs: ReportInputs, found: Embedded, plane: Floats, label: str) -> 
             strict=True,
         )
     )
-    coloured = len(inputs.evaluation.classes) <= MOST_COLOURS
     dots, shown = [], []
     for at, image in enumerate(found.held.tolist()):
-        wrong = bool(predicted[image] != labels[image])
-        kind = f"k{labels[image]}" if coloured else "k"
-        style = f"{kind} missed" if wrong else kind
-        title = element("title", _title(inputs, image, int(labels[image]), int(predicted[image])))
+        look = looks(image)
+        title = element("title", look.title)
         x, y = float(xs[at]), float(ys[at])
         if at not in sources:
-            dots.append(element("circle", title, cx=x, cy=y, r=3.2, class_=style))
+            dots.append(
+                element("circle", title, cx=x, cy=y, r=3.2, fill=look.colour, class_=look.style)
+            )
             continue
         corner = {"x": x - TILE / 2, "y": y - TILE / 2, "width": TILE, "height": TILE}
         tile = element("image", href=sources[at], preserveAspectRatio="xMidYMid slice", **corner)
-        shown.append(element("g", title, tile, element("rect", class_=style, rx=3, **corner)))
+        frame = element("rect", class_=look.style, stroke=look.colour, rx=3, **corner)
+        shown.append(element("g", title, tile, frame))
     return element(
         "svg",
         *dots,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from striate.report.inputs import ReportInputs
+from striate.report.inputs import PageInputs, ReportInputs
 from striate.support.words import count, figure, listing, plural
 
 #: Files named in one finding.
@@ -28,7 +28,12 @@ class Finding:
 
 def findings(inputs: ReportInputs) -> list[Finding]:
     """What needs a look first, then what is well, then plain facts."""
-    found = [_unreadable(inputs), _balance(inputs)]
+    return findings_of(inputs, [_balance(inputs)])
+
+
+def findings_of(inputs: PageInputs, own: Sequence[Finding | None]) -> list[Finding]:
+    """`findings` of any run: its `own`, and what all have in common."""
+    found = [_unreadable(inputs), *own]
     if inputs.check is not None:
         found += _duplicates(inputs.check)
         found += _oddities(inputs.check)
@@ -37,7 +42,7 @@ def findings(inputs: ReportInputs) -> list[Finding]:
     return sorted((each for each in found if each), key=lambda each: order[each.kind])
 
 
-def _unreadable(inputs: ReportInputs) -> Finding:
+def _unreadable(inputs: PageInputs) -> Finding:
     if not inputs.skipped:
         return Finding(kind="fine", title="Every image could be read.")
     return Finding(
@@ -103,8 +108,13 @@ def _duplicates(check: Mapping[str, Any]) -> list[Finding]:
 
 def _group(group: Mapping[str, Any]) -> str:
     near = " (nearly the same)" if group["kind"] == "near" else ""
-    members = [f"{m['name']} ({m['split']}, {m['class']})" for m in group["members"]]
+    members = [f"{m['name']} ({m['split']}, {_answer(m)})" for m in group["members"]]
     return listing(members) + near
+
+
+def _answer(member: Mapping[str, Any]) -> str:
+    """The class of an image, or its values."""
+    return member.get("class") or ", ".join(f"{value:g}" for value in member["values"])
 
 
 def _oddities(check: Mapping[str, Any]) -> list[Finding]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from striate.report.charts import Axes, Chart, Series, heat_map, line_chart
-from striate.report.inputs import ReportInputs
+from striate.report.inputs import PageInputs
 from striate.support.words import figure, listing
 
 #: Gradients of the first and last layers that differ by more than this factor are called vanishing
@@ -33,8 +34,18 @@ class Health:
     gradients_over_time: Chart
     activations_over_time: Chart
 
+    @property
+    def hovers(self) -> dict[str, Any]:
+        """What a pointer on its charts reads off, by the charts' keys."""
+        return {
+            "gradient-depth": self.gradients_by_depth.hover,
+            "activation-depth": self.activations_by_depth.hover,
+            "gradient-time": self.gradients_over_time.hover,
+            "activation-time": self.activations_over_time.hover,
+        }
 
-def health(inputs: ReportInputs) -> Health | None:
+
+def health(inputs: PageInputs) -> Health | None:
     """Figures and verdict, or None where the metrics hold no sizes."""
     lines = [line for line in inputs.metrics if line.get("health")]
     if not lines:

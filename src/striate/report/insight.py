@@ -38,14 +38,15 @@ class Insight:
     """What the page shows beyond figures, whatever the run answers with.
 
     Attributes:
-        maps: heat maps of some of the held-out images, by the image's number.
+        maps: heat maps of some of the held-out images, by the number of the image and that of the
+            class or target that it is of.
         told: how the maps were found, in words.
         laid: where their positions lie over what the network sees.
         embedded: embeddings of held-out and of training images; None where there are none.
         notes: what could not be computed, and why, in whole sentences.
     """
 
-    maps: Mapping[int, Maps] = field(default_factory=dict)
+    maps: Mapping[tuple[int, int], Maps] = field(default_factory=dict)
     told: str = ""
     laid: Laid | None = None
     embedded: Embedded | None = None
@@ -90,7 +91,7 @@ def class_insight(
         **looked_into(
             run,
             data,
-            {each: int(predicted[each]) for each in wrong},
+            [(each, int(predicted[each])) for each in wrong],
             [*wrong, *(doubt.image for doubt in shown)],
             progress=progress,
         ),
@@ -100,7 +101,7 @@ def class_insight(
 def looked_into(
     run: Run,
     data: Data,
-    explained: Mapping[int, int],
+    explained: Sequence[tuple[int, int]],
     wanted: Sequence[int],
     *,
     progress: bool = False,
@@ -112,7 +113,7 @@ def looked_into(
     Args:
         run: the run, trained and measured.
         data: what it was trained on.
-        explained: images that have a heat map, and the output that it is of.
+        explained: images that have a heat map, and the class or target that it is of.
         wanted: images whose embeddings have to be there.
         progress: count on standard error.
     """
@@ -149,14 +150,14 @@ def _said(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
-def _maps(run: Run, images: Any, explained: Mapping[int, int]) -> dict[str, Any]:
-    """A heat map for each image that is `explained`."""
+def _maps(run: Run, images: Any, explained: Sequence[tuple[int, int]]) -> dict[str, Any]:
+    """A heat map for each of what is `explained`."""
     from striate.inference.explaining.choosing import Wanted, explainer_of
     from striate.inference.explaining.explainer import NetworkMaps
 
     if not explained:
         return {}
-    maps: dict[int, Maps] = {}
+    maps: dict[tuple[int, int], Maps] = {}
     with (
         _opened(run) as predictor,
         # Occlusion would take two hundred times as long.
@@ -164,11 +165,10 @@ def _maps(run: Run, images: Any, explained: Mapping[int, int]) -> dict[str, Any]
     ):
         if not isinstance(explainer, NetworkMaps):
             raise StriateError("this page", "has heat maps of one network, not of several")
-        wanted = list(explained)
-        for first in range(0, len(wanted), 8):
-            part = wanted[first : first + 8]
-            pixels = np.stack([images.read_fitted(each, run.preprocessing) for each in part])
-            found = explainer.of(pixels, [explained[each] for each in part])
+        for first in range(0, len(explained), 8):
+            part = explained[first : first + 8]
+            pixels = np.stack([images.read_fitted(each, run.preprocessing) for each, _ in part])
+            found = explainer.of(pixels, [number for _, number in part])
             maps |= dict(zip(part, found, strict=True))
         return {"maps": maps, "told": explainer.told, "laid": explainer.laid}
 

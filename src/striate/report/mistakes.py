@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from striate.evaluation.embeddings import nearest
 from striate.inference.heat_maps import drawn_fitted
 from striate.report.embedded import Embedded
-from striate.report.inputs import ReportInputs
+from striate.report.inputs import PageInputs, ReportInputs
 from striate.report.insight import MISTAKES, rows_of
 from striate.report.pictures import Mistake, address, pictures, surest_mistakes
 from striate.support.words import count
@@ -51,7 +51,8 @@ def explained_mistakes(inputs: ReportInputs) -> list[Explained]:
     """The surest mistakes, surest first."""
     found = surest_mistakes(inputs, MISTAKES)
     beside = neighbours_of(inputs, [each.index for each in found])
-    drawn = [_heat(inputs, each.index) for each in found]
+    predicted = inputs.probabilities.argmax(axis=1)
+    drawn = [heat_picture(inputs, each.index, int(predicted[each.index])) for each in found]
     sources = iter(neighbour_pictures(inputs, [at for row in beside for at in row]))
     return [
         Explained(
@@ -65,15 +66,20 @@ def explained_mistakes(inputs: ReportInputs) -> list[Explained]:
     ]
 
 
-def _heat(inputs: ReportInputs, index: int) -> str:
-    heat = inputs.insight.maps.get(index)
+def heat_picture(inputs: PageInputs, index: int, number: int, *, signed: bool = False) -> str:
+    """The heat map of a held-out image over it, of a class or target; empty where there is none.
+
+    It is `signed` where it is of a target.
+    """
+    heat = inputs.insight.maps.get((index, number))
     if heat is None:
         return ""
     pixels = inputs.images.read_fitted(index, inputs.preprocessing)
-    return address(drawn_fitted(pixels, heat, HEAT_SIDE, inputs.insight.laid))
+    laid = inputs.insight.laid
+    return address(drawn_fitted(pixels, heat, HEAT_SIDE, laid, signed=signed))
 
 
-def neighbours_of(inputs: ReportInputs, indices: Sequence[int]) -> list[list[int]]:
+def neighbours_of(inputs: PageInputs, indices: Sequence[int]) -> list[list[int]]:
     """Numbers of the training images nearest to each of the held-out images `indices`."""
     found = inputs.insight.embedded
     if found is None or inputs.train is None or not len(indices):
@@ -90,11 +96,19 @@ def _nearest(found: Embedded, indices: Sequence[int], number: int) -> NDArray[np
 
 def labels_nearby(inputs: ReportInputs, indices: Sequence[int], number: int) -> NDArray[np.int64]:
     """Labels of the `number` training images nearest to each of `indices`; none where unknown."""
+    images = nearby(inputs, indices, number)
+    if inputs.train is None:
+        return images
+    labels: NDArray[np.int64] = np.asarray(inputs.train.labels)[images]
+    return labels
+
+
+def nearby(inputs: PageInputs, indices: Sequence[int], number: int) -> NDArray[np.int64]:
+    """The `number` training images nearest to each of `indices`, as numbers; none where unknown."""
     found = inputs.insight.embedded
     if found is None or inputs.train is None or not len(indices):
         return np.empty((len(indices), 0), np.int64)
-    labels: NDArray[np.int64] = np.asarray(inputs.train.labels)[_nearest(found, indices, number)]
-    return labels
+    return _nearest(found, indices, number)
 
 
 def neighbour(inputs: ReportInputs, index: int, source: str, *, predicted: str) -> Neighbour:
@@ -111,7 +125,7 @@ def neighbour(inputs: ReportInputs, index: int, source: str, *, predicted: str) 
     )
 
 
-def neighbour_pictures(inputs: ReportInputs, indices: Sequence[int]) -> list[str]:
+def neighbour_pictures(inputs: PageInputs, indices: Sequence[int]) -> list[str]:
     """Small pictures of training images, each read once."""
     once = list(dict.fromkeys(indices))
     if not once:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from striate.data.scan import threads
-from striate.report.inputs import Pictures, ReportInputs
+from striate.report.inputs import PageInputs, Pictures, ReportInputs
 from striate.report.insight import surest_wrong
 from striate.support.html import data_address
 from striate.support.prefetch import prefetch
@@ -31,7 +31,7 @@ _PIXEL_ART = 64
 _AHEAD = 32
 
 
-def picture(inputs: ReportInputs, index: int, side: int, images: Pictures | None = None) -> str:
+def picture(inputs: PageInputs, index: int, side: int, images: Pictures | None = None) -> str:
     """Image `index` as a ``data:`` address, its longer side at most `side`.
 
     It is one of those that were evaluated, unless other `images` are given.
@@ -60,7 +60,7 @@ def address(image: Image.Image, *, lossless: bool = False) -> str:
 
 
 def pictures(
-    inputs: ReportInputs, indices: Sequence[int], side: int, images: Pictures | None = None
+    inputs: PageInputs, indices: Sequence[int], side: int, images: Pictures | None = None
 ) -> Generator[str, None, None]:
     """`picture` of each of `indices`, in order; decoders run on threads, a few images ahead."""
     return prefetch(
@@ -70,6 +70,11 @@ def pictures(
         ahead=_AHEAD,
         name="striate-pictures",
     )
+
+
+def is_pixel_art(inputs: PageInputs) -> bool:
+    """Whether the images are so small that smoothing them would only blur."""
+    return max(inputs.preprocessing.height, inputs.preprocessing.width) <= _PIXEL_ART
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from striate.recipes.recipe import Recipe
 from striate.report import ensemble, transfer
 from striate.report.confusion import MOST_CLASSES
 from striate.report.findings import findings
-from striate.report.inputs import ReportInputs
+from striate.report.inputs import PageInputs, ReportInputs
 from striate.report.recipe_keys import in_use
 from striate.support.words import MINUS, count, duration, figure, listing, percent, plural
 
@@ -177,20 +177,24 @@ def data_section(inputs: ReportInputs) -> dict[str, Any]:
         for i, name in enumerate(inputs.evaluation.classes)
     ]
     totals = listing([f"{count(int(inputs.counts[p].sum()))} {PARTS.get(p, p)}" for p in parts])
-    where = {
-        "val": "The validation images have a folder of their own.",
-        "test": "The held-out folder is named test; having no other, it served for validation too.",
-        "split": "The validation images were set apart by each file's content and the seed.",
-    }.get(inputs.held_out, "")
     return {
-        "sentence": f"{totals} images from {inputs.data_origin}. {where}",
+        "sentence": f"{totals} images from {inputs.data_origin}. {held_out_sentence(inputs)}",
         "parts": [PARTS.get(part, part) for part in parts],
         "rows": rows,
         "findings": findings(inputs),
     }
 
 
-def recipe_section(inputs: ReportInputs) -> dict[str, Any]:
+def held_out_sentence(inputs: PageInputs) -> str:
+    """Where the validation images come from."""
+    return {
+        "val": "The validation images have a folder of their own.",
+        "test": "The held-out folder is named test; having no other, it served for validation too.",
+        "split": "The validation images were set apart by each file's content and the seed.",
+    }.get(inputs.held_out, "")
+
+
+def recipe_section(inputs: PageInputs) -> dict[str, Any]:
     """The recipe, key by key, and its departures from the paper."""
     size = inputs.preprocessing
     recipe = inputs.recipe
@@ -241,7 +245,7 @@ def _value(value: Any) -> str:
     return "–" if value is None or value == "" else str(value)
 
 
-def environment_section(inputs: ReportInputs) -> dict[str, Any]:
+def environment_section(inputs: PageInputs) -> dict[str, Any]:
     """All that may differ between two runs that give the same weights."""
     tables: list[tuple[str, Rows]] = []
     seconds = [float(line["seconds"]) for line in inputs.timing if "seconds" in line]

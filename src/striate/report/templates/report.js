@@ -13,6 +13,8 @@
     return element;
   };
 
+  const { cells, classes, pixels, pictures } = read("cells-data");
+
   // Charts: what lies under the pointer, or under a cursor that the arrow keys move.
 
   const nearest = (places, x) => {
@@ -48,6 +50,25 @@
     };
   };
 
+  const readPoint = (chart, at) => ({
+    x: chart.x[at],
+    title: chart.names[at],
+    picture: pictures[chart.images[at]],
+    rows: chart.rows[at],
+    shapes: [draw("circle", { cx: chart.x[at], cy: chart.y[at], r: 5 })],
+  });
+
+  const nearestPoint = (chart, x, y) => {
+    let best = 0;
+    const away = (i) => (chart.x[i] - x) ** 2 + (chart.y[i] - y) ** 2;
+    chart.x.forEach((_, i) => {
+      if (away(i) < away(best)) best = i;
+    });
+    return best;
+  };
+
+  const readers = { lines: readLines, heat: readHeat, points: readPoint };
+
   const activate = (figure, chart) => {
     const svg = figure.querySelector("svg.chart");
     const cursor = svg.querySelector(".cursor");
@@ -59,9 +80,15 @@
     const clamp = (value, most) => Math.min(Math.max(value, 0), most - 1);
 
     const show = () => {
-      const found = chart.kind === "lines" ? readLines(chart, column) : readHeat(chart, column, row);
+      const found = readers[chart.kind](chart, column, row);
       cursor.replaceChildren(...found.shapes);
       tip.replaceChildren(make("b", found.title));
+      if (found.picture) {
+        const picture = make("img", undefined, pixels ? "pixels" : "");
+        picture.src = found.picture;
+        picture.alt = "";
+        tip.append(picture);
+      }
       for (const [name, value] of found.rows) {
         const line = make("span");
         line.append(make("span", name), make("span", value));
@@ -87,6 +114,8 @@
       const y = (event.clientY - box.top) * scale;
       if (chart.kind === "lines") {
         column = nearest(chart.x, x);
+      } else if (chart.kind === "points") {
+        column = nearestPoint(chart, x, y);
       } else {
         const [left, top, width, height] = chart.box;
         column = clamp(Math.floor(((x - left) / width) * chart.columns.length), chart.columns.length);
@@ -99,7 +128,7 @@
     svg.addEventListener("keydown", (event) => {
       const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
       if (event.key === "Escape") hide();
-      if (!step || (chart.kind === "lines" && step[1])) return;
+      if (!step || (chart.kind !== "heat" && step[1])) return;
       event.preventDefault();
       column = clamp(column + step[0], (chart.x ?? chart.columns).length);
       if (chart.kind === "heat") row = clamp(row + step[1], chart.rows.length);
@@ -114,7 +143,6 @@
 
   // Confusion: the images behind a cell.
 
-  const { cells, classes, pixels } = read("cells-data");
   const panel = document.getElementById("panel");
   const readout = document.getElementById("readout");
   const buttons = [...document.querySelectorAll("button.cell")];
