@@ -78,5 +78,24 @@ def test_it_prints_and_other_answers_are_refused(
     for run, why in ((other, "is not among those of"), (classes, "answers with classes")):
         with pytest.raises(RunError, match=why):
             striate.compare_runs([two[0], run])
-    with pytest.raises(RunError, match="is a page of runs of classes"):
-        striate.compare_runs(two, output=tmp_path / "page.html")
+
+
+def test_a_page_shows_where_they_differ(two: list[Path], tmp_path: Path) -> None:
+    found: Any = striate.compare_runs(two, output=tmp_path / "page.html")
+    assert found.page == tmp_path / "page.html"
+    page = found.page.read_text("utf-8")
+    assert "one against two" in page
+    assert "side (px)" in page
+    assert f"{found.compared[0].maes[0]:.4}" in page
+    assert "<b>0" not in page, "names are escaped"
+    assert page.count('src="data:image/png') == len(found.true), "each is nearest in one of them"
+    errors = found.errors
+    apart = errors.max(0) - errors.min(0)
+    first = int(np.argmax(np.where(errors.argmin(0) == 0, apart, -1)))
+    shown = page.index("Nearest in one")
+    assert str(found.names[first])[-10:] in page[shown : shown + 3000]
+    assert "recipe.epochs" in page
+    log = [line for line in striate.open_run(two[1]).metrics if line.get("validation")]
+    assert [each[1] for each in found.compared[1].curve] == [
+        line["validation"]["mae"] for line in log
+    ]

@@ -67,13 +67,16 @@ def compare_runs(options: CompareRunsOptions) -> RunComparison:
 
         check_page(options.output)
     found = compare(options, open_classifier=_classifier_of, open_regressor=_regressor_of)
-    if not isinstance(found, RunComparison):
-        return cast("RunComparison", found)  # of which the type does not speak
     if options.output is None:
-        return found
-    from striate.report.comparison import write_comparison
+        return cast("RunComparison", found)  # of that of numbers the type does not speak
+    if isinstance(found, RunComparison):
+        from striate.report.comparison import write_comparison
 
-    return replace(found, page=write_comparison(found, options.output))
+        return replace(found, page=write_comparison(found, options.output))
+    from striate.report.regression.comparison import write_number_comparison
+
+    page = write_number_comparison(found, options.output)
+    return cast("RunComparison", replace(found, page=page))
 
 
 @takes(ShowOptions)

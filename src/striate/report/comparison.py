@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from markupsafe import Markup
@@ -21,6 +21,7 @@ from striate.support.svg import Scale, element
 from striate.support.words import MINUS, THIN, figure, percent, plural
 
 if TYPE_CHECKING:
+    from striate.data.images import ImageSet
     from striate.evaluation.comparing.comparison import RunComparison
 
 #: Styles of lines; of more runs the first have curves.
@@ -28,6 +29,18 @@ STYLES = ("val", "train", "aux1", "aux2", "top5", "more1", "more2", "more3")
 MOST_PICTURES = 96
 """Images on which they differ that are shown, shared among the kinds of them."""
 LEAST_OF_A_KIND = 6
+
+
+class HasCurve(Protocol):
+    """One of those that are compared, with its learning curve."""
+
+    @property
+    def name(self) -> str:
+        """What tells it from the others."""
+
+    @property
+    def curve(self) -> Sequence[tuple[int, float, float]]:
+        """(epoch, figure, loss) of each epoch that was validated."""
 
 
 def check_page(output: str | Path) -> None:
@@ -133,15 +146,20 @@ def _pair(found: RunComparison, place: int) -> dict[str, Any]:
         "verdict": verdict(found, pair),
         "clear": pair.adjusted < 0.05,
         "difference": points(pair.difference).replace("-", MINUS),
-        "standing": _difference(pair.difference, pair.interval, most),
+        "standing": difference(
+            pair.difference,
+            pair.interval,
+            most,
+            f"{points(pair.difference)} points, between {points(pair.interval[0])} and "
+            f"{points(pair.interval[1])}",
+        ),
     }
 
 
-def _difference(value: float, interval: tuple[float, float], most: float) -> Markup:
-    """A difference with its interval on a line from -`most` to `most`."""
+def difference(value: float, interval: tuple[float, float], most: float, words: str) -> Markup:
+    """A difference with its interval on a line from -`most` to `most`; `words` say the same."""
     across = Scale(low=-most, high=most, start=10, end=990)
     low, high = map(across, interval)
-    words = f"{points(value)} points, between {points(interval[0])} and {points(interval[1])}"
     return element(
         "svg",
         element("rect", x=0, y=13, width=1000, height=4, class_="track"),
@@ -157,7 +175,25 @@ def _difference(value: float, interval: tuple[float, float], most: float) -> Mar
 
 def _curves(found: RunComparison) -> list[tuple[str, str, Chart]]:
     """(title, key, chart) of validation accuracy and loss, one line a run."""
-    trained = [each for each in found.compared if each.curve][: len(STYLES)]
+    how = {
+        "show": percent,
+        "tick": lambda value: f"{100 * value:.0f}{THIN}%",
+        "high": 1.0,
+    }
+    return curves_of(found.compared, "accuracy", how)
+
+
+def curves_of(
+    compared: Sequence[HasCurve], figure_name: str, how: Mapping[str, Any]
+) -> list[tuple[str, str, Chart]]:
+    """(title, key, chart) of a figure of the validation images and their loss, one line a run.
+
+    Args:
+        compared: of which those without a curve have no line.
+        figure_name: what the figure is called.
+        how: its axis is scaled and labelled, beyond what all have.
+    """
+    trained = [each for each in compared if each.curve][: len(STYLES)]
     epochs = sorted({int(epoch) for each in trained for epoch, _, _ in each.curve})
     if not epochs:
         return []
@@ -180,15 +216,10 @@ def _curves(found: RunComparison) -> list[tuple[str, str, Chart]]:
 
     losses = [point[2] for each in trained for point in each.curve if _sound(point[2])]
     wide = bool(losses) and max(losses) / min(losses) > 30
-    accuracy = axes(
-        "Validation accuracy over the epochs",
-        show=percent,
-        tick=lambda value: f"{100 * value:.0f}{THIN}%",
-        high=1.0,
-    )
+    shown = axes(f"Validation {figure_name} over the epochs", **how)
     loss = axes("Validation loss over the epochs", show=figure, log=wide, low=None if wide else 0.0)
     return [
-        ("Validation accuracy", "accuracy", line_chart(lines(1), accuracy)),
+        (f"Validation {figure_name}", figure_name, line_chart(lines(1), shown)),
         ("Validation loss", "loss", line_chart(lines(2), loss)),
     ]
 
@@ -205,7 +236,9 @@ def _groups(found: RunComparison) -> list[dict[str, Any]]:
         kinds.setdefault(tuple(right[:, index].tolist()), []).append(index)
     ordered = sorted(kinds.items(), key=lambda kind: -len(kind[1]))
     most = max(MOST_PICTURES // max(len(kinds), 1), LEAST_OF_A_KIND)
-    sources = _pictures(found, [index for _, indices in ordered for index in indices[:most]])
+    sources = pictures_of(
+        found.images, [index for _, indices in ordered for index in indices[:most]]
+    )
     return [
         {
             "title": _right_in(found, kind),
@@ -221,8 +254,8 @@ def _right_in(found: RunComparison, right: Sequence[bool]) -> str:
     return f"Right in {', '.join(names)} only"
 
 
-def _pictures(found: RunComparison, indices: Sequence[int]) -> dict[int, str]:
-    images = found.images
+def pictures_of(images: ImageSet | None, indices: Sequence[int]) -> dict[int, str]:
+    """Pictures of images by their number; none where the images are not at hand."""
     if images is None:
         return {}
     encoding = prefetch(

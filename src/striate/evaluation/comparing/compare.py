@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from striate.data.images import ImageSet
 from striate.engines.exported import is_exported, open_exported
-from striate.errors import DataError, RunError, StriateError, TrainingError, parameter
+from striate.errors import RunError, StriateError, TrainingError, parameter
 from striate.evaluation.comparing.comparison import Compared, Pair, RunComparison
 from striate.evaluation.comparing.differing import differing
 from striate.evaluation.comparing.number_comparison import NumberComparison
@@ -24,10 +24,10 @@ from striate.evaluation.comparing.sides import (
     HeldOut,
     Side,
     common,
+    found_again,
     held_out_of_runs,
     labelled,
     names_of,
-    own_images,
     places,
     refuse_other_classes,
 )
@@ -79,7 +79,7 @@ def compare(
         notes += [f"{printable(side.name)}: {note}" for note in _notes_on(side)]
     images = next((each.images for each in same if each.images is not None), None)
     if images is None and options.output is not None:
-        images, note = _images(sides, same[0], options)
+        images, note = found_again(sides, same[0].digests, options)
         notes += [note] if note else []
     return _compared(sides, same[0], shares, images, notes)
 
@@ -137,24 +137,6 @@ def _probabilities(
             "the weights have diverged: train again at a lower learning rate",
         )
     return found
-
-
-def _images(
-    sides: Sequence[Side], same: HeldOut, options: CompareRunsOptions
-) -> tuple[ImageSet | None, str]:
-    """The images of `same`, from where some run has them; else a note on why there are none."""
-    why = ""
-    for side in sides:
-        if side.run is None:
-            continue
-        try:
-            images = own_images(side, options)
-        except (DataError, RunError) as error:
-            why = f"the page has no pictures: {error.what} {error.why}"
-            continue
-        at = {digest: place for place, digest in enumerate(images.digests)}
-        return images.subset([at[digest] for digest in same.digests]), ""
-    return None, why
 
 
 def _compared(

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from striate.data.images import ImageSet
 from striate.data.targets import Target
 from striate.evaluation.comparing.differing import Setting
 from striate.support.shown import Shown
@@ -26,6 +27,8 @@ class ComparedNumbers:
         maes: mean absolute error of each target, in its unit.
         intervals: 95 % interval of each of `maes`, by bootstrap.
         rmses: root mean squared error of each target.
+        curve: (epoch, validation mean absolute error, validation loss) of its training, epoch 0
+            being the start; empty where there was none.
     """
 
     name: str
@@ -34,6 +37,7 @@ class ComparedNumbers:
     maes: tuple[float, ...]
     intervals: tuple[tuple[float, float], ...]
     rmses: tuple[float, ...]
+    curve: tuple[tuple[int, float, float], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -44,6 +48,7 @@ class ComparedNumbers:
             "maes": list(self.maes),
             "intervals": [list(each) for each in self.intervals],
             "rmses": list(self.rmses),
+            "curve": [list(point) for point in self.curve],
         }
 
 
@@ -93,6 +98,8 @@ class NumberComparison(Shown):
         predicted: float32 (compared, n, targets), likewise.
         settings: in which their ``run.toml`` differ.
         notes: what a person should know and need not mend.
+        images: the images themselves, where they are at hand.
+        page: the page that was written, if one was.
     """
 
     shown_by: ClassVar[str] = "striate.evaluation.comparing.number_terminal:show"
@@ -106,6 +113,19 @@ class NumberComparison(Shown):
     predicted: NDArray[np.float32]
     settings: tuple[Setting, ...]
     notes: tuple[str, ...] = ()
+    images: ImageSet | None = None
+    page: Path | None = None
+
+    @property
+    def errors(self) -> NDArray[np.float64]:
+        """Absolute errors of each, in standard deviations of the true values, (compared, n).
+
+        Of several targets it is their mean.
+        """
+        scale = self.true.std(axis=0)
+        off = np.abs(self.predicted.astype(np.float64) - self.true) / np.where(scale > 0, scale, 1)
+        errors: NDArray[np.float64] = off.mean(axis=-1)
+        return errors
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for ``json.dumps``."""
@@ -116,4 +136,5 @@ class NumberComparison(Shown):
             "pairs": [each.to_json() for each in self.pairs],
             "settings": [each.to_json() for each in self.settings],
             "notes": list(self.notes),
+            "page": None if self.page is None else str(self.page),
         }

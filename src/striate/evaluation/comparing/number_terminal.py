@@ -29,12 +29,14 @@ def show(found: NumberComparison, console: Console) -> None:
         console.print(Text(f"\n{printable(target.described)}", style="bold"))
         console.print(_errors(found, number))
         for pair in (each for each in found.pairs if each.target == number):
-            console.print(Text(f"\n{_headline(found, pair, target)}"))
-            console.print(Text(f"  {_counts(found, pair)}"))
+            console.print(Text(f"\n{headline(found, pair, target)}"))
+            console.print(Text(f"  {counts(found, pair)}"))
             console.print(Text(f"  {verdict(found, pair)}"))
     if found.settings:
         console.print("\nSettings that differ")
         console.print(settings_table(found.settings, [each.name for each in found.compared]))
+    if found.page is not None:
+        console.print(Text(f"\npage  {printable(str(found.page))}"), soft_wrap=True)
 
 
 def _errors(found: NumberComparison, target: int) -> Table:
@@ -55,7 +57,7 @@ def _errors(found: NumberComparison, target: int) -> Table:
     return table
 
 
-def _headline(found: NumberComparison, pair: NumberPair, target: Target) -> str:
+def headline(found: NumberComparison, pair: NumberPair, target: Target) -> str:
     """``a against b: −0.41 years (95 % interval −0.72 to −0.10)``."""
     first, second = (printable(found.compared[i].name) for i in (pair.first, pair.second))
     low, high = (figure(end) for end in pair.interval)
@@ -66,7 +68,7 @@ def _headline(found: NumberComparison, pair: NumberPair, target: Target) -> str:
     )
 
 
-def _counts(found: NumberComparison, pair: NumberPair) -> str:
+def counts(found: NumberComparison, pair: NumberPair) -> str:
     """How many images each is nearer on, and how likely that is by chance."""
     first, second = (printable(found.compared[i].name) for i in (pair.first, pair.second))
     said = (

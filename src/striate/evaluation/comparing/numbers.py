@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from striate.data.labelled import open_labelled
 from striate.data.scan import threads
-from striate.errors import RunError, parameter
+from striate.errors import RunError
 from striate.evaluation.comparing.differing import differing
 from striate.evaluation.comparing.number_comparison import (
     ComparedNumbers,
@@ -22,7 +22,13 @@ from striate.evaluation.comparing.number_comparison import (
 )
 from striate.evaluation.comparing.options import CompareRunsOptions
 from striate.evaluation.comparing.paired import holm
-from striate.evaluation.comparing.sides import Side, left_out_by_some, nothing_in_common, own_images
+from striate.evaluation.comparing.sides import (
+    Side,
+    found_again,
+    left_out_by_some,
+    nothing_in_common,
+    own_images,
+)
 from striate.evaluation.regression.bootstrap import intervals
 from striate.evaluation.regression.metrics import METRICS, Floats, Metric
 from striate.runs.data import training_of
@@ -48,12 +54,16 @@ _DIFFERENCE = Metric(
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _HeldOut:
-    """Images that a run was not trained on, and what it gives for them, in the first's order."""
+    """Images that a run was not trained on, and what it gives for them, in the first's order.
+
+    The images themselves are there where they had to be opened.
+    """
 
     names: Sequence[str]
     digests: Sequence[str]
     true: NDArray[np.float64]
     predicted: NDArray[np.float32]
+    images: ImageSet | None = None
 
     @property
     def keys(self) -> list[tuple[str, bytes, int]]:
@@ -73,6 +83,7 @@ class _HeldOut:
             digests=[self.digests[at] for at in indices],
             true=self.true[list(indices)],
             predicted=self.predicted[list(indices)],
+            images=None if self.images is None else self.images.subset(list(indices)),
         )
 
 
@@ -90,10 +101,9 @@ def compare_numbers(
 
     Raises:
         RunError: one answers otherwise than the others, or they have no held-out image in common.
-        StriateError: a page is asked for.
         DataError: the images cannot be used.
     """
-    runs = [_checked(side, sides[0], options) for side in sides]
+    runs = [_checked(side, sides[0]) for side in sides]
     held_out = [
         _kept(run, runs[0])
         if options.data is None and _is_kept(run)
@@ -113,6 +123,10 @@ def compare_numbers(
     for side, run in zip(sides, runs, strict=True):
         notes += [f"{printable(side.name)}: {note}" for note in run.notes]
     predicted = np.stack([each.predicted for each in same])
+    images = next((each.images for each in same if each.images is not None), None)
+    if images is None and options.output is not None:
+        images, note = found_again(sides, same[0].digests, options)
+        notes += [note] if note else []
     return NumberComparison(
         compared=tuple(
             _one(side, same[0].true, each.predicted) for side, each in zip(sides, same, strict=True)
@@ -125,10 +139,11 @@ def compare_numbers(
         predicted=predicted,
         settings=differing([run.config for run in runs]),
         notes=tuple(notes),
+        images=images,
     )
 
 
-def _checked(side: Side, first: Side, options: CompareRunsOptions) -> Run:
+def _checked(side: Side, first: Side) -> Run:
     """The run of `side`, which must answer as that of the `first` does."""
     if side.run is None or first.run is None:
         file = side if side.run is None else first
@@ -138,12 +153,6 @@ def _checked(side: Side, first: Side, options: CompareRunsOptions) -> Run:
             why = "is a file, and of those that answer with numbers only runs are compared"
             remedy = "give the run that it was exported from"
         raise RunError(shown(file.path), why, remedy)
-    if options.output is not None:
-        raise RunError(
-            parameter("output", str(options.output)),
-            "is a page of runs of classes, and these answer with numbers",
-            "leave it out",
-        )
     order_of(first.run, side.run)
     return side.run
 
@@ -176,6 +185,7 @@ def _computed(
     assert images.values is not None
     order = order_of(first, run) or list(range(len(run.targets)))
     return _HeldOut(
+        images=images,
         names=images.names,
         digests=list(images.digests),
         true=images.values[:, order],
@@ -207,6 +217,20 @@ def _one(side: Side, true: Floats, predicted: NDArray[np.float32]) -> ComparedNu
         maes=tuple(float(_MAE.of(one, other)) for one, other in columns),
         intervals=tuple(intervals(one, other, [_MAE])[0] for one, other in columns),
         rmses=tuple(float(_RMSE.of(one, other)) for one, other in columns),
+        curve=() if side.run is None else number_curve_of(side.run),
+    )
+
+
+def number_curve_of(run: Run) -> tuple[tuple[int, float, float], ...]:
+    """(epoch, validation mean absolute error, validation loss) of each epoch that was validated.
+
+    Raises:
+        RunError: its log is damaged.
+    """
+    lines = [line for line in run.metrics if line.get("validation")]
+    return tuple(
+        (int(each["epoch"]), float(each["validation"]["mae"]), float(each["validation"]["loss"]))
+        for each in lines
     )
 
 

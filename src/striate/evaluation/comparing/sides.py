@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from striate.data.images import ImageSet
 from striate.data.labelled import open_labelled
 from striate.data.scan import threads
-from striate.errors import RunError, StriateError, parameter
+from striate.errors import DataError, RunError, StriateError, parameter
 from striate.evaluation.comparing.options import CompareRunsOptions
 from striate.runs.data import own_data, training_of
 from striate.support.folders import cache_at
@@ -161,6 +161,24 @@ def own_images(side: Side, options: CompareRunsOptions) -> ImageSet:
         progress=options.progress,
     )
     return data.val if data.test is None else data.test
+
+
+def found_again(
+    sides: Sequence[Side], digests: Sequence[str], options: CompareRunsOptions
+) -> tuple[ImageSet | None, str]:
+    """The images with these `digests`, from where some run has them; else a note on why not."""
+    why = ""
+    for side in sides:
+        if side.run is None:
+            continue
+        try:
+            images = own_images(side, options)
+        except (DataError, RunError) as error:
+            why = f"the page has no pictures: {error.what} {error.why}"
+            continue
+        at = {digest: place for place, digest in enumerate(images.digests)}
+        return images.subset([at[digest] for digest in digests]), ""
+    return None, why
 
 
 def labelled(side: Side, classes: Sequence[str], options: CompareRunsOptions) -> HeldOut:
