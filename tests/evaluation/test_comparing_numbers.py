@@ -86,6 +86,9 @@ def test_a_page_shows_where_they_differ(two: list[Path], tmp_path: Path) -> None
     page = found.page.read_text("utf-8")
     assert "one against two" in page
     assert "side (px)" in page
+    (pair,) = found.pairs
+    decided = pair.adjusted < 0.05 and not pair.interval[0] <= 0 <= pair.interval[1]
+    assert f">{'clear' if decided else 'not clear'}</span>" in page
     assert f"{found.compared[0].maes[0]:.4}" in page
     assert "<b>0" not in page, "names are escaped"
     assert page.count('src="data:image/png') == len(found.true), "each is nearest in one of them"

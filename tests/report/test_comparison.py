@@ -68,6 +68,9 @@ def test_the_page_shows_all_and_obeys_no_name(found: RunComparison) -> None:
     assert "evil.example')</script>" not in page
     assert "<i>1</i>" not in page
     assert page.count('class="pair"') == 36
+    unclear = sum(pair.adjusted >= 0.05 for pair in found.pairs)
+    assert 0 < unclear < 36
+    assert page.count(">not clear</span>") == unclear
     assert page.count('<tr><th scope="row">seed</th><td>0</td><td>–</td>') == 1
     charts = json.loads(re.search(r'id="charts-data">(.*?)</script>', page, re.S)[1])  # type: ignore[index]
     assert charts.keys() == {"accuracy", "loss"}

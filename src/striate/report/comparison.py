@@ -144,7 +144,7 @@ def _pair(found: RunComparison, place: int) -> dict[str, Any]:
         "headline": headline(found, pair),
         "counts": counts(found, pair),
         "verdict": verdict(found, pair),
-        "clear": pair.adjusted < 0.05,
+        "decided": pair.adjusted < 0.05,
         "difference": points(pair.difference).replace("-", MINUS),
         "standing": difference(
             pair.difference,

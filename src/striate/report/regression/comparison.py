@@ -20,7 +20,7 @@ from striate.report.pages import rendered
 from striate.report.regression.charts import standing
 from striate.report.regression.words import between, measured
 from striate.support.files import write_text
-from striate.support.words import figure, listing, plural
+from striate.support.words import amount, figure, listing, plural
 
 if TYPE_CHECKING:
     from striate.data.targets import Target
@@ -115,7 +115,7 @@ def _pair(found: NumberComparison, pair: NumberPair, most: float) -> dict[str, A
         "headline": headline(found, pair, target),
         "counts": counts(found, pair),
         "verdict": verdict(found, pair),
-        "clear": pair.adjusted < 0.05 and not low <= 0 <= high,
+        "decided": pair.adjusted < 0.05 and not low <= 0 <= high,
         "difference": figure(pair.difference),
         "standing": difference(pair.difference, pair.interval, most, words),
     }
@@ -162,6 +162,6 @@ def _image(found: NumberComparison, index: int, source: str | None, nearest: int
 def _values(found: NumberComparison, row: Sequence[float]) -> str:
     """The value of each target."""
     return ", ".join(
-        f"{figure(float(value), 4)}{_unit(target)}"
+        f"{amount(float(value))}{_unit(target)}"
         for value, target in zip(row, found.targets, strict=True)
     )
