@@ -19,6 +19,7 @@ from striate.report.regression import curves, sections
 from striate.report.regression.charts import standing
 from striate.report.regression.doubts import doubts_of
 from striate.report.regression.embedding import number_embedding
+from striate.report.regression.ensemble import number_ensemble
 from striate.report.regression.inputs import NumberInputs
 from striate.report.regression.misses import examples, misses_of, misses_sentence, point_pictures
 from striate.report.regression.targets import target_sections
@@ -78,6 +79,7 @@ def render(inputs: NumberInputs) -> str:
         "numbers.html",
         page=_page(inputs, drawn),
         transfer=transfer,
+        ensemble=number_ensemble(inputs),
         targets=targets,
         misses=misses_of(inputs),
         notes=inputs.insight.notes,
@@ -124,6 +126,7 @@ def _page(inputs: NumberInputs, drawn: list[tuple[str, str, Chart]]) -> dict[str
     anchors = [
         ("result", "Result"),
         ("transfer", "Transfer") if inputs.transfer else None,
+        ("ensemble", "Ensemble") if inputs.ensemble else None,
         ("learning", "Learning") if drawn else None,
         ("targets", "Predictions"),
         ("misses", "Misses"),

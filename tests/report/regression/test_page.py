@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,12 @@ from striate.recipes.recipe import Recipe
 from striate.report.embedded import Embedded
 from striate.report.numbers import render
 from striate.report.regression.doubts import doubts_of
+from striate.report.regression.ensemble import MemberValues, member_values, number_ensemble
 from striate.report.regression.inputs import NumberInputs
 from striate.report.regression.insight import NumberInsight, worst
 from striate.report.regression.words import error, given, reaching, value
+from striate.runs.gather import gather
+from striate.runs.predicted_values import read_values
 from striate.runs.targets import ScaledTarget
 
 AGE = ScaledTarget(name="<b>age", unit="年 <i>", mean=40.0, deviation=12.0, low=1.0, high=90.0)
@@ -188,6 +192,41 @@ def test_several_targets_and_few_images() -> None:
     assert "None: &lt;i&gt;." in page
     few = render(inputs_of(n=5, insight=NumberInsight(), metrics=[]))
     assert "too few images" in words_of(few)
+
+
+def test_members_are_told_alone_and_together() -> None:
+    inputs = inputs_of()
+    random = np.random.default_rng(2)
+    far = random.normal(0, 5, inputs.true.shape)
+    members = tuple(
+        MemberValues(name=f"<i>{at}", network="lenet", seed=at, predicted=inputs.true + sign * far)
+        for at, sign in enumerate((1, -1.5))
+    )
+    mean = np.mean([each.predicted for each in members], axis=0)
+    found = number_ensemble(replace(inputs, ensemble=members, predicted=mean))
+    assert found is not None
+    alone = np.abs(far).mean()
+    assert f"off by {1.25 * alone:.2f} 年 <i> on average, together by {alone / 4:.3g}" in (
+        found.sentence
+    )
+    assert [row["best"] for row in found.members] == [True, False]
+    assert "is 1.0: where members disagree" in found.spread
+    page = render(replace(inputs, ensemble=members, predicted=mean))
+    assert "best alone" in page
+    assert "<i>0" not in page
+    assert number_ensemble(inputs) is None
+
+
+def test_members_of_a_run_are_those_of_the_same_images(number_run: Path, tmp_path: Path) -> None:
+    run = striate.open_run(number_run)
+    kept = read_values(run)
+    assert kept is not None
+    copy = striate.open_run(shutil.copytree(number_run, tmp_path / "copy"))
+    ensemble = gather([run, copy], tmp_path / "two")
+    found = member_values(ensemble, kept.digests[::-1])
+    assert len(found) == 2
+    np.testing.assert_allclose(found[0].predicted, kept.predicted[::-1])
+    assert member_values(ensemble, ["0" * 64]) == ()
 
 
 def test_equal_values_and_right_predictions_can_be_drawn() -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from striate.evaluation.regression.result import RegressionEvaluation
 from striate.report.inputs import PageInputs, of_any_run
+from striate.report.regression.ensemble import MemberValues, member_values
 from striate.report.regression.insight import NumberInsight, number_insight
 from striate.runs.ensemble import ENSEMBLE
 from striate.runs.targets import ScaledTarget
@@ -35,6 +36,8 @@ class NumberInputs(PageInputs):
     """The training images, with their values."""
     totals: Mapping[str, int] = field(default_factory=dict)
     """How many images each part of the data has."""
+    ensemble: tuple[MemberValues, ...] = ()
+    """What each member of an ensemble gave; nothing for a run that is one network."""
     insight: NumberInsight = field(default_factory=NumberInsight)
     """Heat maps, embeddings and doubtful values of some of the images."""
 
@@ -74,6 +77,7 @@ class NumberInputs(PageInputs):
             true=images.values,
             predicted=predicted,
             totals={name: len(part) for name, part in data.splits.items()},
+            ensemble=member_values(run, images.digests) if run.has_members else (),
             insight=number_insight(run, data, images.values, predicted, progress=progress),
             **of_any_run(run, data, check),
         )
