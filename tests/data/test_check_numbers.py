@@ -120,6 +120,12 @@ def test_equal_and_nearly_equal_pictures_with_other_values_are_named(root: Path)
     assert "1 of the same value" in text
 
 
+def test_large_numbers_have_a_histogram_as_well(root: Path) -> None:
+    for low in (0.0, 1e17, -1e30):
+        (target,) = check(table(root, [low, *[low + 1e18] * 59]), answers=AGE).targets
+        assert sum(map(sum, target.histogram.values())) == 60
+
+
 def test_a_target_that_never_changes_is_refused(root: Path) -> None:
     report = check(table(root, [7] * 60), answers=AGE)
     assert "'age' is 7 for every image to train on" in report.refusal

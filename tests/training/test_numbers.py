@@ -126,17 +126,17 @@ def test_cut_and_resumed_it_ends_in_the_same_bytes(
             callbacks=[Seen(cut=(2, 3))],
             **GIVEN,
         )
-    again = striate.train(out, resume=True, workers=2)
+    again = striate.train(out, resume=True, workers=2, target="Side (px)")
     assert again.mae == trained.mae  # type: ignore[attr-defined]
     for name in EXACT:
         assert (out / name).read_bytes() == (trained.run / name).read_bytes(), name
-    with pytest.raises(RunError, match=r"`target=\('level',\)`"):
+    with pytest.raises(RunError, match="`target='level'`: the run to go on with has side"):
         striate.train(out, resume=True, target="level")
     moved = shutil.copytree(squares, tmp_path / "moved")
     assert striate.evaluate(out, moved).mae == trained.mae  # type: ignore[attr-defined]
 
 
-def test_evaluation_again_and_on_other_images(trained: Any, squares: Path) -> None:
+def test_evaluation_again_and_on_other_images(trained: Any, squares: Path, tmp_path: Path) -> None:
     before = (trained.run / names.EVALUATION).read_bytes()
     again = striate.evaluate(trained.run)
     assert (trained.run / names.EVALUATION).read_bytes() == before
@@ -145,6 +145,11 @@ def test_evaluation_again_and_on_other_images(trained: Any, squares: Path) -> No
     assert every.images == 60
     with pytest.raises(DataError, match="give a table with 'side', which the network predicts"):
         striate.evaluate(trained.run, "digits")
+    other = tmp_path / "t.csv"
+    other.write_text(f"file,length\n{next(squares.glob('*.png'))},3\n")
+    why = "^target 'side': is no column of .*; give a table with 'side', which the network predicts"
+    with pytest.raises(DataError, match=why):
+        striate.evaluate(trained.run, other)
     # The run's intervals, on images that they were not all taken from.
     widths = [each.half_width for each in every.per_target[0].intervals]  # type: ignore[attr-defined]
     own = [each.half_width for each in again.per_target[0].intervals]  # type: ignore[attr-defined]

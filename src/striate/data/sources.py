@@ -18,6 +18,7 @@ from striate.data.contents import Contents, read_contents
 from striate.data.finding.folders import entries
 from striate.data.images import ImageSet
 from striate.data.joining import joined, with_classes
+from striate.data.learnable import refuse_unlearnable
 from striate.data.manifest import Manifest, fingerprint_with_names, is_of_names
 from striate.data.reading import ReadSettings
 from striate.data.scan import Problem, Visitor
@@ -205,9 +206,7 @@ def data_from(found: Contents, *, seed: int = 0, val_fraction: float = 0.2) -> D
         held = " and ".join(f"{name}/" for name in found.sets)
         raise DataError(origin, f"has {held} and no images to train on", "put them into train/")
     train = found.sets["train"]
-    if train.targets:
-        _refuse_one_value(origin, train)
-    else:
+    if not train.targets:
         _refuse_few_classes(found.origin, train)
     given = {
         name: with_classes(found.sets[name], train.classes, f"{origin} ({name})", "train")
@@ -227,6 +226,7 @@ def data_from(found: Contents, *, seed: int = 0, val_fraction: float = 0.2) -> D
             f"{none} two different images, so none can be held out",
             "add images, or a val/ folder",
         )
+    refuse_unlearnable(train, origin)
     unseen = [name for name, count in zip(val.classes, val.counts, strict=True) if not count]
     note = [f"no image is held out of: {', '.join(unseen)}"] if unseen else []
     data = Data(
@@ -314,21 +314,6 @@ def _with_answers(
         first *= step  # odd, so that nothing of what is there is lost
         first += np.ascontiguousarray(column + 0.0).view(np.uint64)
     return Digests(rows)
-
-
-def _refuse_one_value(origin: str, train: ImageSet) -> None:
-    """Raise for a training split from which nothing can be learnt of one of its targets."""
-    values = train.values
-    if values is None or not len(values):
-        raise DataError(origin, "holds no image to train on", "add some")
-    for target, column in zip(train.targets, values.T, strict=True):
-        if len(column) > 1 and (column == column[0]).all():
-            name = printable(target.name)
-            raise DataError(
-                origin,
-                f"'{name}' is {column[0]:g} for every image to train on: nothing can be learnt",
-                "choose another target, or add images with other values",
-            )
 
 
 def _refuse_few_classes(origin: str, train: ImageSet) -> None:

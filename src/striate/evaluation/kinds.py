@@ -233,8 +233,10 @@ def asking_for(targets: Sequence[str]) -> Iterator[None]:
     try:
         yield
     except DataError as error:
-        if parameter("target") not in error.remedy:
+        asked = [name for name in targets if parameter("target", name) in error.what]
+        if not asked and parameter("target") not in error.remedy:
             raise
+        what = f"target '{printable(asked[0])}'" if asked else error.what
         columns = listing([f"'{printable(name)}'" for name in targets])
         remedy = f"give a table with {columns}, which the network predicts"
-        raise DataError(error.what, error.why, remedy) from error
+        raise DataError(what, error.why, remedy) from error

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from numpy.typing import NDArray
 
+from striate.data.learnable import refuse_unlearnable
+from striate.data.tables.roles import name_and_unit
 from striate.data.targets import Answers, Target
-from striate.errors import DataError, RunError
+from striate.errors import RunError
 from striate.support.paths import shown
 from striate.support.tables import Bounds, check_bounds
-from striate.support.text import printable
 
 if TYPE_CHECKING:
     from striate.data.images import ImageSet
@@ -55,25 +56,19 @@ def scaled(images: ImageSet) -> tuple[ScaledTarget, ...]:
     """The scale of each target of the training `images`; nothing of images with classes.
 
     Raises:
-        DataError: a target has the same value in all images, of which nothing can be learnt.
+        DataError: see `striate.data.learnable.refuse_unlearnable`.
     """
     if images.values is None:
         return ()
+    refuse_unlearnable(images, "the images to train on")
     found = []
     for target, column in zip(images.targets, images.values.T, strict=True):
-        deviation = float(column.std())
-        if not deviation > 0:
-            raise DataError(
-                f"target '{printable(target.name)}'",
-                f"is {column[0]:g} in every image to train on, so that nothing can be learnt of it",
-                "leave it out, or add images with other values",
-            )
         found.append(
             ScaledTarget(
                 name=target.name,
                 unit=target.unit,
                 mean=float(column.mean()),
-                deviation=deviation,
+                deviation=float(column.std()),
                 low=float(column.min()),
                 high=float(column.max()),
             )
@@ -105,6 +100,22 @@ def answers_of(config: RunConfig) -> Answers:
         targets=tuple(each.name for each in config.targets),
         units=tuple(each.unit for each in config.targets),
     )
+
+
+def as_trained(asked: Sequence[str], targets: Sequence[Target]) -> tuple[str, ...]:
+    """The names of `targets` for those that a person `asked` for, with or without their units.
+
+    Examples:
+        >>> as_trained(["Age (years)", "n"], [Target(name="age", unit="years")])
+        ('age', 'n')
+    """
+    known = {
+        key: each.name
+        for each in targets
+        for key in ((each.name.casefold(), ""), (each.name.casefold(), each.unit.casefold()))
+    }
+    bare = {each: name_and_unit(" ".join(each.casefold().split())) for each in asked}
+    return tuple(known.get(bare[each], each) for each in asked)
 
 
 def refuse_numbers(run: Run, what: str, remedy: str = "give a run of classes") -> None:

@@ -28,7 +28,7 @@ from striate.runs.layout import is_run_folder
 from striate.runs.networks import make_network
 from striate.runs.provenance import resolved_source
 from striate.runs.run import Run
-from striate.runs.targets import answers_of
+from striate.runs.targets import answers_of, as_trained
 from striate.support import settings
 from striate.support.paths import exists, resolved, shown
 from striate.support.text import printable
@@ -230,10 +230,17 @@ def _images(
 
 def _changed(name: str, given: Any, kept: Any) -> RunError:
     return RunError(
-        parameter(name, given),
-        f"the run to go on with has {'none' if kept is None else kept}",
+        parameter(name, _listed(given)),
+        f"the run to go on with has {_listed(kept)}",
         "leave it out, or train a new run",
     )
+
+
+def _listed(value: Any) -> Any:
+    """What a person gives as several names or numbers, as one text."""
+    if value is None or value == ():
+        return "none"
+    return ", ".join(printable(str(each)) for each in value) if isinstance(value, tuple) else value
 
 
 def refuse_changes(options: TrainOptions, run: Run, recipe: Recipe) -> None:
@@ -267,7 +274,10 @@ def refuse_changes(options: TrainOptions, run: Run, recipe: Recipe) -> None:
         "loss": (options.loss, recipe.loss.name),
         "select": (options.select, recipe.select),
         "label": (options.label, config.data.label or None),
-        "target": (asked_for.targets or None, tuple(each.name for each in config.targets)),
+        "target": (
+            as_trained(asked_for.targets, config.targets) or None,
+            tuple(each.name for each in config.targets),
+        ),
         "unit": (asked_for.units or None, tuple(each.unit for each in config.targets)),
         "variant": (
             canonical(config.network, options.variant) if options.variant else None,

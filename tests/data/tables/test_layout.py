@@ -200,6 +200,44 @@ def test_a_target_that_never_changes_teaches_nothing(root: Path) -> None:
     assert "'age' is 30 for every image to train on" in text
 
 
+@pytest.mark.parametrize(
+    ("rows", "why"),
+    [
+        # A time, and numbers within a hair of each other: float32 holds neither apart.
+        ("img/{n}.png,17000000{n}.5", "subtract 1700000000 from each"),
+        ("img/{n}.png,1e-1{n}", "only, which is too little"),
+        ("img/{n}.png,1e3{n}", "'1e300' is too large: numbers up to 1e+30 are read"),
+    ],
+)
+def test_numbers_that_float32_does_not_tell_apart_are_refused(
+    root: Path, rows: str, why: str
+) -> None:
+    assert why in refused(table(root, "file,age", rows), AGE)
+
+
+def test_a_target_that_two_columns_may_mean_is_asked_about(root: Path) -> None:
+    path = table(root, "file,age (years),age (months)", "img/{n}.png,{v},1{n}")
+    text = refused(path, AGE)
+    assert "could be 'age (years)' or 'age (months)' of" in text
+    assert "give its whole name" in text
+    for answers in (Answers.of("age", "months"), Answers.of("Age (months)")):
+        found = open_data(path, answers=answers)
+        assert found.targets == (Target(name="age", unit="months"),)
+        assert found.train.values is not None
+        assert found.train.values.min() >= 100
+    text = refused(path, Answers.of(["age (years)", "age (months)"]))
+    assert "is called 'age' without its unit, and so is 'age (years)'" in text
+    text = refused(path, Answers.of(["age (years)", "AGE (years)"]))
+    assert "as `target='age (years)'`; give it once" in text
+
+
+def test_a_table_whose_rows_all_lack_something_says_what(root: Path) -> None:
+    path = root / "t.csv"
+    path.write_text("file,age,tilt\nimg/00.png,,2\nimg/01.png,3,\n")
+    text = refused(path, Answers.of(["age", "tilt"]))
+    assert "none of its rows has all that is asked for: line 2, column 'age': is empty" in text
+
+
 # --- one clear line for each fault ----------------------------------------------------------------
 
 FAULTS = {
@@ -238,7 +276,7 @@ def test_a_fault_is_told_in_one_line(root: Path, content: str) -> None:
 
 
 NUMBER_FAULTS = {
-    "file,age\nimg/00.png,old\n": "column 'age': holds no numbers, but 'old'; write 1.5 for 1,5",
+    "file,age\nimg/00.png,old\n": "column 'age': holds no numbers, but 'old'; name a",
     'file,age\nimg/00.png,"1,5"\n': "column 'age': holds no numbers, but '1,5'; write 1.5",
     "file,age\nimg/00.png,1\nimg/01.png,\n": "img/01.png (line 3, column 'age': is empty); mend or",
     "file,age\nimg/00.png,1\nimg/01.png,nan\n": "(line 3, column 'age': 'nan' is not a number)",

@@ -101,7 +101,8 @@ def _figures(values: NDArray[np.float64]) -> dict[str, float]:
 def _edges(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """A bin for each whole number, of a few; else bins of equal width."""
     low, high = float(values.min()), float(values.max())
-    whole = bool((values == np.floor(values)).all())
+    # Larger numbers are all whole, and lie farther apart than 1.
+    whole = bool((values == np.floor(values)).all()) and max(-low, high) < 2**53
     if whole and high - low < _MOST_BINS:
         return np.arange(low, high + 2)
     if low == high:

@@ -23,10 +23,10 @@ from striate.data.finding.layout import Layout, Part, note_alike
 from striate.data.scan import Problem
 from striate.data.tables.files import in_order, paths_in
 from striate.data.tables.find import Listed, is_table, open_table
-from striate.data.tables.roles import Roles, asks, number, roles_in, split_of
+from striate.data.tables.roles import Roles, asks, number, roles_in, split_of, too_large
 from striate.data.tables.table import Cells, Table, cell
 from striate.data.targets import Answers, Target
-from striate.errors import DataError, parameter
+from striate.errors import DataError
 from striate.support import paths
 from striate.support.text import printable
 
@@ -72,6 +72,9 @@ def read_tables(origin: Path, tables: Sequence[Listed], answers: Answers) -> Lay
         targets.append(tuple(target for _, target in roles.targets))
         found.notes += roles.notes
         _add(found, table, roles, listed.split)
+    if not found.rows and found.problems:
+        why = f"none of its rows has all that is asked for: {found.problems[0].reason}"
+        raise DataError(paths.shown(tables[0].path), why, "write what is missing into some")
     if not found.rows:
         raise DataError(paths.shown(tables[0].path), "lists no files", "give a row to each")
     if any(each != targets[0] for each in targets):
@@ -200,15 +203,24 @@ def _values(
         texts = cells.of[column]
         numbers = [number(text) for text in texts]
         if texts and all(value is None for value in numbers):
-            why = f"holds no numbers, but {cell(texts[0])}"
-            remedy = f"write 1.5 for 1,5, or leave {parameter('target')} out"
-            raise table.in_column(column, why, remedy)
+            raise _no_numbers(table, column, texts)
         for at, value in enumerate(numbers):
-            if value is None:
-                why = f"{cell(texts[at])} is not a number" if texts[at] else "is empty"
+            why = too_large(value) if value is not None else "is not a number"
+            if why:
+                why = f"{cell(texts[at])} {why}" if texts[at] else "is empty"
                 bad[at] = f"{table.counts} {cells.rows[at]}, column '{column}': {why}"
         found.append([math.nan if value is None else value for value in numbers])
     return list(zip(*found, strict=True)) if found else [()] * len(cells.rows)
+
+
+def _no_numbers(table: Table, column: str, texts: Sequence[str]) -> DataError:
+    """An error for a column of numbers that has none."""
+    first = next(filter(None, texts), "")
+    if not first:
+        return table.in_column(column, "is empty", "give each file its number")
+    comma = number(first.replace(",", ".", 1)) is not None
+    remedy = "write 1.5 for 1,5" if comma else "name a column of numbers, or write them as 1.5"
+    return table.in_column(column, f"holds no numbers, but {cell(first)}", remedy)
 
 
 def _splits(table: Table, cells: Cells, roles: Roles) -> list[str]:

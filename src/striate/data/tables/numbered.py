@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from striate.data.finding.layout import Layout, Part
-from striate.data.tables.roles import name_and_unit, number
+from striate.data.tables.roles import name_and_unit, number, too_large
 from striate.data.targets import Answers, Target
 from striate.errors import DataError, parameter
 from striate.support.paths import shown
@@ -44,6 +44,8 @@ def with_numbers(layout: Layout, answers: Answers, beside: str = "") -> Layout:
                 if beside
                 else f"{table}'{name}', or leave {parameter('target')} out",
             )
+        if why := too_large(value):
+            raise DataError(shown(layout.root), f"the folder '{folder}' {why}", "rename it")
         values[folder] = value
     target = Target(name=name, unit=answers.units[0] if answers.units else unit)
     parts = {split: _numbered(part, values) for split, part in layout.parts.items()}

@@ -26,6 +26,7 @@ _FILES, _LABELS = tuple(_FILE_NAMES.split()), tuple(_LABEL_NAMES.split())
 _SPLITS = ("split", "subset", "partition")
 _PERHAPS_SPLITS = ("set", "phase", "usage", "dataset", "datasplit", "fold", "划分")
 _WITH_UNIT = re.compile(r"(?P<name>.*\S)\s*[(\[](?P<unit>[^()\[\]]*)[)\]]")
+_LARGEST = 1e30  # networks compute in float32, whose squares have to be finite in float64
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?")
 
 
@@ -66,6 +67,7 @@ def roles_in(table: Table, answers: Answers) -> Roles:
     split = _split_column(table, file)
     if answers.targets:
         targets = tuple(_target(table, answers, place) for place in range(len(answers.targets)))
+        _refuse_alike(table, answers, targets)
         notes = tuple(filter(None, (_other_unit(column, target) for column, target in targets)))
         return Roles(file=file, targets=targets, split=split, notes=notes)
     wanted = answers.label
@@ -112,6 +114,16 @@ def number(text: str) -> float | None:
         return None
     value = float(text)
     return value if math.isfinite(value) else None
+
+
+def too_large(value: float) -> str:
+    """Why a number of a cell cannot be predicted; empty where it can.
+
+    Examples:
+        >>> too_large(-1e300), too_large(1e9)
+        ('is too large: numbers up to 1e+30 are read', '')
+    """
+    return f"is too large: numbers up to {_LARGEST:g} are read" if abs(value) > _LARGEST else ""
 
 
 def name_and_unit(column: str) -> tuple[str, str]:
@@ -182,9 +194,25 @@ def split_of(text: str) -> str:
 
 def _target(table: Table, answers: Answers, place: int) -> tuple[str, Target]:
     """The column of the target that is named at that `place`, and what it holds."""
-    column = _named(table, answers.targets[place], "target")
+    wanted = answers.targets[place]
+    unit = answers.units[place] if answers.units else ""
+    column = _named(table, wanted, "target", unit)
     name, unit = name_and_unit(column)
     return column, Target(name=name, unit=answers.units[place] if answers.units else unit)
+
+
+def _refuse_alike(table: Table, answers: Answers, targets: Sequence[tuple[str, Target]]) -> None:
+    """Raise for two targets that are one column, or are called the same."""
+    for place, (column, target) in enumerate(targets):
+        for before, (other, earlier) in zip(answers.targets, targets[:place], strict=False):
+            if target.name != earlier.name:
+                continue
+            what = parameter("target", answers.targets[place])
+            if column == other:
+                why = f"is the same column of {table.shown} as {parameter('target', before)}"
+                raise DataError(what, why, "give it once")
+            why = f"is called '{target.name}' without its unit, and so is '{other}'"
+            raise DataError(what, why, "give one of them, or rename a column of the table")
 
 
 def _other_unit(column: str, target: Target) -> str:
@@ -195,19 +223,42 @@ def _other_unit(column: str, target: Target) -> str:
     return f"column '{column}' is taken to be in {target.unit or 'no unit'}, not in {unit}"
 
 
-def _named(table: Table, wanted: str, option: str) -> str:
-    """The column that a person names, with or without its unit, in any case."""
-    exact = {name: name for name in table.columns if name}
-    bare = {name_and_unit(name)[0]: name for name in exact}
-    folded = {key.casefold(): name for key, name in (bare | exact).items()}
-    clean = " ".join(wanted.split())
-    found = exact.get(clean) or bare.get(clean) or folded.get(clean.casefold())
-    if found is None:
-        raise DataError(
-            parameter(option, wanted),
-            f"is no column of {table.shown}",
-            nearest(clean, bare),
-        )
+def _named(table: Table, wanted: str, option: str, unit: str = "") -> str:
+    """The column that a person names, with or without its unit, in any case.
+
+    Args:
+        table: with the column.
+        wanted: what it is called.
+        option: by which that is said.
+        unit: of several columns that differ in their units alone, that of the one that is meant.
+    """
+    clean, asked = " ".join(wanted.split()), parameter(option, wanted)
+    alike = _alike(table, clean)
+    found = [name for name in alike if name_and_unit(name)[1] == unit] if len(alike) > 1 else alike
+    if not alike:
+        known = {name_and_unit(name)[0] for name in table.columns if name}
+        raise DataError(asked, f"is no column of {table.shown}", nearest(clean, known))
+    if len(found) != 1:
+        both = " or ".join(f"'{name}'" for name in alike[:2])
+        raise DataError(asked, f"could be {both} of {table.shown}", "give its whole name")
+    return _readable(table, found[0])
+
+
+def _alike(table: Table, clean: str) -> list[str]:
+    """The columns that may be meant: the one of that name, else those without unit or case."""
+    names = [name for name in table.columns if name]
+    for written in (
+        lambda name: name == clean,
+        lambda name: name_and_unit(name)[0] == clean,
+        lambda name: clean.casefold() in (name.casefold(), name_and_unit(name)[0].casefold()),
+    ):
+        if found := [name for name in names if written(name)]:
+            return found
+    return []
+
+
+def _readable(table: Table, found: str) -> str:
+    """The column, where it holds what is written in a line."""
     if why := table.why_not(found):
         raise table.in_column(found, why, "give a column with one value a row")
     return found
