@@ -12,11 +12,12 @@ import pytest
 from PIL import Image
 
 from striate.data.finding.inputs import items
+from striate.data.targets import Target
 from striate.errors import StriateError
 from striate.inference import table as module
 from striate.inference.labels import label_of
 from striate.inference.prediction import Prediction
-from striate.inference.table import COLUMNS, ClassTable, with_table
+from striate.inference.table import COLUMNS, ClassTable, NumberTable, with_table
 
 CLASSES = ("red", "<b>\u00e9", "x,y\n")
 
@@ -95,6 +96,7 @@ def test_a_table_is_whole_or_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("name", "content", "why"),
     [
+        ("t.csv", b"file,errors,when\n", "holds something else than predictions"),
         ("t.csv", b"id,name\n", "holds something else than predictions; choose another file"),
         ("t.txt", None, "must end in .csv"),
         ("none/t.csv", None, "there is no such folder"),
@@ -109,3 +111,20 @@ def test_where_no_table_is_written(
         module.table_file(tmp_path / name)
     (tmp_path / "t.csv").write_bytes(b"file,label,predicted,probability\n")
     assert module.table_file(tmp_path / "t.csv").name == "t.csv"
+
+
+def test_columns_of_numbers_have_names_of_their_own() -> None:
+    def head(*names: str) -> list[str]:
+        targets = [Target(name=name) for name in names]
+        return NumberTable(targets, [(0.9,)] * len(targets)).head
+
+    assert head("age") == ["file", "error", "age", "age 90 % low", "age 90 % high"]
+    assert head("file", "x") == [
+        "file",
+        "error",
+        *("value(file)", "value(file) 90 % low", "value(file) 90 % high"),
+        *("x", "x 90 % low", "x 90 % high"),
+    ]
+    for names in (("age", "age 90 % low"), ("error", "file"), ("a", "a 90 % high", "file")):
+        found = head(*names)
+        assert len(set(found)) == len(found) == 2 + 3 * len(names)

@@ -108,7 +108,7 @@ def drawn(
     shares = signed_strength(heat) if signed else strength(heat)
     part = cut(shares, (preprocessing.height, preprocessing.width), laid)
     values, inside = spread(part, size, box)
-    return _painted(np.where(inside, ground, OUTSIDE * ground), values)
+    return _painted(np.where(inside, ground, OUTSIDE * ground), values, signed=signed)
 
 
 def drawn_fitted(
@@ -129,14 +129,15 @@ def drawn_fitted(
     picture = Image.fromarray(pixels.squeeze(2) if pixels.shape[2] == 1 else pixels).convert("L")
     ground = np.asarray(picture.resize(size, Image.Resampling.BICUBIC), np.float64)
     part = cut(signed_strength(heat) if signed else strength(heat), (height, width), laid)
-    return _painted(ground, spread(part, size, (0, 0, *size))[0])
+    return _painted(ground, spread(part, size, (0, 0, *size))[0], signed=signed)
 
 
-def _painted(ground: NDArray[np.float64], values: NDArray[np.float32]) -> Image.Image:
-    """A grey picture, (H, W) up to 255, with `values`, (H, W) from -1 to 1, in colours over it."""
-    values = np.clip(values, -1, 1)  # between positions a cubic goes beyond them
+def _painted(
+    ground: NDArray[np.float64], values: NDArray[np.float32], *, signed: bool
+) -> Image.Image:
+    """A grey picture, (H, W) up to 255, with `values`, (H, W) from -1 or 0 to 1, in colours."""
+    values = np.clip(values, -1 if signed else 0, 1)  # between positions a cubic goes beyond them
     sizes = np.abs(values)
-    signed = bool((values < 0).any())
     # Of two directions all of the picture would be coloured, were small values not left pale.
     opacity = (1 - PHOTOGRAPH) * (sizes if signed else np.sqrt(sizes))[..., None]
     colours = _ramp(RAISING if signed else COLOURS, sizes)

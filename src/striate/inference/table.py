@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import errno
 import shutil
+from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import TextIOWrapper
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -28,7 +30,7 @@ NUMBER_COLUMNS = ("file", "error")
 """The first columns of predicted numbers; those of the targets come behind them."""
 
 #: What a table of ours begins with, of classes or of numbers.
-_BEGIN = tuple(",".join(columns).encode() for columns in (COLUMNS[:3], NUMBER_COLUMNS))
+_BEGIN = tuple(f"{','.join(columns)},".encode() for columns in (COLUMNS[:3], NUMBER_COLUMNS))
 
 _Row_contra = TypeVar("_Row_contra", contravariant=True)
 Told = TypeVar("Told")
@@ -80,12 +82,20 @@ class NumberTable:
 
     @property
     def head(self) -> list[str]:
-        """The names of the columns: ``age (years)``, ``age (years) 90 % low`` and so on."""
+        """The names of the columns: ``age (years)``, ``age (years) 90 % low`` and so on.
+
+        A target of which one would be called as another column is ``value(file)``, ``value(file)
+        90 % low`` and so on.
+        """
+        names = [target.described for target in self.targets]
+        ours = [
+            [name, *_ends(name, levels)] for name, levels in zip(names, self.levels, strict=True)
+        ]
+        uses = Counter(chain(NUMBER_COLUMNS, *ours))
         found = [*NUMBER_COLUMNS]
-        for target, levels in zip(self.targets, self.levels, strict=True):
-            found.append(target.described)
-            for level in levels:
-                found += [f"{target.described} {100 * level:g} % {end}" for end in ("low", "high")]
+        for name, own, levels in zip(names, ours, self.levels, strict=True):
+            alone = all(uses[each] == 1 for each in own)
+            found += own if alone else [f"value({name})", *_ends(f"value({name})", levels)]
         return found
 
     def row(self, each: Estimate) -> list[str]:
@@ -98,6 +108,11 @@ class NumberTable:
             for interval in intervals:
                 numbers += [interval.low, interval.high]
         return [each.file, "", *(f"{number:.9g}" for number in numbers)]
+
+
+def _ends(name: str, levels: Sequence[float]) -> list[str]:
+    """The columns of the intervals of what is in the column `name`."""
+    return [f"{name} {100 * level:g} % {end}" for level in levels for end in ("low", "high")]
 
 
 def table_file(path: str | Path) -> Path:

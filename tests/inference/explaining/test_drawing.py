@@ -64,3 +64,15 @@ def test_a_spot_is_found_where_it_is() -> None:
     assert (64 * row, 96 * column) == pytest.approx((32.5, 48.5), abs=1)
     stretched = brightest(drawn_fitted(GREY, heat, 384))
     assert 64 * stretched[0] > 34.5
+
+
+def test_colours_of_a_class_are_no_numbers_colours() -> None:
+    black = np.zeros((64, 64, 3), np.uint8)
+    peak = np.zeros((8, 8), np.float32)
+    peak[3:5, 3:5] = 1  # a cubic falls below 0 around it
+    of_class = np.asarray(drawn_fitted(black, peak, 64)).astype(int)
+    assert of_class[..., 1].max() == round(0.65 * 255)  # the lightest colour of "inferno"
+    # What lowers a number is greener than red; in "inferno" that is only the lightest.
+    assert ((of_class[..., 1] - of_class[..., 0]) <= 2).all()
+    of_number = np.asarray(drawn_fitted(black, np.abs(peak), 64, signed=True)).astype(int)
+    assert of_number[..., 1].max() == round(0.65 * 240)  # though nothing lowers it
