@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import striate
-from striate.errors import Interrupted, RunError
+from striate.errors import DataError, Interrupted, RunError
 from striate.evaluation import evaluate as module
 from striate.recipes.recipe import EarlyStopping, Recipe
 from striate.runs import claim, lock
@@ -119,3 +119,10 @@ def test_an_unfinished_run_says_so_to_whoever_uses_it(
         handle.write(json.dumps({**line, "epoch": 2}) + "\n")
     object.__setattr__(run.config, "recipe", recipe)
     assert run.is_finished
+
+
+def test_a_table_without_classes_asks_for_what_can_be_given(trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("file,age,tilt\na.png,1,2\n")
+    (tmp_path / "a.png").write_bytes(b"")
+    with pytest.raises(DataError, match=r"name the column with the classes by `label`$"):
+        striate.evaluate(trained, tmp_path / "t.csv")

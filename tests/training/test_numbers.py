@@ -156,6 +156,16 @@ def test_evaluation_again_and_on_other_images(trained: Any, squares: Path, tmp_p
     assert widths == own
 
 
+def test_another_number_of_an_image_makes_other_images(trained: Any, squares: Path) -> None:
+    table = trained.run.parent / "changed"
+    shutil.copytree(squares, table)
+    (listed,) = table.glob("*.csv")
+    head, first, *rest = listed.read_text().splitlines()
+    listed.write_text("\n".join([head, first.replace(",", ",9", 1), *rest]) + "\n")
+    with pytest.raises(RunError, match="1 of 60 are not there with the numbers that they had"):
+        striate.train(table, out=trained.run, resume=True)
+
+
 def test_several_targets_and_a_loss_and_members(squares: Path, tmp_path: Path) -> None:
     given = GIVEN | {"epochs": 1, "members": 2, "loss": "huber", "select": "mae"}
     result = striate.train(squares, target=["side", "level"], out=tmp_path / "run", **given)

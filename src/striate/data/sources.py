@@ -279,7 +279,8 @@ def restored(found: Contents, manifest: Manifest, *, seed: int, val_fraction: fl
         bad = "".join(f", {problem.name} {problem.reason}" for problem in found.problems)
         why = (
             "holds other images than those that the run was made with: "
-            f"{gone:,} of {total:,} are not there{bad}"
+            f"{gone:,} of {total:,} are not there"
+            f"{' with the numbers that they had' if manifest.targets else ''}{bad}"
         )
         raise RunError(printable(found.origin), why, "restore them")
     kept = Digests.joined([images.digests for images in splits.values()])

@@ -114,18 +114,19 @@ def probabilities_on(
 
     Arguments and errors are those of `evaluate_on`.
     """
-    found = _labelled(
-        data,
-        classifier.fitting,
-        classes=classifier.classes,
-        answers=None if label is None else Answers(label=label),
-        training=training,
-        all_images=all_images,
-        skip_bad=skip_bad,
-        recheck=recheck,
-        workers=workers,
-        progress=progress,
-    )
+    with asking_for(()):
+        found = _labelled(
+            data,
+            classifier.fitting,
+            classes=classifier.classes,
+            answers=None if label is None else Answers(label=label),
+            training=training,
+            all_images=all_images,
+            skip_bad=skip_bad,
+            recheck=recheck,
+            workers=workers,
+            progress=progress,
+        )
     with counting("evaluating images", wanted=progress) as count:
         return found, classifier.probabilities(found.images, workers=workers, progress=count)
 

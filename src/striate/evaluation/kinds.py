@@ -225,10 +225,12 @@ def widths_of(known: HalfWidths) -> list[list[float]] | None:
 
 @contextmanager
 def asking_for(targets: Sequence[str]) -> Iterator[None]:
-    """While the block runs, say of images without numbers which ones a network asks for.
+    """While the block runs, say of images without answers which ones a network asks for.
+
+    Of a network of classes, which has no `targets`, say by which option their column is named.
 
     Raises:
-        DataError: images have no such `targets`, which no option can change.
+        DataError: images have no such answers, and no option chooses other ones.
     """
     try:
         yield
@@ -237,6 +239,9 @@ def asking_for(targets: Sequence[str]) -> Iterator[None]:
         if not asked and parameter("target") not in error.remedy:
             raise
         what = f"target '{printable(asked[0])}'" if asked else error.what
+        if not targets:
+            remedy = f"name the column with the classes by {parameter('label')}"
+            raise DataError(what, error.why, remedy) from error
         columns = listing([f"'{printable(name)}'" for name in targets])
         remedy = f"give a table with {columns}, which the network predicts"
         raise DataError(what, error.why, remedy) from error
