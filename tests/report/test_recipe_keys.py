@@ -71,5 +71,6 @@ def test_a_head_that_was_fitted_and_no_recipe_at_all() -> None:
     head = HeadFit(kind="softmax", penalty="l2", C=2.0, folds=5)
     shown = in_use(FrozenRecipe(head=head), True)
     assert list(shown) == ["name", "reference", "head"]
-    assert shown["head"] == {"kind": "softmax", "penalty": "l2", "C": 2.0, "folds": 5}
+    fit = {"kind": "softmax", "penalty": "l2", "C": 2.0, "folds": 5}
+    assert shown["head"] == {**fit, "class_weights": "none"}
     assert in_use(None, True) == {}

@@ -91,9 +91,9 @@ class GradientMaps(NetworkMaps):
         self._scores = Scores(network, temperature)
         self._device = device
         shape = preprocessing.input_size
-        self._graph = record(
-            self._scores, torch.empty(1, *shape, device="meta"), name=type(network).__name__
-        )
+        inner = network.network if isinstance(network, Values) else network
+        name = type(inner).__name__
+        self._graph = record(self._scores, torch.empty(1, *shape, device="meta"), name=name)
         self._map = last_map(self._graph)
         within = "network.network." if isinstance(network, Values) else "network."
         super().__init__(

@@ -97,7 +97,7 @@ def laid_of(
 def _none(graph: Graph, why: str) -> NetworkError:
     return NetworkError(
         f"network '{graph.network}'",
-        f"has no last feature map to explain a class with: {why}",
+        f"has no last feature map to explain its answers with: {why}",
     )
 
 
