@@ -39,6 +39,21 @@ class HeadFit:
     def __post_init__(self) -> None:
         check_bounds(self, "head")
 
+    @property
+    def chosen(self) -> str:
+        """What cross-validation chose, for people.
+
+        Examples:
+            >>> HeadFit(kind="ridge", penalty="l2", C=0.5, folds=5).chosen
+            'alpha = 1'
+            >>> HeadFit(kind="svr", penalty="l2", C=0.5, folds=5, epsilon=0.03).chosen
+            'C = 0.5, epsilon = 0.03'
+        """
+        if self.kind == "ridge" and self.C > 0:
+            return f"alpha = {1 / (2 * self.C):.3g}"
+        named = {"C": self.C, "gamma": self.gamma, "epsilon": self.epsilon}
+        return ", ".join(f"{name} = {v:.3g}" for name, v in named.items() if v is not None)
+
 
 @dataclass(frozen=True, kw_only=True)
 class FrozenRecipe:

@@ -116,7 +116,7 @@ def _recipe(recipe: Recipe | FrozenRecipe, seed: int) -> str:
     if isinstance(recipe, FrozenRecipe):
         head = recipe.head
         weights = ", class weights balanced" if head.class_weights == "balanced" else ""
-        return f"{recipe.name}: head {head.kind}, C = {head.C:.3g}{weights}; seed {seed}"
+        return f"{recipe.name}: head {head.kind}, {head.chosen}{weights}; seed {seed}"
     rule, rate = recipe.optimiser.name, recipe.optimiser.rate
     return (
         f"{recipe.name}: {plural(recipe.epochs, 'epoch')} in batches of {recipe.batch_size:,}, "
