@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -221,6 +222,7 @@ def test_a_recipe_of_classes_gives_way_and_one_of_numbers_is_refused_for_classes
     coloured = about | {"grey": False, "family": "resnet", "network": "resnet20"}
     modern = load_recipe("modern", **coloured, numbers=True)
     assert (modern.augmentation.horizontal_flip, modern.augmentation.erasing) == (False, 0.0)
+    assert modern.gradient.clip_norm == 4
     assert load_recipe("modern", **coloured).augmentation.horizontal_flip
     own = tmp_path / "own.toml"
     own.write_text('select = "rmse"\n[loss]\nname = "absolute"\n')
@@ -253,3 +255,4 @@ def test_the_command_line_tells_values_and_errors(
     assert "error in px by epoch" in shown
     page = (trained.run / "report.html").read_text(encoding="utf-8")
     assert "side (px)" in page
+    assert re.search(r"<b>\d{3} 玫瑰", page) is None
