@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 from scipy import stats
 
 import striate
@@ -60,6 +61,19 @@ def test_kept_and_computed_values_are_compared_alike(
     (alone / PREDICTIONS).unlink()
     computed: Any = striate.compare_runs([alone, two[1]])
     assert computed.predicted == pytest.approx(found.predicted, rel=1e-4)
+
+
+def test_one_image_has_no_interval(two: list[Path], squares: Path, tmp_path: Path) -> None:
+    copy = Image.open(next(squares.glob("*.png"))).rotate(90)
+    copy.save(tmp_path / "new.png")
+    (tmp_path / "t.csv").write_text("file,side\nnew.png,7\n")
+    words = ["runs", *map(str, two), "--data", str(tmp_path / "t.csv")]
+    done = CliRunner().invoke(app, [*words, "--json"])
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert found["pairs"][0]["interval"] == found["compared"][0]["intervals"][0] == [None, None]
+    shown = CliRunner().invoke(app, words, env={"COLUMNS": "100"}).stdout
+    assert "– to –" not in shown
 
 
 def test_it_prints_and_other_answers_are_refused(

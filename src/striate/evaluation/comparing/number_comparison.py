@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from striate.data.images import ImageSet
 from striate.data.targets import Target
 from striate.evaluation.comparing.differing import Setting
+from striate.evaluation.regression.result import plain
 from striate.support.shown import Shown
 
 
@@ -25,7 +26,7 @@ class ComparedNumbers:
         path: resolved.
         network: its network.
         maes: mean absolute error of each target, in its unit.
-        intervals: 95 % interval of each of `maes`, by bootstrap.
+        intervals: 95 % interval of each of `maes`, by bootstrap; not a number of one image.
         rmses: root mean squared error of each target.
         curve: (epoch, validation mean absolute error, validation loss) of its training, epoch 0
             being the start; empty where there was none.
@@ -46,7 +47,7 @@ class ComparedNumbers:
             "path": str(self.path),
             "network": self.network,
             "maes": list(self.maes),
-            "intervals": [list(each) for each in self.intervals],
+            "intervals": [[plain(end) for end in each] for each in self.intervals],
             "rmses": list(self.rmses),
             "curve": [list(point) for point in self.curve],
         }
@@ -80,8 +81,8 @@ class NumberPair:
     adjusted: float
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return {**vars(self), "interval": list(self.interval)}
+        """Plain values; None for the ends of an interval of one image."""
+        return {**vars(self), "interval": [plain(end) for end in self.interval]}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from rich.table import Table
@@ -46,12 +47,13 @@ def _errors(found: NumberComparison, target: int) -> Table:
     for name in ("error", "95 % interval", "root mean squared"):
         table.add_column(name, justify="right", no_wrap=True)
     for each in found.compared:
-        low, high = (figure(end, _DIGITS) for end in each.intervals[target])
+        ends = each.intervals[target]
+        low, high = (figure(end, _DIGITS) for end in ends)
         table.add_row(
             Text(printable(each.name)),
             Text(printable(each.network)),
             figure(each.maes[target], _DIGITS),
-            f"{low} to {high}",
+            "–" if math.isnan(ends[0]) else f"{low} to {high}",
             figure(each.rmses[target], _DIGITS),
         )
     return table
@@ -62,10 +64,8 @@ def headline(found: NumberComparison, pair: NumberPair, target: Target) -> str:
     first, second = (printable(found.compared[i].name) for i in (pair.first, pair.second))
     low, high = (figure(end) for end in pair.interval)
     unit = f" {printable(target.unit)}" if target.unit else ""
-    return (
-        f"{first} against {second}: {figure(pair.difference)}{unit} of mean absolute error "
-        f"(95 % interval {low} to {high})"
-    )
+    said = f"{first} against {second}: {figure(pair.difference)}{unit} of mean absolute error"
+    return said if math.isnan(pair.interval[0]) else f"{said} (95 % interval {low} to {high})"
 
 
 def counts(found: NumberComparison, pair: NumberPair) -> str:

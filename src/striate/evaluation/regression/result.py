@@ -43,9 +43,9 @@ class Figure:
     def to_json(self) -> dict[str, Any]:
         """Plain values; None for what is undefined."""
         return {
-            "value": _plain(self.value),
-            "interval": [_plain(each) for each in self.interval],
-            "baseline": _plain(self.baseline),
+            "value": plain(self.value),
+            "interval": [plain(each) for each in self.interval],
+            "baseline": plain(self.baseline),
         }
 
 
@@ -151,7 +151,7 @@ class RegressionEvaluation(Shown):
             "images": self.images,
             "mae": self.mae,
             "rmse": self.rmse,
-            "r2": _plain(self.r2),
+            "r2": plain(self.r2),
             "per_target": [each.to_json() for each in self.per_target],
             "left_out": self.left_out,
             "skipped": [{"file": file, "error": reason} for file, reason in self.skipped],
@@ -231,5 +231,6 @@ def _figures(
     }
 
 
-def _plain(value: float) -> float | None:
+def plain(value: float) -> float | None:
+    """A number as JSON has it: None for one that is undefined."""
     return value if math.isfinite(value) else None
