@@ -25,8 +25,9 @@ from striate.deploy.quantise import measuring
 from striate.deploy.quantise.images import choose
 from striate.deploy.quantise.judging import ClassJudge
 from striate.deploy.quantise.options import QuantiseOptions
-from striate.deploy.quantise.quantise import QuantiseReport
+from striate.deploy.quantise.quantise import QuantiseReport, readable
 from striate.engines.exported import ExportedFile, open_exported
+from striate.engines.parts import FilePart
 from striate.engines.seam import split_at_seam
 from striate.errors import DataError, ExportError, StriateError
 
@@ -199,6 +200,9 @@ def test_files_that_cannot_be_quantised(
     before = exported.path.read_bytes()
     with pytest.raises(ExportError, match="is int8 already; give the float file"):
         striate.quantise(report.file, data=pictures)
+    part = FilePart(pixels="a", answers="b", share=1, preprocessing=exported.preprocessing)
+    with pytest.raises(ExportError, match="holds several networks .* its members one by one"):
+        readable(replace(exported, is_cut=False, parts=(part,)))
     old = changed(exported, tmp_path, lambda entries: entries.pop("pixels"))
     with pytest.raises(ExportError, match="from before files said where their network begins"):
         striate.quantise(old, data=pictures)

@@ -267,6 +267,12 @@ def readable(file: ExportedFile) -> None:
             "has no pre-processing inside, and would be given other images than it was made for",
             "export its run with the pre-processing inside",
         )
+    if file.parts:
+        raise ExportError(
+            shown(file.path),
+            "holds several networks that see different pixels, and int8 is for one",
+            "export its members one by one, and quantise these",
+        )
     if not file.is_cut:
         raise ExportError(
             shown(file.path),
