@@ -26,6 +26,7 @@ from striate.runs.gather import gather
 from striate.runs.layout import CONFIG, CONFORMAL, WEIGHTS
 from striate.runs.origins import DataOrigin
 from striate.runs.run import Run
+from striate.runs.samples import keep_samples, read_samples
 from striate.runs.targets import ScaledTarget
 from striate.runs.weights import write_weights
 
@@ -175,7 +176,9 @@ def test_an_ensemble_is_the_mean_of_its_members_values(tmp_path: Path, files: li
     ]
     wanted = [striate.open_regressor(run.path).values(files) for run in runs]
     wanted[1] = wanted[1][:, ::-1]
+    keep_samples(runs[1].path, [Image.new("RGB", (9, 7))])
     two = gather(runs[:2], tmp_path / "two")
+    assert [each.shape for each in read_samples(two)] == [(7, 9, 1)]  # the first has none
     assert Regressor.of_run(two).values(files) == pytest.approx(
         np.mean(wanted[:2], axis=0), rel=1e-4
     )

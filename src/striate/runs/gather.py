@@ -136,9 +136,10 @@ def _written(out: Path, members: Sequence[Run], named: Sequence[str]) -> RunConf
     origin, manifest = _images(members)
     if manifest is not None:
         write_atomically(out / names.IMAGES, manifest.to_bytes())
-    samples = first.path / names.SAMPLES
-    if samples.exists():
-        write_atomically(out / names.SAMPLES, samples.read_bytes())
+    # A member may have none: its training never came to its end.
+    samples = (each.path / names.SAMPLES for each in members)
+    if (found := next(filter(Path.exists, samples), None)) is not None:
+        write_atomically(out / names.SAMPLES, found.read_bytes())
     _keep_costs(out, members)
     said = [
         Member(

@@ -201,7 +201,7 @@ def test_files_that_cannot_be_quantised(
     with pytest.raises(ExportError, match="is int8 already; give the float file"):
         striate.quantise(report.file, data=pictures)
     part = FilePart(pixels="a", answers="b", share=1, preprocessing=exported.preprocessing)
-    with pytest.raises(ExportError, match="holds several networks .* its members one by one"):
+    with pytest.raises(ExportError, match=r"holds several networks .* its members one by one"):
         readable(replace(exported, is_cut=False, parts=(part,)))
     old = changed(exported, tmp_path, lambda entries: entries.pop("pixels"))
     with pytest.raises(ExportError, match="from before files said where their network begins"):
