@@ -74,6 +74,9 @@ def test_one_image_has_no_interval(two: list[Path], squares: Path, tmp_path: Pat
     assert found["pairs"][0]["interval"] == found["compared"][0]["intervals"][0] == [None, None]
     shown = CliRunner().invoke(app, words, env={"COLUMNS": "100"}).stdout
     assert "– to –" not in shown
+    page = tmp_path / "page.html"
+    assert CliRunner().invoke(app, [*words, "--output", str(page)]).exit_code == 0
+    assert '"nan"' not in page.read_text(encoding="utf-8")
 
 
 def test_it_prints_and_other_answers_are_refused(

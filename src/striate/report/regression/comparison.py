@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
@@ -82,7 +83,7 @@ def _target(found: NumberComparison, at: int) -> dict[str, Any]:
     target = found.targets[at]
     constant = float(np.abs(found.true[:, at] - np.median(found.true[:, at])).mean())
     pairs = [each for each in found.pairs if each.target == at]
-    most = max((abs(end) for each in pairs for end in each.interval), default=0.0) or 1.0
+    most = max((abs(end) for each in pairs for end in _drawn(each)), default=0.0) or 1.0
     return {
         "name": target.described,
         "unit": target.unit,
@@ -110,15 +111,22 @@ def _target(found: NumberComparison, at: int) -> dict[str, Any]:
 def _pair(found: NumberComparison, pair: NumberPair, most: float) -> dict[str, Any]:
     target = found.targets[pair.target]
     low, high = pair.interval
-    words = f"{figure(pair.difference)}, between {figure(low)} and {figure(high)}"
+    words = figure(pair.difference)
+    if not math.isnan(low):
+        words += f", between {figure(low)} and {figure(high)}"
     return {
         "headline": headline(found, pair, target),
         "counts": counts(found, pair),
         "verdict": verdict(found, pair),
         "decided": pair.adjusted < 0.05 and not low <= 0 <= high,
         "difference": figure(pair.difference),
-        "standing": difference(pair.difference, pair.interval, most, words),
+        "standing": difference(pair.difference, _drawn(pair), most, words),
     }
+
+
+def _drawn(pair: NumberPair) -> tuple[float, float]:
+    """The interval that is drawn: that of one image is its difference alone."""
+    return pair.interval if math.isfinite(pair.interval[0]) else (pair.difference, pair.difference)
 
 
 def _groups(found: NumberComparison) -> list[dict[str, Any]]:
