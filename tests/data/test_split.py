@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from striate.data.split import draw, held_out, held_out_numbers
@@ -20,6 +20,8 @@ def split(images, fraction=0.2, seed=0):
     return held_out(digests, np.array([label for _, label in images], np.int64), fraction, seed)
 
 
+# How long pictures take to be drawn says nothing of the split.
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(pictures, fractions, seeds)
 def test_copies_never_fall_on_both_sides(images, fraction, seed):
     sides: dict[str, set[bool]] = {}

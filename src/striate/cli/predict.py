@@ -183,15 +183,16 @@ def _told(each: Prediction | Estimate) -> str:
 def _values(each: Estimate) -> str:
     """``age 31.2 years (90 %: 24.7 to 37.7)``, of each target."""
     from striate.support.text import printable
-    from striate.support.words import figure
+    from striate.support.words import beside
 
     found = []
     for target, value, intervals in zip(each.targets, each.values, each.intervals, strict=True):
         unit = f" {printable(target.unit)}" if target.unit else ""
-        text = f"{printable(target.name)} {figure(value, _DIGITS)}{unit}"
         shown = next((one for one in intervals if one.level == _LEVEL), None)
+        width = 0.0 if shown is None else shown.high - shown.low
+        text = f"{printable(target.name)} {beside(value, width, _DIGITS)}{unit}"
         if shown is not None:
-            low, high = figure(shown.low, _DIGITS), figure(shown.high, _DIGITS)
+            low, high = (beside(end, width, _DIGITS) for end in (shown.low, shown.high))
             text += f" ({100 * shown.level:g} %: {low} to {high})"
         found.append(text)
     return ", ".join(found)

@@ -64,6 +64,22 @@ def amount(value: float, digits: int = 4) -> str:
     return text.rstrip("0").rstrip(".") if "." in text and THIN not in text else text
 
 
+def beside(value: float, width: float, digits: int = 4) -> str:
+    """A number as `figure` has it, but never coarser than a hundredth of `width`.
+
+    Examples:
+        >>> beside(1_700_000_123.4, 40.0), beside(31.24, 6.5), beside(0.5, 0.0)
+        ('1,700,000,123.4', '31.24', '0.5000')
+    """
+    text = figure(value, digits)
+    if not (width > 0 and math.isfinite(value) and abs(value) < 1e15):
+        return text
+    places = max(0, 2 - math.floor(math.log10(width)))
+    if value == 0 or digits - 1 - math.floor(math.log10(abs(value))) >= places:
+        return text  # which is as fine as that
+    return f"{value:,.{places}f}".replace("-", MINUS)
+
+
 def power(value: float) -> str:
     """A power of ten: ``0.01``, ``1``, ``100``, beyond those ``10⁻³``, ``10⁴``.
 

@@ -14,6 +14,7 @@ from striate.inference.explaining.ensemble import EnsembleMaps, MapsPart, member
 from striate.inference.explaining.explainer import ExportedMaps, Method
 from striate.inference.explaining.occlusion import OcclusionMaps, Square
 from striate.inference.parts import open_number_parts, open_parts
+from striate.support.paths import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -153,7 +154,7 @@ def _no_gradients(predictor: Classifier | Regressor, wanted: Wanted) -> StriateE
     if predictor.file is not None:
         if isinstance(predictor, Classifier):
             remedy += f", or export its run with {parameter('cam')}"
-        return ExportError(str(predictor.file.path), "has no heat maps", remedy)
+        return ExportError(shown(predictor.file.path), "has no heat maps", remedy)
     what = wanted.parameter("method", wanted.method)
     return StriateError(what, f"needs gradients, which {predictor.session.name} has not", remedy)
 
@@ -166,7 +167,7 @@ def _occlusion(predictor: Classifier | Regressor, wanted: Wanted) -> Explainer:
             opened = open_number_parts(again) if again.targets else open_parts(again)
             return _occlusion_of_several(opened, wanted, owned=True)
         raise ExportError(
-            str(predictor.file.path),
+            shown(predictor.file.path),
             "brings images to the network's size within, in no place where they could be covered",
             "export its run again",
         )
