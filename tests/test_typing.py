@@ -52,7 +52,7 @@ striate.train("photos", net="lenet", epoch=3)
 striate.train("photos", "lenet")
 striate.train("photos", net="lenet", epochs="3")
 number: int = striate.train("photos", net="lenet")
-striate.transfer("photos")
+striate.transfer("photos", backbone=3)
 striate.evaluate("run", device=0)
 striate.predict("run", "a.jpg", stream=True)[0]
 next(striate.predict("run", "a.jpg"))
