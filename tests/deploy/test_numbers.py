@@ -174,3 +174,14 @@ def test_files_are_not_compared_and_say_so(numbers: Path, tmp_path: Path) -> Non
     for one in (numbers, other):
         with pytest.raises(RunError, match="only runs are compared; give the run"):
             striate.compare_runs([one, numbers / "lenet.onnx"], data=tmp_path)
+
+
+def test_what_a_later_version_says_of_a_target_is_passed_over(
+    numbers: Path, tmp_path: Path
+) -> None:
+    model = onnx.load(numbers / "lenet.onnx")
+    entry = next(each for each in model.metadata_props if each.key == "targets")
+    entry.value = json.dumps([{**each, "colour": "red"} for each in json.loads(entry.value)])
+    onnx.save(model, tmp_path / "later.onnx")
+    with Regressor.of_file(tmp_path / "later.onnx") as later:
+        assert [each.name for each in later.targets] == ["age", "<i>count"]

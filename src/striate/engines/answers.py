@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from striate.errors import RunError
@@ -62,4 +62,7 @@ def answers_of(
 def _target(values: Any) -> ExportedTarget:
     if not isinstance(values, dict):
         raise RunError("target", "is no table")
-    return from_table(ExportedTarget, values, "target", kind=RunError)
+    known = {each.name for each in fields(ExportedTarget)}
+    # What a later version says beside it changes nothing of what this one knows.
+    own = {key: value for key, value in values.items() if key in known}
+    return from_table(ExportedTarget, own, "target", kind=RunError)
