@@ -124,5 +124,8 @@ def test_an_unfinished_run_says_so_to_whoever_uses_it(
 def test_a_table_without_classes_asks_for_what_can_be_given(trained: Path, tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("file,age,tilt\na.png,1,2\n")
     (tmp_path / "a.png").write_bytes(b"")
-    with pytest.raises(DataError, match=r"name the column with the classes by `label`$"):
-        striate.evaluate(trained, tmp_path / "t.csv")
+    scores = "".join(f"{number}.png,{number / 7:.3f}\n" for number in range(60))
+    (tmp_path / "s.csv").write_text(f"file,score\n{scores}")
+    for name in ("t.csv", "s.csv"):
+        with pytest.raises(DataError, match=r"name the column with the classes by `label`$"):
+            striate.evaluate(trained, tmp_path / name)

@@ -236,7 +236,7 @@ def asking_for(targets: Sequence[str]) -> Iterator[None]:
         yield
     except DataError as error:
         asked = [name for name in targets if parameter("target", name) in error.what]
-        if not asked and parameter("target") not in error.remedy:
+        if not asked and "`target" not in error.remedy:
             raise
         what = f"target '{printable(asked[0])}'" if asked else error.what
         if not targets:
