@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from striate.errors import StriateError, parameter
 from striate.inference.views.views import Views
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from striate.inference.regressor import Regressor
     from striate.runs.run import Run
     from striate.support.shared_options import Crops
+
+_Kind = TypeVar("_Kind", "Classifier", "Regressor")
 
 
 def open_run(path: str | Path, *, allow_code: bool = False) -> Run:
@@ -171,45 +173,25 @@ class _Opened:
     def classifier(self, ways: _Ways) -> Classifier:
         from striate.inference.classifier import Classifier
 
-        if self.run is not None:
-            return Classifier.of_run(
-                self.run,
-                device=ways.device,
-                engine=ways.engine,
-                batch_size=ways.batch_size,
-                views=ways.views,
-            )
-        assert self.file is not None
-        _refuse_other_devices(ways.device)
-        return Classifier.of_opened(
-            self.file,
-            engine=ways.engine,
-            batch_size=ways.batch_size,
-            streams=ways.streams,
-            views=ways.views,
-            reduced_decoding=self.reduced,
-        )
+        return self._by(Classifier, ways)
 
     def regressor(self, ways: _Ways) -> Regressor:
         from striate.inference.regressor import Regressor
 
+        return self._by(Regressor, ways)
+
+    def _by(self, kind: type[_Kind], ways: _Ways) -> _Kind:
+        computed: Any = {
+            "engine": ways.engine,
+            "batch_size": ways.batch_size,
+            "views": ways.views,
+        }
         if self.run is not None:
-            return Regressor.of_run(
-                self.run,
-                device=ways.device,
-                engine=ways.engine,
-                batch_size=ways.batch_size,
-                views=ways.views,
-            )
+            return kind.of_run(self.run, device=ways.device, **computed)
         assert self.file is not None
         _refuse_other_devices(ways.device)
-        return Regressor.of_opened(
-            self.file,
-            engine=ways.engine,
-            batch_size=ways.batch_size,
-            streams=ways.streams,
-            views=ways.views,
-            reduced_decoding=self.reduced,
+        return kind.of_opened(
+            self.file, streams=ways.streams, reduced_decoding=self.reduced, **computed
         )
 
 
