@@ -85,8 +85,8 @@ def ensemble(options: EnsembleOptions) -> EnsembleResult:
 def train_members(options: TrainOptions, train_one: TrainOne) -> TrainResult:
     """`striate.train` with `members`: train them in turn, and make them one run."""
     from striate.evaluation.regression.result import RegressionEvaluation
-    from striate.report.build import REPORT
     from striate.runs.gather import gather_inside
+    from striate.runs.layout import REPORT
     from striate.training.members import trained_members
     from striate.training.result import NumberTrainResult, TrainResult
 

@@ -20,18 +20,15 @@ from striate.report.ensemble import ensemble_section
 from striate.report.health import Health, health
 from striate.report.inputs import ReportInputs
 from striate.report.mistakes import explained_mistakes, mistakes_sentence
-from striate.report.pages import rendered
+from striate.report.pages import kept, rendered
 from striate.report.pictures import behind_cells, examples, is_pixel_art
 from striate.report.transfer import transfer_section
-from striate.support.files import write_atomically
 from striate.support.svg import Scale, element
 from striate.support.words import count, percent
 
 if TYPE_CHECKING:
     from striate.data.sources import Data
     from striate.runs.run import Run
-
-REPORT = "report.html"
 
 
 def write_report(
@@ -59,10 +56,7 @@ def write_report(
         DataError: an image has gone since it was evaluated.
     """
     inputs = ReportInputs.from_run(run, data, evaluation, probabilities, check, progress=progress)
-    path = run.path / REPORT
-    # Names of files may hold bytes that are no UTF-8; a browser could not show those either.
-    write_atomically(path, render(inputs).encode(errors="replace"))
-    return path
+    return kept(run, render(inputs))
 
 
 def render(inputs: ReportInputs) -> str:

@@ -13,7 +13,7 @@ from striate.evaluation.regression.result import RegressionEvaluation
 from striate.report.charts import Chart, ramp
 from striate.report.health import health
 from striate.report.number_transfer import NumberTransfer, number_transfer
-from striate.report.pages import rendered
+from striate.report.pages import kept, rendered
 from striate.report.pictures import is_pixel_art
 from striate.report.regression import curves, sections
 from striate.report.regression.charts import standing
@@ -25,8 +25,6 @@ from striate.report.regression.misses import examples, misses_of, misses_sentenc
 from striate.report.regression.targets import target_sections
 from striate.report.regression.words import between, unit_of
 from striate.report.sections import PARTS, environment_section, recipe_section
-from striate.runs.layout import REPORT
-from striate.support.files import write_atomically
 from striate.support.words import THIN, figure, plural
 
 if TYPE_CHECKING:
@@ -58,10 +56,7 @@ def write_number_report(
         DataError: an image has gone since it was evaluated.
     """
     inputs = NumberInputs.from_run(run, data, evaluation, values, check, progress=progress)
-    path = run.path / REPORT
-    # Names of files may hold bytes that are no UTF-8; a browser could not show those either.
-    write_atomically(path, render(inputs).encode(errors="replace"))
-    return path
+    return kept(run, render(inputs))
 
 
 def render(inputs: NumberInputs) -> str:
