@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from importlib.resources import as_file, files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -168,9 +168,13 @@ def _usual(size: tuple[int, ...]) -> Preprocessing:
 
 def _parts() -> Iterator[Image.Image]:
     """Parts of photographs, so that an export of the run can be proved on real images."""
+    # Beside scikit-learn's code, which takes seconds to import and is not needed for them.
+    package = find_spec("sklearn")
+    assert package is not None
+    folder = Path(str(package.origin)).parent / "datasets" / "images"
     for photograph in PHOTOGRAPHS:
-        with as_file(files("sklearn.datasets.images") / photograph) as path:
-            picture = Image.open(path).convert("RGB")
+        with Image.open(folder / photograph) as opened:
+            picture = opened.convert("RGB")
         for part in PARTS:
             sides = picture.size * 2
             box = tuple(round(share * side) for share, side in zip(part, sides, strict=True))
