@@ -150,6 +150,20 @@ def test_a_photograph_from_the_camera(shared: Any, visit: Callable[..., Any]) ->
     assert not page.locator("#studio").is_visible()
 
 
+def test_a_slow_camera_is_waited_for(shared: Any, visit: Callable[..., Any]) -> None:
+    page = visit(shared.address, permissions=["camera"])
+    page.evaluate("navigator.mediaDevices.getUserMedia = async () => new MediaStream()")
+    page.click("#camera")
+    page.locator("#studio[open]").wait_for()
+    assert page.locator("#shoot").is_disabled()  # there is nothing to take yet
+    page.click("#cancel")
+    assert not page.locator("#studio").is_visible()
+    page.evaluate("delete navigator.mediaDevices.getUserMedia")
+    page.click("#camera")
+    page.click("#shoot")
+    assert result(page)[0] in CLASSES
+
+
 def test_examples_and_several_models(
     serve: Serve, visit: Callable[..., Any], file: Path, tmp_path: Path
 ) -> None:

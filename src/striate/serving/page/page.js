@@ -392,6 +392,7 @@
   const closeStudio = () => {
     for (const track of stream?.getTracks() ?? []) track.stop();
     stream = null;
+    at("video").srcObject = null;
     at("studio").close();
   };
   const touch = matchMedia("(pointer: coarse)").matches || (navigator.maxTouchPoints > 0 && innerWidth < 832);
@@ -405,10 +406,12 @@
       at("camera").disabled = true;
       return;
     }
+    at("shoot").disabled = true; // until there is a picture to take: a slow camera shows none at first
     at("video").srcObject = stream;
     at("studio").showModal();
-    await at("video").play();
+    await at("video").play().catch(() => {}); // closed before it began
   });
+  at("video").addEventListener("loadeddata", () => { at("shoot").disabled = false; });
   at("shoot").addEventListener("click", () => {
     const canvas = make("canvas");
     canvas.width = at("video").videoWidth;
