@@ -16,7 +16,7 @@ from striate.support.options import Option, options_of
 
 SRC = Path(str(striate.__file__)).parent
 #: Take no options that Python and the command line could share.
-APART = ("list-networks", "what-if")
+APART = ("what-if", "completion")
 #: Where a room has the command's name already.
 OTHERWISE = {"runs": "compare_runs"}
 MADE = [name for name in COMMANDS if name not in APART]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import warnings
@@ -121,13 +122,37 @@ def test_a_command_is_called_as_its_function() -> None:
     alone |= {"open_predictor", "open_regressor"}
     alone |= {"compare_runs", "evaluate_detector", "export_detector", "list_runs"}
     assert functions - commands == alone
-    assert commands - functions == {"runs"}  # as the package of that name is called
+    # As the package of the first name is called; Python has no use for the other.
+    assert commands - functions == {"runs", "completion"}
 
 
 def test_the_list_of_commands_has_the_first_lines_of_their_help() -> None:
     from striate.cli.main import COMMANDS, load
 
     assert {name: str(load(name).__doc__).splitlines()[0] for name in COMMANDS} == COMMANDS
+
+
+def test_the_help_has_the_commands_by_what_there_is_to_do() -> None:
+    from click.testing import CliRunner
+
+    from striate.cli.main import JOBS, app
+
+    shown = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "80"}).output
+    sections = re.findall(r"^(\w.*):\n((?:  .+\n)+)", shown, re.MULTILINE)
+    assert [job for job, _ in sections] == ["Options", *JOBS]
+    for job, lines in sections[1:]:
+        assert re.findall(r"^  (\S+)  +\S", lines, re.MULTILINE) == list(JOBS[job])
+        assert len(lines.splitlines()) == len(JOBS[job]), "a line each, on 80 columns"
+
+
+def test_a_short_name_is_the_same_command(capsys: pytest.CaptureFixture[str]) -> None:
+    from striate.cli.main import app
+
+    for name in ("list-networks", "list"):
+        app([name, "zf"], standalone_mode=False)
+    first, second = capsys.readouterr().out.split("name  ")[1:]
+    assert first == second
+    assert "zfnet" in first
 
 
 def test_a_mistyped_command_and_the_help_of_one() -> None:

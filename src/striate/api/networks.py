@@ -9,6 +9,7 @@ from striate.anatomy.options import CompareOptions, ExplainOptions, TableOptions
 from striate.errors import NetworkError, parameter
 from striate.runs.options import CreateRunOptions
 from striate.support.options import takes
+from striate.zoo.options import ListNetworksOptions
 
 if TYPE_CHECKING:
     from torch import nn
@@ -23,14 +24,23 @@ if TYPE_CHECKING:
     from striate.zoo.layers import Network
 
 
-def list_networks() -> tuple[Entry, ...]:
-    """Every network: name, family, title, paper, year, input (C, H, W), parameters, MACs.
+@takes(ListNetworksOptions)
+def list_networks(options: ListNetworksOptions) -> tuple[Entry, ...]:
+    """The networks: name, family, title, paper, year, input (C, H, W), parameters, MACs.
 
     Read from a data file that the tests keep true, so that it needs no torch.
+
+    Raises:
+        StriateError: a pattern takes none of them, or there is no such order.
+
+    Examples:
+        >>> [each.name for each in list_networks("vgg1?", sort="-macs")]
+        ['vgg19', 'vgg16', 'vgg13', 'vgg11']
     """
+    from striate.hub.listing import chosen
     from striate.zoo.catalogue import entries
 
-    return entries()
+    return chosen(entries(), options)
 
 
 def create(

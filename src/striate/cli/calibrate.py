@@ -10,9 +10,10 @@ from striate.evaluation.options import CalibrateOptions
 
 @command(CalibrateOptions)
 def calibrate(given: Given, as_json: AsJson = False) -> None:
-    """Make a run's probabilities as high as its accuracy, by a temperature.
+    """Make a run's probabilities as high as its accuracy.
 
-    Fitted to images that it was not trained on; which class is the likeliest stays the same.
+    By a temperature, fitted to images that it was not trained on; which class is the likeliest
+    stays the same.
     """
     from striate import api
 

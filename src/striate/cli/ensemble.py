@@ -10,7 +10,7 @@ from striate.runs.options import EnsembleOptions
 
 @command(EnsembleOptions, out=("--out",))
 def ensemble(given: Given, as_json: AsJson = False) -> None:
-    """Make a run of several runs: the mean of their probabilities.
+    """Make a run of several: the mean of their probabilities.
 
     The members are copied into it. Classes are matched by name.
     """

@@ -40,7 +40,7 @@ class Typed(EvaluateOptions, MeasuringOptions):
 
 @command(Typed, all_images=("--all",), output=("-o", "--output"))
 def evaluate(given: Given, as_json: AsJson = False) -> None:
-    """Measure a run on held-out images, or a detector on labelled boxes.
+    """Measure a run on held-out images, a detector on boxes.
 
     Top-1, top-5, loss, calibration, figures of each class, confusion. Of a detector's weights,
     COCO's AP, by size and class, as `striate.evaluate_detector` does.

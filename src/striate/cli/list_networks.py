@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import fnmatch
 import json
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from striate.cli.flags import Argument
-from striate.cli.options import AsJson
+from striate.cli.options import AsJson, Given, command
+from striate.zoo.options import ListNetworksOptions
 
 if TYPE_CHECKING:
     from striate.hub.pretrained import Packaged
@@ -19,26 +17,21 @@ if TYPE_CHECKING:
 KEYS = ("name", "family", "year", "parameters", "macs", "input")
 
 
-def list_networks(
-    pattern: Annotated[
-        str | None,
-        Argument("Only networks with this in their name or family, or a pattern such as 'res*'."),
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
+@command(ListNetworksOptions)
+def list_networks(given: Given, as_json: AsJson = False) -> None:
     """List the networks with their sizes and published errors.
 
-    Parameters, multiply-accumulates and the input that each was made for. The last ones come with
-    ImageNet weights, in packages.
+    Parameters, multiply-accumulates and the input that each was made for. Some come with ImageNet
+    weights, in packages. `striate list` is the same.
     """
-    # As `striate.list_networks` does, but without loading the options of all functions beside it.
+    # As `striate.list_networks` does, but without loading the options of all functions beside it,
+    # and with the networks that packages hold.
+    from striate.hub.listing import chosen
     from striate.hub.pretrained import PACKAGED, Packaged
     from striate.zoo.catalogue import entries
 
     listed: tuple[Entry | Packaged, ...] = (*entries(), *PACKAGED)
-    found = [each for each in listed if pattern is None or _matches(each, pattern)]
-    if not found and pattern is not None:
-        _refuse(pattern, [each.name for each in listed])
+    found = chosen(listed, ListNetworksOptions(**given))
     if as_json:
         print(json.dumps([_plain(each) for each in found], indent=1))
         return
@@ -62,33 +55,14 @@ def _plain(entry: Entry | Packaged) -> dict[str, object]:
     return found | ({"package": package} if package else {})
 
 
-def _matches(entry: Entry | Packaged, pattern: str) -> bool:
-    wanted = pattern.lower()
-    if any(mark in wanted for mark in "*?["):
-        return fnmatch.fnmatchcase(entry.name, wanted)
-    return wanted in entry.name or wanted in entry.family.lower()
-
-
 def _error(entry: Entry | Packaged) -> str:
     """``top-1 24.70 %``, of ImageNet unless it says otherwise; nothing where there is none."""
-    from striate.hub.figures import figures
-    from striate.zoo.published import IMAGENET, comparable
+    from striate.hub.listing import published_error
+    from striate.zoo.published import IMAGENET
 
-    name = entry.name
-    data, measure, found = comparable({name: figures(name)})
-    if name not in found:
+    if (told := published_error(entry.name)) is None:
         return ""
-    share = getattr(found[name], measure)
+    data, measure, found = told
+    share = getattr(found, measure)
     where = f"top-{measure.removeprefix('top')}" if data == IMAGENET else data.partition(" ")[0]
     return f"{where} {100 * share:.2f} %"
-
-
-def _refuse(pattern: str, names: Sequence[str]) -> None:
-    from striate.errors import NetworkError, nearest
-    from striate.support.text import printable
-
-    raise NetworkError(
-        f"list-networks '{printable(pattern)[:80]}'",
-        "no network is called so",
-        nearest(pattern, names),
-    )

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any, ParamSpec, get_type_hints
 
 import click
+from click.shell_completion import CompletionItem
 
 from striate.cli import streams
 from striate.cli.flags import Flag
@@ -19,31 +20,48 @@ from striate.support.text import printable
 
 P = ParamSpec("P")
 
-#: The first line of each command's help. Its module is loaded when the command is called.
-COMMANDS = {
-    "list-networks": "List the networks with their sizes and published errors.",
-    "table": "Show every layer's size, costs and receptive field.",
-    "explain": "Show the arithmetic of a layer with its numbers.",
-    "what-if": "Show what layers of no network would cost and see.",
-    "compare": "Compare networks: costs, depth, receptive field, errors.",
-    "view": "Draw a network on one page to explore.",
-    "check": "Look for what is wrong with images.",
-    "train": "Train a network on images, evaluate and report it.",
-    "transfer": "Put a new head on a trained network, for other images.",
-    "create-run": "Make a run of published weights, without training.",
-    "ensemble": "Make a run of several runs: the mean of their probabilities.",
-    "runs": "List the runs under a folder, or compare several of them.",
-    "show": "Show a run: network, data, recipe, figures, learning curve.",
-    "evaluate": "Measure a run on held-out images, or a detector on labelled boxes.",
-    "calibrate": "Make a run's probabilities as high as its accuracy, by a temperature.",
-    "predict": "Classify images, or tell their numbers.",
-    "detect": "Find boxes in pictures and videos, with classes and scores.",
-    "export": "Write a run, or a detector, as one verified ONNX file.",
-    "bench": "Measure how fast a network is in each engine.",
-    "quantise": "Make the network of an exported file 8-bit, and measure what it costs and gains.",
-    "serve": "Serve classifiers over HTTP: a page for people, a protocol for programs.",
-    "cache": "Show what is cached on disk, or remove what is old.",
+#: What there is to do, and for each the first line of its help. A command's module is loaded when
+#: it is called.
+JOBS = {
+    "Read a network": {
+        "list-networks": "List the networks with their sizes and published errors.",
+        "table": "Show every layer's size, costs and receptive field.",
+        "explain": "Show the arithmetic of a layer with its numbers.",
+        "view": "Draw a network on one page to explore.",
+    },
+    "Measure what it costs": {
+        "what-if": "Show what layers of no network would cost and see.",
+        "compare": "Compare networks: costs, depth, receptive field, errors.",
+        "bench": "Measure how fast a network is in each engine.",
+    },
+    "Train it on your images": {
+        "check": "Look for what is wrong with images.",
+        "train": "Train a network on images, evaluate and report it.",
+        "transfer": "Put a new head on a trained network, for other images.",
+        "create-run": "Make a run of published weights, without training.",
+        "ensemble": "Make a run of several: the mean of their probabilities.",
+    },
+    "Trust what it predicts": {
+        "runs": "List the runs under a folder, or compare several of them.",
+        "show": "Show a run: network, data, recipe, figures, learning curve.",
+        "evaluate": "Measure a run on held-out images, a detector on boxes.",
+        "calibrate": "Make a run's probabilities as high as its accuracy.",
+    },
+    "Ship it": {
+        "predict": "Classify images, or tell their numbers.",
+        "detect": "Find boxes in pictures and videos, with classes and scores.",
+        "export": "Write a run, or a detector, as one verified ONNX file.",
+        "quantise": "Make an exported file 8-bit, and measure what that costs.",
+        "serve": "Serve classifiers over HTTP, to people and to programs.",
+    },
+    "Besides": {
+        "cache": "Show what is cached on disk, or remove what is old.",
+        "completion": "Print what makes a shell complete commands and names.",
+    },
 }
+COMMANDS = {name: line for commands in JOBS.values() for name, line in commands.items()}
+#: What is quicker to type.
+SHORT = {"list": "list-networks"}
 
 
 class _Unread(Exception):  # noqa: N818 - nothing is wrong
@@ -94,16 +112,29 @@ class _Commands(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        return command_of(_guarded(load(cmd_name)), cmd_name) if cmd_name in COMMANDS else None
+        name = SHORT.get(cmd_name, cmd_name)
+        return command_of(_guarded(load(name)), cmd_name) if name in COMMANDS else None
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        if args and args[0] not in COMMANDS and args[0][:1].isalnum():
+        if args and args[0] not in COMMANDS.keys() | SHORT.keys() and args[0][:1].isalnum():
             ctx.fail(f"No such command '{printable(args[0])}': {nearest(args[0], COMMANDS)}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        width = max(map(len, COMMANDS))  # the same in every section
+        for job, commands in JOBS.items():
+            with formatter.section(job):
+                formatter.write_dl([(each.ljust(width), text) for each, text in commands.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        # Click's own would load the modules of all commands for the lines that stand here.
+        if not incomplete[:1].isalnum() and incomplete:
+            return click.Command.shell_complete(self, ctx, incomplete)
+        return [
+            CompletionItem(name, help=line)
+            for name, line in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
 
 
 def _show_version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:

@@ -15,6 +15,7 @@ from typing import Any, get_args
 import click
 
 from striate.cli.flags import Argument, Flag
+from striate.cli.suggestions import suggestions_for
 
 HELP = {"help_option_names": ["-h", "--help"]}
 
@@ -81,6 +82,7 @@ def _parameter(typed: inspect.Parameter) -> click.Parameter:
         settings |= {"nargs": -1} if isinstance(note, Argument) else {"multiple": True}
     elif not required:
         settings["default"] = typed.default
+    settings["shell_complete"] = suggestions_for(typed.name, path=_is_path(kind, note))
     if isinstance(note, Argument):
         return _Argument([typed.name], text=note.help, show_default=note.show_default, **settings)
     assert isinstance(note, Flag)
@@ -105,6 +107,13 @@ def _type(kind: Any, least: float | None) -> click.ParamType[Any, Any]:
         return click.IntRange(int(least)) if kind is int else click.FloatRange(least)
     known = {Path: click.Path(path_type=Path), int: click.INT, float: click.FLOAT}
     return known.get(kind, click.STRING)
+
+
+def _is_path(kind: Any, note: Argument | Flag) -> bool:
+    """Whether a shell may complete files, as far as types and names tell."""
+    if isinstance(note, Argument):
+        return kind in (str, list[str], Path)
+    return kind is Path or note.metavar == "<path>"
 
 
 def _listed(absent: Any) -> Callable[..., Any]:

@@ -10,7 +10,7 @@ from striate.deploy.quantise.options import QuantiseOptions
 
 @command(QuantiseOptions, output=("-o", "--output"))
 def quantise(given: Given, as_json: AsJson = False) -> None:
-    """Make the network of an exported file 8-bit, and measure what it costs and gains.
+    """Make an exported file 8-bit, and measure what that costs.
 
     Weights of 8 bits are tried first, then of 7, then with the worst layers left float; where
     nothing is inside the limits, no file is written.

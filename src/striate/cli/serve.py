@@ -11,10 +11,10 @@ from striate.serving.options import ServeOptions
 
 @command(ServeOptions)
 def serve(given: Given, as_json: AsJson = False) -> None:
-    """Serve classifiers over HTTP: a page for people, a protocol for programs.
+    """Serve classifiers over HTTP, to people and to programs.
 
-    Once the models are loaded, the address is printed. A termination or Ctrl-C ends it, after what
-    was accepted has been answered.
+    People have a page, programs a protocol. Once the models are loaded, the address is printed. A
+    termination or Ctrl-C ends it, after what was accepted has been answered.
     """
     from striate import api
     from striate.support.text import printable
