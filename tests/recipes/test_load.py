@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import get_type_hints
 
@@ -192,3 +192,52 @@ def test_every_key_is_documented() -> None:
         assert each.name in shown
         for key in fields(kind) if is_dataclass(kind := get_type_hints(Recipe)[each.name]) else ():
             assert key.name in shown[each.name], f"[{each.name}] {key.name}"
+
+
+def test_a_file_extends_a_recipe_and_wins_over_all_its_tables(tmp_path: Path) -> None:
+    text = 'extends = "modern"\nepochs = 7\n[optimiser]\nrate = 0.3\n[grey]\nepochs = 9'
+    path = write(tmp_path, text)
+    for who in (WHO, {**WHO, "small": True}, {**WHO, "normalised": False, "family": "vgg"}):
+        modern, mine = load_recipe("modern", **who), load_recipe(path, **who)
+        assert (mine.name, mine.epochs, mine.optimiser.rate) == ("mine", 7, 0.3)
+        # All else is as it is there, key by key.
+        optimiser = replace(modern.optimiser, rate=0.3)
+        assert mine == replace(modern, name="mine", epochs=7, optimiser=optimiser)
+    assert load_recipe(path, **{**WHO, "grey": True}).epochs == 9
+    numbers = load_recipe(path, **WHO, numbers=True)
+    assert (numbers.loss.name, numbers.gradient.clip_norm) == ("squared", 4.0)
+
+
+def test_files_extend_files_relative_to_themselves(tmp_path: Path) -> None:
+    (tmp_path / "a b 中").mkdir()
+    (tmp_path / "base.toml").write_text('extends = "classic"\n[augmentation]\nmirror = false')
+    mine = tmp_path / "a b 中" / "mine.toml"
+    mine.write_text('extends = "../base.toml"\nepochs = 3')
+    found = load_recipe(str(mine), **WHO)
+    classic = load_recipe("classic", **WHO)
+    assert (found.epochs, found.augmentation.horizontal_flip) == (3, False)
+    assert found.optimiser == classic.optimiser
+    assert found.reference == classic.reference
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('extends = "mine.toml"', "extends = 'mine.toml': leads back to this file; let one"),
+        ('extends = "other.toml"', r"other\.toml: extends = 'mine.toml': leads back to this file"),
+        ('extends = "modem"', r"is neither a recipe nor a file \(.*modem is not there\); did you"),
+        ("extends = 3", "extends = 3: must be a recipe's name or file; e.g. extends = "),
+        ('extends = ""', "must be a recipe's name or file"),
+        ('extend = "modern"', "extend: is not a key here; did you mean 'extends'"),
+        ('extends = "modern"\n[optimiser]\nnesterov = true\nname = "adam"', "mine.toml: optimiser"),
+        (
+            'extends = "modern"\n[small.optimiser]\nrate = -1',
+            r"mine.toml \[small\]: optimiser: rate",
+        ),
+        ('[small]\nextends = "modern"', "extends: is not a key here"),
+    ],
+)
+def test_what_cannot_be_extended(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "other.toml").write_text('extends = "mine.toml"')
+    with pytest.raises(RecipeError, match=message):
+        load_recipe(write(tmp_path, text), **WHO)

@@ -18,7 +18,13 @@ from typing import Annotated, Any, get_args, get_origin
 import striate
 from striate.cli.flags import Argument, Flag
 from striate.cli.sizes import read_position, read_size
-from striate.cli.values import read_names, read_numbers, read_pairs, read_whole_numbers
+from striate.cli.values import (
+    read_names,
+    read_numbers,
+    read_pairs,
+    read_set,
+    read_whole_numbers,
+)
 from striate.support.options import Option, options_of
 
 #: What was typed, by the names of Python's arguments.
@@ -120,6 +126,9 @@ _WAYS: dict[frozenset[Any], _Way] = {
     frozenset({Sequence[float]}): _Way(str, read_numbers, "<number,…>"),
     frozenset({Sequence[int]}): _Way(str, read_whole_numbers, "<number,…>"),
     frozenset({Sequence[str]}): _Way(str, read_names, "<name,…>", "Or none."),
+    frozenset({Mapping[str, object]}): _Way(
+        list[str], read_set, "<key=value>", "May be given again."
+    ),
     frozenset({str, Sequence[str]}): _Way(list[str], None, "<name>", "May be given again."),
 }
 
@@ -131,9 +140,11 @@ def _way(option: Option) -> _Way:
     origins = {get_origin(each) for each in members}
     if option.positional and origins & {Sequence, Iterable}:
         return _Way(list[str])
+    if (known := _WAYS.get(frozenset(members))) is not None:
+        return known
     if Mapping in origins:
         return _Way(list[str], read_pairs, "<name=value>", "May be given again.")
-    return _WAYS.get(frozenset(members), _Way(metavar="<path>" if Path in members else None))
+    return _Way(metavar="<path>" if Path in members else None)
 
 
 def _plain(text: str, names: Mapping[str, str]) -> str:

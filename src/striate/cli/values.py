@@ -58,3 +58,14 @@ def read_pairs(texts: list[str]) -> dict[str, Any]:
     from striate.zoo.variants import read
 
     return read(texts)
+
+
+def read_set(texts: list[str]) -> dict[str, Any]:
+    """``["optimiser.rate=0.01", "optimiser.name=adamw"]``.
+
+    Raises:
+        RecipeError: one of them is not ``key=value``, or a key comes twice.
+    """
+    from striate.recipes.settings import read_settings
+
+    return read_settings(texts)

@@ -2,22 +2,26 @@
 
 ``modern`` is one good recipe for small and middle-sized data on any network, ``classic`` is what
 the network's own paper did, ``fine_tuning`` is for transfers. All are TOML files beside this module
-and can be copied and changed.
+and can be copied and changed, or extended: a file that says ``extends = "modern"`` holds only what
+it does otherwise.
 """
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from striate.errors import RecipeError, nearest, parameter
 from striate.recipes.recipe import Recipe
-from striate.support.paths import is_file, resolved
-from striate.support.tables import laid_over, read_toml
+from striate.support.paths import expanded, is_file, resolved
+from striate.support.tables import laid_over, read_toml, under_field_names
 from striate.zoo.catalogue import entries
 
 RECIPES = Path(__file__).parent
+
+#: The recipes that have a name; that of ``classic`` is another one for each family.
+NAMES = ("modern", "classic", "fine_tuning")
 
 #: Tables that are laid over the rest where they hold, in this order; the family's comes before
 #: that of numbers.
@@ -38,7 +42,8 @@ def load_recipe(
 
     A recipe's ``[family.NAME]`` table is laid over the rest for the networks of that family, and
     ``[family.NAME_bn]`` for those of them with batch norm. All these tables are checked, whether
-    they hold or not.
+    they hold or not. A file that ``extends`` a recipe is laid over what that comes to for the
+    network and its images, so that what it says itself wins over all tables below it.
 
     Args:
         name: ``modern``, ``classic``, ``fine_tuning`` (for transfers) or the path of a TOML file.
@@ -56,10 +61,6 @@ def load_recipe(
     Raises:
         RecipeError: no such recipe or file, not TOML, unknown keys, values out of range.
     """
-    path = _find(name, network, family)
-    where = path.name if path.is_relative_to(RECIPES) else str(path)
-    table = read_toml(path, kind=RecipeError, remedy="mend that line")
-    table.setdefault("name", path.stem.encode("utf-8", "backslashreplace").decode())
     holding = {
         "without_normalisation": not normalised,
         "small": small,
@@ -68,14 +69,71 @@ def load_recipe(
         f"family.{family}_bn": normalised,
         "numbers": numbers,
     }
-    overlays = _take_overlays(table, where)
-    recipe = Recipe.from_dict(table, where)
-    for overlay, values in overlays.items():
-        Recipe.from_dict(laid_over(table, values), f"{where} [{overlay}]")
-    for overlay in (each for each, holds in holding.items() if holds and each in overlays):
-        table = laid_over(table, overlays[overlay])
-        recipe = Recipe.from_dict(table, f"{where} [{overlay}]")
+    table: dict[str, Any] = {}
+    for layer in layers(_find(name, network, family), network, family):
+        table = laid_over(table, layer.table)
+        recipe = Recipe.from_dict(table, layer.where)
+        for overlay, values in layer.overlays.items():
+            Recipe.from_dict(laid_over(table, values), f"{layer.where} [{overlay}]")
+        holds = (each for each, does in holding.items() if does and each in layer.overlays)
+        for overlay in holds:
+            table = laid_over(table, layer.overlays[overlay])
+            recipe = Recipe.from_dict(table, f"{layer.where} [{overlay}]")
     return recipe.for_numbers() if numbers else recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """One file of a recipe, without those that it extends."""
+
+    where: str
+    """How errors name it."""
+    table: dict[str, Any]
+    overlays: dict[str, dict[str, Any]]
+    """Tables that hold for some networks and images, by name, as found."""
+    extends: str | None
+
+
+def layers(
+    path: Path, network: str, family: str, within: tuple[Path, ...] = ()
+) -> tuple[Layer, ...]:
+    """The file at `path` after those that it extends, that which extends none first.
+
+    Args:
+        path: of a recipe's file.
+        network: whose paper ``classic`` follows.
+        family: of that network.
+        within: the files that extend this one, the one that was asked for first.
+
+    Raises:
+        RecipeError: one of them is missing or no recipe, or they extend one another in a circle.
+    """
+    where = path.name if path.is_relative_to(RECIPES) else str(path)
+    table = read_toml(path, kind=RecipeError, remedy="mend that line")
+    extends = table.pop("extends", None)
+    table.setdefault("name", path.stem.encode("utf-8", "backslashreplace").decode())
+    overlays = _take_overlays(table, where)
+    own = Layer(
+        where=where,
+        table=under_field_names(Recipe, table),
+        overlays={name: under_field_names(Recipe, each) for name, each in overlays.items()},
+        extends=extends,
+    )
+    if extends is None:
+        return (own,)
+    what = f"{where}: extends = {extends!r}"
+    if not isinstance(extends, str) or not extends:
+        raise RecipeError(what, "must be a recipe's name or file", 'e.g. extends = "modern"')
+    if extends in NAMES:
+        below = _find(extends, network, family)
+    else:
+        below = resolved(path.parent / expanded(extends, kind=RecipeError), kind=RecipeError)
+        if not is_file(below, kind=RecipeError):
+            why = f"is neither a recipe nor a file ({below} is not there)"
+            raise RecipeError(what, why, f"{nearest(extends, NAMES)} or give a .toml file")
+    if below in (*within, path):
+        raise RecipeError(what, "leads back to this file", "let one of them extend another recipe")
+    return (*layers(below, network, family, (*within, path)), own)
 
 
 def _take_overlays(table: dict[str, Any], where: str) -> dict[str, dict[str, Any]]:
@@ -84,7 +142,7 @@ def _take_overlays(table: dict[str, Any], where: str) -> dict[str, dict[str, Any
     Raises:
         RecipeError: one is no table, there is no such family, or a key is unknown.
     """
-    known = {each.name for each in fields(Recipe)} | {*OVERLAYS, "family"}
+    known = {each.name for each in fields(Recipe)} | {*OVERLAYS, "family", "extends"}
     for key in table:
         if key not in known:
             raise RecipeError(f"{where}: {key}", "is not a key here", nearest(key, known))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from striate.recipes.recipe import Recipe
+from striate.recipes.settings import departures_of, set_in
 from striate.report import ensemble, transfer
 from striate.report.confusion import MOST_CLASSES
 from striate.report.findings import findings
@@ -226,7 +227,8 @@ def recipe_section(inputs: PageInputs) -> dict[str, Any]:
     return {
         "sentence": f"{network} Recipe after {reference}." if reference else network,
         "ours": list(recipe.ours) if isinstance(recipe, Recipe) else [],
-        "departures": list(recipe.departures) if isinstance(recipe, Recipe) else [],
+        "departures": list(departures_of(recipe)) if isinstance(recipe, Recipe) else [],
+        "set": list(set_in(recipe)) if isinstance(recipe, Recipe) else [],
         "tables": tables,
     }
 

@@ -311,6 +311,21 @@ def laid_over(table: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str,
     return merged
 
 
+def under_field_names(cls: Any, table: Mapping[str, Any]) -> dict[str, Any]:
+    """`table`, of the dataclass `cls`, each key under its field's own name, not that in files.
+
+    Tables of several such names are left as they are: `from_table` refuses them.
+    """
+    found, hints = dict(table), _hints(cls)
+    for each in fields(cls):
+        before, value = _stored_name(each), found.get(each.name)
+        if before != each.name and before in found and each.name not in found:
+            found = {each.name if key == before else key: found[key] for key in found}
+        elif is_dataclass(hints[each.name]) and isinstance(value, Mapping):
+            found[each.name] = under_field_names(hints[each.name], value)
+    return found
+
+
 def plain(value: Any) -> Any:
     """`value` as TOML can say it: tables of dataclasses, lists of tuples, and nothing of None.
 

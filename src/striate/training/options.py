@@ -60,7 +60,23 @@ class TrainOptions(Options):
         str | Path | None,
         Doc(
             "``modern`` (the default), ``classic`` (that of the network's own paper), or a TOML "
-            "file."
+            "file, which may extend one of them: see ``striate recipe``."
+        ),
+    ] = None
+    set: Annotated[
+        Mapping[str, object] | None,
+        Doc(
+            "Keys of the recipe and their values, such as ``optimiser.rate=0.01``, which hold as "
+            "they stand whatever else the recipe says.",
+            in_python='``{"optimiser": {"rate": 0.01}}``',
+        ),
+    ] = None
+    lr: Annotated[
+        float | None,
+        Bounds(0, math.inf, above=True),
+        Doc(
+            "The peak learning rate, ``optimiser.rate``, instead of the recipe's; no batch size "
+            "scales it."
         ),
     ] = None
     epochs: Annotated[int | None, Bounds(1, MOST), Doc("Instead of the recipe's.")] = None

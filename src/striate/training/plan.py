@@ -21,6 +21,7 @@ from striate.hub.names import trainable
 from striate.hub.weights import preprocessing_from, trained_for
 from striate.recipes.load import load_recipe
 from striate.recipes.recipe import Input, Recipe
+from striate.recipes.settings import with_settings
 from striate.runs.claim import Held
 from striate.runs.config import RunConfig
 from striate.runs.folder import claim_out
@@ -49,6 +50,7 @@ from striate.training.photographs import Photographs, Shape, where_kept
 from striate.training.place import Place
 from striate.training.resume import plan_resumed, resumed_run
 from striate.training.selection import check_choices, note_on_imbalance
+from striate.training.settled import settings_of
 from striate.zoo.catalogue import Entry
 from striate.zoo.create import canonical, create
 from striate.zoo.layers import Network
@@ -91,12 +93,7 @@ def plan(
     """
     if options.data is not None:
         options = replace(options, data=named_data(options.data))
-    if options.minutes is not None and options.epochs is not None:
-        raise StriateError(
-            parameter("minutes", options.minutes),
-            f"decides how many epochs there are, and so does {parameter('epochs', options.epochs)}",
-            "give one of them",
-        )
+    settings_of(options)  # what contradicts itself is known before anything is looked at
     target = resumed_run(options)
     if target is None:
         check_choices(
@@ -273,7 +270,7 @@ def _guessed_shape(options: TrainOptions, known: Entry, weights: Found | None) -
 
 
 def _read_recipe(options: TrainOptions, known: Entry, *, normalised: bool, grey: bool) -> Recipe:
-    """The recipe that was asked for, at the size of the network's input."""
+    """The recipe that was asked for, at the size of the network's input, with what was set."""
     recipe = load_recipe(
         str(options.recipe or "modern"),
         network=known.name,
@@ -283,14 +280,16 @@ def _read_recipe(options: TrainOptions, known: Entry, *, normalised: bool, grey:
         small=(options.size or max(known.input[1:])) <= 64,
         numbers=bool(options.target),
     )
-    return recipe.at_size(options.size or known.input[1], known.input[1])
+    recipe = recipe.at_size(options.size or known.input[1], known.input[1])
+    return with_settings(recipe, settings_of(options))
 
 
 def _choose_recipe(
     options: TrainOptions, known: Entry, network: nn.Module, *, images: int, grey: bool
 ) -> Recipe:
     recipe = _read_recipe(options, known, normalised=has_batch_norm(network), grey=grey)
-    if options.batch_size is None:
+    settings = settings_of(options)
+    if options.batch_size is None and "batch_size" not in settings:
         recipe = recipe.fitted_to(images)
     given = options.auxiliary_weights
     recipe = recipe.with_changes(
@@ -301,6 +300,8 @@ def _choose_recipe(
         select=options.select,
         loss=options.loss,
     )
+    # Again: a set rate is not scaled with the batch.
+    recipe = with_settings(recipe, settings)
     recipe.check_answers(numbers=bool(options.target))
     return recipe
 

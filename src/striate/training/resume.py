@@ -45,6 +45,7 @@ from striate.training.loop import Training
 from striate.training.options import TrainOptions
 from striate.training.photographs import Photographs, Shape, note_room, where_kept
 from striate.training.place import Place
+from striate.training.settled import refuse_other_settings
 from striate.zoo.catalogue import entry
 from striate.zoo.create import canonical
 
@@ -296,6 +297,7 @@ def refuse_changes(options: TrainOptions, run: Run, recipe: Recipe) -> None:
     for name, (given, kept) in settled.items():
         if given is not None and given != kept:
             raise _changed(name, given, kept)
+    refuse_other_settings(options, run, recipe)
 
 
 def _recipe_name(asked: str, config: RunConfig) -> str:

@@ -14,6 +14,7 @@ from striate.anatomy.costs.formulas import by, human_count
 from striate.data.targets import Target
 from striate.recipes.frozen import FrozenRecipe
 from striate.recipes.recipe import Recipe
+from striate.recipes.settings import set_in
 from striate.runs.ensemble import ENSEMBLE, members_in
 from striate.runs.headline import headline_of
 from striate.runs.layout import REPORT
@@ -121,6 +122,7 @@ def _recipe(recipe: Recipe | FrozenRecipe, seed: int) -> str:
     return (
         f"{recipe.name}: {plural(recipe.epochs, 'epoch')} in batches of {recipe.batch_size:,}, "
         f"{rule} at {rate:g}, {recipe.schedule.name}; seed {seed}"
+        + (f"; set: {', '.join(set_in(recipe))}" if set_in(recipe) else "")
     )
 
 
