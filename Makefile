@@ -7,12 +7,14 @@ VENV   ?= .venv
 DEMO   ?= demo
 LOWEST ?= .venv-lowest
 
+PAGES ?= site
+
 BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 SITE  := src tests benchmarks tools
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage quick exhaustive lowest lint format bench clean
+.PHONY: help setup demo test coverage quick exhaustive lowest lint format bench docs clean
 
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */\1\t/' | expand -t 10
@@ -89,7 +91,12 @@ bench: $(READY)  ## speed beside what people use today: training, anatomy, netwo
 	$(BIN)/python benchmarks/anatomy.py
 	$(BIN)/python benchmarks/zoo.py
 
-clean:  ## remove .venv, the demo and every cache
-	rm -rf $(VENV) $(LOWEST) $(DEMO) build dist htmlcov .coverage
+docs: $(READY)  ## the documentation as a site, in English and Chinese: half a minute
+	$(BIN)/python -m pip install -qq -c constraints.txt -e '.[docs]' --no-build-isolation
+	$(BIN)/python tools/docs.py --out $(PAGES)
+	@echo "Open $(PAGES)/index.html in a browser; it needs no network."
+
+clean:  ## remove .venv, the demo, the site and every cache
+	rm -rf $(VENV) $(LOWEST) $(DEMO) $(PAGES) build dist htmlcov .coverage
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache src/*.egg-info
 	find src tests benchmarks tools -name __pycache__ -type d -prune -exec rm -rf {} +
