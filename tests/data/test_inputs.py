@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from striate.data.decoding.decode import decode
@@ -185,10 +186,30 @@ def test_arrays_are_images_of_their_pixels():
     assert [item.name for item in items(np.stack([pixels, pixels]))] == ["images[0]", "images[1]"]
 
 
+def test_tensors_and_numbers_of_other_types_are_the_same_images():
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 9, 3), np.uint8)
+    tensor = torch.from_numpy(pixels).permute(2, 0, 1)
+    same = (pixels.astype(np.int64), pixels / 255, tensor, tensor / 255, tensor.double() / 255)
+    for image in same:
+        (item,) = items(image)
+        assert (read(item) == pixels).all()
+    ink = pixels[:, :, 0] > 127
+    for image in (ink, torch.from_numpy(ink), torch.from_numpy(ink)[None].bfloat16()):
+        assert (read(next(items(image)))[:, :, 0] == 255 * ink).all()
+    mixed = [tensor, "nowhere.png", pixels, torch.stack([tensor] * 2), Image.fromarray(pixels)]
+    assert [len(list(items(each))) for each in mixed] == [1, 1, 1, 2, 1]
+    assert is_single(tensor)
+    assert not is_single(tensor[None])
+
+
 @pytest.mark.parametrize(
     ("array", "message"),
     [
-        (np.zeros((4, 4, 3), np.float32), "holds float32 numbers; give uint8"),
+        (np.full((4, 4, 3), 2.5, np.float32), "holds float32 numbers from 2.5 to 2.5; give whole"),
+        (np.full((4, 4), 300), "holds int64 numbers from 300 to 300"),
+        (np.full((4, 4), np.nan), "numbers from nan to nan"),
+        (np.full((4, 4), "a"), "holds <U1 numbers; give uint8"),
+        (torch.zeros(8, 8, 3), "has the shape (8, 8, 3); give (height, width) or (1, 3 or 4, "),
         (np.zeros((3, 8, 8), np.uint8), "has the shape (3, 8, 8)"),
         (np.zeros((0, 4, 3), np.uint8), "no pixels"),
         (np.zeros(4, np.uint8), "has the shape (4,)"),

@@ -69,8 +69,13 @@ def train(options: TrainOptions) -> TrainResult:
     return train_one(options)
 
 
-def train_one(options: TrainOptions, split_seed: int | None = None) -> TrainResult:
-    """`train` of one network; see `striate.training.plan.plan` for `split_seed`."""
+def train_one(
+    options: TrainOptions, split_seed: int | None = None, *, report: bool = True
+) -> TrainResult:
+    """`train` of one network, where nobody may want the `report`.
+
+    See `striate.training.plan.plan` for `split_seed`.
+    """
     began = time.monotonic()
     from striate.report.duration import seconds_of_report
     from striate.support.signals import heard
@@ -100,11 +105,13 @@ def train_one(options: TrainOptions, split_seed: int | None = None) -> TrainResu
                 return cast("TrainResult", None)
             note_room(planned.data, planned.training.callbacks)
             # That of numbers is another one, of which the type does not speak.
-            return cast("TrainResult", _measured(planned, options))
+            return cast("TrainResult", _measured(planned, options, report=report))
 
 
-def _measured(planned: Planned, options: TrainOptions) -> TrainResult | NumberTrainResult:
-    """The figures of what was trained, kept with its report in its run."""
+def _measured(
+    planned: Planned, options: TrainOptions, *, report: bool
+) -> TrainResult | NumberTrainResult:
+    """The figures of what was trained, kept in its run, with its report where that is wanted."""
     from striate.evaluation import evaluate
     from striate.evaluation.kinds import OfClasses, OfNumbers
     from striate.inference.classifier import Classifier
@@ -133,7 +140,9 @@ def _measured(planned: Planned, options: TrainOptions) -> TrainResult | NumberTr
             run,
             planned.data,
             kind=OfNumbers(Regressor.of_run),
-            write_report=partial(write_number_report, progress=options.progress),
+            write_report=partial(write_number_report, progress=options.progress)
+            if report
+            else None,
             **reading,
         )
         return NumberTrainResult(images=found.images, evaluation=found, **about)
@@ -141,7 +150,7 @@ def _measured(planned: Planned, options: TrainOptions) -> TrainResult | NumberTr
         run,
         planned.data,
         kind=OfClasses(Classifier.of_run),
-        write_report=partial(write_report, progress=options.progress),
+        write_report=partial(write_report, progress=options.progress) if report else None,
         **reading,
     )
     return TrainResult(

@@ -26,6 +26,11 @@ def transfer(options: TransferOptions) -> TransferResult:
         StriateError: images, backbone, weights or options are at fault.
         Interrupted: Ctrl-C; the features computed so far are kept.
     """
+    return transfer_one(options)
+
+
+def transfer_one(options: TransferOptions, *, report: bool = True) -> TransferResult:
+    """`transfer`, where nobody may want the `report`."""
     from striate.report.build import write_report
     from striate.report.numbers import write_number_report
     from striate.support.signals import heard
@@ -34,12 +39,10 @@ def transfer(options: TransferOptions) -> TransferResult:
 
     with heard():
         made = carry(options)
+        write = write_number_report if made.run.answers_numbers else write_report
         found = finish_transfer(
             made,
-            write_report=partial(
-                write_number_report if made.run.answers_numbers else write_report,
-                progress=options.progress,
-            ),
+            write_report=partial(write, progress=options.progress) if report else None,
             export=options.export,
             workers=options.workers,
             progress=options.progress,

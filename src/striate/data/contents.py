@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -183,8 +183,8 @@ def _contents_of_named(name: str, settings: ReadSettings) -> Contents:
         names = Names(files, None)
         told = (split if len(known.parts) > 1 else "") if shown in ("", split) else None
         read = read_files(files, names, f"{name}/{split}", settings, _always(told))
-        source = _Source(files, names, read)
-        labelled = Part(known.classes, files, part.labels)
+        source = _Source(files, names, read, known.targets)
+        labelled = Part(known.classes, files, part.labels, known.values.get(split))
         _add(found, split, labelled, source, np.arange(len(files)))
     return found
 
@@ -255,7 +255,14 @@ def _add_arrays(
         digests=Digests(records.digests),
         sizes=records.sizes,
         grey=records.grey,
-        pixels=Pixels(Block.of(part.images[:, :, :, :1] if grey else part.images)),
+        pixels=Pixels(Block.of(_without_colour(part.images) if grey else part.images)),
     )
     if records.sketches is not None:
         found.sketches[name] = records.sketches
+
+
+def _without_colour(images: Array | Sequence[Array]) -> Array | list[Array]:
+    """Grey `images` with one channel."""
+    if isinstance(images, np.ndarray):
+        return images[:, :, :, :1]
+    return [image[:, :, :1] for image in images]

@@ -133,8 +133,8 @@ class Preprocessing:
         So it is the transform of a data set or a loop of one's own.
 
         Args:
-            image: a file's path, a Pillow image, or a NumPy array, uint8 (H, W) or (H, W, 1, 3 or
-                4).
+            image: a file's path, a Pillow image, a NumPy array (H, W) or (H, W, 1, 3 or 4), or a
+                tensor (1, 3 or 4, H, W).
 
         Raises:
             DataError: it cannot be read as an image.

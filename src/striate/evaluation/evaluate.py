@@ -238,7 +238,7 @@ def evaluate_own(
     data: Data,
     *,
     kind: Kind[Figures],
-    write_report: WriteReport[Figures],
+    write_report: WriteReport[Figures] | None,
     workers: int | None,
     device: str = "cpu",
     progress: bool = False,
@@ -252,7 +252,7 @@ def evaluate_own(
         run: a run, trained.
         data: the images that it was made with.
         kind: of its answers.
-        write_report: called when all else is kept.
+        write_report: called when all else is kept; None where nobody wants a report.
         workers: threads that read images; None for one a processor, at most four.
         device: where to compute.
         progress: count on standard error.
@@ -366,7 +366,7 @@ def _keep(
     found: NDArray[np.float32],
     *,
     kind: Kind[Figures],
-    write_report: WriteReport[Figures],
+    write_report: WriteReport[Figures] | None,
 ) -> None:
     """Write the figures, the pictures behind them and the report into the run."""
     content = json.dumps(evaluation.to_json(), indent=1).encode()
@@ -390,4 +390,5 @@ def _keep(
         keep_images(run.path, replace(data, fingerprint=run.config.data.fingerprint))
     elif not (run.path / names.IMAGES).exists():  # a run from before there was such a list
         keep_images(run.path, replace(data, fingerprint=run.config.data.fingerprint))
-    write_report(run, data, evaluation, kind.used(run, found), summary(data))
+    if write_report is not None:
+        write_report(run, data, evaluation, kind.used(run, found), summary(data))

@@ -69,8 +69,9 @@ class PredictOptions(Options):
         Source | Iterable[Source],
         Doc(
             "A file, a folder (with all images below it, sorted), a glob, or several of them.",
-            in_python="Pillow images and NumPy arrays (uint8, (H, W) or (H, W, 1, 3 or 4), grey, "
-            "RGB or RGBA)",
+            in_python="Pillow images, NumPy arrays ((H, W) or (H, W, 1, 3 or 4), grey, RGB or "
+            "RGBA) and tensors ((1, 3 or 4, H, W)); whole numbers from 0 to 255, others from 0 to "
+            "1",
         ),
     ]
     _: KW_ONLY

@@ -233,8 +233,9 @@ class Predictor(Closable, ABC, Generic[Answer]):
         """The numbers of every image, float32 (images, K), in the order of the images.
 
         Args:
-            images: a set; or a file, a folder, a glob, a Pillow image, a NumPy array (uint8 (H, W)
-                or (H, W, 1, 3 or 4), or (N, H, W, C) for several), or several of them.
+            images: a set; or a file, a folder, a glob, a Pillow image, a NumPy array ((H, W) or
+                (H, W, 1, 3 or 4), or (N, H, W, C) for several), a tensor ((C, H, W) or (N, C, H,
+                W)), or several of them.
             workers: threads that read images; None for one a processor, at most four. The result
                 is the same to the bit for any number.
             progress: called with images done, of all, where `images` are a set.

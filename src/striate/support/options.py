@@ -160,6 +160,11 @@ def takes(kind: Callable[P, O]) -> Callable[[Callable[[O], R]], Callable[P, R]]:
     return decorate
 
 
+def documented(kind: Any) -> str:
+    """The docstring of the dataclass `kind`, with a section about its fields after its words."""
+    return _documented(inspect.getdoc(kind) or "", options_of(kind))
+
+
 def _signature(kind: Any, returned: Any) -> inspect.Signature:
     return inspect.Signature(
         [
@@ -192,7 +197,7 @@ def _documented(text: str, options: Sequence[Option]) -> str:
         for each in options
     ]
     arguments = "\n".join(["Args:", *lines])
-    for section in ("\nReturns:\n", "\nYields:\n", "\nRaises:\n"):
+    for section in ("\nReturns:\n", "\nYields:\n", "\nRaises:\n", "\nAttributes:\n"):
         before, found, after = text.partition(section)
         if found:
             return f"{before}\n{arguments}\n{section}{after}"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def finish_transfer(
     made: Transfer,
     *,
-    write_report: WriteReport[Any],
+    write_report: WriteReport[Any] | None,
     export: bool,
     workers: int | None,
     progress: bool = False,
@@ -33,7 +33,7 @@ def finish_transfer(
 
     Args:
         made: what `striate.transfer_learning.transfer.transfer` gives.
-        write_report: called with the run's figures, as `evaluate_own` does.
+        write_report: called with the run's figures, as `evaluate_own` does; None for no report.
         export: write the verified ONNX file into the run.
         workers: threads that read images; None for one a processor, at most four.
         progress: count on standard error.

@@ -11,6 +11,7 @@ import gzip
 import io
 import os
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -29,9 +30,9 @@ _PLACES = ("", "raw", "MNIST/raw", "FashionMNIST/raw")  # where torchvision puts
 
 @dataclass(frozen=True)
 class ArrayPart:
-    """One split in memory: images uint8 (n, H, W, C) and labels int64 (n,)."""
+    """One split in memory: images uint8 (n, H, W, C), or (H, W, C) each; labels int64 (n,)."""
 
-    images: NDArray[np.uint8]
+    images: NDArray[np.uint8] | Sequence[NDArray[np.uint8]]
     labels: NDArray[np.int64]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,17 +16,23 @@ from PIL import Image
 
 from striate.data.decoding.decode import decoding
 from striate.data.decoding.formats import SUFFIXES
-from striate.data.decoding.in_memory import pixels_of
+from striate.data.decoding.in_memory import is_tensor, pixels_of
 from striate.data.finding.folders import class_name, entries, files_under, is_image, refuse_address
 from striate.data.reduction import Reduction
 from striate.errors import DataError, nearest
 from striate.support import paths
 from striate.support.text import printable
 
-Picture: TypeAlias = Image.Image | NDArray[np.uint8]
-"""An image in memory: Pillow's, or uint8 (H, W) or (H, W, 1, 3 or 4)."""
+if TYPE_CHECKING:
+    from typing import Any
 
-Source: TypeAlias = str | Path | Picture
+    from torch import Tensor
+
+Picture: TypeAlias = "Image.Image | NDArray[Any] | Tensor"
+"""An image in memory: Pillow's, an array (H, W) or (H, W, 1, 3 or 4), or a tensor (1, 3 or 4, H,
+W); whole numbers from 0 to 255, others from 0 to 1."""
+
+Source: TypeAlias = "str | Path | Picture"
 """What `predict` takes: a file, a folder, a glob, or an image in memory."""
 
 
@@ -105,13 +111,13 @@ def sources_of(sources: Source | Iterable[Source]) -> Iterable[Source]:
     """`sources` one by one; a single one is one, and an array with four axes holds several."""
     if isinstance(sources, (str, Path, Image.Image)):
         return [sources]
-    if isinstance(sources, np.ndarray) and sources.ndim < 4:
+    if _is_one_array(sources):
         return [sources]
     if not isinstance(sources, Iterable):
         raise DataError(
             type(sources).__name__,
             "is no image",
-            "give a path, a Pillow image, a NumPy array of uint8, or several of them",
+            "give a path, a Pillow image, a NumPy array, a tensor, or several of them",
         )
     return sources
 
@@ -123,7 +129,12 @@ def is_single(source: object) -> bool:
         if paths.is_folder(path, kind=DataError):
             return False
         return paths.exists(path, kind=DataError) or not glob.has_magic(str(path))
-    return isinstance(source, Image.Image) or (isinstance(source, np.ndarray) and source.ndim < 4)
+    return isinstance(source, Image.Image) or _is_one_array(source)
+
+
+def _is_one_array(source: object) -> TypeGuard[Picture]:
+    """Whether it is an array or a tensor that holds no more than one image."""
+    return (isinstance(source, np.ndarray) or is_tensor(source)) and source.ndim < 4
 
 
 def _expand(source: str | Path, wanted: Callable[[Path], bool]) -> Iterator[Item]:

@@ -11,6 +11,7 @@ import contextlib
 import os
 import socket
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,9 @@ from striate.support.folders import cache_folder
 
 _SECONDS_WITHOUT_A_BYTE = 30
 _FLOWERS = 8189  # photographs in Flowers102
+
+MEMORY = "<memory>"
+"""The name of images that a program has given, as long as `in_memory` holds them."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,19 @@ class NamedSet:
     values: dict[str, NDArray[np.float64]] = field(default_factory=dict)
 
 
+_GIVEN: ContextVar[NamedSet | None] = ContextVar("_GIVEN", default=None)
+
+
+@contextlib.contextmanager
+def in_memory(given: NamedSet) -> Iterator[str]:
+    """A name for the images that a program has `given`, while the block runs, in its thread."""
+    token = _GIVEN.set(given)
+    try:
+        yield MEMORY
+    finally:
+        _GIVEN.reset(token)
+
+
 def names() -> tuple[str, ...]:
     """The names that `load` knows."""
     return tuple(_LOADERS)
@@ -63,7 +80,7 @@ def is_name(text: str) -> bool:
         >>> is_name("shapes:size=32"), is_name("digits:size=32")
         (True, False)
     """
-    return text in _LOADERS or text.startswith(f"{shapes.NAME}:")
+    return text in _LOADERS or text.startswith(f"{shapes.NAME}:") or text == MEMORY
 
 
 def load(name: str, download: bool = True, answers: Answers = CLASSES) -> NamedSet:
@@ -73,10 +90,20 @@ def load(name: str, download: bool = True, answers: Answers = CLASSES) -> NamedS
         DataError: files are missing, with which they are, where they belong, and where torchvision
             gets them; or it has no such `answers`.
     """
+    if name == MEMORY:
+        return _given()
     if name not in _LOADERS or name == shapes.NAME:
         return _shapes(name.removeprefix(shapes.NAME).removeprefix(":"), answers)
     refuse_columns(name, answers)
     return _LOADERS[name](download)
+
+
+def _given() -> NamedSet:
+    given = _GIVEN.get()
+    if given is None:
+        why = "were in the memory of a program, which has ended or goes on with others"
+        raise DataError("the images", why, "give the place of images")
+    return given
 
 
 def refuse_columns(what: str, answers: Answers) -> None:
