@@ -149,6 +149,7 @@ CASES: dict[str, Callable[[Given], Any]] = {
     "predict_bulk": lambda given: striate.predict_bulk(
         given.run, picture(given.out).parent, given.out / "predictions"
     ),
+    "recipe": lambda _given: striate.recipe("modern", net="resnet20"),
     "show": lambda given: str(striate.show(given.run, mistakes=True)),
     "table": lambda _given: striate.table(Small()),
     "train": lambda given: train(given.photographs, given.out / "run"),

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         open_regressor,
         open_run,
     )
+    from striate.api.recipes import recipe
     from striate.api.runs import compare_runs, list_runs, show
     from striate.api.shipping import quantise
     from striate.api.training import check, train
@@ -66,6 +67,7 @@ __all__ = [
     "predict",
     "predict_bulk",
     "quantise",
+    "recipe",
     "serve",
     "show",
     "table",
@@ -97,6 +99,7 @@ _MODULES = {
         "what_if",
     ),
     "opening": ("open_classifier", "open_predictor", "open_regressor", "open_run"),
+    "recipes": ("recipe",),
     "runs": ("compare_runs", "list_runs", "show"),
     "shipping": ("quantise",),
     "training": ("check", "train"),

@@ -36,6 +36,7 @@ JOBS = {
     },
     "Train it on your images": {
         "check": "Look for what is wrong with images.",
+        "recipe": "Print a recipe as TOML, with what every key decides.",
         "train": "Train a network on images, evaluate and report it.",
         "transfer": "Put a new head on a trained network, for other images.",
         "create-run": "Make a run of published weights, without training.",

@@ -70,7 +70,7 @@ def load_recipe(
         "numbers": numbers,
     }
     table: dict[str, Any] = {}
-    for layer in layers(_find(name, network, family), network, family):
+    for layer in layers(find(name, network, family), network, family):
         table = laid_over(table, layer.table)
         recipe = Recipe.from_dict(table, layer.where)
         for overlay, values in layer.overlays.items():
@@ -94,6 +94,28 @@ class Layer:
     extends: str | None
 
 
+def read_layer(path: Path) -> Layer:
+    """The file at `path`, without those that it extends.
+
+    Raises:
+        RecipeError: it is missing or no recipe's file.
+    """
+    where = path.name if path.is_relative_to(RECIPES) else str(path)
+    table = read_toml(path, kind=RecipeError, remedy="mend that line")
+    extends = table.pop("extends", None)
+    if extends is not None and not (isinstance(extends, str) and extends):
+        what = f"{where}: extends = {extends!r}"
+        raise RecipeError(what, "must be a recipe's name or file", 'e.g. extends = "modern"')
+    table.setdefault("name", path.stem.encode("utf-8", "backslashreplace").decode())
+    overlays = _take_overlays(table, where)
+    return Layer(
+        where=where,
+        table=under_field_names(Recipe, table),
+        overlays={name: under_field_names(Recipe, each) for name, each in overlays.items()},
+        extends=extends,
+    )
+
+
 def layers(
     path: Path, network: str, family: str, within: tuple[Path, ...] = ()
 ) -> tuple[Layer, ...]:
@@ -108,32 +130,25 @@ def layers(
     Raises:
         RecipeError: one of them is missing or no recipe, or they extend one another in a circle.
     """
-    where = path.name if path.is_relative_to(RECIPES) else str(path)
-    table = read_toml(path, kind=RecipeError, remedy="mend that line")
-    extends = table.pop("extends", None)
-    table.setdefault("name", path.stem.encode("utf-8", "backslashreplace").decode())
-    overlays = _take_overlays(table, where)
-    own = Layer(
-        where=where,
-        table=under_field_names(Recipe, table),
-        overlays={name: under_field_names(Recipe, each) for name, each in overlays.items()},
-        extends=extends,
-    )
-    if extends is None:
+    own = read_layer(path)
+    if own.extends is None:
         return (own,)
-    what = f"{where}: extends = {extends!r}"
-    if not isinstance(extends, str) or not extends:
-        raise RecipeError(what, "must be a recipe's name or file", 'e.g. extends = "modern"')
-    if extends in NAMES:
-        below = _find(extends, network, family)
+    what = f"{own.where}: extends = {own.extends!r}"
+    if own.extends in NAMES:
+        below = find(own.extends, network, family)
     else:
-        below = resolved(path.parent / expanded(extends, kind=RecipeError), kind=RecipeError)
+        below = extended_file(path, own.extends)
         if not is_file(below, kind=RecipeError):
             why = f"is neither a recipe nor a file ({below} is not there)"
-            raise RecipeError(what, why, f"{nearest(extends, NAMES)} or give a .toml file")
+            raise RecipeError(what, why, f"{nearest(own.extends, NAMES)} or give a .toml file")
     if below in (*within, path):
         raise RecipeError(what, "leads back to this file", "let one of them extend another recipe")
     return (*layers(below, network, family, (*within, path)), own)
+
+
+def extended_file(path: Path, extends: str) -> Path:
+    """The file that the one at `path` extends, resolved, whether it is there or not."""
+    return resolved(path.parent / expanded(extends, kind=RecipeError), kind=RecipeError)
 
 
 def _take_overlays(table: dict[str, Any], where: str) -> dict[str, dict[str, Any]]:
@@ -167,7 +182,12 @@ def _take_overlays(table: dict[str, Any], where: str) -> dict[str, dict[str, Any
     return found
 
 
-def _find(name: str, network: str, family: str) -> Path:
+def find(name: str, network: str, family: str) -> Path:
+    """The file of the recipe called `name`, for a network and its family.
+
+    Raises:
+        RecipeError: there is none.
+    """
     if name in ("modern", "fine_tuning"):
         return RECIPES / f"{name}.toml"
     if name == "classic":

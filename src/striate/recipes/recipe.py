@@ -34,17 +34,21 @@ class Optimiser:
     """``[optimiser]``: which update rule, and how strongly weights decay."""
 
     name: Literal["sgd", "adam", "adamw", "rmsprop", "adadelta"] = "sgd"
+    """The update rule."""
     rate: Positive = 0.1
     """The peak learning rate, for the recipe's own batch size."""
     momentum: float = 0.9
     """Of sgd and rmsprop."""
     nesterov: bool = False
+    """Of sgd: whether the gradient is taken ahead, where momentum leads."""
     betas: tuple[float, float] = (0.9, 0.999)
     """Of adam and adamw."""
     alpha: float = 0.99
     """Of rmsprop and adadelta: how slowly the mean of squared gradients moves."""
     eps: Positive = 1e-8
+    """Of all but sgd: what keeps a division from one by 0."""
     weight_decay: NotNegative = 0.0
+    """The share of the weights taken off at each step, times the rate."""
     decay_norms: bool = True
     """Whether decay also pulls on biases and on batch norm's scales and shifts."""
 
@@ -63,6 +67,7 @@ class Schedule:
     """``[schedule]``: the learning rate over the run, as a factor on the optimiser's rate."""
 
     name: Literal["constant", "step", "plateau", "exponential", "cosine", "one_cycle"] = "cosine"
+    """How the rate falls."""
     milestones: Annotated[tuple[float, ...], Bounds(0, MOST)] = ()
     """step: epochs at which the rate changes; below 1, fractions of all epochs. Each kind rises."""
     rates: Annotated[tuple[float, ...], Bounds(0, math.inf)] = ()
@@ -106,6 +111,7 @@ class Loss:
     """``map`` is equation 9 of LeCun et al. 1998: a constant competitor beside the classes. The
     last three are of numbers, whose errors are taken in deviations of the training images."""
     label_smoothing: float = 0.0
+    """The share of each label that is spread over all classes."""
     class_weights: ClassWeights = "none"
     """``balanced``: each class weighs as if all were equally frequent."""
     map_j: float = 0.1
@@ -139,6 +145,7 @@ class Averaging:
     """``[averaging]``: the weights that are evaluated and kept are a mean over many steps."""
 
     name: Literal["none", "ema", "polyak"] = "none"
+    """An exponential moving average, or the plain mean of Polyak and Juditsky."""
     decay: float = 0.999
     """ema: the share of the old mean kept at each step."""
     start: float = 0.5
@@ -178,14 +185,19 @@ class Input:
     """``[preprocessing]``: how an image becomes the network's input."""
 
     fit: Literal["crop", "pad"] = "crop"
+    """Whether the middle is cut out of an image, or all of it is padded to the input's shape."""
     resize: Annotated[int, Bounds(0, LARGEST_RESIZE)] = 0
     """The side that images are resized to; 0: size · 256/224 above 64 pixels, size itself below."""
     statistics: Literal["data", "imagenet", "given"] = "data"
     """Whose channel mean and std are used."""
     mean: tuple[float, ...] = ()
+    """given: of each channel, of values from 0 to 1."""
     std: tuple[float, ...] = ()
+    """given: the standard deviation of each channel."""
     fill: Annotated[int, Bounds(0, 255)] = 0
+    """pad: the grey level around the image."""
     interpolation: Literal["bilinear", "bicubic"] = "bilinear"
+    """Of the resize."""
 
     def __post_init__(self) -> None:
         check_bounds(self, "preprocessing")
@@ -207,6 +219,7 @@ class Recipe:
     """A whole recipe; every value that a run used stands in its ``run.toml``."""
 
     name: str
+    """What runs call the recipe."""
     reference: str = ""
     """Paper and section that it follows."""
     ours: tuple[str, ...] = ()
@@ -214,10 +227,12 @@ class Recipe:
     departures: tuple[str, ...] = ()
     """Where it knowingly differs from its reference, and why."""
     epochs: Count = 20
+    """How long the network is trained: the schedule goes by epochs."""
     passes: Annotated[float, Bounds(0, MOST, above=True)] = field(default=1.0, metadata=ADDED)
     """How often an epoch goes through the training images; a last batch that is no whole one is
     left out of each pass."""
     batch_size: Count = 128
+    """Images a step."""
     least_steps: CountOrNone = 0
     """The batch is halved, and the rate with it, until an epoch has this many steps: a few hundred
     images would otherwise give a handful of updates. A batch size that was asked for stays."""
