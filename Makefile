@@ -6,6 +6,8 @@ PYTHON ?= python3
 VENV   ?= .venv
 DEMO   ?= demo
 LOWEST ?= .venv-lowest
+IMAGES ?=
+WORKERS ?= 2
 
 PAGES ?= site
 
@@ -14,7 +16,7 @@ READY := $(VENV)/.ready
 SITE  := src tests benchmarks tools
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage quick exhaustive lowest lint format bench docs clean
+.PHONY: help setup demo test coverage quick exhaustive lowest lint format bench docs lab clean
 
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */\1\t/' | expand -t 10
@@ -95,6 +97,9 @@ docs: $(READY)  ## the documentation as a site, in English and Chinese: half a m
 	$(BIN)/python -m pip install -qq -c constraints.txt -e '.[docs]' --no-build-isolation
 	$(BIN)/python tools/docs.py --out $(PAGES)
 	@echo "Open $(PAGES)/index.html in a browser; it needs no network."
+
+lab: $(READY)  ## measure the claims of docs/lab again: hours; IMAGES=FOLDER of cifar10/, flowers/
+	$(BIN)/python tools/lab.py run --workers $(WORKERS) $(if $(IMAGES),--images $(IMAGES))
 
 clean:  ## remove .venv, the demo, the site and every cache
 	rm -rf $(VENV) $(LOWEST) $(DEMO) $(PAGES) build dist htmlcov .coverage

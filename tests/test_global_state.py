@@ -94,6 +94,10 @@ def ensemble(given: Given) -> Any:
     return striate.ensemble([given.run, other], out=given.out / "run")
 
 
+def experiment(given: Given) -> Path:
+    return striate.run_experiment("convolution-backwards", quick=True, out=given.out / "lab").folder
+
+
 def detector(given: Given) -> Path:
     """A file of weights, without a draw of everybody's generators."""
     with torch.device("meta"):
@@ -125,6 +129,7 @@ CASES: dict[str, Callable[[Given], Any]] = {
     "compare_runs": compare_runs,
     "calibrate": lambda given: striate.calibrate(given.run, off=True),
     "list_runs": lambda given: str(striate.list_runs(given.run.parent)),
+    "list_experiments": lambda _given: str(striate.list_experiments()),
     "list_networks": lambda _given: striate.list_networks(),
     "check": lambda given: striate.check(given.photographs),
     "compare": lambda given: striate.compare(["lenet", Small(), given.run], timed=True),
@@ -150,6 +155,8 @@ CASES: dict[str, Callable[[Given], Any]] = {
         given.run, picture(given.out).parent, given.out / "predictions"
     ),
     "recipe": lambda _given: striate.recipe("modern", net="resnet20"),
+    "report_experiment": lambda given: striate.report_experiment(experiment(given)),
+    "run_experiment": experiment,
     "show": lambda given: str(striate.show(given.run, mistakes=True)),
     "table": lambda _given: striate.table(Small()),
     "train": lambda given: train(given.photographs, given.out / "run"),

@@ -18,7 +18,7 @@ SRC = Path(str(striate.__file__)).parent
 #: Take no options that Python and the command line could share.
 APART = ("what-if", "completion")
 #: Where a room has the command's name already.
-OTHERWISE = {"runs": "compare_runs"}
+OTHERWISE = {"lab": "run_experiment", "runs": "compare_runs"}
 MADE = [name for name in COMMANDS if name not in APART]
 
 
@@ -28,7 +28,9 @@ def test_a_command_and_its_function_take_the_same_options(name: str) -> None:
     kind = load(name).options  # type: ignore[attr-defined]
     # Some commands are two functions each, of which the other predicts in bulk, compares runs, or
     # is for detectors.
-    both = name in ("evaluate", "export", "predict", "runs") and issubclass(kind, function.options)
+    both = name in ("evaluate", "export", "lab", "predict", "runs") and issubclass(
+        kind, function.options
+    )
     assert function.options is kind or both
     options = options_of(function.options)
     assert list(inspect.signature(function).parameters) == [each.name for each in options]

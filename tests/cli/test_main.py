@@ -121,9 +121,10 @@ def test_a_command_is_called_as_its_function() -> None:
     alone = {"create", "explain_prediction", "open_classifier", "open_run", "predict_bulk"}
     alone |= {"open_predictor", "open_regressor"}
     alone |= {"compare_runs", "evaluate_detector", "export_detector", "list_runs"}
+    alone |= {"list_experiments", "report_experiment", "run_experiment"}
     assert functions - commands == alone
-    # As the package of the first name is called; Python has no use for the other.
-    assert commands - functions == {"runs", "completion"}
+    # As the packages of the first names are called; Python has no use for the last.
+    assert commands - functions == {"lab", "runs", "completion"}
 
 
 def test_the_list_of_commands_has_the_first_lines_of_their_help() -> None:

@@ -50,7 +50,7 @@ def pages(links: Links) -> Iterator[tuple[str, str]]:
         titles[name] = title_of(text)
         if name == "index":
             text += _tree([f"{one.title} <{one.front(language)}>" for one in sections(language)])
-        if name == "networks/index":
+        if name in ("networks/index", "lab/index"):
             text += _tree([f"{one} <{one}>" for one in _in_order(text)])
         yield name, text
     if language == "en":
@@ -63,8 +63,8 @@ def pages(links: Links) -> Iterator[tuple[str, str]]:
 
 
 def _in_order(text: str) -> list[str]:
-    """The pages that the page of all networks lists, in its order."""
-    return re.findall(r"^\| \[\w+\]\((\w+)\.md\)", text, re.MULTILINE)
+    """The pages that the table of all networks, or of all claims, lists, in its order."""
+    return re.findall(r"^\|(?: \d+ \|)? \[[^]]+\]\(([\w-]+)\.md\)", text, re.MULTILINE)
 
 
 def _front(part: Section, language: Language, titles: dict[str, str]) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from striate.api.ensembles import ensemble
     from striate.api.explaining import explain_prediction
     from striate.api.exporting import export
+    from striate.api.lab import list_experiments, report_experiment, run_experiment
     from striate.api.measuring import bench, evaluate
     from striate.api.networks import (
         compare,
@@ -58,6 +59,7 @@ __all__ = [
     "explain_prediction",
     "export",
     "export_detector",
+    "list_experiments",
     "list_networks",
     "list_runs",
     "open_classifier",
@@ -68,6 +70,8 @@ __all__ = [
     "predict_bulk",
     "quantise",
     "recipe",
+    "report_experiment",
+    "run_experiment",
     "serve",
     "show",
     "table",
@@ -87,6 +91,7 @@ _MODULES = {
     "ensembles": ("ensemble",),
     "explaining": ("explain_prediction",),
     "exporting": ("export",),
+    "lab": ("list_experiments", "report_experiment", "run_experiment"),
     "measuring": ("bench", "evaluate"),
     "networks": (
         "compare",

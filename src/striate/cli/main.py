@@ -56,6 +56,7 @@ JOBS = {
         "serve": "Serve classifiers over HTTP, to people and to programs.",
     },
     "Besides": {
+        "lab": "Put claims about networks to the test.",
         "cache": "Show what is cached on disk, or remove what is old.",
         "completion": "Print what makes a shell complete commands and names.",
     },

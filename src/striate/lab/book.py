@@ -1,0 +1,34 @@
+"""The experiments there are, in the order of the notes; each is loaded when it is asked for."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from striate.errors import StriateError, nearest
+from striate.lab.experiment import Experiment
+
+#: Their names, which are those of their modules in `striate.lab.claims` with hyphens.
+NAMES = (
+    "saturation",
+    "linear-depth",
+    "convolution-backwards",
+    "output-range",
+)
+
+
+def experiment_of(name: str) -> Experiment:
+    """The experiment called `name`.
+
+    Raises:
+        StriateError: there is none.
+    """
+    if name not in NAMES:
+        raise StriateError(f"the experiment {name}", "is not in the lab", nearest(name, NAMES))
+    module = import_module(f"striate.lab.claims.{name.replace('-', '_')}")
+    found: Experiment = module.EXPERIMENT
+    return found
+
+
+def experiments() -> tuple[Experiment, ...]:
+    """All of them, in the order of the notes."""
+    return tuple(experiment_of(name) for name in NAMES)

@@ -1,0 +1,240 @@
+"""Trainings for experiments: the product's own loop, recipes and loaders, on any network."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+from pathlib import Path, PurePath
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from striate.data.images import ImageSet
+from striate.data.loader import Loader
+from striate.data.preprocessing import Preprocessing
+from striate.data.sources import Data, open_data
+from striate.data.statistics import Statistics, channel_statistics
+from striate.data.targets import Answers
+from striate.errors import TrainingError
+from striate.lab.experiment import Conditions
+from striate.recipes.load import load_recipe
+from striate.recipes.recipe import Recipe
+from striate.runs.targets import ScaledTarget
+from striate.support.folders import cache_at
+from striate.training.callbacks.base import Callback
+from striate.training.callbacks.several import Callbacks
+from striate.training.judging import ClassJudge, Judge, NumberJudge
+from striate.training.loop import Training
+from striate.training.losses import Criterion, number_loss
+from striate.training.plan import has_batch_norm
+from striate.training.setup import Setup
+
+
+def images_of(conditions: Conditions, target: str | None = None) -> Data:
+    """The images of an experiment; held in memory for the next setting.
+
+    Which are held out, where that is left to chance, and which of too many are taken is the same
+    for every seed: a seed decides first weights, order and augmentation.
+
+    Args:
+        conditions: with what `striate.train` takes as data.
+        target: a number that images are answered with; None for their classes.
+
+    Raises:
+        DataError: see `striate.data.sources.open_data`.
+    """
+    data = _opened(str(conditions.data), target)
+    train, val = conditions.images
+    return replace(data, train=_some(data.train, train), val=_some(data.val, val))
+
+
+@lru_cache(maxsize=4)
+def _opened(data: str, target: str | None) -> Data:
+    answers = None if target is None else Answers.of(target)
+    return open_data(data, answers=answers, cache=cache_at(None))
+
+
+def described(conditions: Conditions) -> dict[str, Any]:
+    """What results say of their images: nothing of where they are."""
+    asked, found = str(conditions.data), images_of(conditions)
+    name = asked if ":" in asked else PurePath(found.origin).name
+    counts = {"train": len(found.train), "val": len(found.val)}
+    digest = found.fingerprint.rpartition(":")[2][:16]
+    return {"name": name, "classes": len(found.classes), **counts, "hash": digest}
+
+
+@lru_cache(maxsize=8)
+def _some(images: ImageSet, most: int) -> ImageSet:
+    """At most so many, every class in its share, chosen by content: always the same."""
+    if len(images) <= most:
+        return images
+    # By class in the order of their contents' hashes, taken in turn from each.
+    order = sorted(range(len(images)), key=images.digest)
+    rank: dict[int, int] = {}
+    turns = []
+    for index in order:
+        label = int(images.labels[index])
+        turns.append((rank.setdefault(label, 0), label, index))
+        rank[label] += 1
+    return images.subset(sorted(index for _, _, index in sorted(turns)[:most]))
+
+
+def preprocessed(images: ImageSet, size: int, channels: int | None = None) -> Preprocessing:
+    """How training `images` become inputs of `size` pixels, by their own mean and std.
+
+    Args:
+        images: of the training part.
+        size: side of the square input.
+        channels: 1 or 3; 1 where all are grey, if it is None.
+    """
+    found = _statistics(images, channels or (1 if images.is_grey else 3))
+    return Preprocessing(
+        resize=round(size * 256 / 224) if size > 64 else size,
+        height=size,
+        width=size,
+        channels=len(found.mean),
+        mean=tuple(round(value, 6) for value in found.mean),
+        std=tuple(round(max(value, 1e-3), 6) for value in found.std),
+    )
+
+
+@lru_cache(maxsize=8)
+def _statistics(images: ImageSet, channels: int) -> Statistics:
+    return channel_statistics(images, channels, workers=1)
+
+
+def recipe_for(
+    network: nn.Module, data: Data, *, epochs: int, size: int, augmented: bool = True
+) -> Recipe:
+    """The recipe ``modern`` for a `network` and its images, of so many epochs.
+
+    An experiment changes what it is about by `dataclasses.replace`.
+
+    Args:
+        network: with or without batch norm.
+        data: what it is trained on.
+        epochs: of the training.
+        size: side of its input in pixels.
+        augmented: whether images are cropped, flipped and coloured by chance.
+    """
+    found = load_recipe(
+        "modern",
+        network="lenet",  # whose paper no other recipe than this would follow
+        family="",
+        normalised=has_batch_norm(network),
+        grey=data.train.is_grey,
+        small=size <= 64,
+        numbers=bool(data.targets),
+    )
+    found = found.fitted_to(len(data.train)).lasting(epochs)
+    return found if augmented else without_augmentation(found)
+
+
+def without_augmentation(recipe: Recipe) -> Recipe:
+    """`recipe` with every image as it is, each time."""
+    plain = type(recipe.augmentation)(crop="none", horizontal_flip=False)
+    return replace(recipe, augmentation=plain)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learnt:
+    """What a training came to.
+
+    Attributes:
+        network: with the weights of the last step, in evaluation mode.
+        history: the lines of ``metrics.jsonl``, epoch 0 for the first step.
+        diverged: whether it ended early, since a number was not finite any more.
+    """
+
+    network: nn.Module
+    history: Sequence[dict[str, Any]]
+    diverged: bool
+
+    def last(self, part: str, name: str) -> float:
+        """A figure of the last epoch: of ``train`` or ``validation``; 0 epochs have none."""
+        return float(self.history[-1][part][name])
+
+    def curve(self, part: str, name: str) -> list[float]:
+        """The same of every epoch."""
+        return [float(line[part][name]) for line in self.history if part in line]
+
+
+def learn(
+    network: nn.Module,
+    data: Data,
+    recipe: Recipe,
+    *,
+    seed: int,
+    preprocessing: Preprocessing,
+    answers: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None,
+    target: ScaledTarget | None = None,
+    callbacks: Sequence[Callback] = (),
+) -> Learnt:
+    """Train `network` on a processor, with one thread, in float32.
+
+    Args:
+        network: changed in place.
+        data: its training part is trained on, its validation part judges each epoch.
+        recipe: how; see `recipe_for`.
+        seed: of order, augmentation and dropout. The first weights are those of `network`.
+        preprocessing: see `preprocessed`.
+        answers: of numbers, what the network is to give for each image of either part, (n, 1).
+        target: of numbers, what the answers are told in: errors are multiplied by its deviation.
+        callbacks: called as it goes on.
+    """
+    judge: Judge = ClassJudge()
+    if target is not None:
+        judge = NumberJudge((target,), partial(number_loss, recipe.loss))
+    wanted = answers or (None, None)
+    train = Loader(
+        data.train,
+        preprocessing,
+        recipe.augmentation,
+        batch_size=recipe.batch_size,
+        seed=seed,
+        shuffle=True,
+        drop_last=True,
+        answers=wanted[0],
+    )
+    validation = Loader(
+        data.val, preprocessing, None, batch_size=256, shuffle=False, answers=wanted[1]
+    )
+    with tempfile.TemporaryDirectory(prefix="striate-lab-") as folder:
+        training = Training(
+            Setup(
+                path=Path(folder),
+                identity="",
+                recipe=recipe,
+                network=network,
+                train=train,
+                validation=validation,
+                criterion=Criterion(recipe.loss, network),
+                judge=judge,
+                seed=seed,
+                threads=1,
+                callbacks=Callbacks(callbacks),
+                checkpoint_seconds=float("inf"),
+            )
+        )
+        diverged = False
+        try:
+            training.run()
+        except TrainingError:
+            diverged = True
+    network.eval()
+    return Learnt(network=network, history=training.state.history, diverged=diverged)
+
+
+def first_batch(
+    images: ImageSet, preprocessing: Preprocessing, most: int = 256
+) -> tuple[Tensor, Tensor]:
+    """At most so many images in their own order, as a network sees them, and their labels."""
+    chosen = images.subset(np.arange(min(most, len(images))))
+    loader = Loader(chosen, preprocessing, None, batch_size=most, shuffle=False)
+    batch = next(iter(loader.batches(0)))
+    return batch.inputs(torch.device("cpu")), torch.from_numpy(chosen.labels)

@@ -1,0 +1,113 @@
+"""An experiment run: every setting with every seed, on any number of processes.
+
+What is measured is a function of (setting, seed, conditions) and every process computes with one
+thread, so that results do not depend on how many there are, nor on where a run was cut.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import wait as wait_for
+
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from striate.lab.book import experiment_of
+from striate.lab.experiment import Conditions, Experiment, Measured
+from striate.support import settings
+
+_LOOK_EVERY = 0.5  # seconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """A setting that was measured with a seed, in so many seconds."""
+
+    seed: int
+    setting: str
+    measured: Measured
+    seconds: float
+
+
+def measure_all(
+    experiment: Experiment,
+    conditions: Conditions,
+    tasks: Sequence[tuple[int, str]],
+    *,
+    workers: int,
+    waiting: Callable[[], None],
+) -> Iterator[Done]:
+    """Measure `tasks`, pairs of seed and setting, as they come to their end.
+
+    Args:
+        experiment: whose settings they are; with several workers, one of the book's.
+        conditions: alike for all.
+        tasks: in the order in which they are begun.
+        workers: processes; with one, it is this one.
+        waiting: called now and then.
+    """
+    if workers == 1 or len(tasks) < 2:
+        for seed, setting in tasks:
+            waiting()
+            yield _measure(experiment, conditions, seed, setting)
+        return
+    with _processes(min(workers, len(tasks))) as pool:
+        left: set[Future[Done]] = {
+            pool.submit(_measure_by_name, experiment.name, conditions, *task) for task in tasks
+        }
+        while left:
+            ended, left = wait(left, timeout=_LOOK_EVERY, return_when=FIRST_COMPLETED)
+            waiting()
+            for each in ended:
+                yield each.result()
+
+
+def _measure(experiment: Experiment, conditions: Conditions, seed: int, setting: str) -> Done:
+    began = time.monotonic()
+    # What draws without being given a generator draws the same all the same.
+    with threadpool_limits(1), settings.training(1, seed):
+        measured = experiment.measure(setting, seed, conditions)
+    return Done(seed=seed, setting=setting, measured=measured, seconds=time.monotonic() - began)
+
+
+def _measure_by_name(name: str, conditions: Conditions, seed: int, setting: str) -> Done:
+    return _measure(experiment_of(name), conditions, seed, setting)
+
+
+@contextmanager
+def _processes(number: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes that end with the block at once, and with this process however it ends."""
+    before = set(multiprocessing.active_children())
+    # Begun anew and not forked: a fork of a process with threads may wait for ever.
+    context = multiprocessing.get_context("spawn")
+    # A library that looks at it when it is loaded finds it there.
+    with settings.environment({"OMP_NUM_THREADS": "1"}):
+        pool = ProcessPoolExecutor(number, mp_context=context, initializer=_begin)
+        try:
+            yield pool
+        except BaseException:
+            for each in set(multiprocessing.active_children()) - before:
+                each.terminate()
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _begin() -> None:
+    """In a new process: leave Ctrl-C to the one that began it, and end when that has ended."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        wait_for([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
