@@ -342,6 +342,16 @@ class Recipe:
             ),
         )
 
+    def with_rates_times(self, ratio: float) -> Recipe:
+        """The recipe with every learning rate in it multiplied by `ratio`."""
+        schedule = replace(
+            self.schedule,
+            rates=tuple(rate * ratio for rate in self.schedule.rates),
+            warmup_rate=self.schedule.warmup_rate * ratio,
+        )
+        optimiser = replace(self.optimiser, rate=self.optimiser.rate * ratio)
+        return replace(self, optimiser=optimiser, schedule=schedule)
+
     def with_changes(
         self,
         *,
@@ -360,15 +370,7 @@ class Recipe:
         changed = self if epochs is None else replace(self, epochs=epochs)
         if batch_size is not None and batch_size != self.batch_size:
             ratio = batch_size / self.batch_size if self.optimiser.name == "sgd" else 1.0
-            optimiser = replace(self.optimiser, rate=self.optimiser.rate * ratio)
-            schedule = replace(
-                self.schedule,
-                rates=tuple(rate * ratio for rate in self.schedule.rates),
-                warmup_rate=self.schedule.warmup_rate * ratio,
-            )
-            changed = replace(
-                changed, batch_size=batch_size, optimiser=optimiser, schedule=schedule
-            )
+            changed = replace(changed.with_rates_times(ratio), batch_size=batch_size)
         if auxiliary_weights is not None:
             weighed = replace(changed.loss, auxiliary_weights=auxiliary_weights)
             changed = replace(changed, loss=weighed)

@@ -22,6 +22,7 @@ from striate.report.inputs import ReportInputs
 from striate.report.mistakes import explained_mistakes, mistakes_sentence
 from striate.report.pages import kept, rendered
 from striate.report.pictures import behind_cells, examples, is_pixel_art
+from striate.report.rate_test import range_test_charts
 from striate.report.transfer import transfer_section
 from striate.support.svg import Scale, element
 from striate.support.words import count, percent
@@ -168,6 +169,7 @@ def _curves(inputs: ReportInputs) -> list[tuple[str, str, Chart]]:
         ("Loss", "loss", curves.losses(inputs)),
         ("Accuracy", "accuracy", curves.accuracies(inputs)),
         ("Learning rate", "rate", curves.rates(inputs)),
+        *range_test_charts(inputs),
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Protocol
@@ -11,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from striate.data.preprocessing import Preprocessing
+from striate.errors import RunError
 from striate.evaluation.ensembles import EnsembleFigures, read_ensemble_figures
 from striate.evaluation.metrics import Evaluation
 from striate.report.insight import ClassInsight, Insight, class_insight
 from striate.runs.ensemble import ENSEMBLE
 from striate.runs.origins import Provenance
+from striate.runs.rate_test import RateTest, read_rate_test
 from striate.runs.transfer_record import read_transfer_record
 
 if TYPE_CHECKING:
@@ -81,6 +84,8 @@ class PageInputs:
     provenance: Provenance = field(default_factory=Provenance)
     transfer: Mapping[str, Any] | None = None
     """What a transfer wrote down of itself; None for networks trained from scratch."""
+    rate_test: RateTest | None = None
+    """The range test of the learning rate that it began with, where there was one."""
     train: Pictures | None = None
     """The training images, of which some are shown."""
     insight: Insight = field(default_factory=Insight)
@@ -174,8 +179,16 @@ def of_any_run(run: Run, data: Data, check: Mapping[str, Any] | None) -> dict[st
         "timing": run.timing,
         "provenance": config.provenance,
         "transfer": read_transfer_record(run) if config.transfer else None,
+        "rate_test": _rate_test(run),
         "train": data.train,
     }
+
+
+def _rate_test(run: Run) -> RateTest | None:
+    """The range test of `run`; a damaged one costs its picture alone."""
+    with suppress(RunError):
+        return read_rate_test(run)
+    return None
 
 
 def _known_as(config: RunConfig) -> tuple[str, str]:

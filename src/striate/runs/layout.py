@@ -30,6 +30,8 @@ PREDICTIONS = "predictions.safetensors"
 EMBEDDINGS = "embeddings.safetensors"
 #: What its network costs.
 COSTS = "costs.json"
+#: What rising rates did to its first steps, where its learning rate was found by that.
+RATE_TEST = "rate_test.json"
 #: What an ensemble's members came to, one by one and together.
 ENSEMBLE = "ensemble.json"
 #: The folder of an ensemble's members, which are runs.

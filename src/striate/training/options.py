@@ -79,6 +79,14 @@ class TrainOptions(Options):
             "scales it."
         ),
     ] = None
+    find_lr: Annotated[
+        bool,
+        Doc(
+            "Find the peak learning rate by a range test before training: about a hundred steps at "
+            "rising rates; a tenth of that at which the loss is lowest is taken. The curve is in "
+            "the report."
+        ),
+    ] = False
     epochs: Annotated[int | None, Bounds(1, MOST), Doc("Instead of the recipe's.")] = None
     minutes: Annotated[
         float | None,

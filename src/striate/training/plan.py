@@ -48,6 +48,7 @@ from striate.training.loop import Training
 from striate.training.options import TrainOptions
 from striate.training.photographs import Photographs, Shape, where_kept
 from striate.training.place import Place
+from striate.training.range_test import found_rate
 from striate.training.resume import plan_resumed, resumed_run
 from striate.training.selection import check_choices, note_on_imbalance
 from striate.training.settled import settings_of
@@ -215,11 +216,9 @@ def _plan_new(
         world=group.world,
         provenance=provenance(workers=threads(options.workers), minutes=options.minutes),
     )
-    run = Run(out, config)
-    if deadline is None:
-        training = make_training(run, network, data, options=options, place=place)
-    else:
-        run, training = _in_time(deadline, run, network, data, options=options, place=place)
+    run, training = _to_be_run(
+        deadline, Run(out, config), network, data, options=options, place=place
+    )
     callbacks.on_note(data.described)
     if note := note_on_imbalance(data.train, recipe.loss.class_weights):
         callbacks.on_note(note)
@@ -229,8 +228,8 @@ def _plan_new(
     return run, training, data
 
 
-def _in_time(
-    deadline: Deadline,
+def _to_be_run(
+    deadline: Deadline | None,
     run: Run,
     network: nn.Module,
     data: Data,
@@ -238,7 +237,14 @@ def _in_time(
     options: TrainOptions,
     place: Place,
 ) -> tuple[Run, Training]:
-    """The training of `network` by the recipe of `run` with as many epochs as fit."""
+    """The training of `network` by the recipe of `run`, with what has to be measured before.
+
+    That is the learning rate where it is to be found, and how many epochs fit until a `deadline`.
+    """
+    if options.find_lr:
+        run = found_rate(run, network, data, options=options, place=place)
+    if deadline is None:
+        return run, make_training(run, network, data, options=options, place=place)
     setup = make_setup(run, network, data, options=options, place=place)
     recipe, seen, note = place.group.lead(lambda: deadline.fit(setup))
     place.callbacks.on_note(note)

@@ -30,7 +30,7 @@ def seconds_a_step(setup: Setup, size: Size, *, most: float | None = None) -> fl
         size: (height, width) in pixels.
         most: seconds to spend; where the first step takes them, it has to do. None: two steps.
     """
-    network = _copied(setup).train()
+    network = copied(setup).train()
     optimiser = make_optimiser(network, setup.recipe.optimiser)
     done, began = 0, setup.now()
     counted = began
@@ -62,7 +62,7 @@ def seconds_of_validation(setup: Setup, *, most: float) -> float:
         setup: of a training.
         most: seconds to spend; one batch is looked at in any case.
     """
-    network = _copied(setup).eval()
+    network = copied(setup).eval()
     done, images, began = 0, 0, setup.now()
     counted, now = began, began
     with closing(setup.validation.batches(0)) as batches, torch.inference_mode():
@@ -80,7 +80,7 @@ def seconds_of_validation(setup: Setup, *, most: float) -> float:
     return (now - counted) / max(images, 1) * len(setup.validation.images) / setup.group.world
 
 
-def _copied(setup: Setup) -> nn.Module:
+def copied(setup: Setup) -> nn.Module:
     """The network of `setup` as it is trained, to do with it whatever one likes."""
     network: nn.Module = copy.deepcopy(setup.network).to(setup.device)
     return network.to(memory_format=torch.channels_last)

@@ -8,6 +8,7 @@ from typing import Any
 from striate.errors import RunError, StriateError, parameter
 from striate.recipes.recipe import Recipe
 from striate.recipes.settings import flat, value_of, with_settings
+from striate.runs.rate_test import read_rate_test
 from striate.runs.run import Run
 from striate.training.options import TrainOptions
 
@@ -40,6 +41,9 @@ def settings_of(options: TrainOptions) -> dict[str, Any]:
             given = getattr(options, other)
             if key in found and given is not None:
                 raise _twice(other, given, f"{parameter('set')} {key}", key)
+    if options.find_lr and (options.lr is not None or "optimiser.rate" in found):
+        other = parameter("lr" if options.lr is not None else "set")
+        raise _twice("find_lr", True, other, "optimiser.rate")
     return found if options.lr is None else {**found, "optimiser.rate": options.lr}
 
 
@@ -58,6 +62,12 @@ def refuse_other_settings(options: TrainOptions, run: Run, recipe: Recipe) -> No
         StriateError: what is set is no key, or no value of it.
     """
     settings = settings_of(options)
+    if options.find_lr and read_rate_test(run) is None:
+        raise RunError(
+            parameter("find_lr", True),
+            "the run to go on with was begun without",
+            "leave it out, or train a new run",
+        )
     if not settings:
         return
     wanted, timed = with_settings(recipe, settings), run.config.provenance.minutes is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from striate.report.charts import Chart, Series, line_chart
 from striate.report.curves import axes_of, column, losses, lowest_loss, overfitting, rates
+from striate.report.rate_test import range_test_charts
 from striate.report.regression.inputs import NumberInputs
 from striate.report.regression.sections import constant
 from striate.report.regression.words import unit_of
@@ -18,6 +19,7 @@ def charts(inputs: NumberInputs) -> list[tuple[str, str, Chart]]:
         ("Loss", "loss", losses(inputs)),
         ("Error", "error", _errors(inputs)),
         ("Learning rate", "rate", rates(inputs)),
+        *range_test_charts(inputs),
     ]
 
 
