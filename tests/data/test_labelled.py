@@ -11,10 +11,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from striate.data.contents import read_contents
 from striate.data.labelled import Training, open_labelled
 from striate.data.manifest import fingerprint_with_names
-from striate.data.sources import Data, open_data
+from striate.data.reading import ReadSettings
+from striate.data.sources import Data, data_from, open_data
 from striate.data.split import draw
+from striate.data.split_by_draw import held_out_by_draw
 from striate.errors import DataError
 
 CLASSES = ("ant", "bee", "cow")
@@ -115,10 +118,13 @@ def test_what_was_trained_on_is_left_out_and_counted(
 
 def test_the_runs_own_folder_gives_its_held_out_images(root: Path) -> None:
     data = open_data(root)
-    for old in (False, True):
-        found = open_labelled(root, data.classes, training=training(data, old=old))
-        assert list(found.images.names) == list(data.val.names)
-        assert found.left_out == len(data.train)
+    contents = read_contents(root, ReadSettings())
+    before = data_from(contents, rule=held_out_by_draw)
+    assert list(before.val.names) != list(data.val.names)
+    for own, old in ((data, False), (data, True), (before, True)):
+        found = open_labelled(root, data.classes, training=training(own, old=old))
+        assert list(found.images.names) == list(own.val.names)
+        assert found.left_out == len(own.train)
 
 
 def test_images_of_a_given_split_that_were_trained_on_are_left_out(tmp_path: Path) -> None:

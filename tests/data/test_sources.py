@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from striate.data.sources import open_data
+from striate.data.contents import read_contents
+from striate.data.reading import ReadSettings
+from striate.data.sources import data_from, open_data
+from striate.data.split_by_draw import held_out_by_draw
 from striate.errors import DataError
 
 ODD_NAMES = ["white cat", "'single' \"double\"", "<b>bold & [red]", "中文 花", "ünï"]
@@ -36,8 +39,7 @@ def test_a_folder_of_class_folders_is_split(tmp_path):
     assert data.held_out_name == "split"
     assert data.test is None
     assert len(data.train) + len(data.val) == 50
-    assert (data.train.counts > 0).all()
-    assert (data.val.counts > 0).all()
+    assert data.val.counts.tolist() == [2] * len(ODD_NAMES)
     assert not set(data.train.digests) & set(data.val.digests)
     assert data.origin == str(tmp_path.resolve())
     for images in (data.train, data.val):
@@ -309,3 +311,17 @@ def test_a_link_to_itself_is_one_bad_file(tmp_path):
     (tmp_path / "a" / "loop.png").symlink_to("loop.png")
     with pytest.raises(DataError, match=r"1 file cannot be used: a/loop\.png .*links form a loop"):
         open_data(tmp_path)
+
+
+def test_a_run_without_a_list_is_split_as_it_was(tmp_path: Path) -> None:
+    for number, name in enumerate(("ant", "bee")):
+        fill(tmp_path / name, 30, 100 * number)
+    new = open_data(tmp_path)
+    assert [int(count) for count in new.val.counts] == [6, 6]
+    contents = read_contents(tmp_path, ReadSettings())
+    old = data_from(contents, rule=held_out_by_draw)
+    assert [int(count) for count in old.val.counts] != [6, 6]
+    for data in (old, new):
+        again = open_data(tmp_path, fingerprint=data.fingerprint)
+        assert (again.fingerprint, list(again.val.names)) == (data.fingerprint, [*data.val.names])
+    assert open_data(tmp_path, fingerprint="content:other").fingerprint == new.fingerprint

@@ -16,7 +16,7 @@ from striate.data.joining import joined, with_classes
 from striate.data.manifest import Manifest
 from striate.data.reading import ReadSettings
 from striate.data.scan import Problem, Visitor
-from striate.data.sources import data_from, refusal
+from striate.data.sources import arranged_for, refusal
 from striate.data.split import draws_of
 from striate.data.targets import CLASSES, Answers
 from striate.errors import DataError
@@ -171,7 +171,9 @@ def _trained_on(
     if training.manifest is not None:
         return training.manifest.trained_on(images.digests), ""
     with suppress(DataError):  # what cannot be trained on is not what it was trained on
-        own = data_from(found, seed=training.seed, val_fraction=training.val_fraction)
+        own = arranged_for(
+            training.fingerprint, found, seed=training.seed, val_fraction=training.val_fraction
+        )
         if own.is_of(training.fingerprint):
             return own.manifest.trained_on(images.digests), ""
     before = "the run is from before runs kept a list of their images"

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,12 +24,16 @@ from striate.data.manifest import Manifest, fingerprint_with_names, is_of_names
 from striate.data.reading import ReadSettings
 from striate.data.scan import Problem, Visitor
 from striate.data.split import held_out, held_out_numbers
+from striate.data.split_by_draw import held_out_by_draw
 from striate.data.statistics import Statistics
 from striate.data.targets import CLASSES, Answers, Target
 from striate.errors import DataError, RunError, parameter
 from striate.support import paths
 from striate.support.progress import Progress
 from striate.support.text import printable
+
+Rule: TypeAlias = Callable[[Sequence[str], NDArray[np.int64], float, int], NDArray[np.bool_]]
+"""From content hashes, labels, a share and a seed to which images are held out."""
 
 _NAMED = 6  # classes that a line names
 _LISTED = 100  # bad files that a line names
@@ -137,6 +142,7 @@ def open_data(
     pixels: bool = True,
     visitors: Sequence[Visitor] = (),
     manifest: Manifest | None = None,
+    fingerprint: str = "",
     answers: Answers | None = None,
     progress: Progress | None = None,
 ) -> Data:
@@ -160,6 +166,8 @@ def open_data(
         pixels: hold small images in memory, decoded.
         visitors: who takes something from the images of files while they are decoded.
         manifest: of a run, whose images are wanted as they were, whatever they are called now.
+        fingerprint: of the images of a run without one, which are split as they were; see
+            `arranged_for`.
         answers: what the images are to be answered with; None for their classes or, with a
             `manifest`, for what that has.
         progress: called with the number of files done and of all.
@@ -192,11 +200,40 @@ def open_data(
         return restored(found, manifest, seed=seed, val_fraction=val_fraction)
     if found.problems and not skip_bad:
         raise refusal(found)
+    if fingerprint:
+        return arranged_for(fingerprint, found, seed=seed, val_fraction=val_fraction)
     return data_from(found, seed=seed, val_fraction=val_fraction)
 
 
-def data_from(found: Contents, *, seed: int = 0, val_fraction: float = 0.2) -> Data:
+def arranged_for(
+    fingerprint: str, found: Contents, *, seed: int = 0, val_fraction: float = 0.2
+) -> Data:
+    """The splits of a run that has no list of its images, by whichever rule it was split.
+
+    Its fingerprint is one of splits as well, so it tells that rule. Where neither gives it, the
+    images are others, and are split as those of a new run.
+
+    Raises:
+        DataError: they cannot be trained on.
+    """
+    data = data_from(found, seed=seed, val_fraction=val_fraction)
+    if data.held_out_name == "split" and not data.targets and not data.is_of(fingerprint):
+        before = data_from(found, seed=seed, val_fraction=val_fraction, rule=held_out_by_draw)
+        if before.is_of(fingerprint):
+            return before
+    return data
+
+
+def data_from(
+    found: Contents, *, seed: int = 0, val_fraction: float = 0.2, rule: Rule = held_out
+) -> Data:
     """The splits to train with.
+
+    Args:
+        found: what there is.
+        seed: of the split, where there is none.
+        val_fraction: share of the images that it holds out.
+        rule: by which it holds out images with classes.
 
     Raises:
         DataError: they cannot be trained on.
@@ -215,7 +252,7 @@ def data_from(found: Contents, *, seed: int = 0, val_fraction: float = 0.2) -> D
     }
     held = next(iter(given), "split")
     if held == "split":
-        out = _held_out(train, val_fraction, seed)
+        out = _held_out(train, val_fraction, seed, rule)
         train, val = train.subset(np.flatnonzero(~out)), train.subset(np.flatnonzero(out))
     else:
         val = given[held]
@@ -245,11 +282,11 @@ def data_from(found: Contents, *, seed: int = 0, val_fraction: float = 0.2) -> D
     return replace(data, fingerprint=data.manifest.own_fingerprint)
 
 
-def _held_out(train: ImageSet, val_fraction: float, seed: int) -> NDArray[np.bool_]:
+def _held_out(train: ImageSet, val_fraction: float, seed: int, rule: Rule) -> NDArray[np.bool_]:
     """Which of the images are held out where nobody has said it."""
     if train.values is not None:
         return held_out_numbers(train.digests, train.values, val_fraction, seed)
-    return held_out(train.digests, train.labels, val_fraction, seed)
+    return rule(train.digests, train.labels, val_fraction, seed)
 
 
 def restored(found: Contents, manifest: Manifest, *, seed: int, val_fraction: float) -> Data:

@@ -1,14 +1,11 @@
-"""A split that depends on nothing but the pictures themselves and a seed.
+"""A split that depends on nothing but the pictures themselves, their classes and a seed.
 
-Each picture draws a number between 0 and 1 from its content and the seed; below the fraction it is
-held out. So copies of a picture never fall on both sides, whatever their names and classes, and
-adding or removing files moves no other. In expectation each class is held out in the same
-proportion.
+Each picture draws a number between 0 and 1 from its content and the seed, and of each class those
+with the smallest numbers are held out: a share of the class, to the nearest picture. Copies of a
+picture are one picture, so they never fall on both sides, whatever their names and classes.
+Renaming files changes nothing; adding or removing some moves the few near the limit of their class.
 
-One exception serves very small classes. Every class must have a picture to train on and, if it has
-two different ones, should have one to be measured on; where the draw gives it none, the picture
-nearest to the other side is moved there, with all its copies. The moved picture is the only one in
-the class on its side, so no more than that one can move back when files are added.
+Images with numbers are held out in the same way, of each part of the range of their values.
 """
 
 from __future__ import annotations
@@ -46,23 +43,69 @@ def check_fraction(fraction: float) -> None:
         raise RecipeError("val_fraction", f"{fraction} does not lie between 0 and 1", "e.g. 0.2")
 
 
+def share_of(count: int, fraction: float) -> int:
+    """How many of `count` pictures are held out: the nearest number that leaves some on each side.
+
+    >>> [share_of(count, 0.2) for count in (1, 2, 7, 8, 600)]
+    [0, 1, 1, 2, 120]
+    """
+    return min(max(round(fraction * count), 1), count - 1)
+
+
 def held_out(
     digests: Sequence[str], labels: NDArray[np.int64], fraction: float, seed: int
 ) -> NDArray[np.bool_]:
-    """Which images are held out: bool (n,).
+    """Which images are held out, a share of each class: bool (n,).
 
-    A class whose images are all copies of one picture stays in training.
+    A picture that has several classes counts in each of them. Such a one is not held out where it
+    would be the last that one of them has to train on.
+
+    Args:
+        digests: content hashes of n images.
+        labels: (n,), the class of each.
+        fraction: the share of each class's pictures; see `share_of`.
+        seed: decides which.
 
     Raises:
         RecipeError: `fraction` does not lie between 0 and 1.
     """
     check_fraction(fraction)
-    draws = draws_of(digests, seed)
-    out = draws < fraction
-    members = np.bincount(labels)
-    held = np.bincount(labels[out], minlength=len(members))
-    one_sided = (held == 0) | (held == members)
-    return _mended(out, draws, labels) if (one_sided & (members > 0)).any() else out
+    draws, picture = np.unique(draws_of(digests, seed), return_inverse=True)
+    # Each class with each of its pictures once: by class, and in it by draw.
+    pairs = np.unique(np.stack([labels, picture], axis=1), axis=0)
+    starts = np.flatnonzero(np.diff(pairs[:, 0], prepend=-1))
+    members = np.split(pairs[:, 1], starts[1:]) if len(pairs) else []
+    several = np.bincount(pairs[:, 1], minlength=len(draws)) > 1
+    out = np.zeros(len(draws), np.bool_)
+    if not several.any():
+        for own in members:
+            out[own[: share_of(len(own), fraction)]] = True
+        return out[picture]
+    trained = [len(own) for own in members]  # what each class would have left to train on
+    decided = np.zeros(len(draws), np.bool_)
+    classes_of = _classes_of(members, several)
+    for number, own in enumerate(members):
+        lacking = share_of(len(own), fraction) - int(out[own].sum())
+        for each in own[~decided[own]].tolist():
+            classes = classes_of.get(each, (number,))
+            if lacking > 0 and all(trained[other] > 1 for other in classes):
+                out[each] = True
+                lacking -= 1
+                for other in classes:
+                    trained[other] -= 1
+        decided[own] = True
+    return out[picture]
+
+
+def _classes_of(
+    members: Sequence[NDArray[np.int64]], several: NDArray[np.bool_]
+) -> dict[int, list[int]]:
+    """The classes of each picture that has several."""
+    found: dict[int, list[int]] = {}
+    for number, own in enumerate(members):
+        for each in own[several[own]].tolist():
+            found.setdefault(each, []).append(number)
+    return found
 
 
 _HALVINGS = 3
@@ -77,7 +120,7 @@ def held_out_numbers(
     Args:
         digests: content hashes of n images.
         values: (n, targets), finite; of several targets the parts are halved in each in turn.
-        fraction: the share, of all pictures to the nearest one, but at least one on each side.
+        fraction: the share of all pictures; see `share_of`.
         seed: decides which.
 
     Raises:
@@ -91,7 +134,7 @@ def held_out_numbers(
     means = np.zeros((count, values.shape[1]))
     np.add.at(means, picture, values)
     means /= np.bincount(picture)[:, None]
-    total = min(max(round(fraction * count), 1), count - 1)
+    total = share_of(count, fraction)
     out = np.zeros(count, np.bool_)
     seen = held = 0
     for part in _parts(means, np.arange(count), 0, least=int(np.ceil(_FEWEST / fraction))):
@@ -115,34 +158,3 @@ def _parts(
         for half in (low, high)
         for each in _parts(values, np.sort(half), depth + 1, least=least)
     ]
-
-
-def _mended(
-    out: NDArray[np.bool_], draws: NDArray[np.float64], labels: NDArray[np.int64]
-) -> NDArray[np.bool_]:
-    """`out` after each class that lacks a side was given a picture there.
-
-    A picture goes by its draw, which equal pictures share and others do not.
-    """
-    sides: dict[float, bool] = dict(zip(draws.tolist(), out.tolist(), strict=True))
-    pictures: dict[int, set[float]] = {}
-    for label, value in zip(labels.tolist(), draws.tolist(), strict=True):
-        pictures.setdefault(label, set()).add(value)
-    classes = [sorted(pictures[label]) for label in sorted(pictures)]
-    for own in classes:
-        if all(sides[value] for value in own):
-            sides[own[-1]] = False
-    for own in classes:
-        if len(own) > 1 and not any(sides[value] for value in own):
-            free = (value for value in own if not _is_last(value, classes, sides))
-            chosen = next(free, None)
-            if chosen is not None:
-                sides[chosen] = True
-    return np.array([sides[value] for value in draws.tolist()], np.bool_)
-
-
-def _is_last(value: float, classes: list[list[float]], sides: dict[float, bool]) -> bool:
-    """Whether a class that holds the picture has no other to train on."""
-    return any(
-        value in own and all(sides[other] for other in own if other != value) for own in classes
-    )

@@ -83,6 +83,7 @@ def own_data(
                 recheck=recheck,
                 pixels=False,
                 manifest=manifest,
+                fingerprint=origin.fingerprint,
                 answers=answers_of(run.config),
                 progress=count,
             )

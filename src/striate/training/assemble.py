@@ -71,14 +71,15 @@ def open_images_of(
     answers: Answers | None = None,
     cache: Path | None = None,
     manifest: Manifest | None = None,
+    fingerprint: str = "",
     visitors: Sequence[Visitor] = (),
 ) -> Data:
     """The images that `data` names, as the options want them looked at.
 
     Files that the `cache` knows are not read again (by default that in the usual folder); with the
-    `manifest` of a run the images are those of the run. What was passed over, and what is otherwise
-    worth knowing, is noted. The `visitors` are shown what is decoded; `answers` says what images
-    are to be answered with.
+    `manifest` of a run, or with its `fingerprint`, the images are those of the run. What was passed
+    over, and what is otherwise worth knowing, is noted. The `visitors` are shown what is decoded;
+    `answers` says what images are to be answered with.
 
     Raises:
         DataError: see `striate.data.sources.open_data`.
@@ -98,6 +99,7 @@ def open_images_of(
                 cache=cache_at(cache),
                 recheck=options.recheck,
                 manifest=manifest,
+                fingerprint=fingerprint,
                 answers=answers,
                 progress=progress,
             )

@@ -91,7 +91,8 @@ class Photographs:
     def is_held_out(self, digest: str, split: str) -> bool:
         """Whether an image will be held out, by its content hash and the split that it comes in.
 
-        Where there are no splits, that is but for the few that `striate.data.split` moves.
+        Where there are no splits, that is likely: nobody knows the limit of a class before all of
+        it has been read, and what was made for the other side is made anew when it is needed.
         """
         if split:
             return split != "train"

@@ -217,6 +217,7 @@ def _images(
         place=place,
         answers=answers_of(config),
         manifest=manifest,
+        fingerprint=config.data.fingerprint,
         visitors=visitors,
     )
     if not data.is_of(config.data.fingerprint):
