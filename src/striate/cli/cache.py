@@ -31,8 +31,8 @@ def cache(
 ) -> None:
     """Show what is cached on disk, or remove what is old.
 
-    Features and working copies of photographs above all; in STRIATE_CACHE, else in
-    ~/.cache/striate. What a process is using is left.
+    Features, working copies of photographs and unpacked archives above all; in STRIATE_CACHE, else
+    in ~/.cache/striate. What a process is using is left.
     """
     from rich.console import Console
     from rich.text import Text
@@ -78,7 +78,7 @@ def _show_copies(console: Console, copies: Sequence[CopiesInfo]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("made of large images")
+    table = Table("made of images")
     for name in ("images", "MB", "last used"):
         table.add_column(name, justify="right")
     for one in copies:

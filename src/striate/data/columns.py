@@ -183,6 +183,8 @@ class Files(Column[Path]):
         names: the names, encoded as the file system has them, one after the other.
         ends: int64 (m,), where each name ends in `names`.
         rows: int32 (n,), which of the m files these are; None for all.
+        held: what has to live as long as the paths are used, such as a claim on a folder that may
+            be pruned; None for nothing.
     """
 
     def __init__(
@@ -192,7 +194,10 @@ class Files(Column[Path]):
         names: bytes,
         ends: NDArray[np.int64],
         rows: NDArray[np.int32] | None = None,
+        *,
+        held: object = None,
     ) -> None:
+        self.held = held
         self.folders, self.folder, self.names, self.ends = folders, folder, names, ends
         self.rows = np.arange(len(ends), dtype=np.int32) if rows is None else rows
 
@@ -260,14 +265,15 @@ class Files(Column[Path]):
 
     def take(self, indices: NDArray[np.int64]) -> Files:
         """The paths at `indices`."""
-        return Files(self.folders, self.folder, self.names, self.ends, self.rows[indices])
+        rows = self.rows[indices]
+        return Files(self.folders, self.folder, self.names, self.ends, rows, held=self.held)
 
     def joined(self, other: Files) -> Files | None:
         """These files and the `other` ones, where both are of one listing."""
         if self.names is not other.names:
             return None
         rows = np.concatenate([self.rows, other.rows])
-        return Files(self.folders, self.folder, self.names, self.ends, rows)
+        return Files(self.folders, self.folder, self.names, self.ends, rows, held=self.held)
 
     def by_folder(self) -> Iterator[tuple[str, NDArray[np.int64], list[bytes]]]:
         """Each folder with the places here of its files, ascending, and their encoded names."""

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from striate.data.archives.members import is_archive
+from striate.data.archives.unpacked import unpacked
 from striate.data.columns import Digests, Files, Names, Numbered
 from striate.data.finding import named
 from striate.data.finding.folders import existing_folder
@@ -36,6 +38,7 @@ from striate.data.tables.roles import is_labelled
 from striate.data.targets import Answers, Target
 from striate.errors import DataError, parameter
 from striate.support import paths
+from striate.support.folders import cache_folder
 
 
 @dataclass
@@ -68,12 +71,36 @@ def read_contents(data: str | Path, settings: ReadSettings) -> Contents:
     if is_table(path):
         table = paths.resolved(path, kind=DataError)
         return _contents_of_files(read_tables(table, [Listed(table)], settings.answers), settings)
-    root = existing_folder(path, named.names())
+    if is_archive(path) and paths.exists(path, kind=DataError):
+        return _contents_of_archive(paths.resolved(path, kind=DataError), settings)
+    return _contents_of_folder(existing_folder(path, named.names()), settings)
+
+
+def _contents_of_archive(path: Path, settings: ReadSettings) -> Contents:
+    """What the folder in an archive holds; errors name the archive, not where it is unpacked."""
+    cache, show = settings.cache or cache_folder(), settings.progress is not None
+    root, claim = unpacked(path, cache, show=show)
+    try:
+        found = _contents_of_folder(root, settings, origin=str(path), held=claim)
+    except DataError as error:
+        told = (error.what, error.why, error.remedy)
+        inside = [text.replace(paths.shown(root), paths.shown(path)) for text in told]
+        raise DataError(*inside) from None
+    return found
+
+
+def _contents_of_folder(
+    root: Path, settings: ReadSettings, *, origin: str = "", held: object = None
+) -> Contents:
+    """What a folder holds that a person calls `origin`, and that is there with what is `held`."""
     idx = find_idx(root)
     if idx:
         named.refuse_columns(paths.shown(root), settings.answers)
-        return _contents_of_idx(root, idx, settings)
-    return _contents_of_files(_layout_of_folder(root, settings.answers), settings)
+        return replace(_contents_of_idx(root, idx, settings), origin=origin or str(root))
+    layout = _layout_of_folder(root, settings.answers)
+    layout.origin = origin or layout.origin
+    layout.files.held = held
+    return _contents_of_files(layout, settings)
 
 
 def _layout_of_folder(root: Path, answers: Answers) -> Layout:

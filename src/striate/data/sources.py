@@ -26,6 +26,7 @@ from striate.data.scan import Problem, Visitor
 from striate.data.split import held_out, held_out_numbers
 from striate.data.split_by_draw import held_out_by_draw
 from striate.data.statistics import Statistics
+from striate.data.tables.find import is_table
 from striate.data.targets import CLASSES, Answers, Target
 from striate.errors import DataError, RunError, parameter
 from striate.support import paths
@@ -363,7 +364,7 @@ def _refuse_few_classes(origin: str, train: ImageSet) -> None:
         only = train.classes[0]
         inner = Path(origin) / only
         remedy = "give each class a folder of its own"
-        if paths.is_file(Path(origin), kind=DataError):
+        if is_table(Path(origin)):
             remedy = "list images of another one"
         elif paths.is_folder(inner, kind=DataError) and entries(inner)[0]:
             remedy = f"did you mean {paths.shown(inner)}?"

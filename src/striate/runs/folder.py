@@ -6,6 +6,7 @@ import re
 from itertools import chain, count
 from pathlib import Path
 
+from striate.data.archives.members import is_archive, suffix_of
 from striate.data.tables.find import is_table
 from striate.errors import DataError, RunError
 from striate.runs.claim import Held, claim, claim_first
@@ -23,6 +24,8 @@ def claim_out(data: str | Path, wanted: str | Path | None, network: str, *, othe
         _refuse_among_images(out, images)
         return claim(out, otherwise=otherwise)
     name = images.stem if is_table(images) else images.name
+    if is_archive(images):
+        name = name.removesuffix(suffix_of(images))
     stem = re.sub(r"[^\w.-]+", "-", name).strip("-") or "data"
     # A legal name with something before and behind it would exceed what a name may have.
     base = Path("runs").resolve() / f"{network}-{stem[:100]}"

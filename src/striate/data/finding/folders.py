@@ -17,6 +17,7 @@ from striate.support.text import printable
 
 _OF_PROGRAMS = {"__pycache__", "node_modules"}
 _SPREADSHEETS = {".xlsx", ".xls", ".ods", ".numbers"}
+_OTHER_ARCHIVES = {".7z", ".rar", ".gz", ".xz", ".zst", ".bz2"}
 _ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+):/(?P<rest>[^/].*)?")
 
 
@@ -163,7 +164,9 @@ def existing_folder(path: Path, names: tuple[str, ...] = ()) -> Path:
     if paths.is_folder(full, kind=DataError):
         return full
     if paths.exists(full, kind=DataError):
-        remedy = "give a folder of class folders, or a table (CSV, TSV or Parquet); unpack archives"
+        remedy = "give a folder of class folders, a table (CSV, TSV, Parquet), a .zip or a .tar"
+        if full.suffix.lower() in _OTHER_ARCHIVES:
+            remedy = "unpack it, or pack it again as .zip or .tar"
         if full.suffix.lower() in _SPREADSHEETS:
             remedy = "save it as CSV"
         raise DataError(paths.shown(full), "is a file", remedy)

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from striate.data.archives.members import is_archive
+from striate.data.archives.unpacked import Claim, unpacked
 from striate.data.decoding.decode import decoding
 from striate.data.decoding.formats import SUFFIXES
 from striate.data.decoding.in_memory import is_tensor, pixels_of
@@ -21,6 +23,7 @@ from striate.data.finding.folders import class_name, entries, files_under, is_im
 from striate.data.reduction import Reduction
 from striate.errors import DataError, nearest
 from striate.support import paths
+from striate.support.folders import cache_folder
 from striate.support.text import printable
 
 if TYPE_CHECKING:
@@ -126,7 +129,7 @@ def is_single(source: object) -> bool:
     """Whether `source` names one image by its nature: one in memory, or a path of no folder."""
     if isinstance(source, (str, Path)):
         path = paths.expanded(source, kind=DataError)
-        if paths.is_folder(path, kind=DataError):
+        if paths.is_folder(path, kind=DataError) or is_archive(path):
             return False
         return paths.exists(path, kind=DataError) or not glob.has_magic(str(path))
     return isinstance(source, Image.Image) or _is_one_array(source)
@@ -140,19 +143,30 @@ def _is_one_array(source: object) -> TypeGuard[Picture]:
 def _expand(source: str | Path, wanted: Callable[[Path], bool]) -> Iterator[Item]:
     """The images that one path, folder or glob names."""
     unlisted: list[DataError] = []
+    held: list[Claim] = []  # as long as the images are gone through
     try:
-        found = _files(source, unlisted, wanted)
+        found = _files(source, unlisted, wanted, held)
     except DataError as error:
         found = []
         unlisted.append(error)
     for path, root in found:
-        yield Item(str(path), path, root)
+        yield Item(_called(source, path, root), path, root)
     for each in unlisted:
         yield Item(str(source), each)
 
 
+def _called(source: str | Path, path: Path, root: Path | None) -> str:
+    """The path of an image as a person has it: in an archive, not where that is unpacked."""
+    if root is not None and is_archive(Path(source)):
+        return f"{source}/{path.relative_to(root).as_posix()}"
+    return str(path)
+
+
 def _files(
-    source: str | Path, unlisted: list[DataError], wanted: Callable[[Path], bool]
+    source: str | Path,
+    unlisted: list[DataError],
+    wanted: Callable[[Path], bool],
+    held: list[Claim],
 ) -> list[tuple[Path, Path | None]]:
     """The files, each with the folder that was named or matched, if it lies in one."""
     refuse_address(source)
@@ -162,6 +176,10 @@ def _files(
         if not images and not unlisted:
             raise DataError(paths.shown(path), "holds no images", "give a folder with images")
         return [(file, path) for file in images]
+    if is_archive(path) and paths.exists(path, kind=DataError):
+        root, claim = unpacked(paths.resolved(path, kind=DataError), cache_folder())
+        held.append(claim)
+        return [(file, root) for file in files_under(root, unlisted.append) if wanted(file)]
     if paths.exists(path, kind=DataError):
         return [(path, None)]
     # Of the file system itself, glob says nothing: what cannot be searched matches nothing.

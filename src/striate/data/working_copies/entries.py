@@ -47,11 +47,11 @@ class CopiesInfo:
 
 def copies_in(cache: Path) -> list[CopiesInfo]:
     """What the cache holds, last used first."""
-    found = (_entry(folder, about) for folder, about in _folders(cache / COPIES))
+    found = (_entry(folder, about) for folder, about in entry_folders(cache / COPIES))
     return sorted(found, key=lambda one: (-one.used, one.path))
 
 
-def _folders(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+def entry_folders(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
     """The folders in `folder` that are ours without a doubt, with what they say of themselves."""
     try:
         named = [each for each in folder.iterdir() if HASH.fullmatch(each.name)]
@@ -120,10 +120,10 @@ def prune_copies(
         if one.used > before:
             continue
         try:
-            with _alone(one.path) as alone:
-                if alone:
+            with alone(one.path) as free:
+                if free:
                     _remove(one.path)
-                (removed if alone else busy).append(one)
+                (removed if free else busy).append(one)
         except FileNotFoundError:  # somebody else was faster
             continue
         except OSError as error:
@@ -136,8 +136,8 @@ def prune_copies(
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[bool]:
-    """Whether no other process uses the entry, as long as the block runs."""
+def alone(folder: Path) -> Iterator[bool]:
+    """Whether no other process uses the entry in `folder`, as long as the block runs."""
     with (folder / ABOUT).open("rb") as handle:
         try:
             if sys.platform != "win32":

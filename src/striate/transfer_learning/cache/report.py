@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from striate.data.archives.entries import archive_files, prune_unpacked, unpacked_in
 from striate.data.known import IMAGES, image_files
 from striate.data.statistics import STATISTICS, statistics_files
 from striate.data.working_copies.entries import CopiesInfo, copies_in, prune_copies
@@ -31,7 +32,7 @@ class CacheReport(Readable):
     files: dict[str, tuple[CachedFile, ...]]
     """Files about known ``images``, ``heads`` compared and ``statistics`` of colours."""
     copies: tuple[CopiesInfo, ...] = ()
-    """What was made of large images: an entry for each way of making it, last used first."""
+    """What was made of large images, an entry for each way of making it, and what of archives."""
     pruned: bool
     """Whether anything was to be removed."""
     removed: tuple[EntryInfo, ...] = ()
@@ -127,8 +128,10 @@ def report(folder: str | Path | None, *, days: float | None) -> CacheReport:
     if days is not None:
         pruned = prune(root, days=days)
         old = [*image_files(root), *head_files(root), *statistics_files(root)]
+        old += archive_files(root)
         small = prune_files(old, days=days)
-        removed_copies, busy = prune_copies(root, days=days)
+        made, unpacked = prune_copies(root, days=days), prune_unpacked(root, days=days)
+        removed_copies, busy = (*made[0], *unpacked[0]), (*made[1], *unpacked[1])
     return CacheReport(
         folder=root,
         entries=tuple(entries(root)),
@@ -137,7 +140,7 @@ def report(folder: str | Path | None, *, days: float | None) -> CacheReport:
             HEADS: tuple(head_files(root)),
             STATISTICS: tuple(statistics_files(root)),
         },
-        copies=tuple(copies_in(root)),
+        copies=(*copies_in(root), *unpacked_in(root)),
         pruned=days is not None,
         removed=pruned.removed,
         removed_files=tuple(small),
