@@ -32,7 +32,7 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install -qq -c constraints.txt pip setuptools
 	@$(BIN)/python -m pip install -qq -c constraints.txt --no-build-isolation \
-	    -e '.[dev,bulk,detect,pretrained,ray,serve,tensorboard,video]'
+	    -e '.[dev,bulk,detect,formats,hf,pretrained,ray,serve,tensorboard,video]'
 	@touch $@
 
 demo: $(READY)  ## train on scikit-learn's digits, report, export, predict, name photographs: a minute

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import warnings
@@ -55,6 +56,7 @@ def make_photos(folder: Path) -> None:
             noise = generator.integers(-25, 25, size=(48, 64, 3))
             pixels = np.clip(np.array(colour) + noise, 0, 255).astype(np.uint8)
             Image.fromarray(pixels).save(folder / "photos" / name / f"{number}.jpg")
+    shutil.make_archive(str(folder / "photos"), "zip", folder, "photos")
     Image.new("RGB", (80, 60), (200, 40, 60)).save(folder / "holiday.jpg")
 
 

@@ -218,9 +218,9 @@ def test_a_wrong_path_names_the_nearest(tmp_path):
         open_data(tmp_path / "flower")
     with pytest.raises(DataError, match="did you mean 'mnist'"):
         open_data("mnits")
-    (tmp_path / "archive.zip").write_bytes(b"PK")
+    (tmp_path / "archive.7z").write_bytes(b"7z")
     with pytest.raises(DataError, match=r"is a file; .*unpack"):
-        open_data(tmp_path / "archive.zip")
+        open_data(tmp_path / "archive.7z")
 
 
 def test_small_images_are_held_decoded_and_large_are_not(tmp_path):
@@ -278,8 +278,8 @@ def test_images_without_the_ending_of_one_are_read(tmp_path):
     fill(tmp_path / "b", 4, start=10)
     for name in ("no ending", "x.jpg_large", "y.jpg?w=600"):
         (tmp_path / "a" / name).write_bytes((tmp_path / "a" / "000.png").read_bytes())
-    (tmp_path / "b" / "IMG.foo").write_bytes(b"\0\0\0\x18ftypheic" + bytes(40))
-    with pytest.raises(DataError, match=r"b/IMG\.foo \(is HEIC"):
+    (tmp_path / "b" / "IMG.foo").write_bytes(b"\0\0\0\x18ftypcrx " + bytes(40))
+    with pytest.raises(DataError, match=r"b/IMG\.foo \(is camera raw"):
         open_data(tmp_path)
     (tmp_path / "b" / "IMG.foo").unlink()
     data = open_data(tmp_path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ from types import SimpleNamespace
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from striate.errors import DataError, StriateError
 from striate.inference.bulk import listing
@@ -143,3 +145,17 @@ def test_files_of_which_none_is_there_are_refused_before_the_first(tmp_path: Pat
     given = Input.of(tmp_path)
     with pytest.raises(DataError, match="holds no images"):
         list(listing.probed(given.entries(()), given))
+
+
+def test_an_archive_is_the_folder_that_it_holds(tmp_path: Path) -> None:
+    for name in ("rose", "tulip"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / "photos" / name / "1.png")
+    path = Path(shutil.make_archive(str(tmp_path / "photos"), "zip", tmp_path, "photos"))
+    given = Input.of(path)
+    assert given.name == str(path)
+    assert list(given.entries(["rose"])) == [
+        Entry("rose/1.png", "rose"),
+        Entry("tulip/1.png", None),
+    ]
+    assert (given.root / "rose" / "1.png").exists()

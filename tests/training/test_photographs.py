@@ -38,7 +38,7 @@ EXACT = (names.WEIGHTS, names.METRICS)
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two classes of eight photographs that are large for a network of 16 pixels."""
     folder = tmp_path_factory.mktemp("data") / "large"
-    random = np.random.default_rng(0)
+    random = np.random.default_rng(1)  # of these, those are held out that are guessed to be
     for name, colour in (("red", (190, 60, 50)), ("blue <b>", (60, 70, 190))):
         (folder / name).mkdir(parents=True)
         for index in range(8):

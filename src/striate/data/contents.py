@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
@@ -10,9 +11,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from striate.data.archives.entry import Unpacked
 from striate.data.archives.members import is_archive
 from striate.data.archives.unpacked import unpacked
 from striate.data.columns import Digests, Files, Names, Numbered
+from striate.data.embedded.find import fetched, holds_images, is_of_the_hub, tables_in
+from striate.data.embedded.unpack import unpacked_rows
 from striate.data.finding import named
 from striate.data.finding.folders import existing_folder
 from striate.data.finding.idx import ArrayPart, digit_names, find_idx, read_idx_part
@@ -30,6 +34,14 @@ from striate.data.scan import (
     measure,
     over_threads,
 )
+from striate.data.shards.find import (
+    by_split,
+    is_pattern,
+    is_shard,
+    shards_in,
+    shards_of_pattern,
+)
+from striate.data.shards.table import ShardTable
 from striate.data.sketches import Sketches
 from striate.data.tables.find import Listed, is_table, metadata_in, open_table, tables_beside
 from striate.data.tables.layout import read_tables
@@ -39,6 +51,7 @@ from striate.data.targets import Answers, Target
 from striate.errors import DataError, parameter
 from striate.support import paths
 from striate.support.folders import cache_folder
+from striate.support.text import printable
 
 
 @dataclass
@@ -67,26 +80,60 @@ def read_contents(data: str | Path, settings: ReadSettings) -> Contents:
     name = known_name(data)
     if name:
         return _contents_of_named(name, settings)
+    if is_of_the_hub(data):
+        return _contents_of_rows(str(data), fetched(str(data)), settings)
     path = paths.expanded(data, kind=DataError)
     if is_table(path):
-        table = paths.resolved(path, kind=DataError)
-        return _contents_of_files(read_tables(table, [Listed(table)], settings.answers), settings)
+        return _contents_of_table(paths.resolved(path, kind=DataError), settings)
+    if is_pattern(path):
+        origin = paths.resolved(path, kind=DataError)
+        return _contents_of_shards(origin, shards_of_pattern(str(path)), settings)
     if is_archive(path) and paths.exists(path, kind=DataError):
         return _contents_of_archive(paths.resolved(path, kind=DataError), settings)
     return _contents_of_folder(existing_folder(path, named.names()), settings)
 
 
+def _contents_of_table(path: Path, settings: ReadSettings) -> Contents:
+    """The images that a table lists, or holds."""
+    if holds_images(path):
+        return _contents_of_rows(str(path), {"": [path]}, settings)
+    return _contents_of_files(read_tables(path, [Listed(path)], settings.answers), settings)
+
+
+def _contents_of_shards(origin: Path, shards: list[Path], settings: ReadSettings) -> Contents:
+    """What WebDataset's shards hold."""
+    tables = [
+        Listed(origin, split, ShardTable(origin, own)) for split, own in by_split(shards).items()
+    ]
+    root = Path(os.path.commonpath([shard.parent for shard in shards]))
+    return _contents_of_files(read_tables(origin, tables, settings.answers, root), settings)
+
+
 def _contents_of_archive(path: Path, settings: ReadSettings) -> Contents:
     """What the folder in an archive holds; errors name the archive, not where it is unpacked."""
+    if is_shard(path):
+        return _contents_of_shards(path, [path], settings)
     cache, show = settings.cache or cache_folder(), settings.progress is not None
-    root, claim = unpacked(path, cache, show=show)
+    return _contents_of_unpacked(str(path), unpacked(path, cache, show=show), settings)
+
+
+def _contents_of_rows(
+    origin: str, files: Mapping[str, Sequence[Path]], settings: ReadSettings
+) -> Contents:
+    """What tables hold that hold images themselves."""
+    cache, show = settings.cache or cache_folder(), settings.progress is not None
+    found = unpacked_rows(origin, files, cache, show=show)
+    return _contents_of_unpacked(origin, found, settings)
+
+
+def _contents_of_unpacked(origin: str, unpacked: Unpacked, settings: ReadSettings) -> Contents:
+    """What a folder in the cache holds; errors name what it is from, not where it is unpacked."""
     try:
-        found = _contents_of_folder(root, settings, origin=str(path), held=claim)
+        return _contents_of_folder(unpacked.root, settings, origin=origin, held=unpacked.claim)
     except DataError as error:
         told = (error.what, error.why, error.remedy)
-        inside = [text.replace(paths.shown(root), paths.shown(path)) for text in told]
-        raise DataError(*inside) from None
-    return found
+        where = paths.shown(unpacked.root)
+        raise DataError(*(text.replace(where, printable(origin)) for text in told)) from None
 
 
 def _contents_of_folder(
@@ -97,6 +144,11 @@ def _contents_of_folder(
     if idx:
         named.refuse_columns(paths.shown(root), settings.answers)
         return replace(_contents_of_idx(root, idx, settings), origin=origin or str(root))
+    shards = shards_in(root)
+    if shards:
+        return _contents_of_shards(root, shards, settings)
+    if not held and (tables := tables_in(root)):
+        return _contents_of_rows(str(root), tables, settings)
     layout = _layout_of_folder(root, settings.answers)
     layout.origin = origin or layout.origin
     layout.files.held = held

@@ -39,6 +39,7 @@ from striate.data.decoding.decode import decoders
 from striate.data.pixels import Block
 from striate.data.records import FORMS, ByContent, Records
 from striate.data.scan import Problem
+from striate.data.shards.index import may_be_member, stats_of_member
 from striate.support.array_files import read_arrays, write_arrays
 from striate.support.cache_files import CachedFile, cached_files, hashed
 
@@ -75,7 +76,7 @@ class Stats:
             try:
                 known = os.stat(path)  # noqa: PTH116 - bytes, for speed
             except (OSError, ValueError):
-                found += (-1, 0, 0, 0)
+                found += (may_be_member(path) and stats_of_member(path)) or (-1, 0, 0, 0)
             else:
                 inode = known.st_ino & 0x7FFF_FFFF_FFFF_FFFF
                 found += (known.st_size, known.st_mtime_ns, known.st_ctime_ns, inode)

@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from striate.data.columns import HASH, Digests
-from striate.data.decoding.formats import SUFFIXES
+from striate.data.decoding.formats import PLUGGED, SUFFIXES
 from striate.data.images import SMALL
 from striate.data.pixels import Gathered
 from striate.data.scan import Problem, Record
 from striate.data.sketches import Sketches
 
-FORMS = ("", *sorted(set(SUFFIXES.values())))
+FORMS = ("", *sorted(set(SUFFIXES.values())), *sorted(set(PLUGGED.values())))
 """Formats by their numbers in `Records.forms`."""
 
 

@@ -13,13 +13,14 @@ from typing import Protocol, TypeAlias, TypeVar
 import numpy as np
 
 from striate.data.decoding.decode import ImageError, content_of, decoded, digest_of
-from striate.data.decoding.formats import FOREIGN, SUFFIXES
+from striate.data.decoding.formats import FOREIGN, PLUGGED, SUFFIXES
 from striate.data.images import SMALL, Array, has_no_colour
 from striate.data.sketches import Sketch, sketch_of
 from striate.errors import StriateError, parameter
 from striate.support.prefetch import prefetch
 from striate.support.progress import Progress
 
+_PROMISED = SUFFIXES | PLUGGED | FOREIGN
 _PASSING = ("too large", "changed")  # kinds of faults that hang on more than the content
 #: Files a task at most, and seconds: a task a file would spend a third of a small image's time on
 #: hand-over, and Ctrl-C waits for the photographs of a task.
@@ -144,7 +145,7 @@ def belied(path: Path, form: str) -> str:
     if not form:
         return ""
     suffix = path.suffix.lower()
-    promised = SUFFIXES.get(suffix) or FOREIGN.get(suffix, form)
+    promised = _PROMISED.get(suffix, form)
     return f"is {form}, not {promised} as its name says" if form != promised else ""
 
 

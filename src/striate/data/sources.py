@@ -153,7 +153,8 @@ def open_data(
         data: a folder of class folders; a folder that holds train/ and perhaps val/ and test/, in
             any spelling, with class folders in each; a table (CSV, TSV or Parquet) with a column of
             files, one of their classes and perhaps one of splits, or a folder with such a table
-            called ``metadata.csv``; a folder of MNIST's IDX files; or one of the
+            called ``metadata.csv``; an archive of such a folder; WebDataset's shards; Parquet files
+            that hold images; a folder of MNIST's IDX files; ``hf:user/name``; or one of the
             names ``digits``, ``shapes``, ``mnist``, ``fashion_mnist``, ``cifar10``, ``cifar100``,
             ``flowers102``. A string that is such a name means it; ``./digits`` means the folder.
         seed: of the split where the data have none; see `striate.data.split`.

@@ -45,8 +45,9 @@ class TrainOptions(Options):
         Doc(
             "A folder of class folders; one holding ``train/`` and ``val/`` (or ``valid/``, "
             "``test/``); a table of files and their classes or numbers (CSV, TSV, Parquet), or a "
-            "folder with such a ``metadata.csv``; an archive of such a folder (zip, tar); MNIST's IDX "
-            "files; or a name: ``digits``, ``shapes``, ``mnist``, ``fashion_mnist``, ``cifar10``, "
+            "folder with such a ``metadata.csv``; an archive of such a folder (zip, tar); "
+            "WebDataset's shards; Parquet files that hold images; MNIST's IDX files; or a name: "
+            "``hf:user/name``, ``digits``, ``shapes``, ``mnist``, ``fashion_mnist``, ``cifar10``, "
             "``cifar100``, ``flowers102``. "
             "Without a validation folder a fifth of each class is held out, by content. With "
             "`resume`, it may be the run."

@@ -11,8 +11,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from striate.data.embedded.find import is_of_the_hub
 from striate.data.manifest import Manifest
 from striate.data.scan import Visitor
+from striate.data.shards.find import is_pattern
 from striate.data.sources import Data
 from striate.data.targets import Answers
 from striate.data.working_copies.made import knowing
@@ -204,7 +206,9 @@ def _images(
         val_fraction=config.data.val_fraction,
         skip_bad=options.skip_bad or config.data.skipped > 0,
     )
-    if moved is None and os.sep in origin and not exists(Path(origin), kind=DataError):
+    other = is_pattern(origin) or is_of_the_hub(origin)
+    there = other or exists(Path(origin), kind=DataError)
+    if moved is None and os.sep in origin and not there:
         raise RunError(
             shown(run.path),
             f"was trained on images that are not in {printable(origin)} any more",

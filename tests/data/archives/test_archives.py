@@ -16,8 +16,9 @@ import pytest
 from PIL import Image
 
 import striate
+from striate.data.archives.entry import UNPACKED
 from striate.data.archives.members import suffix_of
-from striate.data.archives.unpacked import UNPACKED, unpacked
+from striate.data.archives.unpacked import unpacked
 from striate.data.labelled import open_labelled
 from striate.data.sources import open_data
 from striate.errors import DataError
@@ -210,12 +211,12 @@ def test_bombs_are_refused(tmp_path: Path) -> None:
         info.size = 1 << 20
         archive.addfile(info, io.BytesIO(bytes(1 << 20)))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("striate.data.archives.unpacked._FREELY", 1 << 10)
+        patch.setattr("striate.data.archives.entry._FREELY", 1 << 10)
         assert "no images do; do not trust it" in refused(path)
-        patch.setattr("striate.data.archives.unpacked.RESERVE", 1 << 60)
-        patch.setattr("striate.data.archives.unpacked._FREELY", 1 << 40)
+        patch.setattr("striate.data.archives.entry.RESERVE", 1 << 60)
+        patch.setattr("striate.data.archives.entry._FREELY", 1 << 40)
         assert "has no room to be unpacked in the cache" in refused(path)
-        patch.setattr("striate.data.archives.unpacked._MOST_FILES", 0)
+        patch.setattr("striate.data.archives.entry._MOST_FILES", 0)
         assert "holds more than 0 files" in refused(path)
     # A header that says it has gigabytes is not read into memory.
     info = tarfile.TarInfo("h")

@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from striate.data.archives.unpacked import UNPACKED, size_of
+from striate.data.archives.entry import UNPACKED, size_of
 from striate.data.working_copies.entries import CopiesInfo, alone, entry_folders
 from striate.data.working_copies.store import ABOUT
 from striate.errors import StriateError

@@ -131,14 +131,14 @@ def _unpacking(path: Path) -> io.BufferedIOBase:
     """The bytes of a tar archive, whatever they are packed with."""
     head, _ = paths.read_start(path, 6, kind=DataError)
     if head.startswith(b"\x1f\x8b"):
-        return _Bounded(cast(io.BufferedIOBase, gzip.open(path)))
+        return Bounded(cast(io.BufferedIOBase, gzip.open(path)))
     if head.startswith(b"BZh"):
-        return _Bounded(cast(io.BufferedIOBase, bz2.open(path)))
+        return Bounded(cast(io.BufferedIOBase, bz2.open(path)))
     if head.startswith(b"\xfd7zXZ\0"):
-        return _Bounded(cast(io.BufferedIOBase, lzma.open(path)))
+        return Bounded(cast(io.BufferedIOBase, lzma.open(path)))
     if head.startswith(b"\x28\xb5\x2f\xfd"):
-        return _Bounded(_zstandard(path))
-    return _Bounded(path.open("rb"))
+        return Bounded(_zstandard(path))
+    return Bounded(path.open("rb"))
 
 
 def _zstandard(path: Path) -> io.BufferedIOBase:
@@ -150,7 +150,7 @@ def _zstandard(path: Path) -> io.BufferedIOBase:
     return cast(io.BufferedIOBase, zstd.open(path))
 
 
-class _Bounded(io.BufferedIOBase):
+class Bounded(io.BufferedIOBase):
     """A file of which nobody reads more than `_HEADER` bytes at once.
 
     A header that says that it has gigabytes would otherwise be read into memory.

@@ -11,6 +11,7 @@ figures of what gets through all the same.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from hashlib import blake2b
@@ -24,8 +25,10 @@ from numpy.typing import NDArray
 from striate.data.decoding import memory, pixels
 from striate.data.decoding.flaws import Flaw, Kind, broken, foreign, unidentified
 from striate.data.decoding.formats import FOREIGN, kind_of_content
+from striate.data.decoding.plugged import PLUGGED_READERS, plugin_versions
 from striate.data.decoding.readers import READERS, Reader
 from striate.data.reduction import Reduction
+from striate.data.shards.index import may_be_member, read_member
 from striate.errors import DataError
 from striate.support import paths
 
@@ -62,7 +65,7 @@ def decode(source: Path | bytes, channels: int | None = 3, name: str = "") -> ND
 
 def decoders() -> list[str | int]:
     """What the pixels of a file, and whether it is taken, depend on: for whatever is kept of it."""
-    return [PIL.__version__, simplejpeg.__version__, _RULES]
+    return [PIL.__version__, simplejpeg.__version__, _RULES, *plugin_versions()]
 
 
 @contextmanager
@@ -128,6 +131,10 @@ def content_of(path: Path, known: bool = False) -> Iterator[bytes]:
 
 def _read(path: Path, most: int, known: bool) -> bytes:
     try:
+        if may_be_member(os.fspath(path)):
+            content = read_member(path, most)
+            if content is not None:
+                return content
         return paths.read_file(path, most=most, kind=DataError)
     except FileNotFoundError:
         why = "cannot be read (No such file or directory)"
@@ -178,11 +185,12 @@ def _reader(data: bytes, name: str | Path) -> Reader:
     if not data:
         raise Flaw("empty", "is empty (0 bytes)")
     kind = kind_of_content(data[:132])
-    if kind not in READERS:
+    readers = READERS | PLUGGED_READERS
+    if kind not in readers:
         raise unidentified(data, kind)
     if kind == "TIFF" and (promised := FOREIGN.get(Path(name).suffix.lower())) == "camera raw":
         raise foreign(promised)  # its first picture is a thumbnail
-    return READERS[kind](data)
+    return readers[kind](data)
 
 
 def _refuse_larger(size: tuple[int, int], most: int | None) -> None:

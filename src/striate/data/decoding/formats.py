@@ -27,6 +27,13 @@ SUFFIXES = {
 }
 """What the end of a file's name (in lower case) promises about its format."""
 
+PLUGGED = {
+    **dict.fromkeys((".heic", ".heif", ".heics", ".heifs", ".hif", ".hic"), "HEIC"),
+    **dict.fromkeys((".avif", ".avifs"), "AVIF"),
+    ".jxl": "JPEG XL",
+}
+"""Likewise of formats that need a package of their own; see `striate.data.decoding.plugged`."""
+
 _RAW = (
     *(".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".srf", ".sr2", ".raf", ".rw2"),
     *(".orf", ".ori", ".pef", ".srw", ".x3f", ".3fr", ".fff", ".iiq", ".erf", ".mrw", ".kdc"),
@@ -34,10 +41,7 @@ _RAW = (
 )
 
 FOREIGN = {
-    **dict.fromkeys((".heic", ".heif", ".heics", ".heifs", ".hif", ".hic"), "HEIC"),
-    **dict.fromkeys((".avif", ".avifs"), "AVIF"),
     **dict.fromkeys((".jp2", ".j2k", ".jpx", ".jpf", ".jpm", ".j2c", ".jpc", ".jph"), "JPEG 2000"),
-    ".jxl": "JPEG XL",
     **dict.fromkeys((".jxr", ".wdp", ".hdp"), "JPEG XR"),
     **dict.fromkeys(_RAW, "camera raw"),
     **dict.fromkeys((".psd", ".psb"), "Photoshop"),
@@ -91,13 +95,18 @@ _OTHERS = {
 
 _KINDS = {
     **dict.fromkeys(_OTHERS, ""),
-    **{suffix: kind for suffix, kind in (FOREIGN | SUFFIXES).items() if suffix not in _AMBIGUOUS},
+    **{
+        suffix: kind
+        for suffix, kind in (FOREIGN | PLUGGED | SUFFIXES).items()
+        if suffix not in _AMBIGUOUS
+    },
 }
 _HEAD = 132  # bytes: up to DICOM's mark, which is the last one
+_OF_AVIF, _OF_ANY_CODEC = (b"avif", b"avis"), (b"mif1", b"mif2", b"msf1")
 _ISO_BRANDS = {
-    **dict.fromkeys((b"avif", b"avis"), "AVIF"),
+    **dict.fromkeys(_OF_AVIF, "AVIF"),
     **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm"), "HEIC"),
-    **dict.fromkeys((b"mif1", b"mif2", b"msf1"), "HEIC"),
+    **dict.fromkeys(_OF_ANY_CODEC, "HEIC"),
     b"crx ": "camera raw",
 }
 _BEGINNINGS = (
@@ -106,6 +115,7 @@ _BEGINNINGS = (
     (b"GIF87a", "GIF"),
     (b"GIF89a", "GIF"),
     (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
+    (b"\xff\x0a", "JPEG XL"),
     (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"),
     (b"\xff\x4f\xff\x51", "JPEG 2000"),
     (b"II\xbc\x01", "JPEG XR"),
@@ -133,8 +143,8 @@ _BEGINNINGS = (
 def kind_of(path: Path) -> str:
     """The kind of image that a file is, by its name where that tells, else by its first bytes.
 
-    A name of `SUFFIXES` or `FOREIGN` is believed: whether the file keeps that promise is for
-    `striate.data.decoding.decode` to find out, which says what is wrong with it. Other files
+    A name of `SUFFIXES`, `PLUGGED` or `FOREIGN` is believed: whether the file keeps that promise is
+    for `striate.data.decoding.decode` to find out, which says what is wrong with it. Other files
     (``a.jpg_large``, ``a.jpg?w=600``, no ending at all), and those whose ending other programs use
     too (``ride.fit``, ``scene.hdr``), are opened and their first bytes looked at.
 
@@ -142,9 +152,9 @@ def kind_of(path: Path) -> str:
         path: a file, or whatever else lies in a folder of images.
 
     Returns:
-        A value of `SUFFIXES` (``"JPEG"``, ``"PNG"`` …) for what is read here, a value of `FOREIGN`
-        (``"HEIC"``, ``"camera raw"`` …) for images that are not, and ``""`` for what is no image,
-        no regular file, or cannot be read.
+        A value of `SUFFIXES` (``"JPEG"``, ``"PNG"`` …) or of `PLUGGED` (``"HEIC"`` …) for what is
+        read here, a value of `FOREIGN` (``"camera raw"`` …) for images that are not, and ``""`` for
+        what is no image, no regular file, or cannot be read.
     """
     known = kind_of_name(path.name)
     if known is not None:
@@ -173,6 +183,9 @@ def kind_of_content(head: bytes) -> str:
         if head.startswith(beginning):
             return kind
     if head[4:8] == b"ftyp":
+        brands = head[8 : max(16, int.from_bytes(head[:4], "big"))]
+        if head[8:12] in _OF_ANY_CODEC and any(each in brands for each in _OF_AVIF):
+            return "AVIF"
         return _ISO_BRANDS.get(head[8:12], "")
     signs = {
         "WEBP": head[:4] == b"RIFF" and head[8:12] == b"WEBP",

@@ -132,7 +132,7 @@ def _white_is_zero(image: Image.Image) -> bool:
 
 def orientation(image: Image.Image) -> int:
     """The EXIF orientation that is still to be applied, 1 to 8; Pillow itself turns TIFF."""
-    found = [image.info[key] for key in _WHERE_ORIENTATION_HIDES if key in image.info]
+    found = [image.info[key] for key in _WHERE_ORIENTATION_HIDES if image.info.get(key)]
     if image.format == "TIFF" or not found or max(map(len, found)) > _MOST_EXIF:
         return 1
     try:

@@ -59,8 +59,8 @@ class Reader(ABC):
         return
 
 
-class _ByPillow(Reader):
-    """A format that a plug-in of Pillow's reads.
+class ByPillow(Reader):
+    """A format that one of Pillow's plug-ins reads.
 
     It is asked for by name, without Image.open, and without Pillow's limit of pixels: that is not
     ours, and is a warning or an error by what somebody else has set.
@@ -90,7 +90,7 @@ class _ByPillow(Reader):
         return pixels.upright(found, turn)
 
 
-class Jpeg(_ByPillow):
+class Jpeg(ByPillow):
     """JPEG, and of an MPO, which is several of them, the first."""
 
     plugin = JpegImagePlugin.JpegImageFile
@@ -135,7 +135,7 @@ class Jpeg(_ByPillow):
         return upright
 
 
-class Png(_ByPillow):
+class Png(ByPillow):
     """PNG; of an animated one, the picture that those see who do not know of animation."""
 
     plugin = PngImagePlugin.PngImageFile
@@ -145,7 +145,7 @@ class Png(_ByPillow):
         super().__init__(data)
 
 
-class Webp(_ByPillow):
+class Webp(ByPillow):
     """WebP, of an animation the first frame."""
 
     plugin = WebPImagePlugin.WebPImageFile
@@ -179,7 +179,7 @@ class Webp(_ByPillow):
         raise Flaw("damaged", "is damaged (data that its picture does not need)")
 
 
-class Gif(_ByPillow):
+class Gif(ByPillow):
     """GIF, the first of its pictures."""
 
     plugin = GifImagePlugin.GifImageFile
@@ -188,13 +188,13 @@ class Gif(_ByPillow):
         super().__init__(damage.refuse_damaged_gif(data))
 
 
-class Bmp(_ByPillow):
+class Bmp(ByPillow):
     """BMP."""
 
     plugin = BmpImagePlugin.BmpImageFile
 
 
-class Tiff(_ByPillow):
+class Tiff(ByPillow):
     """TIFF, the first of its pictures."""
 
     plugin = TiffImagePlugin.TiffImageFile

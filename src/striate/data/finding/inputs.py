@@ -14,13 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from striate.data.archives.entry import Claim
 from striate.data.archives.members import is_archive
-from striate.data.archives.unpacked import Claim, unpacked
+from striate.data.archives.unpacked import unpacked
 from striate.data.decoding.decode import decoding
-from striate.data.decoding.formats import SUFFIXES
+from striate.data.decoding.formats import PLUGGED, SUFFIXES
 from striate.data.decoding.in_memory import is_tensor, pixels_of
 from striate.data.finding.folders import class_name, entries, files_under, is_image, refuse_address
 from striate.data.reduction import Reduction
+from striate.data.shards.find import is_pattern, shards_of_pattern
+from striate.data.shards.index import entries_of, is_plain
 from striate.errors import DataError, nearest
 from striate.support import paths
 from striate.support.folders import cache_folder
@@ -157,7 +160,7 @@ def _expand(source: str | Path, wanted: Callable[[Path], bool]) -> Iterator[Item
 
 def _called(source: str | Path, path: Path, root: Path | None) -> str:
     """The path of an image as a person has it: in an archive, not where that is unpacked."""
-    if root is not None and is_archive(Path(source)):
+    if root is not None and is_archive(Path(source)) and not paths.is_file(root, kind=DataError):
         return f"{source}/{path.relative_to(root).as_posix()}"
     return str(path)
 
@@ -176,6 +179,8 @@ def _files(
         if not images and not unlisted:
             raise DataError(paths.shown(path), "holds no images", "give a folder with images")
         return [(file, path) for file in images]
+    if shards := _shards(path):
+        return [(file, shard) for shard in shards for file in _members(shard) if wanted(file)]
     if is_archive(path) and paths.exists(path, kind=DataError):
         root, claim = unpacked(paths.resolved(path, kind=DataError), cache_folder())
         held.append(claim)
@@ -196,6 +201,17 @@ def _files(
     raise _nothing(path)
 
 
+def _shards(path: Path) -> list[Path]:
+    """The plain tar archives that a path, or a pattern, stands for; they are read in place."""
+    if is_pattern(path):
+        return shards_of_pattern(str(path))
+    return [paths.resolved(path, kind=DataError)] if is_plain(path) else []
+
+
+def _members(shard: Path) -> list[Path]:
+    return [shard / entry.name for entry in entries_of(shard)]
+
+
 def _files_in(folder: Path) -> list[Path]:
     try:
         return entries(folder)[1]
@@ -213,7 +229,9 @@ def _nothing(path: Path) -> DataError:
         why = f"there is no such file, nor the folder {paths.shown(beside)}"
         return DataError(what, why, "check the path")
     choices = [
-        printable(file.name) for file in _files_in(beside) if file.suffix.lower() in SUFFIXES
+        printable(file.name)
+        for file in _files_in(beside)
+        if file.suffix.lower() in SUFFIXES | PLUGGED
     ]
     remedy = nearest(printable(path.name), choices)
     if not remedy.startswith("did you mean"):  # a list of all that a folder holds helps nobody

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Sequence
 
-from striate.data.decoding.formats import SUFFIXES
+from striate.data.decoding.formats import PLUGGED, SUFFIXES
 from striate.data.tables.table import Cells, Table, cell
 from striate.errors import DataError
 from striate.support.text import printable
@@ -24,6 +24,8 @@ def paths_in(table: Table, cells: Cells, column: str) -> tuple[list[str], str]:
     Raises:
         DataError: a cell holds no path, or none of the files is there.
     """
+    if table.holds_files:
+        return list(cells.of[column]), ""
     root = os.fspath(table.path.parent)
     found = [
         _path(table, row, column, root, text)
@@ -64,7 +66,11 @@ def _path(table: Table, row: int, column: str, root: str, text: str) -> str:
 
 def _ending(tried: Sequence[str]) -> str:
     """The ending that all of the `tried` files have and the table leaves out; or none."""
-    there = (suffix for suffix in SUFFIXES if all(_is_there(f"{each}{suffix}") for each in tried))
+    there = (
+        suffix
+        for suffix in (*SUFFIXES, *PLUGGED)
+        if all(_is_there(f"{each}{suffix}") for each in tried)
+    )
     return next(there, "")
 
 

@@ -8,22 +8,27 @@ from pathlib import Path
 from striate.data.finding.folders import names_in
 from striate.data.finding.split_names import read_split_name
 from striate.data.tables.delimited import DelimitedTable
+from striate.data.tables.lines import JsonLinesTable
 from striate.data.tables.parquet import ParquetTable
 from striate.data.tables.table import Table
 from striate.errors import DataError, nearest
 from striate.support import paths
 
-_TEXT, _PARQUET = (".csv", ".tsv", ".tab"), (".parquet", ".pq")
-SUFFIXES = (*_TEXT, *_PARQUET)
+_TEXT, _PARQUET, _LINES = (".csv", ".tsv", ".tab"), (".parquet", ".pq"), (".jsonl",)
+SUFFIXES = (*_TEXT, *_PARQUET, *_LINES)
 _METADATA = tuple(f"metadata{suffix}" for suffix in SUFFIXES)
 
 
 @dataclass(frozen=True)
 class Listed:
-    """A table, and the split that all of its files are in; empty where it tells that itself."""
+    """A table, and the split that all of its files are in; empty where it tells that itself.
+
+    It is opened by its path, unless it is open.
+    """
 
     path: Path
     split: str = ""
+    opened: Table | None = None
 
 
 def is_table(path: Path) -> bool:
@@ -41,7 +46,10 @@ def open_table(path: Path) -> Table:
         beside = tables_beside(path.parent)
         remedy = nearest(path.name, beside) if beside else "check the path"
         raise DataError(paths.shown(path), "there is no such file", remedy)
-    return ParquetTable(path) if path.suffix.lower() in _PARQUET else DelimitedTable(path)
+    suffix = path.suffix.lower()
+    if suffix in _LINES:
+        return JsonLinesTable(path)
+    return ParquetTable(path) if suffix in _PARQUET else DelimitedTable(path)
 
 
 def metadata_in(root: Path) -> list[Listed]:

@@ -53,13 +53,17 @@ class _Found:
     notes: list[str] = field(default_factory=list)
 
 
-def read_tables(origin: Path, tables: Sequence[Listed], answers: Answers) -> Layout:
+def read_tables(
+    origin: Path, tables: Sequence[Listed], answers: Answers, root: Path | None = None
+) -> Layout:
     """The images that `tables` list.
 
     Args:
         origin: what a person named: the table, or the folder that they lie in.
         tables: one, or one of each split.
         answers: what is to be answered.
+        root: the folder that names of files are relative to; by default that of a table, or the
+            folder that was named.
 
     Raises:
         DataError: a table cannot be read, or a line of it is at fault.
@@ -67,7 +71,7 @@ def read_tables(origin: Path, tables: Sequence[Listed], answers: Answers) -> Lay
     found = _Found()
     targets: list[tuple[Target, ...]] = []
     for listed in tables:
-        table = open_table(listed.path)
+        table = listed.opened or open_table(listed.path)
         roles = roles_in(table, answers)
         targets.append(tuple(target for _, target in roles.targets))
         found.notes += roles.notes
@@ -80,7 +84,8 @@ def read_tables(origin: Path, tables: Sequence[Listed], answers: Answers) -> Lay
     if any(each != targets[0] for each in targets):
         names = " and ".join(paths.shown(listed.path) for listed in tables[:2])
         raise DataError(names, "give the targets other units", "give both the same")
-    root = origin.parent if is_table(origin) else origin
+    if root is None:
+        root = origin.parent if is_table(origin) else origin
     layout = _arranged(root, found.rows, targets[0])
     layout.origin, layout.counts = str(origin), table.counts
     layout.notes = list(dict.fromkeys(found.notes)) + layout.notes

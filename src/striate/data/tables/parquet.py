@@ -69,7 +69,7 @@ class ParquetTable(Table):
                 room = most - count
                 for name in columns:
                     values = batch.column(batch.schema.get_field_index(self._names[name]))
-                    found[name] += [_text(each) for each in values.slice(0, room).to_pylist()]
+                    found[name] += [text_of(each) for each in values.slice(0, room).to_pylist()]
                 count += min(batch.num_rows, room)
                 if count == most:
                     break
@@ -79,7 +79,7 @@ class ParquetTable(Table):
         return Cells(found, np.arange(1, count + 1))
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
     """A value as CSV has it: missing ones are empty, whole numbers have no point."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""

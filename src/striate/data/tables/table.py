@@ -42,9 +42,11 @@ class Table(ABC):
         columns: names of the columns, printable.
         sample: the first rows, of at most `SAMPLED`.
         counts: what a person counts rows by: ``line`` or ``row``.
+        holds_files: whether its files are known to be there, under whole paths.
     """
 
     counts = "row"
+    holds_files = False
 
     def __init__(self, path: Path, columns: Sequence[str], sample: Cells) -> None:
         self.path, self.columns, self.sample = path, tuple(columns), sample

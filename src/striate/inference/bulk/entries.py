@@ -16,10 +16,14 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from striate.data.archives.entry import Claim
+from striate.data.archives.members import is_archive
+from striate.data.archives.unpacked import unpacked
 from striate.data.decoding.formats import kind_of_content
 from striate.data.finding.folders import class_name, is_hidden, is_image, refuse_address
 from striate.errors import DataError, nearest, parameter
 from striate.support import paths
+from striate.support.folders import cache_folder
 from striate.support.packages import need
 from striate.support.text import printable
 
@@ -33,7 +37,9 @@ BYTES = ("utf-8", "surrogateescape")
 """How names become bytes, and come back from them unharmed whatever they are."""
 
 _TABLES = {".csv": ",", ".tsv": "\t", ".parquet": "", ".pq": ""}
-_UNTOLD = "give a folder, a text file with a path a line, or a CSV, TSV or Parquet file"
+_UNTOLD = (
+    "give a folder or an archive, a text file with a path a line, or a CSV, TSV or Parquet file"
+)
 _ROWS = 4096  # of a Parquet file, read at a time
 
 
@@ -52,16 +58,21 @@ class Input:
     """Where the images of a job are listed.
 
     Attributes:
-        path: the folder, the list or the table, resolved; None for standard input.
+        path: the folder, the list or the table, resolved; of an archive the folder that it holds,
+            unpacked; None for standard input.
         root: where relative paths begin.
         file_column: of a table; None to look for it.
         label_column: of a table; None to look for it.
+        archive: that was named, if one was.
+        held: what keeps what it holds in the cache.
     """
 
     path: Path | None
     root: Path
     file_column: str | None = None
     label_column: str | None = None
+    archive: Path | None = None
+    held: Claim | None = None
 
     @classmethod
     def of(
@@ -79,6 +90,7 @@ class Input:
                 does not go with it.
         """
         columns = {"file_column": file_column, "label_column": label_column}
+        archive, held = None, None
         if str(given) == "-":
             path, folder = None, Path.cwd()
         else:
@@ -86,6 +98,9 @@ class Input:
             path = paths.resolved(given, kind=DataError)
             if not paths.exists(path, kind=DataError):
                 raise DataError(paths.shown(path), "there is no such file or folder", _UNTOLD)
+            if is_archive(path):
+                archive = path
+                path, held = unpacked(path, cache_folder())
             folder = path if path.is_dir() else path.parent
         is_table = path is not None and not path.is_dir() and path.suffix.lower() in _TABLES
         for name, column in columns.items():
@@ -97,12 +112,12 @@ class Input:
             folder = paths.resolved(root, kind=DataError)
             if not paths.is_folder(folder, kind=DataError):
                 raise DataError(paths.shown(folder), "there is no such folder", "check the path")
-        return cls(path=path, root=folder, **columns)
+        return cls(path=path, root=folder, archive=archive, held=held, **columns)
 
     @property
     def name(self) -> str:
         """For people."""
-        return "standard input" if self.path is None else paths.shown(self.path)
+        return "standard input" if self.path is None else paths.shown(self.archive or self.path)
 
     def entries(self, classes: Sequence[str]) -> Iterator[Entry]:
         """Every image, in the order of the list, or of the paths in a folder.

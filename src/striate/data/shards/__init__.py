@@ -1,0 +1,1 @@
+"""WebDataset's shards: tar archives of samples, read where they are."""
