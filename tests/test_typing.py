@@ -1,4 +1,4 @@
-"""What people write with Striate passes their own type checker, README's block above all."""
+"""What people write with Striate passes their own type checker, as the documents do."""
 
 from __future__ import annotations
 
@@ -19,9 +19,12 @@ ROOT = Path(__file__).parents[1]
 
 #: What the documents promise of types, and what a checker should refuse.
 PROMISED = """
+from pathlib import Path
+
 import torch
 
 import striate
+from striate.sklearn import ImageClassifier, ImageRegressor
 
 network: striate.Network = striate.create("resnet18", classes=5)
 features: torch.Tensor = network.features(torch.zeros(1, 3, 64, 64))
@@ -42,10 +45,14 @@ print(striate.predict_bulk(result.run, "photos", "predictions", embeddings=True)
 exported = striate.export(result.run, "x.onnx", dynamic=["batch"], capture="trace")
 print(exported.file.name, striate.check("photos", val_fraction=0.3).usable)
 print(striate.compare(["lenet", network], size=(64, 32)).members, striate.cache(older_than=3).bytes)
+mixed = striate.predict(result.run, ["a.jpg", torch.zeros(3, 8, 8), Path("b.png")])
+image: torch.Tensor = striate.open_run(result.run).preprocessing("a.jpg")
+estimator = ImageClassifier(net="lenet", epochs=3).fit(["a.jpg", "b.jpg"], [0, 1])
+print(estimator.classes_, estimator.run_.name, ImageRegressor(head="svr").save("kept").name)
 print(striate.view(network, against="lenet").name, striate.create_run("lenet", "run").classes)
 """
 #: Each line a mistake, but for the first.
-REFUSED = """import striate
+REFUSED = """import striate; from striate.sklearn import ImageClassifier, ImageRegressor
 network: int = striate.create("resnet18")
 striate.create(5)
 striate.train("photos", net="lenet", epoch=3)
@@ -66,15 +73,21 @@ striate.view("lenet", sizes=3)
 striate.check("photos", seed="0")
 striate.cache(older_than="30")
 striate.create_run("lenet")
+ImageRegressor(epochs="3")
+striate.predict("run", [None])
 """
 
 
 @pytest.mark.slow
-def test_the_readme_s_block_and_what_is_promised_pass_a_strict_checker(tmp_path: Path) -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"^```python\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
-    ours = [block for block in blocks if "import striate" in block]
-    assert ours
+def test_what_the_documents_show_and_what_is_promised_passes_a_strict_checker(
+    tmp_path: Path,
+) -> None:
+    # The pages of networks show one block each, made by one template.
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), ROOT / "docs/networks/lenet.md"]
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
+    blocks = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    ours = [block for block in blocks if re.search(r"^(import|from) striate", block, re.MULTILINE)]
+    assert len(ours) > 9
     for number, text in enumerate([*ours, PROMISED]):
         (tmp_path / f"right{number}.py").write_text(text)
     (tmp_path / "wrong.py").write_text(REFUSED)

@@ -61,7 +61,11 @@ def test_the_fields_are_the_arguments() -> None:
     ("given", "why"),
     [
         ({}, r"^frame\(\) missing a required argument: 'photo'"),
-        ({"photo": "a", "sides": 1}, r"^frame\(\) got an unexpected keyword argument 'sides'"),
+        (
+            {"photo": "a", "sides": 1},
+            r"^frame\(\) got an unexpected keyword argument 'sides'; did you",
+        ),
+        ({"photo": "a", "size": 1}, r"'size'; did you mean 'side'\?"),
     ],
 )
 def test_a_wrong_call_is_told_by_the_function_s_name(given: dict[str, Any], why: str) -> None:

@@ -66,6 +66,17 @@ def test_traced_auxiliary_heads_fit_every_size(size: int) -> None:
     assert all(torch.equal(a, b) for a, b in zip(ours.auxiliary, theirs.auxiliary, strict=True))
 
 
+@pytest.mark.parametrize("name", [*EQUAL, "yolov4_tiny"])
+def test_torchvision_finds_its_way_through_every_kind_of_network(name: str) -> None:
+    with weightless():
+        network = create(name).eval()
+        # Auxiliary heads are no part of a network in evaluation.
+        first, *_, last = (path for path, _ in network.named_children() if path[:3] != "aux")
+        extractor = create_feature_extractor(network, {first: "first", last: "last"})
+        found = extractor(torch.empty(1, *network.input_size))
+    assert found.keys() == {"first", "last"}
+
+
 def test_torchvision_takes_features_from_our_networks() -> None:
     torch.manual_seed(0)
     network = create("resnet18").eval()

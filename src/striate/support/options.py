@@ -15,6 +15,7 @@ from dataclasses import MISSING, Field, dataclass, fields
 from typing import Annotated, Any, ParamSpec, TypeVar, get_args, get_origin, get_type_hints
 
 from striate.errors import StriateError, parameter
+from striate.support.first_tries import instead
 from striate.support.tables import Bounds
 
 P = ParamSpec("P")
@@ -140,6 +141,11 @@ def takes(kind: Callable[P, O]) -> Callable[[Callable[[O], R]], Callable[P, R]]:
         signature = _signature(kind, inspect.signature(body).return_annotation)
 
         def function(*args: P.args, **kwargs: P.kwargs) -> R:
+            known = signature.parameters
+            for name in kwargs:
+                if name not in known:
+                    what = f"got an unexpected keyword argument '{name}'"
+                    raise TypeError(f"{body.__name__}() {what}; {instead(name, known)}")
             try:
                 signature.bind(*args, **kwargs)
             except TypeError as error:  # which would name the class's constructor
