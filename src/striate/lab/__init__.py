@@ -14,7 +14,8 @@ A claim is one file of ``claims/`` with one `striate.lab.experiment.Experiment` 
 - ``statements``: the rule, in numbers, that turns results into a verdict (`striate.lab.verdict`):
   which contrast of which figure, more or less or the same, and the least effect that counts;
 - ``figure(results)``: an SVG in which every seed is a point (`striate.lab.drawing`);
-- ``shown``: the columns of the table; ``cannot``: what the experiment cannot show.
+- ``shown``: the columns of the table, in which a setting without that figure has a dash;
+- ``cannot``: what the experiment cannot show.
 
 Networks are trained by `striate.lab.learning.learn`: the product's own loop, recipes and loaders.
 What is measured under which `Conditions` (data, epochs, quick) is the experiment's own default, or

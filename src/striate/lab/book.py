@@ -11,7 +11,12 @@ from striate.lab.experiment import Experiment
 NAMES = (
     "saturation",
     "linear-depth",
+    "start",
     "convolution-backwards",
+    "local-response",
+    "pooling",
+    "linear-heads",
+    "flow",
     "output-range",
 )
 

@@ -69,6 +69,8 @@ def told(experiment: Experiment, results: Results, judged: Sequence[Judged]) -> 
                 setting,
                 *(
                     mean_and_std(results.values(setting, name), _way(heading))
+                    if results.has(setting, name)
+                    else "–"
                     for name, heading in experiment.shown
                 ),
             )

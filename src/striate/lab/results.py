@@ -88,6 +88,11 @@ class Results:
         """A figure of a setting with each seed."""
         return [float(self._of(seed, setting, name)) for seed in self.seeds]  # type: ignore[arg-type]
 
+    def has(self, setting: str, name: str) -> bool:
+        """Whether a figure is measured of a setting."""
+        among = self.times if name.startswith(SECONDS) else self.lines
+        return all(name in among[seed, setting] for seed in self.seeds)
+
     def rows(self, setting: str, name: str) -> list[list[float]]:
         """A list of a setting with each seed, such as a figure of each layer."""
         return [list(self._of(seed, setting, name)) for seed in self.seeds]  # type: ignore[arg-type]

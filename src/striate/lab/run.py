@@ -218,7 +218,7 @@ def _measure(
             for done in measure_all(experiment, conditions, tasks, workers=workers, waiting=tell):
                 found.add(done.seed, done.setting, done.measured, done.seconds)
                 files.append(folder, found, done.seed, done.setting)
-    except KeyboardInterrupt as stop:
+    except (KeyboardInterrupt, Interrupted) as stop:
         raise Interrupted(
             f"after {len(found.lines)} of {total} measurements, which are kept; the same command "
             "goes on with the others"

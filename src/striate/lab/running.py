@@ -13,12 +13,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import wait as wait_for
 
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from striate.errors import Interrupted, StriateError
 from striate.lab.book import experiment_of
 from striate.lab.experiment import Conditions, Experiment, Measured
 from striate.support import settings
@@ -55,8 +57,9 @@ def measure_all(
     """
     if workers == 1 or len(tasks) < 2:
         for seed, setting in tasks:
-            waiting()
-            yield _measure(experiment, conditions, seed, setting)
+            with _called_meanwhile(waiting):
+                done = _measure(experiment, conditions, seed, setting)
+            yield done
         return
     with _processes(min(workers, len(tasks))) as pool:
         left: set[Future[Done]] = {
@@ -66,7 +69,16 @@ def measure_all(
             ended, left = wait(left, timeout=_LOOK_EVERY, return_when=FIRST_COMPLETED)
             waiting()
             for each in ended:
-                yield each.result()
+                yield _result(each)
+
+
+def _result(ended: Future[Done]) -> Done:
+    try:
+        return ended.result()
+    except BrokenProcessPool as error:
+        why = "was killed from outside, perhaps for want of memory"
+        remedy = "start it again, which goes on; with fewer workers if it happens again"
+        raise StriateError("a process that measures", why, remedy) from error
 
 
 def _measure(experiment: Experiment, conditions: Conditions, seed: int, setting: str) -> Done:
@@ -78,7 +90,28 @@ def _measure(experiment: Experiment, conditions: Conditions, seed: int, setting:
 
 
 def _measure_by_name(name: str, conditions: Conditions, seed: int, setting: str) -> Done:
-    return _measure(experiment_of(name), conditions, seed, setting)
+    try:
+        return _measure(experiment_of(name), conditions, seed, setting)
+    except Interrupted:  # of a training, which hears signals by itself; nothing else is begun
+        os._exit(1)
+
+
+@contextmanager
+def _called_meanwhile(call: Callable[[], None]) -> Iterator[None]:
+    """Have `call` called now and then while the block computes."""
+    ended = threading.Event()
+
+    def keep_calling() -> None:
+        while not ended.wait(_LOOK_EVERY):
+            call()
+
+    thread = threading.Thread(target=keep_calling, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 @contextmanager

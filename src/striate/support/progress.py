@@ -59,7 +59,7 @@ def counting(what: str, *, wanted: bool = True, before: int = 0) -> Iterator[Pro
             return
         shown = now
         line = f"{what}: {done:,}{f' of {total:,}' if total else ''}"
-        line += f", {pace.rate(done):,.0f} a second"
+        line += f", {_paced(pace.rate(done))}"
         line += f", {pace.left(done, total)} left" if total else ""
         print(f"\r\x1b[2K{line}", end="", file=sys.stderr, flush=True)
 
@@ -67,6 +67,16 @@ def counting(what: str, *, wanted: bool = True, before: int = 0) -> Iterator[Pro
         yield show
     finally:
         print("\r\x1b[2K", end="", file=sys.stderr, flush=True)
+
+
+def _paced(rate: float) -> str:
+    """So many a second as people read it.
+
+    Examples:
+        >>> _paced(1234.5), _paced(0.05)
+        ('1,234 a second', '3.0 a minute')
+    """
+    return f"{rate:,.0f} a second" if rate >= 1 else f"{60 * rate:.1f} a minute"
 
 
 def clock(seconds: float) -> str:

@@ -154,6 +154,8 @@ EXPERIMENT = Experiment(
     cannot=(
         "That a deep linear network learns no more says nothing of how it gets there: its path "
         "through training is another one (Saxe et al. 2014).",
+        "Who learns faster: every network has as many epochs, and one that is not at its end by "
+        "then is behind.",
         f"Images are shrunk to {SIDE} pixels a side: it is about matrices, not about pictures.",
     ),
     conditions=Conditions(data="digits", images=(4000, 2000), epochs=20),
