@@ -196,6 +196,8 @@ def page() -> str:
     vgg = table(known["vgg16"]).totals
     return f"""# The arithmetic of convolutional networks
 
+**English** · [简体中文](arithmetic.zh-CN.md)
+
 Every number on this page was counted by the program; `python tools/arithmetic.py` writes the page, and
 a test notices when it is no longer true. For any layer of any network, yours included, the same comes from
 

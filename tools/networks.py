@@ -11,7 +11,8 @@ from pathlib import Path
 
 from network_pages.counted import count
 from network_pages.index import index
-from network_pages.page import page
+from network_pages.module_picture import module_picture
+from network_pages.page import file_of, page, to_draw
 from network_pages.picture import picture
 from network_pages.timeline import timeline
 
@@ -23,7 +24,9 @@ FOLDER = Path(__file__).resolve().parents[1] / "docs" / "networks"
 def files_of(name: str) -> dict[str, str]:
     """What belongs to one network: paths below docs/networks, and their contents."""
     one, counted = entry(name), count(name)
-    return {f"{name}.md": page(one, counted), f"images/{name}.svg": picture(one, counted)}
+    files = {f"{name}.md": page(one, counted), f"images/{name}.svg": picture(one, counted)}
+    modules = {f"images/{file_of(name, each)}": module_picture(each) for each in to_draw(counted)}
+    return files | modules
 
 
 def common() -> dict[str, str]:

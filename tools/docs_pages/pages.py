@@ -22,6 +22,7 @@ OUTSIDE = {"CHANGELOG.md": "changelog", "CONTRIBUTING.md": "contributing"}
 README = {"README.md": "index", "README.zh-CN.md": "index"}
 #: Pages that `reference.py` writes, in English, with their titles.
 GENERATED = {"api/index": "Python", "recipe-keys": "Keys of a recipe"}
+_LINKED = re.compile(r"\[([^]]+)\]\([^)]*\)")
 _DESCRIBED = re.compile(r"^- \[[^]]+\]\(([\w./-]+\.md)\)(?:（英文）)?[:：] ?(.*)$", re.MULTILINE)
 
 
@@ -81,10 +82,10 @@ def name_of(path: Path) -> str:
 
 @functools.cache
 def descriptions(language: Language) -> dict[str, str]:
-    """A line on each page, as the README has it."""
+    """A line on each page, as the README has it, its links as plain words."""
     readme = ROOT / ("README.md" if language == "en" else f"README{CHINESE}.md")
     lines = _DESCRIBED.findall(readme.read_text("utf-8"))
-    return {name_of(ROOT / file): text for file, text in lines}
+    return {name_of(ROOT / file): _LINKED.sub(r"\1", text) for file, text in lines}
 
 
 def title_of(text: str) -> str:

@@ -19,6 +19,8 @@ HEAD = f"""# {GENERATED["api/index"]}
 Every command is a function of the package `striate`, which loads nothing before it is used. What
 stands here is what `help()` shows.
 """
+#: Modules beside the package itself whose classes are for everybody, with titles.
+MODULES = {"striate.sklearn": "Estimators of scikit-learn"}
 TREE = "\n```{{toctree}}\n:hidden:\n\n{names}\n```\n"
 
 
@@ -40,6 +42,10 @@ def _parts() -> Iterator[tuple[str, str, str, dict[str, str]]]:
     for module, names in functions.items():
         entries = {f"striate.{name}": _entry(f"striate.{name}", "function") for name in names}
         yield module.rpartition(".")[2], _first_line(module), "", entries
+    for module, title in MODULES.items():
+        names = [f"{module}.{name}" for name in importlib.import_module(module).__all__]
+        entries = {path: _entry(path, "class") for path in names}
+        yield module.rpartition(".")[2], title, "", entries
     classes = [f"striate.{name}" for name in _public() if _is_class(name)]
     entries = {path: _entry(path, "class") for path in classes}
     yield "classes", "Classes to build on", "", entries

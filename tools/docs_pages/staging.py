@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from docs_pages.links import Links, relative, source_of
 from docs_pages.pages import (
@@ -14,6 +14,7 @@ from docs_pages.pages import (
     Language,
     Section,
     descriptions,
+    name_of,
     sections,
     title_of,
     written,
@@ -50,8 +51,8 @@ def pages(links: Links) -> Iterator[tuple[str, str]]:
         titles[name] = title_of(text)
         if name == "index":
             text += _tree([f"{one.title} <{one.front(language)}>" for one in sections(language)])
-        if name in ("networks/index", "lab/index"):
-            text += _tree([f"{one} <{one}>" for one in _in_order(text)])
+        if name.endswith("/index"):
+            text += _tree(_below(path, text, language))
         yield name, text
     if language == "en":
         for name, text in _generated():
@@ -62,9 +63,14 @@ def pages(links: Links) -> Iterator[tuple[str, str]]:
             yield part.name, _front(part, language, titles)
 
 
-def _in_order(text: str) -> list[str]:
-    """The pages that the table of all networks, or of all claims, lists, in its order."""
-    return re.findall(r"^\|(?: \d+ \|)? \[[^]]+\]\(([\w-]+)\.md\)", text, re.MULTILINE)
+def _below(path: Path, text: str, language: Language) -> list[str]:
+    """The other pages in the folder of the page at `path`, in the order of its links to them."""
+    others = [name_of(one) for one in sorted(path.parent.glob("*.md"))]
+    there = [PurePosixPath(one).name for one in others if one in written(language)]
+    linked = re.findall(r"\]\(([\w-]+)\.md", text)
+    names = [one for one in dict.fromkeys([*linked, *there]) if one in there and one != "index"]
+    # Networks are known by their names; other pages have titles.
+    return [f"{one} <{one}>" if path.parent.name == "networks" else one for one in names]
 
 
 def _front(part: Section, language: Language, titles: dict[str, str]) -> str:

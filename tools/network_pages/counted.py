@@ -5,45 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from network_pages.boxes import Module
+from network_pages.modules import drawn, exits
+from network_pages.parts import WORDS, part_of
 from striate.anatomy.costs.formulas import by
 from striate.anatomy.graph.record import Graph
 from striate.anatomy.receptive_field.fields import receptive_fields
 from striate.anatomy.table import Row, Table, Totals, shown, table
 from striate.runs.open_network import open_network
 from striate.zoo.create import create
+from striate.zoo.layers import Network
 from striate.zoo.weightless import weightless
 
-#: Containers without a meaning of their own: a page shows what is in them.
-CONTAINERS = ("Sequential", "ModuleList", "Stage", "CSPTrunk")
-#: What classes of the zoo are called on a page.
-WORDS = {
-    "BasicBlock": "basic block",
-    "BasicUnit": "pre-activation basic unit",
-    "Bottleneck": "bottleneck block",
-    "BottleneckUnit": "pre-activation bottleneck unit",
-    "Branches": "branches side by side",
-    "CSPStage": "cross-stage partial stage",
-    "Downward": "brought to a coarser grid, and joined",
-    "EuclideanRBF": "distances to ten codes",
-    "ExchangeStage": "branches that exchange; the output is the coarsest's",
-    "Head": "classification head",
-    "HeadConvolutions": "head: boxes, objectness, classes",
-    "Inception": "Inception module",
-    "LocalResponseNorm": "local response normalisation",
-    "Module": "separable layers and a shortcut",
-    "PlainBlock": "two layers without a shortcut",
-    "Residual": "residual block",
-    "Separable": "separable convolution",
-    "Stem": "stem",
-    "StemV1": "stem",
-    "StemV2": "stem",
-    "SpatialPyramid": "spatial pyramid pooling",
-    "SubSampling": "trainable sub-sampling",
-    "TinyBlock": "cross-stage partial block",
-    "Transition": "one coarser branch more; the output is its",
-    "Upward": "brought to a finer grid, and joined",
-    "linear": "dense",
-}
 #: Parts without weights or a grid of their own that a page shows all the same.
 SHOWN = (WORDS["EuclideanRBF"], WORDS["LocalResponseNorm"])
 
@@ -96,25 +69,30 @@ class Counted:
     kinds: tuple[tuple[str, float], ...]  # sorts of layers with their shares of the MACs
     totals: Totals
     maps: tuple[tuple[int, int], ...]  # channels and stride of each of its `stages`
+    modules: tuple[Module, ...]  # to draw
+    exits: Module | None  # where auxiliary heads leave
 
 
 def count(name: str) -> Counted:
     """Record the catalogue's network called `name`, and sort what it is made of."""
     graph = open_network(name).record()
     found = _locally(table(graph), graph)
+    with weightless():
+        network = create(name)
     return Counted(
         parts=_folded(_parts(found.rows, graph)),
         grids=_grids(found.rows),
         kinds=_kinds(found.rows),
         totals=found.totals,
-        maps=_maps(name),
+        maps=tuple(zip(network.channels, network.strides, strict=True)),
+        modules=drawn(graph),
+        exits=_exits(name, network),
     )
 
 
-def _maps(name: str) -> tuple[tuple[int, int], ...]:
-    with weightless():
-        network = create(name)
-    return tuple(zip(network.channels, network.strides, strict=True))
+def _exits(name: str, network: Network) -> Module | None:
+    weights = getattr(network, "auxiliary_weights", ())
+    return exits(open_network(name).record(training=True), weights) if weights else None
 
 
 def _locally(found: Table, graph: Graph) -> Table:
@@ -130,7 +108,7 @@ def _locally(found: Table, graph: Graph) -> Table:
 def _parts(rows: Sequence[Row], graph: Graph) -> list[Part]:
     groups: dict[str, list[Row]] = {}
     for row in rows:
-        groups.setdefault(_key(row, graph), []).append(row)
+        groups.setdefault(part_of(row, graph), []).append(row)
     parts: list[Part] = []
     for key, members in groups.items():
         part = _part(key, members, graph)
@@ -146,18 +124,6 @@ def _parts(rows: Sequence[Row], graph: Graph) -> list[Part]:
         ):
             parts.append(part)
     return parts
-
-
-def _key(row: Row, graph: Graph) -> str:
-    """The path of the part that `row` belongs to; its own name where the network itself runs it."""
-    if not row.module:
-        return row.name
-    parts = row.module.split(".")
-    for depth in range(1, len(parts)):
-        path = ".".join(parts[:depth])
-        if graph.modules[path] not in CONTAINERS:
-            return path
-    return row.module
 
 
 def _part(key: str, rows: Sequence[Row], graph: Graph) -> Part:

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any, get_args
 
 from network_pages import detectors
+from network_pages.boxes import Module
 from network_pages.counted import Counted, Part
+from network_pages.module_picture import title_of
 from network_pages.recipes import classic, summary
 from striate.anatomy.costs.formulas import by, human_bytes, human_count
 from striate.hub.conversion import NAMESAKES
@@ -62,6 +64,7 @@ def page(entry: Entry, counted: Counted) -> str:
         "## In numbers",
         _numbers(counted),
         _highlights(counted),
+        *_modules(entry, counted),
         "## Layer by layer",
         _layers(counted.parts),
         "Sees: the [receptive field](../arithmetic.md) of one position, which may reach beyond the "
@@ -79,6 +82,29 @@ def page(entry: Entry, counted: Counted) -> str:
         _family(entry, build),
     ]
     return "\n\n".join(part for part in shown if part) + "\n"
+
+
+def _modules(entry: Entry, counted: Counted) -> list[str]:
+    """Its modules as pictures, one of each form."""
+    shown = [f"![{title_of(one)}](images/{file_of(entry.name, one)})" for one in to_draw(counted)]
+    if not shown:
+        return []
+    return [
+        "## Its modules",
+        "One of each form, drawn from the network itself: kernels and channels, and what follows a "
+        "layer (BN:\nbatch normalisation).",
+        *shown,
+    ]
+
+
+def to_draw(counted: Counted) -> tuple[Module, ...]:
+    """What the page shows as pictures of its own."""
+    return (*counted.modules, *([counted.exits] if counted.exits else []))
+
+
+def file_of(name: str, module: Module) -> str:
+    """What the picture of a module is called."""
+    return f"{name}-{module.path}.svg"
 
 
 def _measured(entry: Entry) -> list[str]:

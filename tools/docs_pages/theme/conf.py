@@ -31,8 +31,9 @@ autodoc_typehints_format = "short"
 python_use_unqualified_type_names = True
 autodoc_member_order = "bysource"
 autodoc_class_signature = "separated"
-# Two classes of one name: which is meant is told by the page, not by a link.
-suppress_warnings = ["ref.python"]
+# Two classes of one name: which is meant is told by the page, not by a link. Levels of headings
+# that are left out are seen in the Markdown too.
+suppress_warnings = ["ref.python", "myst.header"]
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 
