@@ -12,6 +12,7 @@ from docs_pages.pages import CHINESE, OUTSIDE, README, ROOT, Language, name_of, 
 
 _FENCE = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"(?<!!)\[((?:[^][]|\[[^]]*\])*)\]\(([^()\s]+)\)")
+_PICTURE = re.compile(r"!\[([^]]*)\]\((?!\w+:)([^()\s]+)(\.\w+)\)")
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,12 @@ class Links:
                 words, Path(os.path.normpath(path.parent / file)), hash_ + anchor, name
             )
 
-        return outside_code(path.read_text("utf-8"), lambda part: _LINK.sub(replaced, part))
+        def changed(part: str) -> str:
+            return _PICTURE.sub(
+                lambda found: in_light_and_dark(found, path), _LINK.sub(replaced, part)
+            )
+
+        return outside_code(path.read_text("utf-8"), changed)
 
     def _link(self, words: str, path: Path, anchor: str, name: str) -> str:
         """A link from the page `name` to what the file at `path` is on the site."""
@@ -54,6 +60,15 @@ class Links:
         there = relative(f"../{'zh' if chinese else 'en'}/{target}", name)
         # A page of the other language is part of another site for Sphinx.
         return f'<a href="{there}.html{anchor}">{words}</a>'
+
+
+def in_light_and_dark(found: re.Match[str], page: Path) -> str:
+    """A picture that has a dark half in a file beside it, ``NAME-dark.png``, as both."""
+    words, stem, suffix = found.groups()
+    if not (page.parent / f"{stem}-dark{suffix}").is_file():
+        return found[0]
+    light, dark = f"![{words}]({stem}{suffix})", f"![{words}]({stem}-dark{suffix})"
+    return f"{light}{{.only-light}}\n{dark}{{.only-dark}}"
 
 
 def relative(target: str, name: str) -> str:

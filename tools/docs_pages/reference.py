@@ -108,5 +108,9 @@ def _object(path: str) -> Any:
 
 
 def _entry(path: str, kind: str) -> str:
-    options = "\n   :members:" if kind == "class" else ""
+    options = ""
+    if kind == "class":
+        # scikit-learn gives its estimators methods whose text links into its own site.
+        others = [name for name in dir(_object(path)) if re.match(r"set_\w+_request$", name)]
+        options = f"\n   :members:\n   :exclude-members: {', '.join(others)}"
     return f"```{{eval-rst}}\n.. auto{kind}:: {path}{options}\n```\n\n"

@@ -46,6 +46,7 @@ html_static_path = ["static"]
 html_css_files = ["ours.css"]
 html_js_files = ["ours.js"]
 templates_path = ["templates"]
+html_sidebars = {"**": ["sidebar-nav-bs"]}
 html_theme_options = {
     "navbar_end": ["language", "theme-switcher"],
     "secondary_sidebar_items": ["page-toc"],
