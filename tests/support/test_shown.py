@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import html
+import re
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 import striate
 from striate.evaluation.metrics import measure
-from striate.support.shown import Readable, Shown
+from striate.support.shown import MOST_SHOWN, Listed, Readable, Several, Shown
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,44 @@ def test_every_result_prints_what_its_command_prints(name: str) -> None:
     assert f"{type(result).__name__}(" not in printed
     assert len(printed.splitlines()) > 3
     assert max(map(len, printed.splitlines())) <= 100
-    assert result._repr_html_().startswith("<pre")
+    shown = result._repr_html_()
+    assert shown.startswith('<div class="striate-result"')
+    for word in words:
+        assert word in html.unescape(shown)
+    assert ("<table>" in shown) is (name != "evaluate" or "precision" in shown)
+
+
+class Rows(Shown):
+    def show(self, console: Console) -> None:
+        console.print("above", markup=False)
+        table = Table("name", title="<Rows>")
+        table.add_column("value", justify="right")
+        table.add_row(Text("<b>玫瑰"), "1")
+        table.add_row("[bold]plain[/]", Text("2"))
+        console.print(table)
+        console.print("below")
+
+
+def test_tables_are_tables_of_html_without_colours_and_escaped() -> None:
+    shown = Rows()._repr_html_()
+    order = ("<pre>above</pre>", "<caption>&lt;Rows&gt;", "<th>name", "<pre>below</pre></div>")
+    assert sorted(order, key=shown.index) == list(order)
+    assert '<tr><td>&lt;b&gt;玫瑰</td><td class="right">1</td></tr>' in shown
+    assert "<td>plain</td>" in shown
+    assert "color:inherit" in shown
+    assert not re.search(r"[^-]color:#", shown), "a notebook may be dark"
+
+
+@pytest.mark.parametrize("kind", [Several, Listed])
+def test_many_results_are_shown_one_below_the_other_as_far_as_a_person_reads(kind: Any) -> None:
+    few, many = kind([Told("a"), Told("<b>")]), kind([Told("a")] * (MOST_SHOWN + 1200))
+    assert str(few) == "a\n<b>"
+    assert few._repr_html_().count("<pre>") == 2
+    assert str(many).splitlines()[-1] == "… and 1,200 more"
+    assert many._repr_html_().count("<pre>") == MOST_SHOWN
+    assert (few[1], few) == (Told("<b>"), kind(few))
+    assert isinstance(striate.explain("lenet"), Several)
+    assert "conv1" in str(striate.explain("lenet"))
 
 
 def test_a_training_and_a_transfer_print_their_summaries() -> None:

@@ -20,7 +20,7 @@ from striate.anatomy.receptive_field.growth import Way, backward, forward_rule, 
 from striate.anatomy.receptive_field.links import Place
 from striate.anatomy.receptive_field.positions import extent, places
 from striate.errors import NetworkError, nearest
-from striate.support.shown import Shown
+from striate.support.shown import Several, Shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,10 +142,10 @@ def explain(graph: Graph, layer: str, *, at: tuple[int, int] | None = None) -> E
     )
 
 
-def explain_all(graph: Graph) -> tuple[Explanation, ...]:
+def explain_all(graph: Graph) -> Several[Explanation]:
     """Explain every operator that computes something, in order, without `backward` and `sights`."""
     fields = fields_of(graph, places(graph))
-    return tuple(
+    return Several(
         _short([node], graph, node.name, fields)
         for node in graph.nodes
         if node.key != "input" and (node.operator not in PLUMBING or node.bytes)

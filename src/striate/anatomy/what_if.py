@@ -34,7 +34,7 @@ from striate.anatomy.costs.formulas import (
     window,
 )
 from striate.errors import NetworkError
-from striate.support.shown import Shown
+from striate.support.shown import Several, Shown
 
 Pair = tuple[int, int]
 
@@ -146,7 +146,7 @@ class _Layer:
         return NetworkError(f"layer '{self.text}'", why, remedy)
 
 
-def what_if(texts: Sequence[str]) -> tuple[WhatIf, ...]:
+def what_if(texts: Sequence[str]) -> Several[WhatIf]:
     """Read and count several rows of layers; one without a grid takes that of the first with one.
 
     Raises:
@@ -159,7 +159,7 @@ def what_if(texts: Sequence[str]) -> tuple[WhatIf, ...]:
     """
     read = [_read_layers(text) for text in texts]
     stated = next((grid for _, grid in read if grid is not None), GRID)
-    return tuple(
+    return Several(
         _count(" ".join(text.split()), layers, grid or stated)
         for text, (layers, grid) in zip(texts, read, strict=True)
     )

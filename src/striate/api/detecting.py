@@ -14,6 +14,7 @@ from striate.errors import DataError, NetworkError, StriateError, parameter
 from striate.support.options import options_of, takes
 from striate.support.paths import expanded
 from striate.support.progress import counting
+from striate.support.shown import Listed
 from striate.support.text import printable
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def detect(options: DetectOptions) -> list[Detections] | Iterator[Detections]:
         found = _counted(found, total)
     if options.stream:
         return found
-    answers = list(found)
+    answers = Listed(found)
     if single and answers[0].error:
         raise DataError(printable(answers[0].file), answers[0].error)
     return answers

@@ -100,6 +100,7 @@ def predict(options: PredictOptions) -> list[Prediction] | Iterator[Prediction]:
     """
     from striate.data.finding.inputs import is_single, items
     from striate.engines.exported import is_exported
+    from striate.inference.listed import Predictions
     from striate.inference.regressor import Regressor
     from striate.inference.table import table_file
 
@@ -136,7 +137,7 @@ def predict(options: PredictOptions) -> list[Prediction] | Iterator[Prediction]:
         found = _counted(found, total)
     if options.stream:
         return found
-    predictions = list(found)
+    predictions = Predictions(found)
     if single and predictions[0].error:
         raise DataError(printable(predictions[0].file), predictions[0].error)
     return predictions

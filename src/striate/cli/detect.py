@@ -121,10 +121,12 @@ class _Video:
         if not self.shown:
             return
         labels = {label: printable(label) for label, _ in self.shown.most_common()}
-        wide = max(5, *(_cells(label) for label in labels.values()))
+        from striate.support.text import columns
+
+        wide = max(5, *(columns(label) for label in labels.values()))
         print(f"  {'class':<{wide}}  frames  most in one")
         for label, text in labels.items():
-            space = " " * (wide - _cells(text))
+            space = " " * (wide - columns(text))
             print(f"  {text}{space} {self.shown[label]:>7,} {self.most[label]:>12,}")
 
 
@@ -154,24 +156,8 @@ def _begin(settings: Mapping[str, Any], *, as_json: bool) -> None:
 
 def _show(each: Detections) -> None:
     """A picture and its boxes, whatever it and the classes are called."""
-    from striate.support.text import printable
-
     _clear()
-    count = len(each.boxes)
-    print(
-        f"{printable(each.file)}: {each.size[1]}×{each.size[0]}, "
-        f"{'no boxes' if not count else '1 box' if count == 1 else f'{count} boxes'}"
-        + (f" -> {printable(each.picture)}" if each.picture else ""),
-        flush=True,
-    )
-    if not count:
-        return
-    labels = [printable(label) for label in each.labels]
-    wide = max(5, *(_cells(label) for label in labels))
-    print(f"  {'class':<{wide}}  score   left    top  right bottom")
-    for label, score, box in zip(labels, each.boxes.scores, each.boxes.xyxy, strict=True):
-        sides = " ".join(f"{each:6.0f}" for each in box)
-        print(f"  {label}{' ' * (wide - _cells(label))} {score:>6.1%} {sides}")
+    print(each.summary(), flush=True)
 
 
 def _complain(each: Detections) -> None:
@@ -187,10 +173,3 @@ def _clear() -> None:
     """Take away the count, where results appear in its place."""
     if sys.stdout.isatty() and sys.stderr.isatty():
         print(_CLEAR, end="")
-
-
-def _cells(text: str) -> int:
-    """Columns that `text` takes in a terminal, where Chinese characters take two."""
-    from rich.cells import cell_len
-
-    return cell_len(text)

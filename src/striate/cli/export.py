@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from striate.cli.options import AsJson, Given, command
 from striate.deploy.detectors.options import ExportDetectorOptions, JudgedOptions
 from striate.deploy.options import ExportOptions
 from striate.support.options import Doc, doc_of
 from striate.support.tables import Bounds
-
-if TYPE_CHECKING:
-    from striate.deploy.export import ExportReport
 
 _DOING = "capturing, writing and verifying …"
 
@@ -62,7 +59,7 @@ def _export(given: Given, *, as_json: bool) -> None:
     else:
         with Console(stderr=True).status(_DOING):
             report = api.export(**given)
-    print(json.dumps(report.to_json(), indent=1) if as_json else _summary(report))
+    print(json.dumps(report.to_json(), indent=1) if as_json else report.summary())
     if report.int8 is not None and not as_json:
         report.int8.show(Console(highlight=False))
 
@@ -75,40 +72,3 @@ def _export_detector(given: Given, *, as_json: bool) -> None:
     with Console(stderr=True).status(_DOING):
         report = api.export_detector(**given)
     print(json.dumps(report.to_json(), indent=1) if as_json else report.summary())
-
-
-def _summary(report: ExportReport) -> str:
-    """What a person wants to know about the file, in a few lines."""
-    from striate.support.text import printable
-    from striate.support.words import listing
-
-    verified = report.verified
-    ends = [*report.inputs[:1], *report.outputs]
-    answers, of = f"{report.classes} classes", ""
-    what = "probabilities"
-    if report.targets:
-        answers, of = listing([printable(each) for each in report.targets]), " deviations"
-        what = "values"
-    lines = [
-        f"{report.file}",
-        f"  {report.bytes / 1e6:.1f} MB, opset {report.opset}, {answers}",
-        *(f"  {end.name}: {end.dtype} ({', '.join(map(str, end.shape))})" for end in ends),
-        f"  takes {report.takes}",
-        f"  verified on {verified.images} images: {what} equal PyTorch's to "
-        f"{verified.onnxruntime:.1g}{of} in ONNX Runtime, {verified.openvino:.1g} in OpenVINO",
-    ]
-    if len(report.inputs) > 1:
-        lines.insert(3, f"  and {len(report.inputs) - 1} weights as inputs, named as in the run")
-    if verified.pipeline is not None:
-        pixels = ""
-        if verified.pixel_levels is not None:
-            pixels = f"pixels to {verified.pixel_levels:g} of 255 levels, "
-        lines.append(
-            f"  and evaluation's pipeline's: {pixels}{what} to {verified.pipeline:.1g}{of}"
-        )
-    if verified.heat_maps is not None:
-        lines.append(
-            f"  heat maps equal those by PyTorch's gradients to {verified.heat_maps:.1g} of the "
-            "largest number"
-        )
-    return "\n".join(lines)

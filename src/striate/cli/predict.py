@@ -33,10 +33,6 @@ if TYPE_CHECKING:
     from striate.inference.estimate import Estimate
     from striate.inference.prediction import Prediction
 
-#: Digits of a value, and the level of the interval that a line shows.
-_DIGITS = 4
-_LEVEL = 0.9
-
 
 @dataclass(frozen=True)
 class Typed(PredictOptions):
@@ -158,41 +154,4 @@ def _show(each: Prediction | Estimate) -> None:
         line = f"striate: {printable(each.file)}: {printable(each.error)}"
         print(begin + line, file=sys.stderr, flush=True)
         return
-    print(f"{printable(each.file)}: {_told(each)}", flush=True)
-
-
-def _told(each: Prediction | Estimate) -> str:
-    """What is predicted of an image that can be read."""
-    from striate.inference.explaining.explainer import TITLES
-    from striate.inference.prediction import Prediction
-    from striate.support.text import printable
-
-    drawn = ""
-    if each.heatmap:
-        way = TITLES[each.heatmap_method]
-        drawn = f" ({way}: {printable(each.heatmap)})"
-    if not isinstance(each, Prediction):
-        return _values(each) + drawn
-    pairs = zip(each.classes, each.probabilities, strict=True)
-    shares = ", ".join(f"{printable(name)} {share:.1%}" for name, share in pairs)
-    wrong = f" (wrong: {printable(each.label)})" if each.right is False else ""
-    told = f"unsure ({shares})" if each.unsure else shares
-    return f"{told}{wrong}{drawn}"
-
-
-def _values(each: Estimate) -> str:
-    """``age 31.2 years (90 %: 24.7 to 37.7)``, of each target."""
-    from striate.support.text import printable
-    from striate.support.words import beside
-
-    found = []
-    for target, value, intervals in zip(each.targets, each.values, each.intervals, strict=True):
-        unit = f" {printable(target.unit)}" if target.unit else ""
-        shown = next((one for one in intervals if one.level == _LEVEL), None)
-        width = 0.0 if shown is None else shown.high - shown.low
-        text = f"{printable(target.name)} {beside(value, width, _DIGITS)}{unit}"
-        if shown is not None:
-            low, high = (beside(end, width, _DIGITS) for end in (shown.low, shown.high))
-            text += f" ({100 * shown.level:g} %: {low} to {high})"
-        found.append(text)
-    return ", ".join(found)
+    print(each.summary(), flush=True)

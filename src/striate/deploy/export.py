@@ -35,6 +35,9 @@ from striate.errors import ExportError, parameter
 from striate.runs.run import Run
 from striate.runs.samples import read_samples, sample_names
 from striate.support.files import WriteError, output_file, sweep, write_atomically
+from striate.support.shown import Readable
+from striate.support.text import printable
+from striate.support.words import listing
 
 if TYPE_CHECKING:
     import onnx
@@ -58,7 +61,7 @@ class Tensor:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExportReport:
+class ExportReport(Readable):
     """What was written, and how well it agrees."""
 
     file: Path
@@ -75,6 +78,39 @@ class ExportReport:
     """What its numbers are, with their units; none of a run of classes."""
     int8: QuantiseReport | None = None
     """The same in 8 bits, where that was asked for."""
+
+    def summary(self) -> str:
+        """What a person wants to know about the file, in a few lines."""
+        verified = self.verified
+        ends = [*self.inputs[:1], *self.outputs]
+        answers, of = f"{self.classes} classes", ""
+        what = "probabilities"
+        if self.targets:
+            answers, of = listing([printable(each) for each in self.targets]), " deviations"
+            what = "values"
+        lines = [
+            f"{self.file}",
+            f"  {self.bytes / 1e6:.1f} MB, opset {self.opset}, {answers}",
+            *(f"  {end.name}: {end.dtype} ({', '.join(map(str, end.shape))})" for end in ends),
+            f"  takes {self.takes}",
+            f"  verified on {verified.images} images: {what} equal PyTorch's to "
+            f"{verified.onnxruntime:.1g}{of} in ONNX Runtime, {verified.openvino:.1g} in OpenVINO",
+        ]
+        if len(self.inputs) > 1:
+            lines.insert(3, f"  and {len(self.inputs) - 1} weights as inputs, named as in the run")
+        if verified.pipeline is not None:
+            pixels = ""
+            if verified.pixel_levels is not None:
+                pixels = f"pixels to {verified.pixel_levels:g} of 255 levels, "
+            lines.append(
+                f"  and evaluation's pipeline's: {pixels}{what} to {verified.pipeline:.1g}{of}"
+            )
+        if verified.heat_maps is not None:
+            lines.append(
+                "  heat maps equal those by PyTorch's gradients to "
+                f"{verified.heat_maps:.1g} of the largest number"
+            )
+        return "\n".join(lines)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON."""

@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from striate.support.shown import Readable
+from striate.support.text import columns, printable
+
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
 
@@ -54,7 +57,7 @@ class Boxes:
 
 
 @dataclass(frozen=True, eq=False)
-class Detections:
+class Detections(Readable):
     """What was found in one picture, or one frame of a video.
 
     Attributes:
@@ -79,6 +82,25 @@ class Detections:
     settings: Mapping[str, Any] = field(default_factory=dict)
     frame: int | None = None
     time: float | None = None
+
+    def summary(self) -> str:
+        """The picture and its boxes, whatever it and the classes are called."""
+        if self.error:
+            return f"{printable(self.file)}: {printable(self.error)}"
+        count = len(self.boxes)
+        lines = [
+            f"{printable(self.file)}: {self.size[1]}×{self.size[0]}, "
+            f"{'no boxes' if not count else '1 box' if count == 1 else f'{count} boxes'}"
+            + (f" -> {printable(self.picture)}" if self.picture else "")
+        ]
+        labels = [printable(label) for label in self.labels]
+        wide = max(5, *map(columns, labels), 0)
+        if count:
+            lines.append(f"  {'class':<{wide}}  score   left    top  right bottom")
+        for label, score, box in zip(labels, self.boxes.scores, self.boxes.xyxy, strict=True):
+            sides = " ".join(f"{each:6.0f}" for each in box)
+            lines.append(f"  {label}{' ' * (wide - columns(label))} {score:>6.1%} {sides}")
+        return "\n".join(lines)
 
     def to_json(self) -> dict[str, Any]:
         """``{"file", "width", "height", "boxes"}``, or ``{"file", "error"}``.

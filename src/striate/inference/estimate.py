@@ -7,6 +7,14 @@ from typing import Any
 
 from striate.data.targets import Target
 from striate.errors import DataError
+from striate.inference.prediction import drawn_note
+from striate.support.shown import Readable
+from striate.support.text import printable
+from striate.support.words import beside
+
+#: Digits of a value, and the level of the interval that a line shows.
+_DIGITS = 4
+_LEVEL = 0.9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +33,7 @@ class Interval:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Estimate:
+class Estimate(Readable):
     """The numbers that are predicted from one image, or why there are none.
 
     Attributes:
@@ -45,6 +53,32 @@ class Estimate:
     error: str = ""
     heatmap: str = ""
     heatmap_method: str = ""
+
+    def summary(self) -> str:
+        """The image and its values, in a line."""
+        return f"{printable(self.file)}: {printable(self.error) or self.told}"
+
+    @property
+    def told(self) -> str:
+        """``age 31.2 years (90 %: 24.7 to 37.7)``, of each target."""
+        found = []
+        for target, (value, interval) in zip(self.targets, self.shown, strict=True):
+            text = f"{printable(target.name)} {value}"
+            found.append(f"{text} ({100 * _LEVEL:g} %: {interval})" if interval else text)
+        return ", ".join(found) + drawn_note(self.heatmap, self.heatmap_method)
+
+    @property
+    def shown(self) -> list[tuple[str, str]]:
+        """Each value with its unit, and its 90 % interval, empty where none is known."""
+        found = []
+        for target, value, intervals in zip(self.targets, self.values, self.intervals, strict=True):
+            unit = f" {printable(target.unit)}" if target.unit else ""
+            one = next((each for each in intervals if each.level == _LEVEL), None)
+            width = 0.0 if one is None else one.high - one.low
+            ends = () if one is None else (one.low, one.high)
+            interval = " to ".join(beside(end, width, _DIGITS) for end in ends)
+            found.append((f"{beside(value, width, _DIGITS)}{unit}", interval))
+        return found
 
     @classmethod
     def failed(cls, file: str, targets: tuple[Target, ...], error: DataError) -> Estimate:

@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from striate.errors import DataError
+from striate.support.shown import Readable
+from striate.support.text import printable
 
 
 @dataclass(frozen=True, kw_only=True)
-class Prediction:
+class Prediction(Readable):
     """The likeliest classes of one image, likeliest first, or why there are none.
 
     Attributes:
@@ -36,6 +38,19 @@ class Prediction:
     def right(self) -> bool | None:
         """Whether the likeliest class is its label; None where either is missing."""
         return self.classes[0] == self.label if self.classes and self.label else None
+
+    def summary(self) -> str:
+        """The image and its likeliest classes, in a line."""
+        return f"{printable(self.file)}: {printable(self.error) or self.told}"
+
+    @property
+    def told(self) -> str:
+        """``tulip 87.6%, daisy 10.2%``, and what is to be known of that."""
+        pairs = zip(self.classes, self.probabilities, strict=True)
+        shares = ", ".join(f"{printable(name)} {share:.1%}" for name, share in pairs)
+        wrong = f" (wrong: {printable(self.label)})" if self.right is False else ""
+        told = f"unsure ({shares})" if self.unsure else shares
+        return f"{told}{wrong}{drawn_note(self.heatmap, self.heatmap_method)}"
 
     def shortened(self, top: int) -> Prediction:
         """The `top` likeliest classes alone."""
@@ -65,3 +80,12 @@ class Prediction:
         found["predictions"] = [{"class": name, "probability": share} for name, share in pairs]
         drawn = {"heatmap": self.heatmap, "heatmap_method": self.heatmap_method}
         return found | (drawn if self.heatmap else {})
+
+
+def drawn_note(heatmap: str, method: str) -> str:
+    """Where a heat map was drawn, and how it was found; nothing where there is none."""
+    if not heatmap:
+        return ""
+    from striate.inference.explaining.explainer import TITLES
+
+    return f" ({TITLES[method]}: {printable(heatmap)})"

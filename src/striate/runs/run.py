@@ -16,16 +16,18 @@ from striate.runs.config import RunConfig
 from striate.runs.layout import CONFIG, EVALUATION, METRICS, TIMING, WEIGHTS, is_run_folder
 from striate.runs.records import Epoch, EpochTiming, read_json, read_jsonl
 from striate.support.paths import mode_of, resolved
+from striate.support.shown import Readable
 
 if TYPE_CHECKING:
     from torch import nn
 
     from striate.runs.predictions import Predictions
     from striate.runs.stamp import Stamp
+    from striate.runs.summary.summary import RunSummary
     from striate.runs.targets import ScaledTarget
 
 
-class Run:
+class Run(Readable):
     """One run directory.
 
     Attributes:
@@ -38,6 +40,19 @@ class Run:
         self.path = path
         self.config = config
         self.allow_code = allow_code
+
+    def summary(self) -> str:
+        """What `striate show` prints."""
+        return self._summarised().summary()
+
+    def _repr_html_(self) -> str:
+        """The same, in a notebook."""
+        return self._summarised()._repr_html_()
+
+    def _summarised(self) -> RunSummary:
+        from striate.runs.summary.summary import summarise
+
+        return summarise(self.path)
 
     @classmethod
     def open(cls, path: str | Path, *, allow_code: bool = False) -> Run:

@@ -1,4 +1,4 @@
-"""What a person sees while something long goes on: always on standard error."""
+"""What a person sees while something long goes on: on standard error, or in a notebook's cell."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+from striate.support.notebook_place import place
 
 #: Called with (done, of all), now and then, on the caller's thread.
 Progress = Callable[[int, int], None]
@@ -35,7 +37,7 @@ class Pace:
 
 @contextmanager
 def counting(what: str, *, wanted: bool = True, before: int = 0) -> Iterator[Progress | None]:
-    """Count `what` with rate and time left while the block runs, where there is a terminal.
+    """Count `what` with rate and time left while the block runs, in a terminal or a notebook.
 
     Args:
         what: is going on, such as ``reading images``.
@@ -46,7 +48,8 @@ def counting(what: str, *, wanted: bool = True, before: int = 0) -> Iterator[Pro
         A function to call with (done, of all), or None where nobody would see it. Of 0 stands for
         nobody knowing how many there are.
     """
-    if not wanted or not sys.stderr.isatty():
+    write = _way() if wanted else None
+    if write is None:
         yield None
         return
     pace = Pace(before)
@@ -61,12 +64,24 @@ def counting(what: str, *, wanted: bool = True, before: int = 0) -> Iterator[Pro
         line = f"{what}: {done:,}{f' of {total:,}' if total else ''}"
         line += f", {_paced(pace.rate(done))}"
         line += f", {pace.left(done, total)} left" if total else ""
-        print(f"\r\x1b[2K{line}", end="", file=sys.stderr, flush=True)
+        write(line)
 
     try:
         yield show
     finally:
-        print("\r\x1b[2K", end="", file=sys.stderr, flush=True)
+        write("")
+
+
+def _way() -> Callable[[str], None] | None:
+    """What shows a line instead of the one before: a terminal or a notebook, if there is one."""
+    if not sys.stderr.isatty():
+        here = place()
+        return None if here is None else here.show
+
+    def write(line: str) -> None:
+        print(f"\r\x1b[2K{line}", end="", file=sys.stderr, flush=True)
+
+    return write
 
 
 def _paced(rate: float) -> str:

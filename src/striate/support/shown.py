@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import html
 import importlib
 import io
 import shutil
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from rich.console import Console
 
 #: Columns of what is printed where there is no terminal to ask.
 USUAL_WIDTH = 100
+#: Of a list of results, how many are shown where nobody asked for each.
+MOST_SHOWN = 60
 
 
 class Readable:
@@ -27,8 +31,50 @@ class Readable:
         return self.summary()
 
     def _repr_html_(self) -> str:
-        """What Jupyter shows: the same, in columns."""
-        return f'<pre style="line-height: 1.3">{html.escape(self.summary())}</pre>'
+        """What Jupyter shows: the same."""
+        from striate.support.notebook import page, text
+
+        return page(text(self.summary()))
+
+
+R = TypeVar("R", bound=Readable)
+
+
+class _Many(Readable, Generic[R]):
+    """Results one below the other."""
+
+    __slots__ = ()
+
+    def summary(self) -> str:
+        """That of each, as far as a person reads on."""
+        return "\n".join([*(each.summary() for each in self.shown), *self.others])
+
+    def _repr_html_(self) -> str:
+        """What Jupyter shows of each."""
+        return "".join(each._repr_html_() for each in self.shown)
+
+    @property
+    def shown(self) -> list[R]:
+        """As many as are shown where nobody asked for each."""
+        return list(islice(cast("Iterable[R]", self), MOST_SHOWN))
+
+    @property
+    def others(self) -> list[str]:
+        """A line on those that are not shown, if there are any."""
+        more = len(cast("Sequence[R]", self)) - MOST_SHOWN
+        return [f"… and {more:,} more"] if more > 0 else []
+
+
+class Several(_Many[R], tuple[R, ...]):
+    """A tuple of results, of which `print` shows what it shows of each."""
+
+    __slots__ = ()
+
+
+class Listed(_Many[R], list[R]):
+    """A list of results, of which `print` shows what it shows of each."""
+
+    __slots__ = ()
 
 
 class Result(Readable):
@@ -66,3 +112,9 @@ class Shown(Readable):
         console = Console(file=text, width=width, color_system=None, highlight=False, emoji=False)
         self.show(console)
         return "\n".join(line.rstrip() for line in text.getvalue().strip("\n").splitlines())
+
+    def _repr_html_(self) -> str:
+        """What Jupyter shows: the same, its tables as tables."""
+        from striate.support.notebook_console import shown
+
+        return shown(self.show)

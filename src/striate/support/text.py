@@ -19,3 +19,15 @@ def printable(text: str) -> str:
         'a\\x1b[2Jb'
     """
     return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def columns(text: str) -> int:
+    """Columns that `text` takes in a terminal, where Chinese characters take two.
+
+    Examples:
+        >>> columns("rose"), columns("玫瑰")
+        (4, 4)
+    """
+    from rich.cells import cell_len
+
+    return cell_len(text)

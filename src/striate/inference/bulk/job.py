@@ -24,6 +24,7 @@ from striate.support.files import FULL
 from striate.support.packages import need
 from striate.support.paths import expanded, read_file, shown
 from striate.support.progress import Progress, counting
+from striate.support.shown import Readable
 from striate.support.signals import heard
 from striate.support.text import printable
 from striate.support.words import plural
@@ -32,7 +33,7 @@ ENGINES = ("local", "ray")
 
 
 @dataclass(frozen=True, kw_only=True)
-class BulkReport:
+class BulkReport(Readable):
     """What a job has written.
 
     Attributes:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 from striate.runs.headline import TOP1
+from striate.support.notebook_place import place
 from striate.support.progress import clock
 from striate.support.text import printable
 from striate.support.words import figure
@@ -32,13 +33,14 @@ class Terminal(Callback):
     def __init__(self, stream: TextIO | None = None) -> None:
         self.console = Console(file=stream or sys.stderr, highlight=False)
         self.bar: Progress | None = None
+        self.place = None if stream else place()
         self.task = TaskID(0)
         self.shown = 0.0
         self.headline = TOP1
 
     def on_note(self, text: str) -> None:
         """Print it on a line of its own."""
-        self.console.print(f"note: {printable(text)}", soft_wrap=True, markup=False)
+        self._print(f"note: {printable(text)}")
 
     def on_train_begin(self, training: TrainBegin) -> None:
         """Print the headings, and show the bar where there is a terminal."""
@@ -47,8 +49,8 @@ class Terminal(Callback):
         self.headline = training.headline
         title = self.headline.title
         named = ("epoch", "train loss", title, "validation loss", title, "*", "images/s", "left")
-        self.console.print(_ROW.format(*named), soft_wrap=True)
-        self.console.print(f"{_STAR}{self._in_units()}", soft_wrap=True, markup=False)
+        self._print(_ROW.format(*named))
+        self._print(f"{_STAR}{self._in_units()}")
         if self.console.is_terminal:
             self.bar = Progress(
                 TextColumn("{task.description}"),
@@ -66,20 +68,23 @@ class Terminal(Callback):
     def on_batch_end(self, batch: BatchEnd) -> None:
         """Move the bar on, a few times a second: reading a loss more often would cost time."""
         now = time.monotonic()
-        if self.bar is None or now - self.shown < _SHOWN_EVERY:
+        if (self.bar is None and self.place is None) or now - self.shown < _SHOWN_EVERY:
             return
         self.shown = now
-        self.bar.update(
-            self.task,
-            completed=round((batch.epoch - 1 + batch.step / batch.steps) * self.steps),
-            description=f"epoch {batch.epoch}/{self.epochs}",
-            figures=f"loss {batch.mean_loss:.3f}  rate {batch.learning_rate:.2g}  "
-            f"{batch.images_per_second:,.0f} images/s  {_clock(batch.seconds_left)} left",
+        epoch = f"epoch {batch.epoch}/{self.epochs}"
+        figures = (
+            f"loss {batch.mean_loss:.3f}  rate {batch.learning_rate:.2g}  "
+            f"{batch.images_per_second:,.0f} images/s  {_clock(batch.seconds_left)} left"
         )
+        done = round((batch.epoch - 1 + batch.step / batch.steps) * self.steps)
+        if self.bar is not None:
+            self.bar.update(self.task, completed=done, description=epoch, figures=figures)
+        elif self.place is not None:
+            self.place.show(f"{epoch}  {done / (self.epochs * self.steps):.0%}  {figures}")
 
     def on_epoch_end(self, epoch: EpochEnd) -> None:
         """Print its line."""
-        self.console.print(
+        self._print(
             _ROW.format(
                 f"{epoch.epoch}/{self.epochs}",
                 f"{epoch.train.loss:.3f}",
@@ -89,9 +94,15 @@ class Terminal(Callback):
                 "*" if epoch.best else "",
                 f"{epoch.images_per_second:,.0f}",
                 _clock(epoch.seconds_left),
-            ),
-            soft_wrap=True,
+            )
         )
+
+    def _print(self, line: str) -> None:
+        """A line that stays."""
+        if self.place is None:
+            self.console.print(line, soft_wrap=True, markup=False)
+        else:
+            self.place.keep(line)
 
     def _figure(self, found: object) -> str:
         """The headline's figure; a unit in words stands above the column."""
@@ -110,6 +121,8 @@ class Terminal(Callback):
         if self.bar is not None:
             self.bar.stop()
             self.bar = None
+        elif self.place is not None:
+            self.place.show("")
 
 
 def _clock(seconds: float | None) -> str:
