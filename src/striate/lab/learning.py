@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path, PurePath
@@ -159,6 +160,10 @@ class Learnt:
         """A figure of the last epoch: of ``train`` or ``validation``; 0 epochs have none."""
         return float(self.history[-1][part][name])
 
+    def reached(self, part: str, name: str, otherwise: float) -> float:
+        """The same, or `otherwise` of a training that diverged."""
+        return otherwise if self.diverged else self.last(part, name)
+
     def curve(self, part: str, name: str) -> list[float]:
         """The same of every epoch."""
         return [float(line[part][name]) for line in self.history if part in line]
@@ -228,6 +233,66 @@ def learn(
             diverged = True
     network.eval()
     return Learnt(network=network, history=training.state.history, diverged=diverged)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taught:
+    """A network that was trained on an experiment's images, with what it saw."""
+
+    learnt: Learnt
+    data: Data
+    preprocessing: Preprocessing
+
+    @property
+    def chance(self) -> float:
+        """The accuracy of a guess, which a training that diverged is taken to have."""
+        return 1 / len(self.data.classes)
+
+    def reached(self) -> dict[str, float]:
+        """Accuracies at the end on the images of both parts, and the loss on those of training."""
+        loss = math.log(len(self.data.classes))
+        return {
+            "train": self.learnt.reached("train", "top1", self.chance),
+            "val": self.learnt.reached("validation", "top1", self.chance),
+            "train_loss": self.learnt.reached("train", "main", loss),
+            "diverged": float(self.learnt.diverged),
+        }
+
+    def curve(self, part: str, epochs: int) -> list[float]:
+        """The accuracy of each epoch; that of a guess from where a training diverged."""
+        found = self.learnt.curve(part, "top1")[-epochs:]
+        return [*found, *[self.chance] * (epochs - len(found))]
+
+
+def taught(
+    make: Callable[[int], nn.Module],
+    conditions: Conditions,
+    *,
+    seed: int,
+    size: int,
+    augmented: bool = False,
+    change: Callable[[Recipe], Recipe] = lambda recipe: recipe,
+    callbacks: Sequence[Callback] = (),
+) -> Taught:
+    """Make a network of three channels for so many classes and train it; see `learn`.
+
+    Args:
+        make: from the number of classes to the network.
+        conditions: whose images it is trained on.
+        seed: as in `learn`.
+        size: side of its input in pixels.
+        augmented: as in `recipe_for`.
+        change: what the experiment does otherwise than the recipe.
+        callbacks: as in `learn`.
+    """
+    data = images_of(conditions)
+    prepared = preprocessed(data.train, size, 3)
+    network = make(len(data.classes))
+    recipe = recipe_for(network, data, epochs=conditions.epochs, size=size, augmented=augmented)
+    learnt = learn(
+        network, data, change(recipe), seed=seed, preprocessing=prepared, callbacks=callbacks
+    )
+    return Taught(learnt=learnt, data=data, preprocessing=prepared)
 
 
 def first_batch(

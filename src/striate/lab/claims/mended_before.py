@@ -1,0 +1,161 @@
+"""Claim 16 (c): whether batch norm and auxiliary heads have mended what shortcuts mend.
+
+About 2,400 seconds of one core.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import product
+
+from markupsafe import Markup
+
+from striate.lab.drawing import Axis, beside, per_cent, rows
+from striate.lab.experiment import Conditions, Equal, Experiment, Measured
+from striate.lab.learning import taught
+from striate.lab.modular import INCEPTION, Modular, Plan
+from striate.lab.networks import macs_of
+from striate.lab.results import Results
+from striate.lab.verdict import Statement, Wanted
+
+BLOCKS, WIDTH, SIDE = 3, 46, 32
+#: Of each way to mend whether there is batch norm, and the weights of auxiliary heads.
+WAYS: dict[str, tuple[bool, tuple[float, ...]]] = {
+    "nothing": (False, ()),
+    "heads": (False, (0.3, 0.3)),
+    "norm": (True, ()),
+    "norm, heads": (True, (0.3, 0.3)),
+}
+SETTINGS = tuple(f"{way}{more}" for way, more in product(WAYS, ("", " + shortcut")))
+
+
+def plan(setting: str, conditions: Conditions) -> Plan:
+    """The network of a setting."""
+    way, plus, _ = setting.partition(" +")
+    normalised, heads = WAYS[way]
+    return Plan(
+        width=WIDTH,
+        blocks=1 if conditions.quick else BLOCKS,
+        branches=INCEPTION,
+        shortcut="a" if plus else "none",
+        normalised=normalised,
+        auxiliary=heads,
+    )
+
+
+def measure(setting: str, seed: int, conditions: Conditions) -> Measured:
+    """Accuracies at the end."""
+    of = plan(setting, conditions)
+    found = taught(
+        lambda classes: Modular(replace(of, classes=classes)),
+        conditions,
+        seed=seed,
+        size=16 if conditions.quick else SIDE,
+    )
+    return found.reached()
+
+
+def equal(conditions: Conditions) -> Sequence[Equal]:
+    """Once trained all cost the same: auxiliary heads are for training."""
+    networks = {name: partial(_for_use, plan(name, conditions)) for name in SETTINGS}
+    return (
+        macs_of(networks, (3, SIDE, SIDE)),
+        Equal(what="epochs", values=dict.fromkeys(SETTINGS, conditions.epochs)),
+    )
+
+
+def _for_use(of: Plan) -> Modular:
+    network = Modular(of)
+    network.eval()
+    return network
+
+
+def draw(results: Results) -> Markup:
+    """Accuracies of all."""
+    return beside(
+        "Shortcuts beside batch norm and auxiliary heads",
+        rows(results, "train", Axis(title="training accuracy", tick=per_cent)),
+        rows(results, "val", Axis(title="held-out accuracy", tick=per_cent)),
+    )
+
+
+def gain(way: str, weight: float = 1.0) -> dict[str, float]:
+    """What a shortcut adds beside `way`."""
+    return {f"{way} + shortcut": weight, way: -weight}
+
+
+#: What each says of the training accuracy, the effect, and what is wanted of it.
+STATED: tuple[tuple[str, dict[str, float], Wanted], ...] = (
+    (
+        "a shortcut adds more where there is no batch norm, heads away (training accuracy)",
+        gain("nothing") | gain("norm", -1),
+        "more",
+    ),
+    (
+        "it adds more where there are no auxiliary heads, norm away",
+        gain("nothing") | gain("heads", -1),
+        "more",
+    ),
+    ("beside both it adds nothing", gain("norm, heads"), "same"),
+    ("beside batch norm it adds nothing", gain("norm"), "same"),
+    ("with neither it adds something", gain("nothing"), "more"),
+    (
+        "auxiliary heads alone do what a shortcut alone does",
+        {"heads": 1.0, "nothing + shortcut": -1.0},
+        "same",
+    ),
+)
+#: The claim hangs on the first of them.
+DECIDING = 3
+
+EXPERIMENT = Experiment(
+    name="mended-before",
+    number=16,
+    title="What norm and heads have mended",
+    claim=(
+        "An identity shortcut adds little to Inception because batch norm and auxiliary heads have "
+        "already mended what it mends."
+    ),
+    source="An explanation of what the working notes leave open, (c) of three.",
+    chinese=(
+        "批归一化与辅助分类器已经解决的问题",
+        "恒等捷径对 Inception 帮助不大，是因为批归一化和辅助分类器已经解决了它所解决的问题。",
+    ),
+    settings=SETTINGS,
+    measure=measure,
+    equal=equal,
+    statements=tuple(
+        Statement(
+            says=says,
+            figure="train",
+            contrast=contrast,
+            wants=wants,
+            least=0.02,
+            unit="points",
+            decides=place < DECIDING,
+        )
+        for place, (says, contrast, wants) in enumerate(STATED)
+    ),
+    figure=draw,
+    caption="A point is a seed; the stroke is their mean, the line its 95 % interval.",
+    shown=(
+        ("train", "training accuracy, %"),
+        ("val", "held-out accuracy, %"),
+        ("train_loss", "training loss"),
+        ("diverged", "diverged, %"),
+    ),
+    cannot=(
+        "With batch norm the recipe takes SGD, without it AdamW and clipped gradients, which mend "
+        "something themselves.",
+        f"It has one depth, {6 * BLOCKS + 2} layers, and heads of one dense layer each.",
+    ),
+    conditions=Conditions(
+        data="shapes:size=32,images=7000,classes=10,count=1", images=(5000, 2000), epochs=6
+    ),
+    seeds=3,
+    quick=Conditions(
+        data="shapes:size=16,images=40,count=1", images=(16, 16), epochs=1, quick=True
+    ),
+)
