@@ -12,6 +12,7 @@ from click.shell_completion import CompletionItem
 
 #: Words that may be typed for an option, whichever command has it.
 WORDS: dict[str, tuple[str, ...]] = {
+    "action": ("list", "run", "report"),
     "class_weights": ("balanced", "none"),
     "crops": ("center", "10", "144"),
     "device": ("auto", "cpu", "cuda"),

@@ -21,7 +21,7 @@ from striate.data.preprocessing import Preprocessing
 from striate.data.sources import Data, open_data
 from striate.data.statistics import Statistics, channel_statistics
 from striate.data.targets import Answers
-from striate.errors import TrainingError
+from striate.errors import DataError, TrainingError, parameter
 from striate.lab.experiment import Conditions
 from striate.recipes.load import load_recipe
 from striate.recipes.recipe import Recipe
@@ -49,7 +49,14 @@ def images_of(conditions: Conditions, target: str | None = None) -> Data:
     Raises:
         DataError: see `striate.data.sources.open_data`.
     """
-    data = _opened(str(conditions.data), target)
+    try:
+        data = _opened(str(conditions.data), target)
+    except DataError as error:
+        if target is None:
+            raise
+        why = f"cannot be asked for its {target} ({error.what}: {error.why})"
+        remedy = "take pictures of shapes, or a table with such a column"
+        raise DataError(parameter("data", conditions.data), why, remedy) from error
     train, val = conditions.images
     return replace(data, train=_some(data.train, train), val=_some(data.val, val))
 
