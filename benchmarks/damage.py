@@ -12,9 +12,11 @@ import argparse
 import io
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import pillow_heif
+import pillow_jxl  # noqa: F401 - registers itself
 from PIL import Image
 
 from striate.data.decoding.decode import ImageError, decode
@@ -37,7 +39,16 @@ SAVED: dict[str, tuple[str, str, dict[str, object]]] = {
     "TIFF, PackBits": ("RGB", "TIFF", {"compression": "packbits"}),
     "TIFF, BMP, PPM, plain": ("RGB", "TIFF", {}),
 }
+PLUGGED: dict[str, tuple[str, str, dict[str, object]]] = {
+    "HEIC": ("RGB", "HEIF", {"quality": 80}),
+    "AVIF": ("RGB", "AVIF", {"quality": 80}),
+    "JPEG XL": ("RGB", "JXL", {"quality": 80}),
+}
+"""Those that need packages of the extra ``formats``."""
+
 Damage = Callable[[bytes, int, random.Random], bytes]
+
+pillow_heif.register_heif_opener()
 
 
 def lost(count: int) -> Damage:
@@ -87,26 +98,36 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    chance = random.Random(options.seed)
     files = sorted(path for path in options.folder.rglob("*") if kind_of(path) == "JPEG")
     seen: Counter[tuple[str, str, str]] = Counter()
-    for file in chance.sample(files, options.images):
-        with Image.open(file) as opened:
-            image = opened.convert("RGB")
-        for name, way in SAVED.items():
-            sound = saved(image, *way)
-            length = sound.find(b"\xff\xd9", 4000) if way[1] == "MPO" else len(sound)
-            for damage, inflict in DAMAGE.items():
-                place = chance.randrange(length // 5, length - 1100)
-                seen[name, damage, outcome(inflict(sound, place, chance), sound)] += 1
+    for ways in (SAVED, PLUGGED):
+        chance = random.Random(options.seed)
+        measure(chance.sample(files, options.images), ways, chance, seen)
     print("| saved as | " + " | ".join(DAMAGE) + " |")
     print("|---" * (1 + len(DAMAGE)) + "|")
-    for name in SAVED:
+    for name in SAVED | PLUGGED:
         shares = []
         for damage in DAMAGE:
             found, missed = seen[name, damage, "found"], seen[name, damage, "missed"]
             shares.append(f"{found} of {found + missed}")
         print(f"| {name} | " + " | ".join(shares) + " |")
+
+
+def measure(
+    files: Sequence[Path],
+    ways: Mapping[str, tuple[str, str, dict[str, object]]],
+    chance: random.Random,
+    seen: Counter[tuple[str, str, str]],
+) -> None:
+    for file in files:
+        with Image.open(file) as opened:
+            image = opened.convert("RGB")
+        for name, way in ways.items():
+            sound = saved(image, *way)
+            length = sound.find(b"\xff\xd9", 4000) if way[1] == "MPO" else len(sound)
+            for damage, inflict in DAMAGE.items():
+                place = chance.randrange(length // 5, length - 1100)
+                seen[name, damage, outcome(inflict(sound, place, chance), sound)] += 1
 
 
 if __name__ == "__main__":

@@ -28,10 +28,10 @@ def test_it_counts_every_format(
     monkeypatch.setattr(sys, "argv", ["damage.py", str(tmp_path), "--images", "1"])
     module.main()
     head, _, *rows = capsys.readouterr().out.strip().splitlines()
-    assert [row.split(" | ")[0].strip("| ") for row in rows] == list(module.SAVED)
+    assert [row.split(" | ")[0].strip("| ") for row in rows] == list(module.SAVED | module.PLUGGED)
     for row in rows:
         assert row.split(" | ")[1] == "1 of 1", row  # cut off
         assert row.count("|") == head.count("|")
     documented = (SCRIPT.parents[1] / "docs" / "data.md").read_text(encoding="utf-8")
     assert head in documented
-    assert all(f"| {name} |" in documented for name in module.SAVED)
+    assert all(f"| {name} |" in documented for name in module.SAVED | module.PLUGGED)

@@ -102,7 +102,7 @@ def test_they_are_turned_as_the_picture_says() -> None:
     assert (decode(packed) == decode(jpeg.getvalue())).all()
 
 
-def test_of_ten_and_sixteen_bits_the_upper_eight_are_taken() -> None:
+def test_ten_bits_are_brought_to_eight() -> None:
     levels = (np.arange(40 * 56 * 3).reshape(40, 56, 3) * 7 % 1024).astype(np.uint16)
     levels.sort(axis=1)
     pixels = heic(levels << 6, "RGB;16", save_as_10bit=True)

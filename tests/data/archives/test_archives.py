@@ -68,8 +68,13 @@ def packed(folder: Path, path: Path, *, within: str = "") -> Path:
     return path
 
 
-@pytest.mark.parametrize("made", [classes, splits, listed])
-@pytest.mark.parametrize("name", ["p.zip", "p.tar", "p.TGZ", "p.tar.xz", "p.tar.bz2"])
+@pytest.mark.parametrize(
+    ("name", "made"),
+    [
+        *((name, classes) for name in ("p.zip", "p.tar", "p.TGZ", "p.tar.xz", "p.tar.bz2")),
+        *(("p.zip", made) for made in (splits, listed)),
+    ],
+)
 def test_an_archive_is_the_same_data_as_its_folder(
     tmp_path: Path, made: Callable[[Path], None], name: str
 ) -> None:

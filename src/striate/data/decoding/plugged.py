@@ -2,7 +2,7 @@
 
 What turns such a picture upright is written in the picture itself (``irot`` and ``imir`` of a HEIF
 file, the codestream's header of JPEG XL), and an EXIF orientation beside it does not count
-(ISO/IEC 23008-12, 18181-2). Of more than 8 bits a channel the upper eight are taken, as of PNG.
+(ISO/IEC 23008-12, 18181-2). Of 10 or 12 bits a channel the decoders of HEIC and AVIF make 8.
 """
 
 from __future__ import annotations

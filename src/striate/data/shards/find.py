@@ -13,7 +13,6 @@ from striate.data.shards.index import SUFFIX, is_plain
 from striate.data.shards.table import has_labels
 from striate.errors import DataError
 from striate.support import paths
-from striate.support.text import printable
 
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 _MOST = 1_000_000
@@ -40,7 +39,7 @@ def shards_of_pattern(pattern: str) -> list[Path]:
             paths.shown(missing[0]), f"is not there{more}", "check the range of numbers"
         )
     if not named:
-        raise DataError(printable(pattern), "matches no archive", "check the pattern")
+        raise DataError(paths.shown(pattern), "matches no archive", "check the pattern")
     return named
 
 
@@ -53,7 +52,7 @@ def _expanded(pattern: str) -> Iterator[str]:
     first, last = int(found[1]), int(found[2])
     if not 0 <= last - first < _MOST:
         why = f"counts from {first} to {last}"
-        raise DataError(printable(pattern), why, "give the smaller number first")
+        raise DataError(paths.shown(pattern), why, "give the smaller number first")
     for number in range(first, last + 1):
         text = str(number).zfill(len(found[1]))
         yield from _expanded(pattern[: found.start()] + text + pattern[found.end() :])

@@ -11,7 +11,6 @@ import io
 import os
 import tarfile
 from contextlib import suppress
-from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import IO, NamedTuple, cast
@@ -24,7 +23,7 @@ from striate.errors import DataError
 from striate.support import paths
 
 SUFFIX = ".tar"
-_ARCHIVES = 1 << 16  # whose indices are held, at 24 bytes a member
+_INDICES: dict[str, tuple[tuple[int, int, int], Index]] = {}  # of archives that were listed
 _MARK = os.fsencode(f"{SUFFIX}{os.sep}")
 
 
@@ -45,7 +44,7 @@ class Member(NamedTuple):
 
 
 class Index:
-    """Where the members of an archive are, in as little memory as a million of them need.
+    """Where the members of an archive are, at 24 bytes a member.
 
     Args:
         entries: of the archive; of those with one name the last counts, as in unpacking.
@@ -74,7 +73,7 @@ def _key(name: str) -> int:
 
 
 def entries_of(archive: Path) -> list[Entry]:
-    """The regular files in an archive, in its order.
+    """The regular files in an archive, in its order; where they are is held, for who reads them.
 
     Raises:
         DataError: it is damaged, or no plain tar archive.
@@ -86,12 +85,14 @@ def entries_of(archive: Path) -> list[Entry]:
                 opened.members.clear()  # type: ignore[attr-defined] # it would keep all of them
                 if info.isreg() and not info.issparse():
                     found.append(Entry(_clean(info.name), info.offset_data, info.size))
+            known = os.fstat(file.fileno())
             end = max((each.start + each.size for each in found), default=0)
-            if end > os.fstat(file.fileno()).st_size:
+            if end > known.st_size:
                 raise tarfile.ReadError("it is cut off")
     except (tarfile.TarError, OSError, ValueError, OverflowError, MemoryError) as error:
         why = f"is damaged, or no tar archive ({paths.reason(error)})"
         raise DataError(paths.shown(archive), why, "fetch or pack it again") from None
+    _INDICES[os.fspath(archive)] = _state(known), Index(found)
     return found
 
 
@@ -113,11 +114,6 @@ def _clean(name: str) -> str:
     return "/".join(part for part in name.split("/") if part not in ("", ".", ".."))
 
 
-@lru_cache(maxsize=_ARCHIVES)
-def _index(archive: str, size: int, written: int, changed: int) -> Index:
-    return Index(entries_of(Path(archive)))
-
-
 def index_of(archive: str) -> tuple[Index, os.stat_result]:
     """The index of an archive as it is now.
 
@@ -125,8 +121,16 @@ def index_of(archive: str) -> tuple[Index, os.stat_result]:
         DataError: see `entries_of`.
         OSError: it is not there.
     """
-    known = os.stat(archive)  # noqa: PTH116 - text, for speed
-    return _index(archive, known.st_size, known.st_mtime_ns, known.st_ctime_ns), known
+    now = os.stat(archive)  # noqa: PTH116 - text, for speed
+    known = _INDICES.get(archive)
+    if known is None or known[0] != _state(now):
+        entries_of(Path(archive))
+        known = _INDICES[archive]
+    return known[1], now
+
+
+def _state(known: os.stat_result) -> tuple[int, int, int]:
+    return known.st_size, known.st_mtime_ns, known.st_ctime_ns
 
 
 def may_be_member(path: str | bytes) -> bool:
