@@ -149,7 +149,11 @@ def _contents_of_folder(
         return _contents_of_shards(root, shards, settings)
     if not held and (tables := tables_in(root)):
         return _contents_of_rows(str(root), tables, settings)
-    layout = _layout_of_folder(root, settings.answers)
+    table = _only_table(root, settings.answers) if held else None
+    if table is None:
+        layout = _layout_of_folder(root, settings.answers)
+    else:
+        layout = read_tables(table, [Listed(table)], settings.answers)
     layout.origin = origin or layout.origin
     layout.files.held = held
     return _contents_of_files(layout, settings)
@@ -181,6 +185,22 @@ def _layout_of_folder(root: Path, answers: Answers) -> Layout:
         )
     layout = read_layout(root)
     return with_numbers(layout, answers, beside) if answers.targets else layout
+
+
+def _only_table(root: Path, answers: Answers) -> Path | None:
+    """The one table beside the images of an archive, which nobody can name, if it is meant.
+
+    That is so where it is asked for a column, or where the folders are no classes.
+    """
+    beside = tables_beside(root)
+    if len(beside) != 1 or metadata_in(root):
+        return None
+    if not answers.targets and answers.label is None:
+        with suppress(DataError):
+            parts = read_layout(root).parts.values()
+            if any(len(part.classes) > 1 for part in parts):
+                return None
+    return root / beside[0]
 
 
 def known_name(data: str | Path) -> str:

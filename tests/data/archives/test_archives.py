@@ -21,6 +21,7 @@ from striate.data.archives.members import suffix_of
 from striate.data.archives.unpacked import unpacked
 from striate.data.labelled import open_labelled
 from striate.data.sources import open_data
+from striate.data.targets import Answers
 from striate.errors import DataError
 
 ODD = "<b>x 中文"
@@ -92,6 +93,23 @@ def test_an_archive_is_the_same_data_as_its_folder(
         for split, images in wanted.splits.items():
             assert list(found.splits[split].names) == list(images.names)
             assert list(found.splits[split].digests) == list(images.digests)
+
+
+def test_the_only_table_beside_the_images_of_an_archive_is_meant(tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    fill(folder / "images", 0, 10)
+    rows = [f"images/{number}.png,{'ab'[number % 2]},{number / 2}" for number in range(10)]
+    (folder / "labels.csv").write_text("\n".join(["file,label,age", *rows]))
+    path = packed(folder, tmp_path / "p.zip", within="photos/")
+    assert open_data(path).fingerprint == open_data(folder / "labels.csv").fingerprint
+    ages = Answers(targets=("age",))
+    wanted = open_data(folder / "labels.csv", answers=ages)
+    assert open_data(path, answers=ages).fingerprint == wanted.fingerprint
+    # Folders that are classes are meant all the same.
+    (tmp_path / "both").mkdir()
+    classes(tmp_path / "both")
+    (tmp_path / "both" / "labels.csv").write_text("file,label\nant/0.png,other")
+    assert open_data(packed(tmp_path / "both", tmp_path / "q.zip")).classes == (ODD, "ant")
 
 
 def test_a_run_of_an_archive_is_that_of_the_folder_to_the_byte(tmp_path: Path) -> None:

@@ -158,7 +158,7 @@ def test_batches_are_those_of_folders_from_any_step_on(folder: Path, tmp_path: P
 def test_predict_reads_them_where_they_are(shards: Path) -> None:
     from striate.data.finding.inputs import items
 
-    for given in (shards / "s-000.tar", shards / "s-{000..000}.tar"):
+    for given in (shards / "s-000.tar", shards / "s-{000..000}.tar", shards):
         found = list(items(str(given)))
         assert [item.name for item in found[:2]] == [
             f"{shards}/s-000.tar/0000.png",

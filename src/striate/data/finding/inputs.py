@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from striate.data.decoding.formats import PLUGGED, SUFFIXES
 from striate.data.decoding.in_memory import is_tensor, pixels_of
 from striate.data.finding.folders import class_name, entries, files_under, is_image, refuse_address
 from striate.data.reduction import Reduction
-from striate.data.shards.find import is_pattern, shards_of_pattern
+from striate.data.shards.find import is_pattern, shards_in, shards_of_pattern
 from striate.data.shards.index import entries_of, is_plain
 from striate.errors import DataError, nearest
 from striate.support import paths
@@ -176,11 +176,13 @@ def _files(
     path = paths.expanded(source, kind=DataError)
     if paths.is_folder(path, kind=DataError):
         images = [file for file in files_under(path, unlisted.append) if wanted(file)]
+        if not images and not unlisted and (shards := shards_in(path)):
+            return _in_shards(shards, wanted)
         if not images and not unlisted:
             raise DataError(paths.shown(path), "holds no images", "give a folder with images")
         return [(file, path) for file in images]
     if shards := _shards(path):
-        return [(file, shard) for shard in shards for file in _members(shard) if wanted(file)]
+        return _in_shards(shards, wanted)
     if is_archive(path) and paths.exists(path, kind=DataError):
         root, claim = unpacked(paths.resolved(path, kind=DataError), cache_folder())
         held.append(claim)
@@ -208,8 +210,12 @@ def _shards(path: Path) -> list[Path]:
     return [paths.resolved(path, kind=DataError)] if is_plain(path) else []
 
 
-def _members(shard: Path) -> list[Path]:
-    return [shard / entry.name for entry in entries_of(shard)]
+def _in_shards(
+    shards: Sequence[Path], wanted: Callable[[Path], bool]
+) -> list[tuple[Path, Path | None]]:
+    """The members of archives, each with its archive."""
+    members = ((shard / entry.name, shard) for shard in shards for entry in entries_of(shard))
+    return [(file, shard) for file, shard in members if wanted(file)]
 
 
 def _files_in(folder: Path) -> list[Path]:
