@@ -84,7 +84,7 @@ def test_a_run_that_is_being_written_is_refused_at_once(
         with pytest.raises(RunError, match="is being written by process"):
             striate.create_run("lenet", trained)
     monkeypatch.undo()
-    assert striate.evaluate(trained, workers=0).images == 367
+    assert striate.evaluate(trained, workers=0).images == 359
 
 
 def test_an_unfinished_run_says_so_to_whoever_uses_it(
