@@ -80,7 +80,7 @@ def train_one(
     from striate.report.duration import seconds_of_report
     from striate.support.signals import heard
     from striate.training.distributed import group
-    from striate.training.ending import going_on
+    from striate.training.ending import going_on, told_of_the_end
     from striate.training.photographs import note_room
     from striate.training.plan import plan
 
@@ -103,9 +103,12 @@ def train_one(
             planned.training.run()
             if not processes.leads:
                 return cast("TrainResult", None)
-            note_room(planned.data, planned.training.callbacks)
+            callbacks = planned.training.callbacks
+            with told_of_the_end(callbacks, planned.run):
+                note_room(planned.data, callbacks)
+                found = _measured(planned, options, report=report)
             # That of numbers is another one, of which the type does not speak.
-            return cast("TrainResult", _measured(planned, options, report=report))
+            return cast("TrainResult", found)
 
 
 def _measured(

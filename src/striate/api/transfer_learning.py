@@ -34,19 +34,22 @@ def transfer_one(options: TransferOptions, *, report: bool = True) -> TransferRe
     from striate.report.build import write_report
     from striate.report.numbers import write_number_report
     from striate.support.signals import heard
+    from striate.training.callbacks.several import Callbacks
+    from striate.training.ending import told_of_the_end
     from striate.transfer_learning.finish import finish_transfer
     from striate.transfer_learning.transfer import transfer as carry
 
     with heard():
         made = carry(options)
         write = write_number_report if made.run.answers_numbers else write_report
-        found = finish_transfer(
-            made,
-            write_report=partial(write, progress=options.progress) if report else None,
-            export=options.export,
-            workers=options.workers,
-            progress=options.progress,
-        )
+        with told_of_the_end(Callbacks(options.callbacks), made.run):
+            found = finish_transfer(
+                made,
+                write_report=partial(write, progress=options.progress) if report else None,
+                export=options.export,
+                workers=options.workers,
+                progress=options.progress,
+            )
         return cast("TransferResult", found)
 
 

@@ -52,6 +52,10 @@ FILES = (
     EMBEDDINGS,
     COSTS,
 )
+#: Where trackers go on with it, and how far they are.
+TRACKERS = "trackers.json"
+#: A line an epoch, where that was asked for.
+TABLE = "metrics.csv"
 #: The folder of TensorBoard's files, where they were asked for.
 BOARD = "tensorboard"
 

@@ -28,6 +28,7 @@ from striate.runs.targets import standardised
 from striate.support.folders import cache_at
 from striate.support.progress import counting
 from striate.training.callbacks.base import Callback
+from striate.training.callbacks.named import make_trackers
 from striate.training.callbacks.several import Callbacks, check_callbacks
 from striate.training.distributed import Group
 from striate.training.freezing import Freezing
@@ -40,14 +41,26 @@ from striate.training.setup import Setup
 
 
 def make_callbacks(
-    given: Sequence[Callback], *, group: Group, progress: bool, tensorboard: bool = False
+    given: Sequence[Callback],
+    *,
+    group: Group,
+    progress: bool,
+    track: Sequence[str] = (),
+    run: Path | None = None,
 ) -> Callbacks:
     """The callbacks of a training: what was asked for by name, then those that were `given`.
 
     They are the leader's alone; what is wrong with them is found out in every process.
 
+    Args:
+        given: by the person.
+        group: the processes that train.
+        progress: whether a person looks on.
+        track: the names of trackers.
+        run: the folder of the run that goes on, whose trackers go on too; None for a new one.
+
     Raises:
-        StriateError: one of them is no callback, or TensorBoard is not installed.
+        StriateError: one of them is no callback or no tracker, or is not installed.
     """
     check_callbacks(given)
     made: list[Callback] = []
@@ -55,11 +68,11 @@ def make_callbacks(
         from striate.training.callbacks.terminal import Terminal
 
         made.append(Terminal())
-    if tensorboard:
-        from striate.training.callbacks.tensorboard import TensorBoard
-
-        made.append(TensorBoard())
-    return Callbacks([*made, *given] if group.leads else ())
+    trackers, notes = make_trackers(track, run)
+    callbacks = Callbacks([*made, *trackers, *given] if group.leads else ())
+    for note in notes:
+        callbacks.on_note(note)
+    return callbacks
 
 
 def open_images_of(

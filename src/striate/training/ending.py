@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from striate.errors import DataError, Interrupted
+from striate.runs.run import Run
 from striate.support.files import WriteError
+from striate.training.callbacks.base import Callback, RunEnd
 
 
 @contextmanager
@@ -33,3 +35,16 @@ def going_on(reached: Callable[[], str], way_on: Callable[[], str]) -> Iterator[
             raise
         remedy = f"{error.remedy or 'restore it'}, then {then}"
         raise type(error)(error.what, error.why, remedy) from error
+
+
+@contextmanager
+def told_of_the_end(callbacks: Callback, run: Run) -> Iterator[None]:
+    """Tell `callbacks`, once the block has run, what `run` came to, or what cut that short."""
+    try:
+        yield
+    except BaseException as error:
+        callbacks.on_run_end(RunEnd(run=run.path, figures={}, error=error))
+        raise
+    measured = run.evaluation or {}
+    figures = {name: float(each) for name, each in measured.items() if type(each) in (int, float)}
+    callbacks.on_run_end(RunEnd(run=run.path, figures=figures))

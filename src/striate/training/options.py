@@ -188,8 +188,16 @@ class TrainOptions(Options):
         bool,
         Doc("Go on with the run in `out` (or `data`); start it if there is none yet."),
     ] = False
+    track: Annotated[
+        str | Sequence[str],
+        Doc(
+            "A tracker to write settings and the figures of every epoch to: ``csv`` "
+            "(``metrics.csv`` in the run), ``mlflow``, ``tensorboard`` or ``wandb``. One that "
+            "fails costs a note; a run that goes on goes on there too."
+        ),
+    ] = ()
     tensorboard: Annotated[
-        bool, Doc("Write event files for TensorBoard as well as ``metrics.jsonl``.")
+        bool, Doc("Write event files for TensorBoard: short for `track` ``tensorboard``.")
     ] = False
     checkpoint_minutes: Annotated[
         float,
@@ -198,3 +206,9 @@ class TrainOptions(Options):
     ] = 5.0
     callbacks: GivenCallbacks = ()
     progress: ShowProgress = False
+
+
+def tracked(options: TrainOptions) -> tuple[str, ...]:
+    """The names of the trackers that `options` ask for, each once."""
+    given = (options.track,) if isinstance(options.track, str) else tuple(options.track)
+    return tuple(dict.fromkeys((*given, *(("tensorboard",) if options.tensorboard else ()))))

@@ -45,7 +45,7 @@ from striate.training.distributed import Group
 from striate.training.growth import fit_sizes
 from striate.training.holding import Holding
 from striate.training.loop import Training
-from striate.training.options import TrainOptions
+from striate.training.options import TrainOptions, tracked
 from striate.training.photographs import Photographs, Shape, where_kept
 from striate.training.place import Place
 from striate.training.range_test import found_rate
@@ -113,7 +113,8 @@ def plan(
         options.callbacks,
         group=group,
         progress=options.progress,
-        tensorboard=options.tensorboard,
+        track=tracked(options),
+        run=target,
     )
     holding = Holding(group)
     try:

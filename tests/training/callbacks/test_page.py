@@ -69,7 +69,8 @@ def test_the_table_names_every_method_and_what_it_is_given(page: str) -> None:
     for method, argument, given in rows:
         annotated = vars(striate.Callback)[method].__annotations__
         assert argument in annotated
-        kind = base.EpochEnd if method == "on_epoch_end" else kinds.get(argument)
+        own = {"on_epoch_end": base.EpochEnd, "on_run_end": base.RunEnd}
+        kind = own.get(method) or kinds.get(argument)
         if kind is None:
             continue
         known = [each.name for each in fields(kind) if not each.name.startswith("_")]

@@ -202,12 +202,29 @@ class TrainEnd:
     error: BaseException | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class RunEnd:
+    """A run of which all is written that follows its training, or nothing more will be.
+
+    Attributes:
+        run: the run's folder.
+        figures: of its evaluation on the held-out images, by name: ``top1``, ``loss`` and others;
+            empty where there was none.
+        error: what cut evaluation or report short; None where they came to their end.
+    """
+
+    run: Path
+    figures: Mapping[str, float]
+    error: BaseException | None = None
+
+
 class Callback:
     """What happens during a training; derive from it and override what you want to know of.
 
     Methods that are not overridden do nothing. They are called in this order: `on_note` at any
     time; `on_train_begin`; for each epoch `on_epoch_begin`, `on_batch_end` for each batch,
-    `on_validation_end`, `on_checkpoint`, `on_epoch_end`; `on_train_end`. Several callbacks are
+    `on_validation_end`, `on_checkpoint`, `on_epoch_end`; `on_train_end`; and, where that came to
+    its end, `on_run_end`. Several callbacks are
     called in the order they were given in, and under ``torchrun`` in the first process alone.
 
     A callback is given numbers and paths, never the network: a training ends in the same weights to
@@ -252,3 +269,6 @@ class Callback:
 
     def on_train_end(self, end: TrainEnd) -> None:
         """The training is over, well or not; called once for each `on_train_begin`."""
+
+    def on_run_end(self, end: RunEnd) -> None:
+        """Evaluation and report are written, or were cut short, after a training that was not."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from striate.errors import StriateError, parameter
@@ -11,10 +12,12 @@ from striate.training.callbacks.base import (
     Callback,
     Checkpoint,
     EpochEnd,
+    RunEnd,
     TrainBegin,
     TrainEnd,
     ValidationEnd,
 )
+from striate.training.callbacks.tracker import Tracker
 
 
 class Callbacks(Callback):
@@ -26,6 +29,11 @@ class Callbacks(Callback):
 
     def __init__(self, members: Iterable[Callback] = ()) -> None:
         self.members = tuple(members)
+        # A note that nobody would show is a warning.
+        if any(type(each).on_note is not Callback.on_note for each in self.members):
+            for each in self.members:
+                if isinstance(each, Tracker):
+                    each.tell = self.on_note
 
     @property
     def stoppers(self) -> list[str]:
@@ -64,14 +72,22 @@ class Callbacks(Callback):
 
     def on_train_end(self, end: TrainEnd) -> None:
         """Call every one, also after one that raises: each may have something to close."""
-        raised: BaseException | None = None
-        for each in self.members:
-            try:
-                each.on_train_end(end)
-            except BaseException as error:  # the first one is raised, below
-                raised = raised or error
-        if raised is not None:
-            raise raised
+        _call_all(partial(each.on_train_end, end) for each in self.members)
+
+    def on_run_end(self, end: RunEnd) -> None:
+        """Call every one, likewise."""
+        _call_all(partial(each.on_run_end, end) for each in self.members)
+
+
+def _call_all(calls: Iterable[Callable[[], None]]) -> None:
+    raised: BaseException | None = None
+    for call in calls:
+        try:
+            call()
+        except BaseException as error:  # the first one is raised, below
+            raised = raised or error
+    if raised is not None:
+        raise raised
 
 
 def check_callbacks(given: Iterable[Any]) -> None:

@@ -2,61 +2,43 @@
 
 from __future__ import annotations
 
-import importlib.util
 from typing import Any
 
-from striate.errors import StriateError, parameter
 from striate.runs import layout as names
-from striate.training.callbacks.base import Callback, EpochEnd, TrainBegin, TrainEnd
+from striate.training.callbacks.base import EpochEnd, RunEnd, TrainBegin
+from striate.training.callbacks.figures import figures_of
+from striate.training.callbacks.tracker import Tracker
 
 
-class TensorBoard(Callback):
-    """Writes the figures of each epoch to ``RUN/tensorboard``.
+class TensorBoard(Tracker):
+    """Writes the figures of each epoch to ``RUN/tensorboard``."""
 
-    Raises:
-        StriateError: TensorBoard is not installed.
-    """
+    name, title, whole = "tensorboard", "TensorBoard", True
 
     def __init__(self) -> None:
-        if importlib.util.find_spec("tensorboard") is None:
-            raise StriateError(
-                parameter("tensorboard"),
-                "TensorBoard is not installed",
-                "pip install 'striate[tensorboard]'",
-            )
+        super().__init__()
         self.writer: Any = None
 
-    def on_train_begin(self, training: TrainBegin) -> None:
-        """Write the epochs that were done before."""
+    def begin(self, training: TrainBegin, known_as: str) -> str:
+        """Open the event file."""
         from torch.utils.tensorboard import SummaryWriter
 
         # A killed run may have written less than the checkpoint it goes on from, or more: what is
         # there is shown no more, and written anew.
         purge = 0 if training.history else None
         self.writer = SummaryWriter(str(training.run / names.BOARD), purge_step=purge)
-        for epoch in training.history:
-            self.on_epoch_end(epoch)
+        return names.BOARD
 
-    def on_epoch_end(self, epoch: EpochEnd) -> None:
+    def write(self, epoch: EpochEnd) -> None:
         """Write one epoch."""
-        train, found = epoch.train, epoch.validation
-        means = {key: value for key, value in vars(train).items() if key != "auxiliary"}
-        figures = {f"train/{name}": value for name, value in means.items()}
-        for number, loss in enumerate(train.auxiliary, start=1):
-            figures[f"train/auxiliary{number}"] = loss
-        known = {name: value for name, value in vars(found).items() if value is not None}
-        figures |= {f"validation/{name}": value for name, value in known.items()}
-        for layer, sizes in epoch.health.items():
-            figures[f"gradient/{layer}"] = sizes["gradient"]
-            figures[f"activation/{layer}"] = sizes["activation"]
-        figures["learning_rate"] = epoch.learning_rate
-        figures["images_per_second"] = epoch.images_per_second
-        for name, value in figures.items():
+        for name, value in figures_of(epoch).items():
             self.writer.add_scalar(name, value, epoch.epoch)
         self.writer.flush()
 
-    def on_train_end(self, end: TrainEnd) -> None:
+    def cut_short(self, error: BaseException) -> None:
         """Close the file."""
-        if self.writer is not None:
-            self.writer.close()
-            self.writer = None
+        self.writer.close()
+
+    def finish(self, end: RunEnd) -> None:
+        """Close the file."""
+        self.writer.close()
