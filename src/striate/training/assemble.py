@@ -68,7 +68,7 @@ def make_callbacks(
         from striate.training.callbacks.terminal import Terminal
 
         made.append(Terminal())
-    trackers, notes = make_trackers(track, run)
+    trackers, notes = make_trackers(track, run, given)
     callbacks = Callbacks([*made, *trackers, *given] if group.leads else ())
     for note in notes:
         callbacks.on_note(note)

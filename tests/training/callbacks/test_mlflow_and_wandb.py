@@ -39,7 +39,9 @@ def cut_and_gone_on(photographs: Path, out: Path, tracker: Callback, again: Call
     striate.train(out, resume=True, callbacks=[again])
 
 
-def test_a_run_of_mlflow_goes_on_and_holds_everything(photographs: Path, tmp_path: Path) -> None:
+def test_a_run_of_mlflow_goes_on_and_holds_everything(
+    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     mlflow: Any = pytest.importorskip("mlflow")
     uri, out = f"sqlite:///{tmp_path / 'store.db'}", tmp_path / "run <b> 中"
     client = mlflow.MlflowClient(tracking_uri=uri)
@@ -47,14 +49,16 @@ def test_a_run_of_mlflow_goes_on_and_holds_everything(photographs: Path, tmp_pat
     cut_and_gone_on(photographs, out, MLflow("flowers", uri), MLflow("flowers", uri))
     known = read_trackers(out)["mlflow"]
     (found,) = client.search_runs([client.get_experiment_by_name("flowers").experiment_id])
-    assert (found.info.run_id, known["epoch"]) == (known["run"], 2)
+    run_id, _, store = known["run"].partition(".")
+    assert (found.info.run_id, known["epoch"]) == (run_id, 2)
+    assert str(tmp_path) not in (out / names.TRACKERS).read_text()
     assert (found.info.status, found.info.run_name) == ("FINISHED", out.name)
     metrics = lines(out)[1:]
     for name, part, key in (
         ("train/loss", "train", "loss"),
         ("validation/top1", "validation", "top1"),
     ):
-        history = client.get_metric_history(known["run"], name)
+        history = client.get_metric_history(run_id, name)
         assert [(each.step, each.value) for each in history] == [
             (line["epoch"], line[part][key]) for line in metrics
         ]
@@ -63,7 +67,7 @@ def test_a_run_of_mlflow_goes_on_and_holds_everything(photographs: Path, tmp_pat
     assert found.data.metrics["evaluation/top1"] == evaluation["top1"]
     assert found.data.params["recipe.epochs"] == "2"
     assert found.data.params["network"] == "resnet20"
-    files = {each.path for each in client.list_artifacts(known["run"])}
+    files = {each.path for each in client.list_artifacts(run_id)}
     assert files == {names.CONFIG, names.METRICS, names.EVALUATION, names.REPORT, names.WEIGHTS}
 
     # In another store nothing is known of it: all of it is written there.
@@ -71,9 +75,20 @@ def test_a_run_of_mlflow_goes_on_and_holds_everything(photographs: Path, tmp_pat
     away = mlflow.MlflowClient(tracking_uri=other)
     away.create_experiment("flowers", artifact_location=(tmp_path / "kept").as_uri())
     striate.train(out, resume=True, callbacks=[MLflow("flowers", other)])
-    run = read_trackers(out)["mlflow"]["run"]
-    assert run != known["run"]
-    assert [each.step for each in away.get_metric_history(run, "train/loss")] == [1, 2]
+    there, _, elsewhere = read_trackers(out)["mlflow"]["run"].partition(".")
+    assert (there == run_id, store == elsewhere) == (False, False)
+    assert [each.step for each in away.get_metric_history(there, "train/loss")] == [1, 2]
+
+    # Where nobody asks for it, nothing is begun in a store that does not know the run.
+    notes = Notes()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'third.db'}")
+    striate.train(out, resume=True, callbacks=[notes])
+    assert any("MLflow has failed" in each and "another store" in each for each in notes.notes)
+    assert not (tmp_path / "third.db").exists()
+    # In the store that does, the run goes on by itself.
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", other)
+    striate.train(out, resume=True)
+    assert read_trackers(out)["mlflow"]["run"] == f"{there}.{elsewhere}"
 
 
 @pytest.fixture

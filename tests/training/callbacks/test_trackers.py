@@ -203,6 +203,8 @@ def test_trackers_are_asked_for_by_name_and_go_on_by_themselves(
     made, notes = make_trackers([], tmp_path)
     assert [each.name for each in made] == ["csv"]
     assert notes == ["Weights & Biases, which the run was written to, is not installed here"]
+    assert not made[0].asked_for
+    assert make_trackers(["csv"], tmp_path, [CSVFile()])[0] == []
     for name in ("mlflow", "wandb"):
         with pytest.raises(
             StriateError, match=rf"`track='{name}'`: .* pip install 'striate\[{name}"

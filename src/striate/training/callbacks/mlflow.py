@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from striate.errors import Interrupted, StriateError
 from striate.runs import layout as names
 from striate.support import settings
+from striate.support.files import sha256
 from striate.support.packages import need
 from striate.training.callbacks.base import EpochEnd, RunEnd, TrainBegin
 from striate.training.callbacks.figures import figures_of, settings_of_run
@@ -55,22 +56,27 @@ class MLflow(Tracker):
         with _patiently():
             mlflow = need("mlflow", purpose="write to MLflow", extra="mlflow")
             uri = self.uri or mlflow.get_tracking_uri()
+            # Where the run was begun is known again, and cannot be read from the run.
+            store, (self._id, _, before) = sha256(uri.encode())[:16], known_as.partition(".")
+            if known_as and store != before and not self.asked_for:
+                raise StriateError(
+                    "its run was begun in another store than the one that is set now",
+                    "nothing is written",
+                    "set MLFLOW_TRACKING_URI, or ask for mlflow to begin another run here",
+                )
             _reach(uri)
             self._client = mlflow.MlflowClient(tracking_uri=uri)
-            if not self._goes_on(mlflow, known_as):
+            if store != before or not self._goes_on(mlflow):
                 self._begin_new(mlflow, training)
-        return self._id
+        return f"{self._id}.{store}"
 
-    def _goes_on(self, mlflow: Any, known_as: str) -> bool:
+    def _goes_on(self, mlflow: Any) -> bool:
         """Whether there is the run that was begun, which then goes on."""
-        if not known_as:
-            return False
         try:
-            self._client.get_run(known_as)
-            self._client.update_run(known_as, status="RUNNING")
-        except mlflow.MlflowException:  # it was begun in another store, or deleted
+            self._client.get_run(self._id)
+            self._client.update_run(self._id, status="RUNNING")
+        except mlflow.MlflowException:  # it was deleted
             return False
-        self._id = known_as
         return True
 
     def _begin_new(self, mlflow: Any, training: TrainBegin) -> None:

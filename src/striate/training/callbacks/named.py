@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from striate.errors import StriateError, nearest, parameter
 from striate.training.callbacks.tracker import Tracker, read_trackers
@@ -30,12 +31,15 @@ _NAMED = {
 }
 
 
-def make_trackers(names: Sequence[str], run: Path | None) -> tuple[list[Tracker], list[str]]:
+def make_trackers(
+    names: Sequence[str], run: Path | None, given: Iterable[Any] = ()
+) -> tuple[list[Tracker], list[str]]:
     """The trackers called `names`, and those that the run which goes on began with.
 
     Args:
         names: as a person gives them.
         run: the folder of the run that goes on; None for a new one.
+        given: callbacks that are there already: a tracker among them is not made twice.
 
     Returns:
         The trackers, and notes on those that the run had and that cannot be made here.
@@ -51,15 +55,20 @@ def make_trackers(names: Sequence[str], run: Path | None) -> tuple[list[Tracker]
             what = parameter(option) if option == name else parameter(option, name)
             why = f"{_NAMED[name].title} is not installed"
             raise StriateError(what, why, f"pip install 'striate[{name}]'")
-    wanted, notes = dict.fromkeys(names), []
+    there = {each.name for each in given if isinstance(each, Tracker)}
+    made = [_made(name) for name in dict.fromkeys(names) if name not in there]
+    there |= set(names)
+    notes = []
     for name in read_trackers(run) if run is not None else ():
-        if name in _NAMED and name not in wanted:
-            if _installed(name):
-                wanted[name] = None
-            else:
-                title = _NAMED[name].title
-                notes.append(f"{title}, which the run was written to, is not installed here")
-    return [_made(name) for name in wanted], notes
+        if name not in _NAMED or name in there:
+            continue
+        if _installed(name):
+            made.append(_made(name))
+            made[-1].asked_for = False
+        else:
+            title = _NAMED[name].title
+            notes.append(f"{title}, which the run was written to, is not installed here")
+    return made, notes
 
 
 def _installed(name: str) -> bool:

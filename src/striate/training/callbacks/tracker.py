@@ -36,6 +36,7 @@ class Tracker(Callback):
         title: its name for people.
         whole: whether it writes all epochs anew where a run goes on.
         tell: what is called with a note.
+        asked_for: whether a person wants it now; False where the run alone says that it had it.
     """
 
     name: ClassVar[str]
@@ -44,6 +45,7 @@ class Tracker(Callback):
 
     def __init__(self) -> None:
         self.tell: Callable[[str], None] = _warn
+        self.asked_for = True
         self._run: Path | None = None
         """The run that it follows; None before it has begun, and once it failed."""
         self._last = 0
