@@ -138,16 +138,37 @@ def book(*, chinese: bool = False) -> str:
         title, claim = experiment.chinese if chinese else (experiment.title, experiment.claim)
         verdict = CHINESE[said.verdict] if chinese else said.verdict
         effects = "<br>".join(effect for _, effect, _, how in said.effects if "nothing" not in how)
+        ran_on = said.ran_on.partition("; PyTorch")[0]
+        if chinese:
+            effects, ran_on = in_chinese(effects), ran_in_chinese(each.results)
         cells = (
             str(experiment.number),
             f"[**{title}**]({experiment.name}.md): {claim}",
             f"**{verdict}**",
             effects,
-            said.ran_on.partition("; PyTorch")[0],
+            ran_on,
         )
         lines.append(_row(cells))
     head, rule = (BOOK_CHINESE, RULE_CHINESE) if chinese else (BOOK, RULE)
     return head + "".join(lines) + rule
+
+
+def in_chinese(effects: str) -> str:
+    """Effects with their units in Chinese."""
+    for english, chinese in ((" points", " 个百分点"), (" times", " 倍"), (" to ", " 至 ")):
+        effects = effects.replace(english, chinese)
+    return effects
+
+
+def ran_in_chinese(results: Results) -> str:
+    """What an experiment ran on, in Chinese."""
+    header = results.header
+    parts = []
+    if header.data:
+        counts = f"{header.data['train']:,} 张训练，{header.data['val']:,} 张留出"
+        parts.append(f"{header.data['name']}（{counts}）")
+    parts += [f"{header.epochs} 轮"] if header.epochs else []
+    return "，".join([*parts, f"{len(results.seeds)} 个种子"])
 
 
 def written() -> dict[str, str]:

@@ -201,7 +201,9 @@ def curves(
 
 
 def _with_legend(results: Results, names: Sequence[str], parts: list[Markup], top: float) -> Panel:
-    """`parts` with the names of settings below them, as many a line as have room."""
+    """`parts` with the names of settings, where there are several, as many a line as have room."""
+    if len(names) < 2:
+        return Panel(drawn=element("g", *parts), height=top)
     x, y = float(_LEFT), top + 12
     for setting in names:
         wide = 34 + 6.3 * len(setting)

@@ -24,12 +24,14 @@ class Conditions:
 
     Attributes:
         data: a name or a folder that `striate.train` takes; None for experiments without images.
+        target: a number that images are answered with; None for their classes.
         images: the most to train on and to judge by, of which every class has its share.
         epochs: of each training; 0 where nothing is trained.
         quick: only to see that everything works; an experiment makes itself small where it is.
     """
 
     data: str | None = None
+    target: str | None = None
     images: tuple[int, int] = (1_000_000, 1_000_000)
     epochs: int = 0
     quick: bool = False

@@ -36,7 +36,7 @@ from striate.training.plan import has_batch_norm
 from striate.training.setup import Setup
 
 
-def images_of(conditions: Conditions, target: str | None = None) -> Data:
+def images_of(conditions: Conditions) -> Data:
     """The images of an experiment; held in memory for the next setting.
 
     Which are held out, where that is left to chance, and which of too many are taken is the same
@@ -44,11 +44,11 @@ def images_of(conditions: Conditions, target: str | None = None) -> Data:
 
     Args:
         conditions: with what `striate.train` takes as data.
-        target: a number that images are answered with; None for their classes.
 
     Raises:
         DataError: see `striate.data.sources.open_data`.
     """
+    target = conditions.target
     try:
         data = _opened(str(conditions.data), target)
     except DataError as error:
@@ -73,7 +73,8 @@ def described(conditions: Conditions) -> dict[str, Any]:
     name = asked if ":" in asked else PurePath(found.origin).name
     counts = {"train": len(found.train), "val": len(found.val)}
     digest = found.fingerprint.rpartition(":")[2][:16]
-    return {"name": name, "classes": len(found.classes), **counts, "hash": digest}
+    asked_for = {"classes": len(found.classes)} if found.classes else {"target": conditions.target}
+    return {"name": name, **asked_for, **counts, "hash": digest}
 
 
 @lru_cache(maxsize=8)

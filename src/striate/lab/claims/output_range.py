@@ -55,7 +55,7 @@ class Small(nn.Module):
 def measure(setting: str, seed: int, conditions: Conditions) -> Measured:
     """Errors on held-out images, in standard deviations of the target."""
     sigmoid, inside = SETTINGS[setting]
-    data = images_of(conditions, TARGET)
+    data = images_of(conditions)
     prepared = preprocessed(data.train, SIDE, 3)
     (target,) = scaled(data.train)
     network = Small(sigmoid=sigmoid, channels=3)
@@ -165,6 +165,6 @@ EXPERIMENT = Experiment(
         "would lie outside.",
         "It has one target, one small network and squared errors.",
     ),
-    conditions=Conditions(data="shapes:size=32,images=3000,count=1", epochs=10),
-    quick=Conditions(data="shapes:size=32,images=150,count=1", epochs=1, quick=True),
+    conditions=Conditions(data="shapes:size=32,images=3000,count=1", target=TARGET, epochs=10),
+    quick=Conditions(data="shapes:size=32,images=150,count=1", target=TARGET, epochs=1, quick=True),
 )
