@@ -125,7 +125,7 @@ def test_explanations_and_what_if_fit(width: int) -> None:
         assert re.search(r"224 to 337 lie\s+outside", text) or layer == "inception_3a"
     layers = striate.what_if("5x5 128->256 @100", "1x1 128->32, 5x5 32->256 d2")
     text = printed(lambda screen: show_what_if(layers, screen), width=width)
-    assert "3.92 times fewer (25.5% of the first)" in text
+    assert "3.92 times fewer (25.5 % of the first)" in text
     assert "receptive fields differ: 9×9 against 5×5" in text
 
 

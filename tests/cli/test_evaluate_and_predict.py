@@ -74,7 +74,7 @@ def test_evaluate_prints_one_json_document(asked: dict[str, Any]) -> None:
 
 def test_evaluate_shows_a_table_with_names_as_they_are(asked: dict[str, Any]) -> None:
     shown, _ = run(evaluate, "runs/x", "--skip-bad", "--device", "auto")
-    assert "87.50%" in shown
+    assert "87.50 %" in shown
     assert "[red]" in shown
     assert "玫\\x1b[2J瑰" in shown
     assert shown.splitlines()[:2] == ["note: skipped a.jpg: is empty", "note: 3 of 11 left\\nout"]
@@ -103,7 +103,7 @@ def test_predict_prints_json_and_lines(asked: dict[str, Any]) -> None:
     options = asked["predict"]
     assert options["images"] == ["a b.jpg", "c"]
     assert (options["top"], options["stream"]) == (2, True)
-    assert run(predict, "runs/x", "a b.jpg")[0] == "a b.jpg: [red] 75.0%, 玫瑰 25.0%\n"
+    assert run(predict, "runs/x", "a b.jpg")[0] == "a b.jpg: [red] 75.0 %, 玫瑰 25.0 %\n"
 
 
 def test_predict_names_bad_files_in_their_place_and_exits_with_two(
@@ -111,7 +111,7 @@ def test_predict_names_bad_files_in_their_place_and_exits_with_two(
 ) -> None:
     monkeypatch.setattr(sys.modules[__name__], "FOUND", [BAD, *FOUND, BAD, *FOUND])
     shown, told = run(predict, "runs/x", "d", status=2)
-    assert shown == 2 * "a b.jpg: [red] 75.0%, 玫瑰 25.0%\n"
+    assert shown == 2 * "a b.jpg: [red] 75.0 %, 玫瑰 25.0 %\n"
     assert told.splitlines() == [
         "striate: bad\\n.jpg: is empty\\x1b[2J",
         "striate: bad\\n.jpg: is empty\\x1b[2J",
@@ -133,7 +133,7 @@ def test_predict_keeps_one_line_an_image(
 ) -> None:
     monkeypatch.setattr(sys.modules[__name__], "FOUND", [FORGED])
     shown, _ = run(predict, "runs/x", "d")
-    assert shown == "n\\nb.jpg: dog 99.9%\\x1b[31m: \\x1b]0;x\\x07 100.0%\n"
+    assert shown == "n\\nb.jpg: dog 99.9%\\x1b[31m: \\x1b]0;x\\x07 100.0 %\n"
 
 
 def test_predict_says_what_is_right_where_folders_say_so(
@@ -143,9 +143,9 @@ def test_predict_says_what_is_right_where_folders_say_so(
     monkeypatch.setattr(sys.modules[__name__], "FOUND", [wrong, right, *FOUND])
     shown, told = run(predict, "runs/x", "d")
     assert shown.splitlines() == [
-        "a b.jpg: [red] 75.0%, 玫瑰 25.0% (wrong: 玫\\x1b瑰)",
-        "a b.jpg: [red] 75.0%, 玫瑰 25.0%",
-        "a b.jpg: [red] 75.0%, 玫瑰 25.0%",
+        "a b.jpg: [red] 75.0 %, 玫瑰 25.0 % (wrong: 玫\\x1b瑰)",
+        "a b.jpg: [red] 75.0 %, 玫瑰 25.0 %",
+        "a b.jpg: [red] 75.0 %, 玫瑰 25.0 %",
     ]
     assert told == "striate: 1 of 2 images are right, by the folders they lie in\n"
     document = json.loads(run(predict, "runs/x", "d", "--json", "--csv", "t.csv")[0])
@@ -158,7 +158,7 @@ def test_predict_calls_an_image_unsure(
 ) -> None:
     monkeypatch.setattr(sys.modules[__name__], "FOUND", [replace(FOUND[0], unsure=True)])
     shown, _ = run(predict, "runs/x", "d", "--threshold", "0.8")
-    assert shown == "a b.jpg: unsure ([red] 75.0%, 玫瑰 25.0%)\n"
+    assert shown == "a b.jpg: unsure ([red] 75.0 %, 玫瑰 25.0 %)\n"
     assert asked["predict"]["threshold"] == 0.8
     assert json.loads(run(predict, "runs/x", "d", "--json")[0])[0]["unsure"] is True
 

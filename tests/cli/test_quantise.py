@@ -81,7 +81,7 @@ def test_what_is_shown(asked: dict[str, Any]) -> None:
         "3.9 MB instead of 13.5 (0.29); 7-bit weights, 2 layers float",
         "calibrated with 100 images, measured on 736",
         "without VNNI: of those with VNNI only ONNX Runtime's sums could be measured",
-        "97.15%",
+        "97.15 %",
         "+0.41",
         "3.00×",
         "[red]a",

@@ -103,7 +103,7 @@ def test_describe_names_what_is_on_and_nothing_else() -> None:
     ).describe(224, 224)
     assert text == (
         "short side to 256 to 480 pixels, random crop of 224 × 224, horizontal flip, "
-        "brightness ± 0.4, PCA colour shift 0.1, erasing in 25%, mixup α = 0.2"
+        "brightness ± 0.4, PCA colour shift 0.1, erasing in 25 %, mixup α = 0.2"
     )
     assert "cutmix α = 1" in Augmentation(cutmix=1).describe(32, 32)
 

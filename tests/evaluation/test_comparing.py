@@ -129,7 +129,7 @@ def test_several_are_compared_each_with_each(make: Make) -> None:
     ]  # fmt: skip
     assert all(pair.adjusted >= pair.p_value for pair in found.pairs)
     assert "(Holm)" in str(found)
-    assert "2.0% " not in str(found)
+    assert "2.0 % " not in str(found)
 
 
 def test_settings_that_differ_by_their_keys(make: Make) -> None:

@@ -70,9 +70,9 @@ def test_what_is_shown_of_a_run(measured: Run, monkeypatch: pytest.MonkeyPatch) 
     assert "lenet: " in text
     assert "10 training and 5 validation images of 3 classes" in text
     assert "weights of epoch 7" in text
-    assert "50.00% (95 % interval 15.00% to 85.00%) on 4 images" in text
-    assert "loss 1.5000, calibration error 25.00%" in text
-    assert "<b>rosé's</b> 0%" in text
+    assert "50.00 % (95 % interval 15.00 to 85.00 %) on 4 images" in text
+    assert "loss 1.5000, calibration error 25.00 %" in text
+    assert "<b>rosé's</b> 0 %" in text
     assert "• validation, · training" in text
     assert "\n 50 % ┤" in text
     assert "validation loss 1.75 █▁ 1.5" in text

@@ -248,7 +248,7 @@ def test_it_says_that_no_model_is_loaded(serve: Serve, visit: Callable[..., Any]
 
 
 def test_numbers_are_shown_with_their_intervals(serve: Serve, visit: Any, numbers: Path) -> None:
-    service, _ = serve([f"ages={numbers}"])
+    _, service = serve([f"ages={numbers}"])
     page = visit(service.address)
     assert page.locator("#title").inner_text() == "age, <i>count"
     page.set_input_files("#file", files(2))
@@ -257,4 +257,7 @@ def test_numbers_are_shown_with_their_intervals(serve: Serve, visit: Any, number
     assert "± 9 (90 %)" in page.locator("#class").inner_text()
     assert "年 <b>" in page.locator("#share").inner_text()
     assert row.nth(1).inner_text().startswith("<i>count")
+    # The first picture stays on show. Thousands are given in full, and not as four digits of them.
+    found = service.json("/predict", files(1)[0]["buffer"])["values"]
+    assert row.nth(1).inner_text().split("\n")[1].strip() == f"{found[1]['value']:,.0f}"
     assert page.locator("#yours .caption").first.inner_text().endswith("年 <b>")

@@ -42,7 +42,7 @@ RESULTS: dict[str, tuple[Any, list[str]]] = {
     "check": (lambda: striate.check("digits"), ["10 classes", "ready to train on"]),
     "evaluate": (
         lambda: measure(np.eye(2, dtype=np.float32)[[0, 1, 1]], np.array([0, 1, 0]), ["a", "b"]),
-        ["3 images of 2 classes", "top-1      66.67%", "precision"],
+        ["3 images of 2 classes", "top-1      66.67 %", "precision"],
     ),
 }
 

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import math
+import re
+from pathlib import Path
 
 import pytest
 
+from striate.support import words
 from striate.support.words import THIN, count, duration, figure, listing, percent, plural, power
 
 
@@ -46,3 +49,19 @@ def test_words() -> None:
     assert duration(0.5) == f"0.50{THIN}s"
     assert duration(75) == f"1{THIN}min 15{THIN}s"
     assert duration(3700) == f"1{THIN}h 1{THIN}min"
+
+
+def test_percentages_are_written_in_one_place() -> None:
+    """No other file has a style of its own for them, and no page's script but two."""
+    styles = re.compile(r":[\d.,<>+]*%\}|\{100 \* [^}]*\}\S{0,8} ?%(?!;)|\)\}%`")
+    src = Path(words.__file__).parents[1]
+    own = {src / "support" / "words.py"}
+    own |= {src / "anatomy/view/assets/model.js", src / "serving/page/page.js"}
+    found = [
+        f"{path.relative_to(src)}:{number}: {line.strip()}"
+        for path in (*src.rglob("*.py"), *src.rglob("*.js"))
+        if path not in own
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        if styles.search(line) and ".style." not in line
+    ]
+    assert found == []

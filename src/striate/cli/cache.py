@@ -55,12 +55,11 @@ def cache(
 
 
 def _show(console: Console, entries: Sequence[EntryInfo]) -> None:
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table("backbone", "engine", "view")
-    for name in ("images", "features", "MB", "last used"):
-        table.add_column(name, justify="right")
+    from striate.support.grids import grid
+
+    table = grid(["backbone", "engine", "view"], ["images", "features", "MB", "last used"], gap=1)
     for one in entries:
         table.add_row(
             Text(one.backbone),
@@ -75,12 +74,11 @@ def _show(console: Console, entries: Sequence[EntryInfo]) -> None:
 
 
 def _show_copies(console: Console, copies: Sequence[CopiesInfo]) -> None:
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table("made of images")
-    for name in ("images", "MB", "last used"):
-        table.add_column(name, justify="right")
+    from striate.support.grids import grid
+
+    table = grid(["made of images"], ["images", "MB", "last used"])
     for one in copies:
         size = f"{one.bytes / 1e6:,.1f}"
         table.add_row(Text(one.made), f"{one.images:,}", size, _day(one.used))

@@ -58,6 +58,7 @@ def _plain(entry: Entry | Packaged) -> dict[str, object]:
 def _error(entry: Entry | Packaged) -> str:
     """``top-1 24.70 %``, of ImageNet unless it says otherwise; nothing where there is none."""
     from striate.hub.listing import published_error
+    from striate.support.words import plain_percent
     from striate.zoo.published import IMAGENET
 
     if (told := published_error(entry.name)) is None:
@@ -65,4 +66,4 @@ def _error(entry: Entry | Packaged) -> str:
     data, measure, found = told
     share = getattr(found, measure)
     where = f"top-{measure.removeprefix('top')}" if data == IMAGENET else data.partition(" ")[0]
-    return f"{where} {100 * share:.2f} %"
+    return f"{where} {plain_percent(share, 2)}"

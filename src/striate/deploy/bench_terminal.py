@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.table import Table
 from rich.text import Text
 
+from striate.support.grids import grid
 from striate.support.text import printable
+from striate.support.words import plain_percent
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,15 +26,10 @@ def show(found: Bench, console: Console) -> None:
         f"{threads}; a large float32 matrix product does {found.peak / 1e9:,.1f} billion "
         "multiply-accumulates a second, which is taken for the peak"
     )
-    table = Table()
-    table.add_column("engine", no_wrap=True)
-    table.add_column("images/s", justify="right")
-    table.add_column("one image", justify="right")
-    table.add_column("of the peak", justify="right")
-    if found.files:
-        table.add_column("from files", justify="right")
+    heads = ["images/s", "one image", "of the peak", *(["from files"] if found.files else [])]
+    table = grid(["engine"], heads)
     for each in found.engines:
-        share = "–" if each.share is None else f"{each.share:.0%}"
+        share = "–" if each.share is None else plain_percent(each.share, 0)
         cells = [f"{each.images_per_second:,.1f}", f"{1000 * each.latency:,.2f} ms", share]
         if each.from_files is not None:
             cells.append(f"{each.from_files:,.1f}")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from striate.support.shown import Readable
 from striate.support.text import columns, printable
+from striate.support.words import plain_percent
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
@@ -96,10 +97,12 @@ class Detections(Readable):
         labels = [printable(label) for label in self.labels]
         wide = max(5, *map(columns, labels), 0)
         if count:
-            lines.append(f"  {'class':<{wide}}  score   left    top  right bottom")
+            lines.append(f"  {'class':<{wide}}   score   left    top  right bottom")
         for label, score, box in zip(labels, self.boxes.scores, self.boxes.xyxy, strict=True):
             sides = " ".join(f"{each:6.0f}" for each in box)
-            lines.append(f"  {label}{' ' * (wide - columns(label))} {score:>6.1%} {sides}")
+            lines.append(
+                f"  {label}{' ' * (wide - columns(label))} {plain_percent(float(score)):>7} {sides}"
+            )
         return "\n".join(lines)
 
     def to_json(self) -> dict[str, Any]:

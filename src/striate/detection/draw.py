@@ -19,6 +19,7 @@ from striate.errors import StriateError, parameter
 from striate.support.closing import Closable
 from striate.support.files import sweep, write_atomically
 from striate.support.picture_files import SUFFIXES, PictureFiles, encoded
+from striate.support.words import plain_percent
 
 #: Where systems keep fonts that have Chinese, Japanese and Korean characters as well as Latin ones,
 #: and some that have Latin, Greek and Cyrillic ones alone.
@@ -69,7 +70,7 @@ def drawn(image: NDArray[np.uint8], boxes: Boxes, names: Sequence[str]) -> Image
     taken: list[Area] = []
     for at in range(len(boxes)):
         number = int(boxes.classes[at])
-        text = f"{_one_line(names[number])} {boxes.scores[at]:.0%}"
+        text = f"{_one_line(names[number])} {plain_percent(float(boxes.scores[at]), 0)}"
         x, y, wide, high = pen.textbbox((0, 0), text, font=letters)
         size = round(wide - x) + 6, round(high - y) + 4
         area = _beside(boxes.xyxy[at], size, picture.size, taken)

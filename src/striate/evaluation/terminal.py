@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.table import Table
 from rich.text import Text
 
+from striate.support.grids import grid
 from striate.support.text import printable
+from striate.support.words import plain_percent, plain_span
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,38 +27,40 @@ def show(found: Evaluation, console: Console) -> None:
     for note in (*skipped, *found.notes):
         console.print(Text(f"note: {printable(note)}"), soft_wrap=True)
     console.print(f"{found.images:,} images of {len(found.classes):,} classes")
-    console.print(f"top-1     {found.top1:7.2%}  (95 % interval {low:.2%} to {high:.2%})")
-    console.print(f"top-5     {found.top5:7.2%}")
-    console.print(f"baseline  {found.baseline:7.2%}  (always the commonest class)")
-    console.print(f"loss      {found.loss:7.4f}")
-    console.print(f"ece       {found.ece:7.4f}  (expected calibration error)")
+    console.print(f"top-1     {_share(found.top1)}  (95 % interval {plain_span(low, high, 2)})")
+    console.print(f"top-5     {_share(found.top5)}")
+    console.print(f"baseline  {_share(found.baseline)}  (always the commonest class)")
+    console.print(f"loss      {found.loss:8.4f}")
+    console.print(f"ece       {found.ece:8.4f}  (expected calibration error)")
     if found.scaling is not None and found.scaling.used != 1:
         console.print(f"          {_calibrated(found.scaling)}")
-    console.print(f"balanced  {found.balanced:7.2%}  (mean recall of the classes)")
-    both = f"{found.macro_f1:7.4f}  {found.mcc:.4f}"
+    console.print(f"balanced  {_share(found.balanced)}  (mean recall of the classes)")
+    both = f"{found.macro_f1:8.4f}  {found.mcc:.4f}"
     console.print(f"F1, MCC   {both}  (mean of the classes; Matthews' coefficient)")
-    areas = f"{found.ranking.mean.average_precision:7.4f}  {found.ranking.mean.roc_area:.4f}"
+    areas = f"{found.ranking.mean.average_precision:8.4f}  {found.ranking.mean.roc_area:.4f}"
     console.print(f"areas     {areas}  (precision-recall and ROC, mean of the classes)")
     if line := _coverage(found):
         console.print(line)
     rows = list(found.per_class)
-    title = None
+    title = ""
     if len(rows) > _MOST_ROWS:
         rows = sorted(rows, key=lambda each: each.f1)[:_MOST_ROWS]
         title = f"The {_MOST_ROWS} classes with the lowest F1"
-    table = Table("class", title=title)
-    for name in ("images", "precision", "recall", "F1"):
-        table.add_column(name, justify="right")
+    table = grid(["class"], ["images", "precision", "recall", "F1"], title=title)
     for each in rows:
         # Text, since a class may be named [red].
         table.add_row(
             Text(printable(each.name)),
             f"{each.images:,}",
-            f"{each.precision:.2%}",
-            f"{each.recall:.2%}",
-            f"{each.f1:.2%}",
+            plain_percent(each.precision, 2),
+            plain_percent(each.recall, 2),
+            plain_percent(each.f1, 2),
         )
     console.print(table)
+
+
+def _share(value: float) -> str:
+    return f"{plain_percent(value, 2):>8}"
 
 
 def _calibrated(scaling: Scaling) -> str:
@@ -73,6 +76,6 @@ def _coverage(found: Evaluation) -> str:
     if point is None:
         return ""
     return (
-        f"coverage  {point.coverage:7.2%}  (with a probability of {point.threshold:g} or more; "
-        f"{point.accuracy:.2%} right)"
+        f"coverage  {_share(point.coverage)}  (with a probability of {point.threshold:g} or more; "
+        f"{plain_percent(point.accuracy, 2)} right)"
     )

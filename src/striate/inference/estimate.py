@@ -10,7 +10,7 @@ from striate.errors import DataError
 from striate.inference.prediction import drawn_note
 from striate.support.shown import Readable
 from striate.support.text import printable
-from striate.support.words import beside
+from striate.support.words import beside, exact_percent
 
 #: Digits of a value, and the level of the interval that a line shows.
 _DIGITS = 4
@@ -64,7 +64,9 @@ class Estimate(Readable):
         found = []
         for target, (value, interval) in zip(self.targets, self.shown, strict=True):
             text = f"{printable(target.name)} {value}"
-            found.append(f"{text} ({100 * _LEVEL:g} %: {interval})" if interval else text)
+            found.append(
+                f"{text} ({exact_percent(_LEVEL, space=' ')}: {interval})" if interval else text
+            )
         return ", ".join(found) + drawn_note(self.heatmap, self.heatmap_method)
 
     @property

@@ -11,6 +11,7 @@ from striate.inference.prediction import Prediction
 from striate.support.notebook import page, table, text
 from striate.support.shown import Listed
 from striate.support.text import printable
+from striate.support.words import percent
 
 Answer = TypeVar("Answer", bound=Prediction | Estimate)
 
@@ -44,7 +45,7 @@ def _of_classes(shown: Sequence[Prediction]) -> str:
             continue
         named = list(zip(each.classes, each.probabilities, strict=True))
         (likeliest, share), *others = named
-        rest = ", ".join(f"{_escaped(name)} {one:.1%}" for name, one in others)
+        rest = ", ".join(f"{_escaped(name)} {percent(one)}" for name, one in others)
         sure = _escaped(likeliest) + (" (unsure)" if each.unsure else "")
         row = [_escaped(each.file), sure, _bar(share), rest]
         if labelled:
@@ -56,7 +57,7 @@ def _of_classes(shown: Sequence[Prediction]) -> str:
 def _bar(share: float) -> str:
     """A probability with its length."""
     width = f'<span class="bar" style="width:{100 * share:.0f}%"></span>'
-    return f'<span class="track">{width}</span>{share:.1%}'
+    return f'<span class="track">{width}</span>{percent(share)}'
 
 
 def _of_numbers(shown: Sequence[Estimate]) -> str:

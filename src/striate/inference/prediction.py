@@ -8,6 +8,7 @@ from typing import Any
 from striate.errors import DataError
 from striate.support.shown import Readable
 from striate.support.text import printable
+from striate.support.words import plain_percent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,9 +46,9 @@ class Prediction(Readable):
 
     @property
     def told(self) -> str:
-        """``tulip 87.6%, daisy 10.2%``, and what is to be known of that."""
+        """``tulip 87.6 %, daisy 10.2 %``, and what is to be known of that."""
         pairs = zip(self.classes, self.probabilities, strict=True)
-        shares = ", ".join(f"{printable(name)} {share:.1%}" for name, share in pairs)
+        shares = ", ".join(f"{printable(name)} {plain_percent(share)}" for name, share in pairs)
         wrong = f" (wrong: {printable(self.label)})" if self.right is False else ""
         told = f"unsure ({shares})" if self.unsure else shares
         return f"{told}{wrong}{drawn_note(self.heatmap, self.heatmap_method)}"

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from striate.errors import StriateError
 from striate.support.files import FULL, WriteError, output_file, sweep, write_atomically
 from striate.support.paths import read_start, reason, shown
+from striate.support.words import exact_percent
 
 if TYPE_CHECKING:
     from striate.data.targets import Target
@@ -112,7 +113,8 @@ class NumberTable:
 
 def _ends(name: str, levels: Sequence[float]) -> list[str]:
     """The columns of the intervals of what is in the column `name`."""
-    return [f"{name} {100 * level:g} % {end}" for level in levels for end in ("low", "high")]
+    told = [exact_percent(level, space=" ") for level in levels]
+    return [f"{name} {level} {end}" for level in told for end in ("low", "high")]
 
 
 def table_file(path: str | Path) -> Path:

@@ -18,7 +18,7 @@ from striate.report.pictures import LARGE, encoded
 from striate.support.files import output_file, write_text
 from striate.support.prefetch import prefetch
 from striate.support.svg import Scale, element
-from striate.support.words import MINUS, THIN, figure, percent, plural
+from striate.support.words import MINUS, exact_percent, figure, percent, plural
 
 if TYPE_CHECKING:
     from striate.data.images import ImageSet
@@ -177,7 +177,7 @@ def _curves(found: RunComparison) -> list[tuple[str, str, Chart]]:
     """(title, key, chart) of validation accuracy and loss, one line a run."""
     how = {
         "show": percent,
-        "tick": lambda value: f"{100 * value:.0f}{THIN}%",
+        "tick": exact_percent,
         "high": 1.0,
     }
     return curves_of(found.compared, "accuracy", how)

@@ -9,7 +9,7 @@ from typing import Any
 from striate.recipes.recipe import Recipe
 from striate.report.charts import Axes, Chart, Series, line_chart
 from striate.report.inputs import PageInputs, ReportInputs
-from striate.support.words import THIN, count, figure, percent
+from striate.support.words import count, exact_percent, figure, percent
 
 
 def axes_of(inputs: PageInputs, **more: Any) -> Axes:
@@ -77,7 +77,7 @@ def accuracies(inputs: ReportInputs) -> Chart:
         inputs,
         label="Accuracy over the epochs",
         show=percent,
-        tick=lambda v: f"{100 * v:.0f}{THIN}%",
+        tick=exact_percent,
         low=low,
         high=1.0,
         level=inputs.evaluation.baseline,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from striate.report.charts import Axes, Chart, Series, line_chart
 from striate.report.pictures import LARGE, pictures
 from striate.report.transfer_curves import share_range
-from striate.support.words import THIN, figure, percent, plural
+from striate.support.words import exact_percent, figure, percent, plural
 
 if TYPE_CHECKING:
     from striate.evaluation.ensembles import EnsembleFigures
@@ -138,7 +138,7 @@ def _growth(found: EnsembleFigures) -> Chart:
         ],
         x_title="members",
         show=percent,
-        tick=lambda value: f"{100 * value:.0f}{THIN}%",
+        tick=exact_percent,
         **share_range([*low, *high]),
     )
     series = [

@@ -117,6 +117,7 @@ def _page(inputs: NumberInputs, drawn: list[tuple[str, str, Chart]]) -> dict[str
         )
     score, constant = figure(inputs.evaluation.mae), sections.constant(inputs)
     interval = (np.nan, np.nan) if several else mae.interval
+    best = [("base", "best constant", figure(constant))] if np.isfinite(constant) else []
     keys = [] if several else [("interval", "95 % interval", between(*interval))]
     anchors = [
         ("result", "Result"),
@@ -145,10 +146,10 @@ def _page(inputs: NumberInputs, drawn: list[tuple[str, str, Chart]]) -> dict[str
             inputs.evaluation.mae,
             interval,
             constant,
-            f"Mean absolute error {score} between none and that of the best constant, "
-            f"{figure(constant)}",
+            f"Mean absolute error {score}"
+            + (f" between none and that of the best constant, {figure(constant)}" if best else ""),
         ),
-        "marks": [*keys, ("base", "best constant", figure(constant))],
+        "marks": [*keys, *best],
         "sentence": sections.sentence(inputs),
         "caveats": [each for each in [sections.caveat(inputs)] if each],
         "tiles": sections.tiles(inputs),

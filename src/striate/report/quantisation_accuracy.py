@@ -15,7 +15,7 @@ from striate.deploy.quantise.figures import (
     ValueLimits,
 )
 from striate.support.svg import Scale, element
-from striate.support.words import MINUS, THIN, figure, percent
+from striate.support.words import MINUS, exact_percent, figure, percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,7 +99,7 @@ class OfClasses(Accuracy):
         self.tile = ("top-1 lost", _points(worst.lost), "points, in the engine that loses most")
         self.limits = (
             ("top-1 lost", f"{100 * limits.drop:g} points"),
-            ("agreement", f"{100 * limits.agreement:g}{THIN}%"),
+            ("agreement", exact_percent(limits.agreement)),
         )
         self.rows = [(each.title, _cells(each, limits)) for each in figures]
 
@@ -149,7 +149,7 @@ class OfNumbers(Accuracy):
             percent(most.difference, 2),
             "of a deviation, in the engine that differs most",
         )
-        self.limits = (("difference", f"{100 * limits.difference:g}{THIN}% of a deviation"),)
+        self.limits = (("difference", f"{exact_percent(limits.difference)} of a deviation"),)
         self.rows = [
             (
                 each.title if at == 0 else "",

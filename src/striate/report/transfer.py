@@ -34,7 +34,7 @@ from striate.report.transfer_curves import (
     stages_chart,
 )
 from striate.support.svg import Scale, element, whole_steps
-from striate.support.words import THIN, count, figure, percent, plural, power
+from striate.support.words import count, exact_percent, figure, percent, plural, power
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -291,7 +291,7 @@ def _c_values(record: Mapping[str, Any]) -> Chart | None:
         x_title="C: the smaller, the stronger the regularisation",
         x_ticks=[(4 * each, power(10.0**each)) for each in decades],
         show=percent,
-        tick=lambda v: f"{100 * v:.0f}{THIN}%",
+        tick=exact_percent,
         mark=round(4 * math.log10(head["chosen"]["C"])),
         mark_name="chosen",
         **share_range([v for line in lines.values() for v in line.values()]),

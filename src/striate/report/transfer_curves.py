@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from striate.report.charts import Axes, Chart, Series, line_chart
-from striate.support.words import THIN, count, percent, plural
+from striate.support.words import count, exact_percent, percent, plural
 
 TITLES = {"softmax": "softmax regression", "svm": "linear SVM", "svm-rbf": "Gaussian SVM"}
 _STYLES = {"softmax": "val", "svm": "train", "svm-rbf": "aux2"}
@@ -38,7 +38,7 @@ def images_chart(points: Sequence[Mapping[str, Any]]) -> Chart:
         x_title="training images a class",
         x_ticks=ticks,
         show=percent,
-        tick=lambda v: f"{100 * v:.0f}{THIN}%",
+        tick=exact_percent,
         **share_range(shares),
     )
     return line_chart(series, axes)
@@ -90,7 +90,7 @@ def stages_chart(found: Mapping[str, Any]) -> Chart:
         x_title="frozen stages, from the input",
         x_ticks=[(each, str(each) if each < frozen[-1] else "all") for each in frozen],
         show=percent,
-        tick=lambda v: f"{100 * v:.0f}{THIN}%",
+        tick=exact_percent,
         **share_range([share for line in found["curves"] for share in line["accuracy"]]),
     )
     return line_chart(series, axes)

@@ -15,6 +15,7 @@ from striate.support.folders import cache_at
 from striate.support.paths import shown
 from striate.support.progress import counting
 from striate.support.text import printable
+from striate.support.words import plain_percent
 
 if TYPE_CHECKING:
     from striate.data.sources import Data
@@ -104,5 +105,5 @@ def _last_time(run: Run) -> str:
         known = run.evaluation
         if known is not None:
             top1, images = float(known["top1"]), int(known["images"])
-            return f" (last time, top-1 was {top1:.2%} of {images:,} images)"
+            return f" (last time, top-1 was {plain_percent(top1, 2)} of {images:,} images)"
     return ""

@@ -8,7 +8,7 @@ from typing import Any
 
 from striate.data.targets import Target
 from striate.support.text import printable
-from striate.support.words import figure
+from striate.support.words import figure, plain_percent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +43,9 @@ class Headline:
             >>> TOP1.shown(0.9861), headline_of([Target(name="age", unit="years")]).shown(3.2)
             ('98.61 %', '3.200 years')
         """
-        number = f"{100 * value:.2f}" if self.unit == "%" else figure(value, 4)
-        return f"{number} {self.unit}" if self.unit else number
+        if self.unit == "%":
+            return plain_percent(value, 2)
+        return f"{figure(value, 4)} {self.unit}".rstrip()
 
 
 TOP1 = Headline(key="top1", title="top-1", unit="%", larger_is_better=True)

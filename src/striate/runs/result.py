@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from striate.support.shown import Result
 from striate.support.text import printable
-from striate.support.words import figure
+from striate.support.words import figure, plain_percent, plain_span
 
 
 class MeasuredNumbers(Protocol):
@@ -60,13 +60,13 @@ class EnsembleResult(Result):
         """A line a member, and what they come to together."""
         lines = []
         for path, top1 in zip(self.members, self.top1s, strict=True):
-            alone = "not measured" if top1 is None else f"top-1 {100 * top1:.2f} %"
+            alone = "not measured" if top1 is None else f"top-1 {plain_percent(top1, 2)}"
             lines.append(f"{printable(str(path))}: {alone}")
         if self.top1 is not None and self.interval is not None:
             low, high = self.interval
             lines.append(
-                f"together: top-1 {100 * self.top1:.2f} % (95 % interval {100 * low:.2f} to "
-                f"{100 * high:.2f}) on {self.images:,} images"
+                f"together: top-1 {plain_percent(self.top1, 2)} (95 % interval "
+                f"{plain_span(low, high, 2)}) on {self.images:,} images"
             )
         lines += [f"note: {printable(self.note)}"] if self.note else []
         return "\n".join([*lines, f"run     {printable(str(self.run))}"])

@@ -9,15 +9,49 @@ THIN = "\u202f"
 MINUS = "\u2212"
 
 
-def percent(share: float, digits: int = 1) -> str:
-    """0.8764 as ``87.6 %``; never rounded up to 100 or down to 0 where it is not."""
+def percent(share: float, digits: int = 1, *, space: str = THIN) -> str:
+    """0.8764 as ``87.6 %``; never rounded up to 100 or down to 0 where it is not.
+
+    The rule for all that people read: a space before the sign, always as many digits. Pages have
+    the space `THIN`, terminals and files that of every keyboard (`plain_percent`).
+    """
     shown = round(100 * share, digits)
     step = 10.0**-digits
     if shown >= 100 and share < 1:
         shown = 100 - step
     if shown <= 0 and share > 0:
-        return f"<{THIN}{step:.{digits}f}{THIN}%"
-    return f"{shown:.{digits}f}{THIN}%"
+        return f"<{space}{step:.{digits}f}{space}%"
+    return f"{shown:.{digits}f}{space}%"
+
+
+def plain_percent(share: float, digits: int = 1) -> str:
+    """A share as `percent` has it, for terminals and files.
+
+    Examples:
+        >>> plain_percent(0.98612, 2), plain_percent(0.99999), plain_percent(0.00001)
+        ('98.61 %', '99.9 %', '< 0.1 %')
+    """
+    return percent(share, digits, space=" ")
+
+
+def plain_span(low: float, high: float, digits: int = 1) -> str:
+    """The two ends of an interval of shares, for terminals.
+
+    Examples:
+        >>> plain_span(0.8521, 0.8812, 2)
+        '85.21 to 88.12 %'
+    """
+    return f"{plain_percent(low, digits).removesuffix(' %')} to {plain_percent(high, digits)}"
+
+
+def exact_percent(share: float, *, space: str = THIN) -> str:
+    """A share that somebody chose, with the digits that it has: 0.9 as ``90 %``.
+
+    Examples:
+        >>> exact_percent(0.9, space=" "), exact_percent(0.975, space=" ")
+        ('90 %', '97.5 %')
+    """
+    return f"{100 * share:g}{space}%"
 
 
 def count(number: int) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from striate.runs import layout as names
 from striate.support.shown import Result
 from striate.support.text import printable
+from striate.support.words import plain_percent, plain_span
 
 if TYPE_CHECKING:
     from striate.evaluation.regression.result import RegressionEvaluation
@@ -41,7 +42,7 @@ class TrainResult(Result):
         """A few lines for people."""
         low, high = self.interval
         said = (
-            f"top-1 {100 * self.top1:.2f} % (95 % interval {100 * low:.2f} to {100 * high:.2f})"
+            f"top-1 {plain_percent(self.top1, 2)} (95 % interval {plain_span(low, high, 2)})"
             f"{top5_of(self.top5, self.classes)}\n{_rest(self)}"
         )
         if (self.run / names.TRANSFER).exists() and not any(self.run.glob("*.onnx")):
@@ -52,7 +53,7 @@ class TrainResult(Result):
 
 def top5_of(share: float, classes: int) -> str:
     """Top-5 accuracy after top-1; nothing where so few classes leave it no choice but 100 %."""
-    return f", top-5 {100 * share:.2f} %" if classes > 5 else ""
+    return f", top-5 {plain_percent(share, 2)}" if classes > 5 else ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,7 @@ from striate.evaluation.regression.result import RegressionEvaluation
 from striate.runs.claim import Held
 from striate.runs.run import Run
 from striate.support.shown import Result
+from striate.support.words import plain_percent, plain_span
 from striate.training.result import top5_of
 from striate.transfer_learning.heads.fit import FittedHead
 from striate.transfer_learning.tasks.task import Fitted
@@ -129,7 +130,7 @@ class TransferResult(_Ended):
     def _figures(self) -> list[str]:
         low, high = self.interval
         return [
-            f"top-1 {100 * self.top1:.2f} % (95 % interval {100 * low:.2f} to {100 * high:.2f})"
+            f"top-1 {plain_percent(self.top1, 2)} (95 % interval {plain_span(low, high, 2)})"
             f"{top5_of(self.top5, self.classes)} on {self.images:,} images"
         ]
 

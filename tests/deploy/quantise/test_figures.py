@@ -40,7 +40,7 @@ def test_figures_of_four_images_by_hand() -> None:
     ("changed", "problem"),
     [
         ({}, ""),
-        ({"agreement": 0.9699}, "97.0% of answers agree in OpenVINO"),
+        ({"agreement": 0.9699}, "97.0 % of answers agree in OpenVINO"),
         ({"top1": 0.88, "interval": (-0.001, 0.041)}, ""),
         ({"top1": 0.88, "interval": (0.001, 0.039)}, "top-1 loses 2.00 points in OpenVINO"),
         ({"top1": 0.893, "interval": (0.001, 0.02), "vnni": False}, ""),

@@ -88,6 +88,6 @@ def test_steps_are_measured_as_they_are_asked_for() -> None:
     found = steps(measure, unasked, LIMITS)
     first = next(found)
     assert measured == [8]
-    assert first.problem == "50.0% of answers agree in OpenVINO"
+    assert first.problem == "50.0 % of answers agree in OpenVINO"
     assert first.worst == 0.5
     assert first.to_json()["inside"] is False

@@ -108,7 +108,7 @@ def test_outside_the_limit_no_file_is_written(
     monkeypatch.setattr(ValueJudge, "compare", worse)
     with pytest.raises(ExportError) as caught:
         striate.quantise(run, tmp_path / "x.onnx", **EASY)
-    assert "values differ by 50.00% of a deviation in ONNX Runtime" in str(caught.value)
+    assert "values differ by 50.00 % of a deviation in ONNX Runtime" in str(caught.value)
     assert "allow more with `difference`" in str(caught.value)
     assert not list(tmp_path.iterdir())
 
@@ -132,7 +132,7 @@ def test_figures_of_two_targets_by_hand() -> None:
     )
     assert found.difference == pytest.approx(0.1)
     assert ValueLimits(difference=0.1).problem(replace(found, difference=0.1)) == ""
-    assert "10.10% of a deviation" in ValueLimits(difference=0.1).problem(
+    assert "10.10 % of a deviation" in ValueLimits(difference=0.1).problem(
         replace(found, difference=0.101)
     )
 

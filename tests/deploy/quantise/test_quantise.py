@@ -150,7 +150,7 @@ def test_a_file_for_processors_with_vnni(
         return replace(found, agreement=0.5) if where["engine"] == "OpenVINO" else found
 
     monkeypatch.setattr(ClassJudge, "compare", overflowing)
-    with pytest.raises(ExportError, match=r"50\.0% of answers agree in OpenVINO"):
+    with pytest.raises(ExportError, match=r"50\.0 % of answers agree in OpenVINO"):
         striate.quantise(exported.path, tmp_path / "any.onnx", data=pictures, **EASY)
     output = tmp_path / "vnni.onnx"
     found = striate.quantise(exported.path, output, data=pictures, target="vnni", **EASY)
@@ -176,7 +176,7 @@ def test_outside_the_limits_the_old_file_stays(
         striate.quantise(exported.path, output, data=pictures, calibration=12)
     said = str(caught.value)
     assert "int8 is outside the limits in each of 4 ways" in said
-    assert "50.0% of answers agree in ONNX Runtime" in said
+    assert "50.0 % of answers agree in ONNX Runtime" in said
     assert "so that no file was written" in said
     assert "`agreement`" in said
     assert output.read_bytes() == b"an older file"

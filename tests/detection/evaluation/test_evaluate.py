@@ -138,7 +138,7 @@ def test_the_figures_as_json_and_on_a_terminal(
     printed = capsys.readouterr().out
     assert "3 boxes of 2 classes in 3 pictures (COCO JSON)" in printed
     assert "<b>绿" in printed
-    assert "100.00%" in printed
+    assert "100.00 %" in printed
 
 
 @pytest.mark.parametrize("workers", [0, 2])

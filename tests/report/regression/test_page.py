@@ -134,6 +134,14 @@ def test_it_tells_the_figures(page: str) -> None:
     assert "Calibration" not in text
 
 
+def test_one_image_is_not_compared_with_a_constant_that_it_would_be() -> None:
+    inputs = inputs_of(n=8)
+    evaluation = measure_values(inputs.true[:1], inputs.predicted[:1], inputs.evaluation.targets)
+    text = words_of(render(replace(inputs, evaluation=evaluation)))
+    assert "the prediction is off by" in text
+    assert "onstant" not in text
+
+
 def test_names_are_escaped_and_the_same_inputs_give_the_same_bytes(page: str) -> None:
     assert "<b>age" not in page
     assert "<i>" not in page.replace('<i class="', "")

@@ -14,6 +14,7 @@ from striate.anatomy.costs.formulas import human_count
 from striate.errors import NetworkError
 from striate.support.files import output_file, write_text
 from striate.support.paths import shown
+from striate.support.words import plain_percent
 from striate.zoo.catalogue import entries
 
 WIDTH, HEIGHT = 960, 640
@@ -148,8 +149,8 @@ def draw(found: Comparison, families: Sequence[str] | None = None) -> str:
         assert member.figure is not None
         parameters = member.table.totals.parameters
         note = (
-            f"{member.name}: {rate:.2f} %, {human_count(cost)} MACs, {human_count(parameters)} "
-            f"parameters ({member.figure.crops}; {member.figure.source})"
+            f"{member.name}: {plain_percent(rate / 100, 2)}, {human_count(cost)} MACs, "
+            f"{human_count(parameters)} parameters ({member.figure.crops}; {member.figure.source})"
         )
         points.append(
             Point(

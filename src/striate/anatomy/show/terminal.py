@@ -19,6 +19,7 @@ from striate.anatomy.show.text import HEADINGS, cells, geometry, number, pair, r
 from striate.anatomy.table import Table
 from striate.anatomy.what_if import WhatIf
 from striate.support.text import printable
+from striate.support.words import plain_percent
 
 EIGHTHS = " ▏▎▍▌▋▊▉"
 #: From so many columns on, counts are given to the last digit.
@@ -92,9 +93,9 @@ def show_table(table: Table, console: Console) -> None:
 
 def _share(value: float, width: int) -> Text:
     if width < 8:
-        return Text(f"{value:4.0%}")
-    number = f"{value:.0%}" if value >= 0.0995 else f"{value:.1%}"
-    return Text(f"{number:>4} ") + Text(bar(value, width - 5), style="cyan")
+        return Text(f"{plain_percent(value, 0):>5}")
+    number = plain_percent(value, 0 if value >= 0.0995 else 1)
+    return Text(f"{number:>5} ") + Text(bar(value, width - 6), style="cyan")
 
 
 def _brief(operator: str) -> str:
@@ -306,7 +307,7 @@ def show_what_if(found: Sequence[WhatIf], console: Console) -> None:
         for what in ("parameters", "macs"):
             before, after = getattr(first, what), getattr(each, what)
             name = "MACs" if what == "macs" else what
-            share = f" ({after / before:.1%} of the first)" if before else ""
+            share = f" ({plain_percent(after / before)} of the first)" if before else ""
             console.print(f"{name}: {ratio(before, after)}{share}")
         if each.receptive_field != first.receptive_field:
             fields = f"{by(each.receptive_field)} against {by(first.receptive_field)}"
@@ -379,7 +380,7 @@ def _facts(found: Comparison) -> list[tuple[str, list[str]]]:
         )
     if found.data:
         errors = [
-            "–" if member.error is None else f"{100 * member.error:.2f} %"
+            "–" if member.error is None else plain_percent(member.error, 2)
             for member in found.members
         ]
         facts.append((f"Top-{found.measure.removeprefix('top')} error", errors))
@@ -389,7 +390,7 @@ def _facts(found: Comparison) -> list[tuple[str, list[str]]]:
 def _dearest(parts: Sequence[Part]) -> str:
     """The parts that take most of the MACs, the dearest first."""
     dear = sorted((part for part in parts if part.macs > 0.005), key=lambda part: -part.macs)
-    return ", ".join(f"{part.name} {part.macs:.0%}" for part in dear[:5])
+    return ", ".join(f"{part.name} {plain_percent(part.macs, 0)}" for part in dear[:5])
 
 
 def console() -> Console:

@@ -10,6 +10,7 @@ from striate.anatomy.costs.formulas import by, human_bytes, human_count
 from striate.anatomy.receptive_field.axis import Number
 from striate.anatomy.table import Pair, Row, Table
 from striate.support.text import printable
+from striate.support.words import plain_percent
 
 SHORT = {
     "convolution": "conv",
@@ -209,7 +210,7 @@ def to_markdown(table: Table) -> str:
     ends = [":--"] * 4 + ["--:"] * 6
     lines = [_line(head), _line(ends)]
     for row in table.rows:
-        share = f"{row.share:.1%}" if row.macs else ""
+        share = plain_percent(row.share) if row.macs else ""
         lines.append(_line([*cells(row, exact=True, short=False), share]))
     lines.append("")
     lines += [f"- {name}: {_plain(text)}" for name, text in totals(table)]

@@ -14,6 +14,7 @@ from typing import Literal
 from striate.errors import RecipeError, nearest
 from striate.support.limits import LARGEST_SIDE
 from striate.support.tables import stored
+from striate.support.words import plain_percent, plain_span
 
 Crop = Literal["resized", "padded", "corner", "none"]
 _CROPS = ("auto", "resized", "padded", "corner", "none")
@@ -120,7 +121,7 @@ class Augmentation:
         small, large = self.sizes
         reflected = "reflected " if self.border == "reflect" else ""
         crops = {
-            "resized": f"random crop of {self.scale[0]:.0%} to {self.scale[1]:.0%} of the area, "
+            "resized": f"random crop of {plain_span(*self.scale, 0)} of the area, "
             f"resized to {height} × {width}",
             "padded": f"{self.padding} pixels of {reflected}padding, "
             f"random crop of {height} × {width}",
@@ -134,7 +135,7 @@ class Augmentation:
             value = getattr(self, name)
             parts += [f"{name} ± {value:g}"] if value else []
         parts += [f"PCA colour shift {self.pca:g}"] if self.pca else []
-        parts += [f"erasing in {self.erasing:.0%}"] if self.erasing else []
+        parts += [f"erasing in {plain_percent(self.erasing, 0)}"] if self.erasing else []
         parts += [f"mixup α = {self.mixup:g}"] if self.mixup else []
         parts += [f"cutmix α = {self.cutmix:g}"] if self.cutmix else []
         return ", ".join(parts)

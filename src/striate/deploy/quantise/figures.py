@@ -8,6 +8,7 @@ from typing import Any
 
 from striate.deploy.quantise.options import Target
 from striate.errors import parameter
+from striate.support.words import plain_percent
 
 WITHOUT_VNNI = 0.01
 """Top-1 that may be lost, at the least, on a processor without VNNI."""
@@ -91,7 +92,7 @@ class ClassFigures(Figures):
     @property
     def told(self) -> str:
         """The agreement, in words."""
-        return f"agreement {self.agreement:.1%}"
+        return f"agreement {plain_percent(self.agreement)}"
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -135,7 +136,7 @@ class ValueFigures(Figures):
     @property
     def told(self) -> str:
         """The difference, in words."""
-        return f"difference {self.difference:.2%} of a deviation"
+        return f"difference {plain_percent(self.difference, 2)} of a deviation"
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -191,7 +192,7 @@ class ClassLimits(Limits):
         if not found.counted:
             return ""
         if found.agreement < self.agreement:
-            return f"{found.agreement:.1%} of answers agree in {found.title}"
+            return f"{plain_percent(found.agreement)} of answers agree in {found.title}"
         if found.lost > self.allowed(found) and found.interval[0] > 0:
             return f"top-1 loses {100 * found.lost:.2f} points in {found.title}"
         return ""
@@ -216,7 +217,9 @@ class ValueLimits(Limits):
         """As for `Limits`."""
         if not found.counted or found.difference <= self.difference:
             return ""
-        return f"values differ by {found.difference:.2%} of a deviation in {found.title}"
+        return (
+            f"values differ by {plain_percent(found.difference, 2)} of a deviation in {found.title}"
+        )
 
     @property
     def ways(self) -> str:

@@ -9,8 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from striate.deploy.quantise.figures import ClassFigures, ValueFigures
+from striate.support.grids import grid
 from striate.support.text import printable
-from striate.support.words import count, figure
+from striate.support.words import count, figure, plain_percent
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -64,16 +65,14 @@ def _figures(found: QuantiseReport) -> Table:
 
 def _of_values(figures: Sequence[ValueFigures]) -> Table:
     """A row an engine and target."""
-    table = Table("engine", "target")
-    for name in ("difference", "of deviation", "error float", "int8"):
-        table.add_column(name, justify="right")
+    table = grid(["engine", "target"], ["difference", "of deviation", "error float", "int8"])
     for each in figures:
         for at, target in enumerate(each.targets):
             table.add_row(
                 each.title if at == 0 else "",
                 Text(printable(target.name)),
                 figure(target.difference),
-                f"{target.of_deviation:.2%}",
+                plain_percent(target.of_deviation, 2),
                 figure(target.float_mae),
                 figure(target.mae),
             )
@@ -82,17 +81,15 @@ def _of_values(figures: Sequence[ValueFigures]) -> Table:
 
 def _of_classes(figures: Sequence[ClassFigures]) -> Table:
     """A row an engine."""
-    table = Table("engine")
-    for name in ("agreement", "top-1 float", "int8", "lost", "95 % interval", "loss float", "int8"):
-        # Where 80 columns are too few, the interval and the engine's name are what goes over lines.
-        table.add_column(name, justify="right", no_wrap=" " not in name)
+    heads = ("agreement", "top-1 float", "int8", "lost", "interval", "loss float", "int8")
+    table = grid(["engine"], heads, gap=1)
     for each in figures:
         low, high = (100 * end for end in each.interval)
         table.add_row(
             each.title,
-            f"{each.agreement:.2%}",
-            f"{each.float_top1:.2%}",
-            f"{each.top1:.2%}",
+            plain_percent(each.agreement, 2),
+            plain_percent(each.float_top1, 2),
+            plain_percent(each.top1, 2),
             f"{100 * each.lost:+.2f}",
             f"{low:+.2f} to {high:+.2f}",
             f"{each.float_loss:.4f}",
@@ -102,9 +99,7 @@ def _of_classes(figures: Sequence[ClassFigures]) -> Table:
 
 
 def _speeds(found: QuantiseReport) -> Table:
-    table = Table("processor time an image")
-    for name in ("batch", "float", "int8", "ratio"):
-        table.add_column(name, justify="right")
+    table = grid(["processor time an image"], ["batch", "float", "int8", "ratio"])
     for each in found.speeds:
         table.add_row(
             each.engine,
@@ -118,9 +113,8 @@ def _speeds(found: QuantiseReport) -> Table:
 
 def _layers(found: QuantiseReport) -> Table:
     worst = sorted(found.layers, key=lambda each: each.own)[:_WORST]
-    table = Table("layer", "", title=f"Of {count(len(found.layers))} layers, those that lose most")
-    for name in ("weights", "own", "gathered", "bits"):
-        table.add_column(name, justify="right")
+    title = f"Of {count(len(found.layers))} layers, those that lose most"
+    table = grid(["layer", ""], ["weights", "own", "gathered", "bits"], title=title)
     for each in worst:
         table.add_row(
             Text(printable(each.label)),

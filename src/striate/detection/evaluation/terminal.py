@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
+from striate.support.grids import grid
 from striate.support.text import printable
-from striate.support.words import plural
+from striate.support.words import plain_percent, plural
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -59,13 +60,14 @@ def show(found: BoxEvaluation, console: Console) -> None:
 
 def _classes(found: BoxEvaluation) -> Table:
     rows = list(found.per_class)
-    title = None
+    title = ""
     if len(rows) > _MOST_ROWS:
         rows = sorted(rows, key=lambda each: each.ap or 0.0)[:_MOST_ROWS]
         title = f"The {_MOST_ROWS} classes with the lowest AP"
-    table = Table("class", title=title, caption=f"precision and recall from {found.threshold:g}")
-    for name in ("boxes", "AP", "AP50", "AP75", "precision", "recall"):
-        table.add_column(name, justify="right")
+    heads = ("boxes", "AP", "AP50", "AP75", "precision", "recall")
+    table = grid(["class"], heads, title=title)
+    table.caption = f"precision and recall from {found.threshold:g}"
+    table.caption_justify = "left"
     for each in rows:
         # Text, since a class may be named [red].
         table.add_row(
@@ -78,4 +80,4 @@ def _classes(found: BoxEvaluation) -> Table:
 
 
 def _share(value: float | None) -> str:
-    return _ABSENT if value is None else f"{value:.2%}"
+    return _ABSENT if value is None else plain_percent(value, 2)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from striate.evaluation.comparing.terminal import grid, p_value, settings_table
+from striate.evaluation.comparing.terminal import p_value, settings_table
+from striate.support.grids import grid
 from striate.support.text import printable
 from striate.support.words import figure, plural
 
@@ -41,11 +42,7 @@ def show(found: NumberComparison, console: Console) -> None:
 
 
 def _errors(found: NumberComparison, target: int) -> Table:
-    table = grid()
-    for name in ("run", "network"):
-        table.add_column(name, overflow="fold")
-    for name in ("error", "95 % interval", "root mean squared"):
-        table.add_column(name, justify="right", no_wrap=True)
+    table = grid(["run", "network"], ["error", "95 % interval", "root mean squared"])
     for each in found.compared:
         ends = each.intervals[target]
         low, high = (figure(end, _DIGITS) for end in ends)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
+from striate.support.grids import grid
 from striate.support.text import printable
-from striate.support.words import plural
+from striate.support.words import plain_percent, plain_span, plural
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -100,38 +100,27 @@ def p_value(p: float) -> str:
     return f"{p:.2g}"
 
 
-def grid() -> Table:
-    """A table without lines, as all of them are here."""
-    return Table(box=SIMPLE_HEAD, padding=(0, 2, 0, 0), show_edge=False, pad_edge=False)
-
-
 def _figures(found: RunComparison) -> Table:
-    table = grid()
-    table.add_column("run", overflow="fold")
-    table.add_column("network", overflow="fold")
-    table.add_column("top-1", justify="right", no_wrap=True)
-    table.add_column("95 % interval", justify="right", no_wrap=True)
+    table = grid(["run", "network"], ["top-1", "95 % interval"])
     for each in found.compared:
         low, high = each.interval
         # Text, since a folder may be named [red].
         table.add_row(
             Text(printable(each.name)),
             Text(printable(each.network or "–")),
-            f"{each.top1:.2%}",
-            f"{low:.2%} to {high:.2%}",
+            plain_percent(each.top1, 2),
+            plain_span(low, high, 2),
         )
     return table
 
 
 def _pairs(found: RunComparison) -> Table:
     """A row a pair: difference in points with its interval, and p after Holm."""
-    table = grid()
-    table.title = "\nDifferences of top-1 in points, 95 % intervals, p of McNemar's test (Holm)"
-    table.title_justify = "left"
-    for name in ("first", "second"):
-        table.add_column(name, overflow="fold")
-    for name in ("difference", "interval", "p"):
-        table.add_column(name, justify="right", no_wrap=True)
+    table = grid(
+        ["first", "second"],
+        ["difference", "interval", "p"],
+        title="\nDifferences of top-1 in points, 95 % intervals, p of McNemar's test (Holm)",
+    )
     for pair in found.pairs:
         low, high = pair.interval
         table.add_row(
@@ -153,16 +142,12 @@ def _show_differing(found: RunComparison, console: Console) -> None:
     if len(images) > _MOST_IMAGES:
         said += f"; the {_MOST_IMAGES} surest mistakes"
     console.print(f"\n{said}")
-    table = grid()
     shown = range(min(len(found.compared), _MOST_ANSWERS))
-    table.add_column("image", overflow="fold")
-    table.add_column("class", overflow="fold")
-    for place in shown:
-        table.add_column(Text(printable(found.compared[place].name)), overflow="fold")
+    table = grid(["image", "class", *(found.compared[place].name for place in shown)])
     for index in images[:_MOST_IMAGES].tolist():
         answers = [
             f"{printable(found.classes[found.predicted[place, index]])} "
-            f"{found.confidence[place, index]:.0%}"
+            f"{plain_percent(found.confidence[place, index], 0)}"
             for place in shown
         ]
         named = (printable(found.names[index]), printable(found.classes[found.labels[index]]))
@@ -172,10 +157,7 @@ def _show_differing(found: RunComparison, console: Console) -> None:
 
 def settings_table(settings: Sequence[Setting], names: Sequence[str]) -> Table:
     """What differs between those that are called `names`, a column each."""
-    table = grid()
-    table.add_column("key", overflow="fold")
-    for name in names:
-        table.add_column(Text(printable(name)), overflow="fold")
+    table = grid(["key", *names])
     for setting in settings[:_MOST_SETTINGS]:
         values = ("–" if value is None else printable(value) for value in setting.values)
         table.add_row(Text(setting.key), *map(Text, values))

@@ -133,7 +133,9 @@ class Metric:
     has_unit: bool = True
 
     def baseline(self, true: Floats) -> float:
-        """What the best constant prediction has."""
+        """What the best constant prediction has; NaN of one value, which any constant may be."""
+        if true.shape[-1] < 2:
+            return float("nan")
         if self.constant is None:
             return self.constant_value
         return float(self.of(true, np.full_like(true, self.constant(true))))

@@ -32,7 +32,7 @@ class Figure:
         metric: what it is.
         value: NaN where it is undefined, as a rank correlation where all values are equal.
         interval: its 95 % interval, by bootstrap; NaN likewise.
-        baseline: what the best constant prediction has on the same images.
+        baseline: what the best constant prediction has on the same images; NaN of one image.
     """
 
     metric: Metric
@@ -72,12 +72,14 @@ class TargetResult:
         """The mean absolute error, and R², for people."""
         found, share = self.figures["mae"], self.figures["r2"].value
         low, high, best = (figure(each, 4) for each in (*found.interval, found.baseline))
-        sure = "" if math.isnan(found.interval[0]) else f"95 % interval {low} to {high}; "
+        beside = [] if math.isnan(found.interval[0]) else [f"95 % interval {low} to {high}"]
+        beside += [] if math.isnan(found.baseline) else [f"best constant {best}"]
+        sure = f" ({'; '.join(beside)})" if beside else ""
         unit = f" {printable(self.target.unit)}" if self.target.unit else ""
         explained = "" if math.isnan(share) else f", R² {figure(share)}"
         return (
-            f"{printable(self.target.name)}: mean absolute error {figure(found.value, 4)}{unit} "
-            f"({sure}best constant {best}){explained}"
+            f"{printable(self.target.name)}: mean absolute error {figure(found.value, 4)}{unit}"
+            f"{sure}{explained}"
         )
 
     def to_json(self) -> dict[str, Any]:

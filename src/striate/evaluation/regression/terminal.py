@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
+from striate.support.grids import grid
 from striate.support.text import printable
-from striate.support.words import amount, figure, percent, plural
+from striate.support.words import amount, exact_percent, figure, plain_percent, plain_span, plural
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,16 +35,8 @@ def show(found: RegressionEvaluation, console: Console) -> None:
             console.print(table)
 
 
-def _table(*names: str) -> Table:
-    """Of figures, whose first column says what they are."""
-    table = Table(box=SIMPLE_HEAD, padding=(0, 2, 0, 0), show_edge=False, pad_edge=False)
-    for name in names:
-        table.add_column(name, justify="left" if name == names[0] else "right", no_wrap=True)
-    return table
-
-
 def _figures(found: TargetResult) -> Table:
-    table = _table("", "", "95 % interval", "best constant")
+    table = grid([""], ["", "95 % interval", "best constant"])
     for each in found.figures.values():
         low, high = (figure(value, _DIGITS) for value in each.interval)
         table.add_row(
@@ -57,20 +49,19 @@ def _figures(found: TargetResult) -> Table:
 
 
 def _intervals(found: TargetResult) -> Table:
-    table = _table("prediction interval", "", "holds of true values", "95 % interval")
+    table = grid(["prediction interval"], ["", "holds of true values", "95 % interval"])
     for each in found.intervals:
-        name = f"{100 * each.level:g} %"
+        name = exact_percent(each.level, space=" ")
         if math.isinf(each.half_width):
             table.add_row(name, "–", "too few images", "")
             continue
-        low, high = (percent(share) for share in each.interval)
         half = "±" + figure(each.half_width, _DIGITS)
-        table.add_row(name, half, percent(each.coverage), f"{low} to {high}")
+        table.add_row(name, half, plain_percent(each.coverage), plain_span(*each.interval))
     return table
 
 
 def _ranges(found: TargetResult) -> Table:
-    table = _table("true value", "images", "mean absolute", "root mean squared", "mean error")
+    table = grid(["true value"], ["images", "mean absolute", "root mean squared", "mean error"])
     for each in found.ranges:
         table.add_row(
             _range(each),

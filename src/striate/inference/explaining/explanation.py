@@ -22,7 +22,7 @@ from striate.support.paths import expanded
 from striate.support.picture_files import SUFFIXES, encoded
 from striate.support.shown import Readable
 from striate.support.text import printable
-from striate.support.words import figure, percent
+from striate.support.words import figure, plain_percent
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -123,12 +123,12 @@ class Explanation(Explained):
 
     def summary(self) -> str:
         """What it is of, and how it was found, in a line."""
-        told = f"{printable(self.file)}: {printable(self.class_)} {percent(self.probability)}"
+        told = f"{printable(self.file)}: {printable(self.class_)} {plain_percent(self.probability)}"
         if self.likeliest != self.class_:
             told += f" (likeliest: {printable(self.likeliest)})"
         if self.method == "occlusion":
             fall = max(float(self.map.max()), 0.0)
-            return f"{told}, occlusion, which takes at most {percent(fall)} off"
+            return f"{told}, occlusion, which takes at most {plain_percent(fall)} off"
         return f"{told}, {self.way}"
 
     def to_json(self) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from striate.evaluation.regression.conformal import PredictionInterval
 from striate.report.charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Chart, even
 from striate.support.svg import Scale, element, round_steps, whole_steps
-from striate.support.words import THIN, count, figure, percent, plural
+from striate.support.words import count, exact_percent, figure, percent, plural
 
 MOST_POINTS = 2_000
 """Images with a point of their own; of more some are drawn, all of the worst among them."""
@@ -204,7 +204,7 @@ def coverage(interval: PredictionInterval) -> Markup:
     low, high = interval.interval
     across = Scale(low=min(0.5, low), high=1, start=0, end=1000)
     at, meant = across(interval.coverage), across(interval.level)
-    words = f"held {percent(interval.coverage)}, meant {100 * interval.level:g}{THIN}%"
+    words = f"held {percent(interval.coverage)}, meant {exact_percent(interval.level)}"
     return element(
         "svg",
         element("rect", x=0, y=13, width=1000, height=4, class_="track"),
@@ -230,13 +230,16 @@ def standing(value: float, interval: tuple[float, float], baseline: float, words
     ends = [each for each in (value, *interval, baseline) if math.isfinite(each)]
     across = Scale(low=0, high=1.05 * max(ends) or 1.0, start=0, end=1000)
     low, high = (across(each) if math.isfinite(each) else across(value) for each in interval)
-    base = across(baseline)
     return element(
         "svg",
         element("rect", x=0, y=11, width=1000, height=8, class_="track"),
         element("rect", x=0, y=11, width=across(value), height=8, class_="upto"),
         element("rect", x=low, y=7, width=max(high - low, 3), height=16, class_="range"),
-        element("rect", x=max(base - 1.5, 0), y=3, width=3, height=24, class_="base"),
+        *(
+            element("rect", x=max(across(base) - 1.5, 0), y=3, width=3, height=24, class_="base")
+            for base in [baseline]
+            if math.isfinite(base)
+        ),
         element("rect", x=max(across(value) - 1.5, 0), y=3, width=3, height=24, class_="at"),
         viewBox="0 0 1000 30",
         preserveAspectRatio="none",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from striate.report.charts import Chart, Series, line_chart
 from striate.report.curves import axes_of, column, losses, lowest_loss, overfitting, rates
 from striate.report.rate_test import range_test_charts
@@ -28,6 +30,7 @@ def _errors(inputs: NumberInputs) -> Chart:
     lines = inputs.judged
     several = len(inputs.targets) > 1
     unit = " deviations" if several else unit_of(inputs.targets[0])
+    best = constant(inputs)
     series = [
         Series(name="training", style="train", values=column(lines, "train", "mae")),
         Series(name="validation", style="val", values=column(lines, "validation", "mae")),
@@ -42,7 +45,7 @@ def _errors(inputs: NumberInputs) -> Chart:
         label="Errors over the epochs",
         show=lambda error: f"{figure(error)}{unit}",
         low=0.0,
-        level=constant(inputs),
+        level=best if math.isfinite(best) else None,
         level_name="best constant",
     )
     return line_chart(series, axes)

@@ -18,7 +18,7 @@ from striate.report.embedding_map import (
 from striate.report.regression.inputs import NumberInputs
 from striate.report.regression.targets import LEVEL, interval_of
 from striate.report.regression.words import given, value
-from striate.support.words import THIN
+from striate.support.words import exact_percent
 
 MOST_TARGETS = 3
 """Targets with maps of their own."""
@@ -65,7 +65,7 @@ def number_embedding(inputs: NumberInputs) -> NumberEmbedding | None:
     return NumberEmbedding(
         sentence=(
             f"{embedding_sentence(found)} Colours are the true values. Images with a red ring or "
-            f"frame are missed by more than the {100 * LEVEL:g}{THIN}% interval."
+            f"frame are missed by more than the {exact_percent(LEVEL)} interval."
         ),
         parts=parts,
         ramp=ramp(),

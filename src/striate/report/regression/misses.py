@@ -16,7 +16,7 @@ from striate.report.regression.inputs import NumberInputs
 from striate.report.regression.insight import best, worst
 from striate.report.regression.targets import LEVEL, interval_of
 from striate.report.regression.words import error, given, plain, reaching, value
-from striate.support.words import THIN, count
+from striate.support.words import count, exact_percent
 
 POINT_BUDGET = 1_500_000
 """Characters of the pictures that a pointer on the charts shows."""
@@ -107,7 +107,7 @@ def _shown(inputs: NumberInputs, target: int, images: Sequence[int], side: int) 
                 true=given(float(inputs.true[image, target]), of),
                 predicted=value(predicted, of),
                 error=error(float(inputs.errors[image, target]), of),
-                interval=f"{100 * LEVEL:g}{THIN}%: {reaching(low, high, of)}" if band else "",
+                interval=f"{exact_percent(LEVEL)}: {reaching(low, high, of)}" if band else "",
             )
         )
     return made

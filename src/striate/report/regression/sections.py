@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -54,21 +55,25 @@ def sentence(inputs: NumberInputs) -> str:
     if len(found.per_target) == 1:
         mae = found.per_target[0].figures["mae"]
         target = found.per_target[0].target
+        if math.isnan(mae.baseline):
+            return f"On {images} the prediction is off by {measured(mae.value, target)}."
         return (
             f"On {images} the predictions are off by {measured(mae.value, target)} on average. On "
             f"images like these it is {between(*mae.interval)} with 95 % confidence. The best "
             f"constant, always predicting the median, is off by {measured(mae.baseline, target)}."
         )
-    return (
+    said = (
         f"On {images} the predictions are off by {figure(found.mae)} standard deviations of the "
-        "training images, the mean of "
-        f"{len(found.per_target)} targets; always predicting the medians, by "
-        f"{figure(constant(inputs))}."
+        f"training images, the mean of {len(found.per_target)} targets"
     )
+    best = constant(inputs)
+    if not math.isnan(best):
+        said += f"; always predicting the medians, by {figure(best)}"
+    return f"{said}."
 
 
 def constant(inputs: NumberInputs) -> float:
-    """What the best constants have where the evaluation's ``mae`` is the figure."""
+    """What the best constants have in place of the evaluation's ``mae``; NaN of one image."""
     found = inputs.evaluation.per_target
     if len(found) == 1:
         return found[0].figures["mae"].baseline
@@ -88,7 +93,7 @@ def tiles(inputs: NumberInputs) -> list[tuple[str, str, str]]:
                 measured(each.value, found.target) if each.metric.has_unit else figure(each.value)
             )
             note = between(*each.interval) if not several else found.target.name
-            if not several and each.metric.has_unit:
+            if not several and each.metric.has_unit and not math.isnan(each.baseline):
                 note += f"; best constant {figure(each.baseline, 4)}"
             rows.append((name, shown, note))
     return rows

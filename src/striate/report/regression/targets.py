@@ -23,7 +23,7 @@ from striate.report.regression.charts import (
 from striate.report.regression.inputs import NumberInputs
 from striate.report.regression.words import between, error, given, measured, plain, unit_of, value
 from striate.runs.targets import ScaledTarget
-from striate.support.words import THIN, count, figure, percent, plural
+from striate.support.words import count, exact_percent, figure, percent, plural
 
 #: The level whose interval is drawn and told where there is room for one.
 LEVEL = 0.9
@@ -72,7 +72,7 @@ def _section(inputs: NumberInputs, at: int) -> TargetSection:
     )
     points = _points(inputs, at, shown.tolist())
     errors = replace(points, y=inputs.errors[shown, at])
-    banded = f"; shaded: {100 * LEVEL:g}{THIN}%" if band else ""
+    banded = f"; shaded: {exact_percent(LEVEL)}" if band else ""
     return TargetSection(
         name=target.described,
         sentence=_sentence(found),
@@ -132,6 +132,8 @@ def _figure(found: Figure, target: ScaledTarget) -> tuple[str, str, str, str]:
 def _sentence(found: TargetResult) -> str:
     """How far off predictions are, beside what a constant would be."""
     mae, r2 = found.figures["mae"], found.figures["r2"]
+    if math.isnan(mae.baseline):
+        return f"The prediction is off by {measured(mae.value, found.target)}."
     said = (
         f"Predictions are off by {measured(mae.value, found.target)} on average; on images like "
         f"these by {between(*mae.interval)} with 95 % confidence. The best constant, the median of "
@@ -189,7 +191,7 @@ def _held(found: PredictionInterval, target: ScaledTarget) -> dict[str, Any]:
     endless = not math.isfinite(found.half_width)
     low, high = found.interval
     return {
-        "level": f"{100 * found.level:g}{THIN}%",
+        "level": exact_percent(found.level),
         "width": "too few images" if endless else f"± {measured(found.half_width, target)}",
         "held": "–" if endless else percent(found.coverage),
         "interval": "–" if endless else f"{percent(low)} to {percent(high)}",

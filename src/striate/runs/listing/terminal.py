@@ -5,11 +5,11 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
 from striate.anatomy.costs.formulas import human_count
+from striate.support.grids import grid
 from striate.support.progress import clock
 from striate.support.text import printable
 from striate.support.words import figure, plural
@@ -56,12 +56,10 @@ def _common_data(runs: RunList) -> str:
 
 def _table(runs: RunList) -> Table:
     alike = bool(_common_data(runs))
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
-    for name, least in _NAMES.items():
-        if name != "data" or not alike:
-            table.add_column(name, overflow="fold", min_width=least)
-    for name in (_answer(runs), *_FIGURES):
-        table.add_column(name, justify="right", no_wrap=True)
+    names = [name for name in _NAMES if name != "data" or not alike]
+    table = grid(names, [_answer(runs), *_FIGURES], gap=2 if alike else 1)
+    for column, name in zip(table.columns, names, strict=False):
+        column.min_width = _NAMES[name]
     for each in runs.runs:
         named = [each.name, each.network, *([] if alike else [each.data or "–"])]
         # Text, since a folder may be named [red].

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from striate.support.words import plain_percent
+
 Values = Sequence[float | None]
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
@@ -14,7 +16,7 @@ _BLOCKS = "▁▂▃▄▅▆▇█"
 
 def percents(value: float) -> str:
     """A share as a label of the plot."""
-    return f"{100 * value:.0f} %"
+    return plain_percent(value, 0)
 
 
 def chart(

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
@@ -19,9 +18,10 @@ from striate.runs.ensemble import ENSEMBLE, members_in
 from striate.runs.headline import headline_of
 from striate.runs.layout import REPORT
 from striate.runs.summary.curves import Values, chart, percents, spark
+from striate.support.grids import grid
 from striate.support.progress import clock
 from striate.support.text import printable
-from striate.support.words import figure, listing, plural
+from striate.support.words import figure, listing, plain_percent, plain_span, plural
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -153,19 +153,23 @@ def _measured(found: RunSummary) -> Iterator[tuple[str, str]]:
     low, high = entry.interval
     yield (
         "top-1",
-        f"{entry.top1:.2%} (95 % interval {low:.2%} to {high:.2%}) on {entry.images:,} images",
+        f"{plain_percent(entry.top1, 2)} (95 % interval {plain_span(low, high, 2)}) on "
+        f"{entry.images:,} images",
     )
     if found.temperature != 1:
         yield "", f"probabilities are calibrated, at temperature {found.temperature:.3g}"
     # What else an evaluation holds is for its report; a damaged one costs these lines alone.
     with suppress(LookupError, TypeError, ValueError):
         told: dict[str, Any] = dict(found.evaluation or {})
-        top5 = f"top-5 {told['top5']:.2%}, " if entry.classes > 5 else ""
-        yield "", f"{top5}loss {told['loss']:.4f}, calibration error {told['ece']:.2%}"
+        top5 = f"top-5 {plain_percent(told['top5'], 2)}, " if entry.classes > 5 else ""
+        error = plain_percent(told["ece"], 2)
+        yield "", f"{top5}loss {told['loss']:.4f}, calibration error {error}"
         classes = sorted(
             (each for each in told["per_class"] if each["images"]), key=lambda each: each["recall"]
         )
-        weakest = [f"{each['class']} {each['recall']:.0%}" for each in classes[:_WEAKEST]]
+        weakest = [
+            f"{each['class']} {plain_percent(each['recall'], 0)}" for each in classes[:_WEAKEST]
+        ]
         yield "weakest", f"{', '.join(weakest)} (recall)"
 
 
@@ -176,9 +180,10 @@ def _errors(found: RunSummary) -> Iterator[tuple[str, str]]:
         told: dict[str, Any] = dict(found.evaluation or {})
         for number, each in enumerate(told["per_target"]):
             target = Target(name=each["target"], unit=each["unit"])
-            errors, best = each["mae"], figure(each["mae"]["baseline"], 4)
+            errors, best = each["mae"], each["mae"]["baseline"]
+            beside = "" if best is None else f" (best constant {figure(best, 4)})"
             unit = f" {target.unit}" if target.unit else ""
-            said = f"{figure(errors['value'], 4)}{unit} (best constant {best})"
+            said = f"{figure(errors['value'], 4)}{unit}{beside}"
             told_r2 = f"R² {figure(each['r2']['value'])}"
             images = "" if number else f", on {told['images']:,} images"
             yield (
@@ -221,18 +226,16 @@ def _show_mistakes(found: RunSummary, console: Console) -> None:
     more = found.wrong > len(found.mistakes)
     said = f"{plural(found.wrong, 'held-out image is', 'held-out images are')} wrong"
     console.print(said + (f"; the {len(found.mistakes):,} surest" if more else "") + "\n")
-    table = Table(box=SIMPLE_HEAD, padding=(0, 2, 0, 0), show_edge=False, pad_edge=False)
-    for name in ("image", "class", "predicted"):
-        table.add_column(name, overflow="fold")
-        if name != "image":
-            table.add_column("", justify="right", no_wrap=True)
+    table = grid(["image", "class", "", "predicted", ""])
+    for shares in (2, 4):
+        table.columns[shares].justify, table.columns[shares].no_wrap = "right", True
     for each in found.mistakes:
         # Text, since a class may be named [red].
         table.add_row(
             Text(printable(each.file)),
             Text(printable(each.label)),
-            f"{each.label_probability:.1%}",
+            plain_percent(each.label_probability),
             Text(printable(each.predicted)),
-            f"{each.probability:.1%}",
+            plain_percent(each.probability),
         )
     console.print(table)

@@ -75,24 +75,35 @@
 
   const percent = (share) => {
     if (share > 0 && share < 0.0005) return "< 0.1 %";
-    return `${(100 * share).toFixed(1)} %`;
+    return `${Math.min(100 * share, share < 1 ? 99.9 : 100).toFixed(1)} %`;
   };
 
   const LEVEL = 0.9; // of the interval that is shown beside a value
-  const DIGITS = { maximumSignificantDigits: 4 };
-  const number = (value) => value.toLocaleString("en", DIGITS);
-  const measured = ({ value, unit }) => (unit ? `${number(value)} ${unit}` : number(value));
   const intervalOf = ({ intervals }) => intervals.find((each) => each.level === LEVEL) ?? intervals.at(-1);
+
+  // Four digits, and more where the interval is narrower: never coarser than a hundredth of it. Of
+  // what has no interval, all that stands before the point.
+  const number = (value, interval) => {
+    const width = interval ? interval.high - interval.low : 100;
+    const places = width > 0 ? 2 - Math.floor(Math.log10(width)) : 0;
+    const before = value ? Math.floor(Math.log10(Math.abs(value))) + 1 : 1;
+    const digits = Math.min(Math.max(4, before + places), 21);
+    return value.toLocaleString("en", { maximumSignificantDigits: digits });
+  };
+  const measured = (found) => {
+    const text = number(found.value, intervalOf(found));
+    return found.unit ? `${text} ${found.unit}` : text;
+  };
 
   // A value with its interval as far as it is known: ± where it reaches as far to either side.
   const around = (value) => {
     const interval = intervalOf(value);
-    return interval ? `± ${number((interval.high - interval.low) / 2)} (${100 * interval.level} %)` : "";
+    return interval ? `± ${number((interval.high - interval.low) / 2, interval)} (${100 * interval.level} %)` : "";
   };
 
   const drawValues = ({ values, seconds }) => {
     const [first] = values;
-    at("share").replaceChildren(number(first.value), make("small", "", first.unit));
+    at("share").replaceChildren(number(first.value, intervalOf(first)), make("small", "", first.unit));
     at("class").textContent = `${first.target} ${around(first)}`;
     document.title = `${first.target} ${measured(first)} – ${model.name}`;
     const rows =
@@ -100,7 +111,7 @@
         ? values.map((each) => [each.target, `${measured(each)} ${around(each)}`])
         : first.intervals.map((each) => [
             `in ${100 * each.level} of 100 pictures`,
-            `${number(each.low)} to ${number(each.high)}`,
+            `${number(each.low, each)} to ${number(each.high, each)}`,
           ]);
     at("bars").replaceChildren(
       ...rows.map(([name, text]) => {

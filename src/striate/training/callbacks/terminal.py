@@ -13,7 +13,7 @@ from striate.runs.headline import TOP1
 from striate.support.notebook_place import place
 from striate.support.progress import clock
 from striate.support.text import printable
-from striate.support.words import figure
+from striate.support.words import figure, plain_percent
 from striate.training.callbacks.base import BatchEnd, Callback, EpochEnd, TrainBegin, TrainEnd
 
 #: How often the bar is drawn anew, in seconds.
@@ -80,7 +80,8 @@ class Terminal(Callback):
         if self.bar is not None:
             self.bar.update(self.task, completed=done, description=epoch, figures=figures)
         elif self.place is not None:
-            self.place.show(f"{epoch}  {done / (self.epochs * self.steps):.0%}  {figures}")
+            share = plain_percent(done / (self.epochs * self.steps), 0)
+            self.place.show(f"{epoch}  {share}  {figures}")
 
     def on_epoch_end(self, epoch: EpochEnd) -> None:
         """Print its line."""
