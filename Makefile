@@ -16,7 +16,7 @@ READY := $(VENV)/.ready
 SITE  := src tests benchmarks tools
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage quick exhaustive lowest lint format bench docs lab clean
+.PHONY: help setup demo test coverage quick exhaustive lowest lint format bench docs lab wheel clean
 
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */\1\t/' | expand -t 10
@@ -100,6 +100,10 @@ docs: $(READY)  ## the documentation as a site, in English and Chinese: half a m
 
 lab: $(READY)  ## measure the claims of docs/lab again: hours; IMAGES=FOLDER of cifar10/, flowers/
 	$(BIN)/python tools/lab.py run --workers $(WORKERS) $(if $(IMAGES),--images $(IMAGES))
+
+# A tag that is not the version's is refused: make wheel TAG=v0.1.0
+wheel: $(READY)  ## the wheel and the source distribution, into dist, tried where nothing else is
+	$(BIN)/python tools/wheel.py dist $(TAG)
 
 clean:  ## remove .venv, the demo, the site and every cache
 	rm -rf $(VENV) $(LOWEST) $(DEMO) $(PAGES) build dist htmlcov .coverage
