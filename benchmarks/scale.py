@@ -106,9 +106,9 @@ def row(cluster: Cluster, price: float, seeds: int) -> str:
     hours = middle.seconds / 3600
     return (
         f"| {cluster.images:,} | {cluster.machines:,} | {cluster.shard_size:,} "
-        f"| {duration(middle.seconds)} | {ideal / middle.seconds:.0%} "
+        f"| {duration(middle.seconds)} | {100 * ideal / middle.seconds:.0f} % "
         f"| {cluster.images / middle.seconds:,.0f} | {middle.failures:,} "
-        f"| {middle.lost / (middle.seconds * cluster.machines):.2%} "
+        f"| {100 * middle.lost / (middle.seconds * cluster.machines):.2f} % "
         f"| {hours * cluster.machines * price:,.2f} |"
     )
 

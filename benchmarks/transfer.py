@@ -175,7 +175,8 @@ def own_backbone(given: argparse.Namespace, folder: Path) -> dict[str, Any]:
             seconds, found = striate(*arguments, "--out", here / name, cache=here / "cache")
             row[name] = {"top1": found["top1"], "seconds": seconds, "interval": found["interval"]}
             print(
-                f"{images} a class, {name}: {found['top1']:.2%}, {seconds:.0f} s", file=sys.stderr
+                f"{images} a class, {name}: {100 * found['top1']:.2f} %, {seconds:.0f} s",
+                file=sys.stderr,
             )
         rows.append(row)
     return {"backbone": given.own_backbone, "classes": classes, "rows": rows}

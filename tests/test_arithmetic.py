@@ -30,11 +30,11 @@ def test_the_page_is_current(page: str) -> None:
     [
         "221,312",  # the half AlexNet's conv5
         "1 : 0.3 : 0.3",
-        "62.50% and twice 18.75%",
+        "62.50 % and twice 18.75 %",
         "3.92 times fewer multiply-accumulates",
-        "66.7% of the weights",
-        "28% fewer weights",
-        "45% fewer",
+        "66.7 % of the weights",
+        "28 % fewer weights",
+        "45 % fewer",
         "50,177,000",
         "1,025,000",
         "195 pixels",

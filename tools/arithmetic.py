@@ -17,6 +17,7 @@ from striate.anatomy.show.text import ratio
 from striate.anatomy.table import table
 from striate.anatomy.what_if import what_if
 from striate.runs.open_network import open_network
+from striate.support.words import plain_percent
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "arithmetic.md"
 
@@ -250,8 +251,8 @@ tools print twice this number and call it FLOPs.
 {macs(known)}
 
 Where the two costs sit differs: the three dense layers of VGG-16 hold
-{vgg_dense(known):.0%} of its {vgg.parameters:,} parameters and take
-{vgg_dense_macs(known):.1%} of its {vgg.macs:,} MACs.
+{plain_percent(vgg_dense(known), 0)} of its {vgg.parameters:,} parameters and take
+{plain_percent(vgg_dense_macs(known), 1)} of its {vgg.macs:,} MACs.
 
 A layer that the counter does not know and that reads parameters is not passed over in silence: the total
 then lists how many operators it leaves out, and which.
@@ -305,8 +306,8 @@ parameters, the same receptive field and one more ReLU. It costs memory instead:
 
 {asked(*threes)}
 
-Two 3×3 see as far as one 5×5 with {1 - two.parameters / five.parameters:.0%} fewer weights, and three see as
-far as one 7×7 with {1 - three.parameters / seven.parameters:.0%} fewer. They are not the same function: there is a
+Two 3×3 see as far as one 5×5 with {plain_percent(1 - two.parameters / five.parameters, 0)} fewer weights, and three see as
+far as one 7×7 with {plain_percent(1 - three.parameters / seven.parameters, 0)} fewer. They are not the same function: there is a
 ReLU between them. This holds at stride 1 and with no pooling between.
 
 {asked(*sevens)}
@@ -315,7 +316,7 @@ ReLU between them. This holds at stride 1 and with no pooling between.
 
 {asked(*thin)}
 
-{pair.macs / square.macs:.1%} of the weights and of the work, at equal numbers of channels. It does not pay where
+{plain_percent(pair.macs / square.macs, 1)} of the weights and of the work, at equal numbers of channels. It does not pay where
 the layer in between is wider, and on early, large feature maps it has not worked well (Szegedy et al., *Rethinking
 the Inception Architecture*, Sec. 3.2).
 
@@ -329,7 +330,7 @@ each channel: {ratio(flat.parameters, pooled.parameters)} parameters, and any im
 ## Auxiliary losses
 
 GoogLeNet's two auxiliary heads count with 0.3 each beside the classifier's 1, so the three losses weigh
-1 : 0.3 : 0.3, which is {1 / 1.6:.2%} and twice {0.3 / 1.6:.2%}. A common slip is 6 : 2 : 2, where each would count
+1 : 0.3 : 0.3, which is {plain_percent(1 / 1.6, 2)} and twice {plain_percent(0.3 / 1.6, 2)}. A common slip is 6 : 2 : 2, where each would count
 a third. The heads have {table(known["googlenet"]).totals.stored - table(known["googlenet"]).totals.parameters:,} of the
 network's {table(known["googlenet"]).totals.stored:,} parameters, and prediction never touches them.
 {branches(known)}.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from striate.errors import StriateError, parameter
 from striate.lab.verdict import Statement
+from striate.support.words import plain_percent
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -129,6 +130,6 @@ class Experiment:
         for each in found:
             if each.apart > each.within:
                 told = ", ".join(f"{name} {value:,.6g}" for name, value in each.values.items())
-                why = f"{each.what} are not equal within {each.within:.1%}: {told}"
+                why = f"{each.what} are not equal within {plain_percent(each.within)}: {told}"
                 raise StriateError(f"the experiment {self.name}", why, "take other data")
         return found

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.table import Table
 from rich.text import Text
 
+from striate.support.grids import grid
 from striate.support.words import plural
 
 if TYPE_CHECKING:
@@ -20,10 +20,8 @@ _STYLES = {"supported": "green", "contradicted": "red", "undecided": "yellow"}
 
 def show_list(found: ExperimentList, console: Console) -> None:
     """Print the claims, with what the command calls them."""
-    table = Table("", show_lines=True)
-    table.add_column("experiment", no_wrap=True)
-    for name in ("claim", "data", "seeds"):
-        table.add_column(name)
+    table = grid(["", "experiment", "claim", "data"], ["seeds"])
+    table.columns[1].no_wrap = True
     for each in found:
         table.add_row(
             str(each.number),
@@ -44,7 +42,7 @@ def show(found: ExperimentResult, console: Console) -> None:
     else:
         verdict = Text(found.verdict, style=_STYLES[found.verdict])
         console.print(verdict, Text(f"by {plural(len(found.seeds), 'seed')}"))
-    table = Table("statement", "effect", "wanted", "verdict")
+    table = grid(["statement", "effect", "wanted", "verdict"])
     for each in found.judged:
         table.add_row(
             Text(each.statement.says),
