@@ -110,7 +110,9 @@ def test_the_image_copies_and_calls_what_there_is() -> None:
     assert set(extras.split(",")) <= set(PROJECT["optional-dependencies"])
     (entry,) = re.findall(r"^ENTRYPOINT (.+)$", text, re.MULTILINE)
     assert json.loads(entry)[0] in PROJECT["scripts"]
-    for line in re.findall(r"^#   docker run .* (striate .+)$", text, re.MULTILINE):
+    shown = re.findall(r"^#   here .*?(striate .+)$", text, re.MULTILINE)
+    assert len(shown) == 3
+    for line in shown:
         assert_runs(line)
     assert re.search(r"^USER (?!root|0)", text, re.MULTILINE)
 
