@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 import click
 from click.shell_completion import CompletionItem
@@ -40,7 +41,10 @@ _MOST_FOLDERS, _DEPTH = 500, 3
 #: What every shell takes as it stands. It completes other names by itself.
 _PLAIN = re.compile(r"[\w./+@%~-]+")
 
-Item = CompletionItem[str]
+if TYPE_CHECKING:
+    Item: TypeAlias = CompletionItem[str]
+else:
+    Item = CompletionItem  # which has no parameters in older Clicks
 Suggest = Callable[[click.Context, click.Parameter, str], list[Item]]
 
 
