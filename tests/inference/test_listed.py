@@ -19,8 +19,8 @@ BAD = Prediction.failed("c\x1b[2J", DataError("c", "is no image", "give one"))
 
 def test_predictions_print_as_lines() -> None:
     assert str(Predictions([SURE, WRONG, BAD])).splitlines() == [
-        "<a>.png: <b> 87.5%, 玫瑰 12.5%",
-        "b: unsure (tulip 40.0%) (wrong: daisy)",
+        "<a>.png: <b> 87.5 %, 玫瑰 12.5 %",
+        "b: unsure (tulip 40.0 %) (wrong: daisy)",
         "c\\x1b[2J: is no image; give one",
     ]
     assert str(SURE) == SURE.summary()
