@@ -139,7 +139,9 @@ def test_one_image_is_not_compared_with_a_constant_that_it_would_be() -> None:
     evaluation = measure_values(inputs.true[:1], inputs.predicted[:1], inputs.evaluation.targets)
     text = words_of(render(replace(inputs, evaluation=evaluation)))
     assert "the prediction is off by" in text
-    assert "onstant" not in text
+    assert "best constant –" not in text, "but for the head of a column"
+    assert "constant, always" not in text
+    assert "best constant 0" not in text
 
 
 def test_names_are_escaped_and_the_same_inputs_give_the_same_bytes(page: str) -> None:
