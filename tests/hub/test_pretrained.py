@@ -19,9 +19,10 @@ from striate.hub import pretrained
 from striate.hub.conversion import renamed
 from striate.hub.libraries import CATALOGUE, LIBRARIES
 from striate.hub.library import Library
-from striate.hub.names import parse, trainable
+from striate.hub.names import parse
 from striate.hub.pretrained import DEFAULT, PACKAGED, Packaged, Pretrained, default_backbone
 from striate.hub.resolve import resolve
+from striate.hub.subject import subject
 from striate.hub.weights import find
 from striate.transfer_learning.backbone import open_backbone
 
@@ -215,8 +216,7 @@ def test_what_they_are_not_for_is_said_with_what_is() -> None:
     with pytest.raises(
         NetworkError, match=rf"`striate transfer DATA --backbone {DEFAULT} --freeze"
     ):
-        trainable(DEFAULT)
-    assert trainable("lenet").name == "lenet"
+        subject(DEFAULT)
     with pytest.raises(WeightsError, match=r"comes with its own: leave `weights` out, or give a f"):
         find(DEFAULT, "timm")
     with pytest.raises(RunError, match=f"no such run; make one .*: striate create-run {DEFAULT} -"):

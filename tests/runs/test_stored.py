@@ -5,7 +5,8 @@ of a file, stopped in its third epoch), `tuned` (a transfer that trains on, stop
 and `fitted` (a transfer with a frozen backbone), with the images that they were made with and, in
 ``answers.json``, what that version answered and how its resumed runs ended. None of it is ever
 changed; a version that writes another format adds a folder. Their weights were rounded to a few
-values each, before that version answered and resumed, so that they pack into little.
+values each, before that version answered and resumed, so that they pack into little. Those of
+format 4 were begun by the version before, and that one went a step on with them.
 """
 
 from __future__ import annotations
@@ -37,6 +38,9 @@ IDENTITIES = {
     ("format3", "trained"): "b8b3debbf6238835925613b79ef3f6deff306cfe54ece913b6c8f3b5a0964b40",
     ("format3", "tuned"): "9bee5771a676660bd1468da845fd2b36a90740759647d76d3193435ee9bb89b9",
     ("format3", "fitted"): "5add3868fcded06e5cafdf9d6ee6428237abb85c11cbfb061d354406e73632c1",
+    ("format4", "trained"): "b8b3debbf6238835925613b79ef3f6deff306cfe54ece913b6c8f3b5a0964b40",
+    ("format4", "tuned"): "9bee5771a676660bd1468da845fd2b36a90740759647d76d3193435ee9bb89b9",
+    ("format4", "fitted"): "5add3868fcded06e5cafdf9d6ee6428237abb85c11cbfb061d354406e73632c1",
 }
 FORMATS = sorted(int(each.name.removeprefix("format")) for each in STORED.iterdir())
 

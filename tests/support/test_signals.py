@@ -14,12 +14,13 @@ import pytest
 import striate
 from striate.errors import Interrupted
 from striate.evaluation import evaluate
+from striate.hub.subject import Subject
 from striate.report import build
 from striate.runs import claim
 from striate.runs import layout as names
 from striate.runs.claim import Held
 from striate.support.signals import HEARD, StopSignal, heard, uninterrupted
-from striate.training import assemble, loop, plan
+from striate.training import assemble, loop
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 
@@ -90,7 +91,7 @@ STAGES = {
     "images": (assemble, "open_data", "before the run was begun: nothing of it was kept", False),
     "claim": (claim, "_refuse_occupied", "before the run was begun: nothing of it was kept", False),
     "run.toml": (Held, "begun", "before the next step; go on with: striate train", True),
-    "network": (plan, "create", "before the run was begun: nothing of it was kept", False),
+    "network": (Subject, "make", "before the run was begun: nothing of it was kept", False),
     "evaluation": (evaluate, "_measured", "after training, in its evaluation and report", True),
     "report": (build, "write_report", "after training, in its evaluation and report", True),
 }

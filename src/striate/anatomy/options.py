@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from striate.support.limits import MOST
 from striate.support.options import Doc, Options
@@ -13,7 +13,9 @@ from striate.support.shared_options import AllowCode
 from striate.support.tables import Bounds
 
 if TYPE_CHECKING:
-    from torch.nn import Module
+    from torch import nn
+
+    Module: TypeAlias = nn.Module
 else:
 
     class Module:

@@ -119,7 +119,7 @@ def _measured(
     run: Run, *, workers: int | None, progress: bool
 ) -> Evaluation | RegressionEvaluation:
     """The figures of an ensemble on its held-out images, kept with its report in its folder."""
-    return evaluate(run.path, workers=workers, progress=progress, allow_code=run.allow_code)
+    return evaluate(run, workers=workers, progress=progress)
 
 
 def _kept(run: Run, key: str) -> float | None:

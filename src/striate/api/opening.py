@@ -4,35 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from striate.errors import StriateError, parameter
 from striate.inference.views.views import Views
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from striate.engines.exported import ExportedFile
     from striate.inference.classifier import Classifier
     from striate.inference.regressor import Regressor
     from striate.runs.run import Run
-    from striate.support.shared_options import Crops
+    from striate.support.shared_options import Crops, RunPath
 
 _Kind = TypeVar("_Kind", "Classifier", "Regressor")
 
 
-def open_run(path: str | Path, *, allow_code: bool = False) -> Run:
+def open_run(path: RunPath, *, allow_code: bool = False, net: nn.Module | None = None) -> Run:
     """The run at `path`: its classes or targets, pre-processing, network, metrics, configuration.
 
-    `allow_code` lets it run the Python code that it names as its network: only if you trust whoever
-    made it.
+    Functions that take a run's folder take what this gives in its place.
+
+    Args:
+        path: the folder.
+        allow_code: let it run the Python code that it names as its network: only if you trust
+            whoever made it.
+        net: of a run that was trained as a module, a module of the same class and sizes. It stays
+            as it is: a copy gets the run's weights.
+
+    Raises:
+        StriateError: there is no such run, or it is damaged; or its network is code, which is not
+            allowed, or another than `net`.
     """
     from striate.runs.run import Run
 
-    return Run.open(path, allow_code=allow_code)
+    return Run.open(path, allow_code=allow_code, net=net)
 
 
 def open_predictor(
-    source: str | Path,
+    source: RunPath,
     *,
     device: str = "cpu",
     engine: str = "auto",
@@ -48,7 +59,7 @@ def open_predictor(
     Close it, or use it as a context, to free what its engine holds.
 
     Args:
-        source: a run's folder, or an ONNX file that `export` wrote.
+        source: a run's folder, or what `open_run` gave; or an ONNX file that `export` wrote.
         device: where PyTorch computes: ``cpu``, ``cuda`` … or ``auto``; files are computed on the
             processor.
         engine: ``torch``, ``onnxruntime`` or ``openvino``, with ``float32`` or ``bfloat16``.
@@ -74,7 +85,7 @@ def open_predictor(
 
 
 def open_classifier(
-    source: str | Path,
+    source: RunPath,
     *,
     device: str = "cpu",
     engine: str = "auto",
@@ -105,7 +116,7 @@ def open_classifier(
 
 
 def open_regressor(
-    source: str | Path,
+    source: RunPath,
     *,
     device: str = "cpu",
     engine: str = "auto",
@@ -155,7 +166,7 @@ class _Opened:
     reduced: bool
 
     @classmethod
-    def of(cls, source: str | Path, *, allow_code: bool, reduced_decoding: bool) -> _Opened:
+    def of(cls, source: RunPath, *, allow_code: bool, reduced_decoding: bool) -> _Opened:
         from striate.engines.exported import is_exported, open_exported
 
         if is_exported(source):

@@ -33,11 +33,15 @@ def recipe(options: RecipeOptions) -> RecipeText | RecipeList:
         return list_recipes()
     if options.net is None:
         return whole(str(options.recipe))
-    from striate.hub.names import trainable
-    from striate.hub.resolve import resolve
+    from striate.hub.subject import recipe_names, subject
     from striate.training.plan import has_batch_norm
 
-    known = trainable(options.net)
-    normalised = has_batch_norm(resolve(known.name).network)
-    size = options.size or known.input[1]
-    return of_network(str(options.recipe), known, size=size, normalised=normalised)
+    known = subject(options.net, size=options.size)
+    return of_network(
+        str(options.recipe),
+        known.name,
+        recipe_names(known.name),
+        known.input,
+        size=options.size or known.input[1],
+        normalised=has_batch_norm(known.shapes()),
+    )

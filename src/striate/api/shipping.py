@@ -73,7 +73,7 @@ def quantise_export(file: Path, run: Run, *, allow_code: bool, progress: bool) -
     from striate.deploy.quantise.quantise import int8_path
     from striate.engines.exported import open_exported
 
-    options = QuantiseOptions(run.path, allow_code=allow_code, progress=progress)
+    options = QuantiseOptions(run, allow_code=allow_code, progress=progress)
     return _quantised(open_exported(file), int8_path(file), options, run, file)
 
 

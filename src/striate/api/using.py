@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from striate.inference.heat_maps import Drawer
     from striate.inference.prediction import Prediction
     from striate.inference.regressor import Regressor
-    from striate.support.shared_options import Crops
+    from striate.support.shared_options import Crops, RunPath
 
 TOGETHER = 32
 """Images that PyTorch computes together for `predict`: the last digits of sums depend on it."""
@@ -32,7 +32,7 @@ TOGETHER = 32
 # What is returned depends on an option, which no dataclass can say.
 @overload
 def predict(
-    run: str | Path,
+    run: RunPath,
     images: Source | Iterable[Source],
     *,
     top: int = 5,
@@ -57,7 +57,7 @@ def predict(
 
 @overload
 def predict(
-    run: str | Path,
+    run: RunPath,
     images: Source | Iterable[Source],
     *,
     top: int = 5,

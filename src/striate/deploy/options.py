@@ -9,7 +9,12 @@ from typing import Annotated, Literal
 
 from striate.support.limits import MOST
 from striate.support.options import Doc, Options
-from striate.support.shared_options import AllowCode, ShowProgress
+from striate.support.shared_options import (
+    AllowCode,
+    OneRun,
+    RunOrFile,
+    ShowProgress,
+)
 from striate.support.tables import Bounds
 
 
@@ -17,7 +22,7 @@ from striate.support.tables import Bounds
 class ExportOptions(Options):
     """What a person may decide about an exported file."""
 
-    run: Annotated[str | Path, Doc("A run's folder.")]
+    run: OneRun
     output: Annotated[
         str | Path | None, Doc("The file; ``NETWORK.onnx`` in the run's folder by default.")
     ] = None
@@ -92,7 +97,7 @@ class ExportOptions(Options):
 class BenchOptions(Options):
     """What a person may decide about measuring how fast a network is."""
 
-    source: Annotated[str | Path, Doc("A run's folder, or an ONNX file that `export` wrote.")]
+    source: RunOrFile
     _: KW_ONLY
     data: Annotated[
         str | Path | None,

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
+from os import PathLike
 from pathlib import Path
 from typing import Literal
 
@@ -194,13 +195,13 @@ def _engine(wanted: str) -> tuple[str, str]:
     return name, precision or "float32"
 
 
-def is_exported(path: str | Path) -> bool:
+def is_exported(path: str | PathLike[str]) -> bool:
     """Whether a person means an ONNX file by `path`, and not a run's folder."""
     given = Path(path)
     return given.suffix.lower() == SUFFIX and not given.is_dir()
 
 
-def open_exported(path: str | Path) -> ExportedFile:
+def open_exported(path: str | PathLike[str]) -> ExportedFile:
     """Read an ONNX file that `striate export` wrote.
 
     Raises:

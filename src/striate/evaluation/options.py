@@ -13,8 +13,10 @@ from striate.support.shared_options import (
     ChosenScales,
     Device,
     LabelColumn,
+    OneRun,
     Recheck,
     ReducedDecoding,
+    RunOrFile,
     ShowProgress,
     SkipBad,
     Workers,
@@ -26,7 +28,11 @@ class EvaluateOptions(Options):
     """What a person may decide about an evaluation."""
 
     run: Annotated[
-        str | Path, Doc("A run's folder; or an ONNX file that `export` wrote, with `data`.")
+        RunOrFile,
+        Doc(
+            "A run's folder; or an ONNX file that `export` wrote, with `data`.",
+            in_python="a run that `open_run` opened",
+        ),
     ]
     data: Annotated[
         str | Path | None,
@@ -81,7 +87,7 @@ class EvaluateOptions(Options):
 class CalibrateOptions(Options):
     """What a person may decide about calibrating a run."""
 
-    run: Annotated[str | Path, Doc("A run's folder.")]
+    run: OneRun
     data: Annotated[
         str | Path | None,
         Doc(

@@ -39,7 +39,9 @@ class Wanted:
     def counterpart(self, source: Library) -> Counterpart | None:
         """The network of `source` that equals it; None where there is none."""
         if source is self.library:
-            return Counterpart(name=self.name, rules=source.renaming(self.name))
+            return Counterpart(
+                name=self.name, rules=source.renaming(self.name), heads=source.heads(self.name)
+            )
         return source.counterparts.get(self.name) if self.library is CATALOGUE else None
 
     def counterparts(self) -> dict[str, Counterpart]:

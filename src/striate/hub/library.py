@@ -49,6 +49,8 @@ class Library(ABC):
         prefixed: whether its networks are written with its name before them. Of a library whose
             networks are not, the names are constants, and none is the catalogue's.
         trained: whether its networks have its weights where no others are given.
+        harmless: options of its constructors that a file may state, where they are numbers: the
+            library neither loads nor calls anything for them.
         counterparts: the catalogue's networks that equal one of its own, with how to rename its
             weights.
     """
@@ -58,6 +60,7 @@ class Library(ABC):
     slow: ClassVar[bool] = False
     prefixed: ClassVar[bool] = True
     trained: ClassVar[bool] = False
+    harmless: ClassVar[frozenset[str]] = frozenset()
     counterparts: Mapping[str, Counterpart] = {}
 
     @abstractmethod
@@ -114,6 +117,13 @@ class Library(ABC):
         if not self.has(name):
             raise NetworkError(what, f"{self.name} does not have it", nearest(name, self.names()))
 
+    def for_training(self, name: str) -> Mapping[str, Any]:
+        """Options that its network called `name` is made with to be trained here.
+
+        Networks have to give one tensor in training, without auxiliary heads.
+        """
+        return {}
+
     def input_shape(self, network: nn.Module) -> tuple[int, ...] | None:
         """The (channels, height, width) that a network of its own notes; None where it does not."""
         return None
@@ -123,6 +133,10 @@ class Library(ABC):
     def renaming(self, name: str) -> Rules:
         """From the tensors' names in its weights for `name` to those in the network itself."""
         return ()
+
+    def heads(self, name: str) -> str:
+        """Pattern of tensors in its weights for `name` that the network need not have."""
+        return ""
 
     def fetch(self, name: str) -> tuple[Path, str]:
         """The file with its weights for `name`, downloaded if need be, and what to call them.

@@ -7,11 +7,12 @@
 ``timm:efficientnet_lite0``  timm's, without its weights
 ``path/net.py:Class``        a person's own file
 ``package.module:name``      a person's own module
+``given:Class``              of a run alone: what was given to Python as a module
 ===========================  ==========================================================
 
-The first four only name a network. The last two are programs: to make the network is to run them,
+The first four only name a network. The next two are programs: to make the network is to run them,
 so that what a *file* names (the ``run.toml`` of a run, which may come from anybody) is never one of
-these unless the person who opens it says so.
+these unless the person who opens it says so. The last has to be given again.
 """
 
 from __future__ import annotations
@@ -22,13 +23,12 @@ from striate.errors import NetworkError
 from striate.hub.libraries import CATALOGUE, LIBRARIES
 from striate.hub.library import Library
 from striate.support.text import printable
-from striate.zoo.catalogue import Entry, classifier
 
 #: What to do where a run names code, whatever command or function met it.
-ALLOWING = (
-    "if you trust whoever made it, table, explain, compare, view, predict, evaluate and export run "
-    "it with `allow_code=True`"
-)
+ALLOWING = "if you trust whoever made it, let it run with `allow_code=True`"
+
+#: What stands before the class of a module that was given to Python.
+GIVEN = "given"
 
 #: Longer than any name that a library has; what is longer is not looked for.
 LONGEST = 200
@@ -40,7 +40,7 @@ class Spec:
 
     Attributes:
         source: where it is to be found: ``catalogue``, a name of
-            `striate.hub.libraries.LIBRARIES`, ``file`` or ``module``.
+            `striate.hub.libraries.LIBRARIES`, ``file``, ``module`` or `GIVEN`.
         place: the file or the module of a person's own; empty for others.
         name: within the catalogue, the library, the file or the module; may be empty for a file.
     """
@@ -51,8 +51,8 @@ class Spec:
 
     @property
     def is_code(self) -> bool:
-        """Whether making the network runs a person's own program."""
-        return self.source in {"file", "module"}
+        """Whether the network is a person's own: a program makes it, or Python was given it."""
+        return self.source in {"file", "module", GIVEN}
 
     @property
     def library(self) -> Library:
@@ -76,6 +76,8 @@ def parse(text: str) -> Spec:
     prefix, colon, name = text.partition(":")
     if colon and prefix in LIBRARIES:
         return Spec(source=prefix, name=name)
+    if colon and prefix == GIVEN:
+        return Spec(source=GIVEN, name=name)
     place, _, name = text.rpartition(":")
     if not place:
         if text.endswith(".py"):
@@ -87,30 +89,15 @@ def parse(text: str) -> Spec:
     return Spec(source="file" if place.endswith(".py") else "module", place=place, name=name)
 
 
-def trainable(text: str) -> Entry:
-    """The classifier of the catalogue that `text` names, to be trained from its first weights.
-
-    Raises:
-        NetworkError: there is none of that name, it finds boxes, or it is a library's.
-    """
-    spec = parse(text)
-    if not spec.is_code and spec.library is not CATALOGUE:
-        shown = printable(text[:LONGEST])
-        raise NetworkError(
-            f"network '{shown}'",
-            "is not the catalogue's, whose networks alone are trained from the start",
-            f"`striate transfer DATA --backbone {shown} --freeze none` trains it from its weights",
-        )
-    return classifier(text)
-
-
 def refuse_code(text: str, what: str) -> Spec:
     """Take `text` apart, which `what` (a file) names as its network, and refuse programs.
 
     Raises:
-        NetworkError: it is a program.
+        NetworkError: it is a program, or was given to Python.
     """
     spec = parse(text)
+    if spec.source == GIVEN:
+        raise not_given(spec, what)
     if spec.is_code:
         raise NetworkError(
             what,
@@ -119,3 +106,12 @@ def refuse_code(text: str, what: str) -> Spec:
             ALLOWING,
         )
     return spec
+
+
+def not_given(spec: Spec, what: str) -> NetworkError:
+    """The error for `what`, a file, whose network nothing can make but who gave it."""
+    return NetworkError(
+        what,
+        f"was trained from a module that Python was given ('{printable(spec.name[:LONGEST])}')",
+        "give that again: striate.open_run(RUN, net=module), which every function takes for a run",
+    )

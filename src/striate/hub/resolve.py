@@ -10,7 +10,8 @@ one. The folder of a file, or the working directory for a module, can be importe
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,9 +21,10 @@ from striate.anatomy.graph.examples import record_examples, record_shapes
 from striate.anatomy.graph.record import Graph
 from striate.anatomy.graph.wrappers import unwrapped
 from striate.errors import NetworkError
+from striate.hub.first_layer import COLOURS
 from striate.hub.input_shapes import Shape, Size, input_shapes
 from striate.hub.names import ALLOWING, LONGEST, Spec, parse, refuse_code
-from striate.hub.user_code import load_file, load_module
+from striate.hub.user_code import SIZES, OwnNetwork, load_file, load_module
 from striate.support.aside import printing_aside
 from striate.support.text import printable
 from striate.zoo.weightless import only_shapes, small_values, weightless
@@ -37,12 +39,16 @@ class Resolved:
         network: on the meta device, unless it could not be made there or another was asked for.
         inputs: the shape (channels, height, width) of each input; nearly always one.
         source: where it came from, as `striate.hub.names.Spec` has it, or ``run``.
+        files: of a person's own file: that, and what it imported from beside itself.
+        sizes: what of ``classes`` and ``in_channels`` decides about a network like it.
     """
 
     name: str
     network: nn.Module
     inputs: tuple[Shape, ...]
     source: str
+    files: tuple[Path, ...] = ()
+    sizes: frozenset[str] = frozenset(SIZES)
 
     @property
     def input(self) -> Shape:
@@ -81,10 +87,12 @@ def resolve(
         text: see `striate.hub.names`.
         device: ``meta`` for shapes alone; else where the weights go, freshly initialised.
         size: height and width of the image, or both as one number; the network's own if None.
-        classes: as for `create`; the network's own if None.
-        in_channels: as for `create`; the network's own if None.
+        classes: as for `create`; the network's own if None. A person's own constructor gets it
+            under one of the names of `striate.hub.user_code.SIZES`, if it takes it at all.
+        in_channels: likewise.
         variant: further keywords of the network's constructor. Those of other libraries, which may
-            load files and call what they are given, count as code.
+            load files and call what they are given, count as code, but for numbers that the library
+            calls harmless.
         allow_code: the text comes from the person who runs this, not from a file: their own
             programs may run.
 
@@ -99,37 +107,60 @@ def resolve(
     spec = parse(text) if allow_code else refuse_code(text, "a file")
     options = dict(variant or {})
     if options and not allow_code and spec.source != "catalogue":
-        raise NetworkError(
-            f"network '{shown}'",
-            f"stands in a file with options of {spec.source}'s ({printable(', '.join(options))}), "
-            "which may run code",
-            ALLOWING,
-        )
-    make = _maker(spec, classes, in_channels, options)
+        _refuse_options(shown, spec, options)
+    own = _load(spec) if spec.is_code else None
+    make = _maker(spec, own, classes, in_channels, options)
     network = _make(shown, make, device, is_code=spec.is_code)
-    return Resolved(
-        name=shown,
-        network=network,
-        inputs=input_shapes(shown, network, size),
-        source=spec.source,
-    )
+    shapes = input_shapes(shown, network, size)
+    found = Resolved(name=shown, network=network, inputs=shapes, source=spec.source)
+    if own is None:
+        return found
+    sizes = frozenset(size for size in SIZES if own.keyword(size))
+    return replace(found, files=tuple(sorted(own.files)), sizes=sizes)
+
+
+def _load(spec: Spec) -> OwnNetwork:
+    """What makes a person's own network."""
+    return (load_file if spec.source == "file" else load_module)(spec.place, spec.name)
 
 
 def _maker(
-    spec: Spec, classes: int | None, in_channels: int | None, options: dict[str, Any]
+    spec: Spec,
+    own: OwnNetwork | None,
+    classes: int | None,
+    in_channels: int | None,
+    options: dict[str, Any],
 ) -> Callable[[], Any]:
-    """What makes the network that `spec` names."""
-    if not spec.is_code:
+    """What makes the network that `spec` names, a person's `own` or a library's."""
+    if own is None:
         library = spec.library
         library.check(spec.name)
         return lambda: library.build(
             spec.name, classes=classes, in_channels=in_channels, options=options
         )
-    options |= {} if classes is None else {"classes": classes}
-    options |= {} if in_channels is None else {"in_channels": in_channels}
-    load = load_file if spec.source == "file" else load_module
-    make = load(spec.place, spec.name)
-    return lambda: make(**options)
+    if classes is not None and in_channels is None and own.needs("in_channels"):
+        in_channels = COLOURS
+    for size, value in (("classes", classes), ("in_channels", in_channels)):
+        if value is not None and (keyword := own.keyword(size)):
+            options.setdefault(keyword, value)
+    return lambda: own(**options)
+
+
+def _refuse_options(shown: str, spec: Spec, options: Mapping[str, Any]) -> None:
+    """Raise for what a file names beside a library's network, if the library could run it."""
+    harmless = spec.library.harmless
+    code = [
+        key
+        for key, value in options.items()
+        if key not in harmless or not isinstance(value, (bool, int, float))
+    ]
+    if code:
+        raise NetworkError(
+            f"network '{shown}'",
+            f"stands in a file with options of {spec.source}'s ({printable(', '.join(code))}), "
+            "which may run code",
+            ALLOWING,
+        )
 
 
 def _make(shown: str, make: Callable[[], Any], device: str, *, is_code: bool) -> nn.Module:

@@ -28,6 +28,7 @@ class Timm(Library):
     name: ClassVar[str] = "timm"
     package: ClassVar[str] = "timm"
     slow: ClassVar[bool] = True
+    harmless: ClassVar[frozenset[str]] = frozenset(("drop_path_rate", "drop_rate", "img_size"))
     counterparts: Mapping[str, Counterpart] = COUNTERPARTS
 
     def names(self) -> Sequence[str]:

@@ -22,12 +22,18 @@ if TYPE_CHECKING:
 #: transforms give, but only if told so; here the pre-processing does it.
 _RESCALING = ("googlenet", "inception_v3")
 
+#: What its networks with auxiliary heads call these among the tensors' names.
+_HEADS = {"googlenet": r"^aux\d\.", "inception_v3": r"^AuxLogits\."}
+
 
 class Torchvision(Library):
     """torchvision, which is always installed."""
 
     name: ClassVar[str] = "torchvision"
     package: ClassVar[str] = "torchvision"
+    harmless: ClassVar[frozenset[str]] = frozenset(
+        ("aux_logits", "dropout", "image_size", "stochastic_depth_prob", "width_mult")
+    )
     counterparts: Mapping[str, Counterpart] = COUNTERPARTS
 
     def names(self) -> Sequence[str]:
@@ -75,6 +81,14 @@ class Torchvision(Library):
             given["init_weights"] = False  # minutes of SciPy's, and a warning
         network: nn.Module = models.get_model(name, weights=None, **given)
         return network
+
+    def for_training(self, name: str) -> Mapping[str, Any]:
+        """Without auxiliary heads, which give further outputs."""
+        return {"aux_logits": False} if name in _HEADS else {}
+
+    def heads(self, name: str) -> str:
+        """Pattern of the auxiliary heads among the tensors of its weights for `name`."""
+        return _HEADS.get(name, "")
 
     def input_shape(self, network: nn.Module) -> tuple[int, ...] | None:
         """As vision transformers note it; 299 pixels for Inception v3."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,12 +19,84 @@ from striate.errors import NetworkError, nearest
 from striate.hub.libraries import LIBRARIES
 from striate.support.aside import printing_aside
 
+#: What a constructor may call the number of classes, and of the images' channels.
+SIZES = {
+    "classes": ("classes", "num_classes", "n_classes"),
+    "in_channels": ("in_channels", "in_chans"),
+}
 
-def load_file(path: str, attribute: str) -> Callable[..., Any]:
+
+class OwnNetwork:
+    """What makes a person's own network, once its file or module is loaded.
+
+    Attributes:
+        files: the file, and those that it has imported from beside itself until now; none of a
+            module.
+    """
+
+    def __init__(self, build: Callable[..., Any], what: str, file: Path | None = None) -> None:
+        """Take `build`, a class, a function or a network, which people call `what`."""
+        self._build, self._what = build, what
+        self._folder = None if file is None else file.parent
+        self.files: set[Path] = set() if file is None else {file}
+
+    def keyword(self, size: str) -> str | None:
+        """What its constructor calls `size`, a key of `SIZES`; None where it does not take it."""
+        return next((name for name in SIZES[size] if name in self._parameters()), None)
+
+    def needs(self, size: str) -> bool:
+        """Whether its constructor takes `size` and has no default for it."""
+        name = self.keyword(size)
+        return name is not None and self._parameters()[name].default is inspect.Parameter.empty
+
+    def __call__(self, **options: Any) -> Any:
+        """The network, made with `options`.
+
+        Raises:
+            NetworkError: its constructor needs others, or does not take these.
+        """
+        if isinstance(self._build, nn.Module):
+            if options:
+                raise NetworkError(self._what, "is a network already, and takes no options", "")
+            # Whoever asks again must not get what somebody has trained meanwhile.
+            return copy.deepcopy(self._build)
+        self._check(options)
+        if self._folder is None:
+            return self._build(**options)
+        # A constructor may import from beside its file too.
+        with _importable(self._folder), _forgetting(self._folder, self.files):
+            return self._build(**options)
+
+    def _parameters(self) -> Mapping[str, inspect.Parameter]:
+        if isinstance(self._build, nn.Module):
+            return {}
+        return inspect.signature(self._build).parameters
+
+    def _check(self, options: Mapping[str, Any]) -> None:
+        missing = [
+            name
+            for name, each in self._parameters().items()
+            if each.default is each.empty
+            and each.kind not in {each.VAR_POSITIONAL, each.VAR_KEYWORD}
+            and name not in options
+        ]
+        if missing:
+            raise NetworkError(
+                self._what,
+                f"needs arguments: {', '.join(missing)}",
+                "write a function without arguments that returns the network, and name that",
+            )
+        try:
+            inspect.signature(self._build).bind(**options)
+        except TypeError as error:
+            raise NetworkError(self._what, f"does not take these options ({error})", "") from error
+
+
+def load_file(path: str, attribute: str) -> OwnNetwork:
     """Load the Python file at `path` and give what makes its network called `attribute`.
 
     Modules beside the file can be imported while it loads; they are forgotten afterwards, so that
-    two people's files may each have a ``blocks.py`` of their own.
+    two people's files may each have a ``blocks.py`` of their own. No compiled file is left behind.
 
     Raises:
         NetworkError: there is no such file, it fails, or it has no such network.
@@ -39,20 +112,17 @@ def load_file(path: str, attribute: str) -> Callable[..., Any]:
     assert found is not None
     assert found.loader is not None
     module = importlib.util.module_from_spec(found)
-    with _importable(file.parent), _forgetting(file.parent), _explained(str(file)):
+    files = {file}
+    with _importable(file.parent), _forgetting(file.parent, files), _explained(str(file)):
         sys.modules[name] = module  # dataclasses look their module up
         found.loader.exec_module(module)
-        build = _maker(module, attribute, str(file))
-
-    def make(**options: Any) -> Any:
-        # A constructor may import from beside its file too.
-        with _importable(file.parent), _forgetting(file.parent):
-            return build(**options)
-
-    return make
+        build = _found(module, attribute, str(file))
+    made = OwnNetwork(build, f"{file}:{attribute}", file)
+    made.files |= files
+    return made
 
 
-def load_module(name: str, attribute: str) -> Callable[..., Any]:
+def load_module(name: str, attribute: str) -> OwnNetwork:
     """Import the module called `name` and give what makes its network called `attribute`.
 
     Raises:
@@ -71,11 +141,11 @@ def load_module(name: str, attribute: str) -> Callable[..., Any]:
                 f"not found from {Path.cwd()}",
                 close if "did you mean" in close else "give FILE.py:CLASS or PACKAGE.MODULE:NAME",
             ) from error
-        return _maker(module, attribute, name)
+        return OwnNetwork(_found(module, attribute, name), f"{name}:{attribute}")
 
 
-def _maker(module: ModuleType, attribute: str, where: str) -> Callable[..., Any]:
-    """What gives the network: a class, a function, or a module that is there already."""
+def _found(module: ModuleType, attribute: str, where: str) -> Any:
+    """What gives the network: a class, a function, or a network that is there already."""
     public = {name: value for name, value in vars(module).items() if not name.startswith("_")}
     defined = {
         name: value
@@ -94,7 +164,7 @@ def _maker(module: ModuleType, attribute: str, where: str) -> Callable[..., Any]
             raise NetworkError(f"{where}:{attribute}", "there is no such name", remedy)
         found = getattr(found, part)
     if isinstance(found, nn.Module):
-        return lambda: found
+        return found
     if inspect.isclass(found) and not issubclass(found, nn.Module):
         raise NetworkError(
             f"{where}:{attribute}", "is a class, but not of torch.nn.Module", "name a network"
@@ -105,55 +175,32 @@ def _maker(module: ModuleType, attribute: str, where: str) -> Callable[..., Any]
             f"is {type(found).__name__}, not a network",
             "name a module, a class of modules, or a function that returns one",
         )
-    return _checked(found, f"{where}:{attribute}")
+    return found
 
 
 def _is_network(value: object) -> bool:
     return isinstance(value, nn.Module) or (inspect.isclass(value) and issubclass(value, nn.Module))
 
 
-def _checked(build: Callable[..., Any], what: str) -> Callable[..., Any]:
-    """`build`, refusing to be called without what it needs."""
-
-    def make(**options: Any) -> Any:
-        signature = inspect.signature(build)
-        missing = [
-            name
-            for name, each in signature.parameters.items()
-            if each.default is each.empty
-            and each.kind not in {each.VAR_POSITIONAL, each.VAR_KEYWORD}
-            and name not in options
-        ]
-        if missing:
-            raise NetworkError(
-                what,
-                f"needs arguments: {', '.join(missing)}",
-                "write a function without arguments that returns the network, and name that",
-            )
-        try:
-            signature.bind(**options)
-        except TypeError as error:
-            raise NetworkError(what, f"does not take these options ({error})", "") from error
-        return build(**options)
-
-    return make
-
-
 @contextlib.contextmanager
 def _importable(folder: Path) -> Iterator[None]:
-    """`folder` is where imports look first, as it is for a script in it."""
+    """`folder` is where imports look first, as it is for a script in it; it stays as it is."""
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     sys.path.insert(0, str(folder))
     importlib.invalidate_caches()
     try:
         yield
     finally:
+        sys.dont_write_bytecode = before
         with contextlib.suppress(ValueError):
             sys.path.remove(str(folder))
 
 
 @contextlib.contextmanager
-def _forgetting(folder: Path) -> Iterator[None]:
+def _forgetting(folder: Path, files: set[Path]) -> Iterator[None]:
     """Forget modules that lie directly in `folder`, with all below them, after the block.
+
+    The files that they were read from are added to `files`.
 
     Directly, because a virtual environment below the folder is not the person's own code, and
     libraries cannot be loaded twice.
@@ -166,7 +213,9 @@ def _forgetting(folder: Path) -> Iterator[None]:
         tops = {name.partition(".")[0] for name in new}
         defined = {top for top in tops if top in sys.modules and _lies_in(sys.modules[top], folder)}
         for name in [each for each in sys.modules if each.partition(".")[0] in defined]:
-            del sys.modules[name]
+            file = getattr(sys.modules.pop(name), "__file__", None)
+            if file is not None and Path(file).is_relative_to(folder):
+                files.add(Path(file))
 
 
 def _lies_in(module: ModuleType, folder: Path) -> bool:

@@ -15,6 +15,7 @@ from striate.support.shared_options import (
     ChosenScales,
     Device,
     ReducedDecoding,
+    RunOrFile,
     ShowProgress,
     Workers,
 )
@@ -64,7 +65,7 @@ Threshold = Annotated[
 class PredictOptions(Options):
     """What a person may decide about predictions."""
 
-    run: Annotated[str | Path, Doc("A run's folder, or an ONNX file that `export` wrote.")]
+    run: RunOrFile
     images: Annotated[
         Source | Iterable[Source],
         Doc(
@@ -132,7 +133,7 @@ class PredictOptions(Options):
 class ExplainPredictionOptions(Options):
     """What a person may decide about the explanation of one prediction."""
 
-    run: Annotated[str | Path, Doc("A run's folder, or an ONNX file that `export` wrote.")]
+    run: RunOrFile
     image: Annotated[Source, Doc("A file, a Pillow image or a NumPy array, as for `predict`.")]
     class_: Annotated[str | None, Doc("The class to explain; by default the likeliest.")] = None
     _: KW_ONLY

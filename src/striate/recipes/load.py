@@ -191,8 +191,8 @@ def find(name: str, network: str, family: str) -> Path:
     if name in ("modern", "fine_tuning"):
         return RECIPES / f"{name}.toml"
     if name == "classic":
-        for stem in (network, family):
-            if (path := RECIPES / "classic" / f"{stem}.toml").exists():
+        for stem in filter(None, (network, family)):
+            if ":" not in stem and (path := RECIPES / "classic" / f"{stem}.toml").exists():
                 return path
         raise RecipeError(
             f"{parameter('recipe', 'classic')} for {network}",

@@ -26,8 +26,8 @@ class RecipeOptions(Options):
     net: Annotated[
         str | None,
         Doc(
-            "A network of `list_networks`: the recipe as it is laid together for that network and "
-            "images of its own size and channels."
+            "A network, as `train` takes it: the recipe as it is laid together for that network "
+            "and images of its own size and channels."
         ),
     ] = None
     size: Annotated[

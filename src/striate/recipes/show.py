@@ -8,7 +8,6 @@ from striate.recipes.printed import RecipeText, printed
 from striate.recipes.recipe import Recipe
 from striate.support.tables import under_field_names
 from striate.support.text import printable
-from striate.zoo.catalogue import Entry
 
 #: A network and its family that a recipe is tried with, for none in particular.
 _ANY = ("resnet18", "resnet")
@@ -43,29 +42,40 @@ def whole(name: str) -> RecipeText:
     return printed(layer.table, layer.overlays, about=about, extends=extends)
 
 
-def of_network(name: str, entry: Entry, *, size: int, normalised: bool) -> RecipeText:
+def of_network(
+    name: str,
+    network: str,
+    like: tuple[str, str],
+    shape: tuple[int, int, int],
+    *,
+    size: int,
+    normalised: bool,
+) -> RecipeText:
     """The recipe called `name` as it is for a network.
 
     Args:
         name: as `load_recipe` takes it.
-        entry: the network.
+        network: for people.
+        like: the catalogue's network by whose paper it is trained, and the family.
+        shape: (channels, height, width) of its input.
         size: side of its input in pixels.
         normalised: whether it has batch norm.
 
     Raises:
         RecipeError: no such recipe or file, no recipe, or none for this network.
     """
-    grey = entry.input[0] == 1
+    grey = shape[0] == 1
     found = load_recipe(
         name,
-        network=entry.name,
-        family=entry.family,
+        network=like[0],
+        family=like[1],
         normalised=normalised,
         grey=grey,
         small=size <= 64,
-    ).at_size(size, entry.input[1])
+    ).at_size(size, shape[1])
+    colours = "grey" if grey else "colour"
     about = (
-        f"The recipe {printable(name)} for {entry.name} and {'grey' if grey else 'colour'} images "
+        f"The recipe {printable(name)} for {printable(network)} and {colours} images "
         f"of {size} x {size} pixels: every key and what it decides."
     )
     return printed(under_field_names(Recipe, found.to_dict()), {}, about=about)

@@ -15,6 +15,7 @@ from striate.data.preprocessing import Preprocessing
 from striate.errors import RunError
 from striate.evaluation.ensembles import EnsembleFigures, read_ensemble_figures
 from striate.evaluation.metrics import Evaluation
+from striate.hub.names import parse
 from striate.report.insight import ClassInsight, Insight, class_insight
 from striate.runs.ensemble import ENSEMBLE
 from striate.runs.origins import Provenance
@@ -198,7 +199,9 @@ def _known_as(config: RunConfig) -> tuple[str, str]:
     if config.network == ENSEMBLE:
         return "Ensemble", "The mean of what several networks predict"
     known = next((each for each in entries() if each.name == config.network), None)
+    head = " with a new head" if config.transfer else ""
     if known is None:
-        return f"{config.network} with a new head", "A network of another library"
-    title = f"{known.title} with a new head" if config.transfer else known.title
-    return title, f"{known.paper}, {known.year}"
+        own = parse(config.network).is_code
+        source = "A network of one's own" if own else "A network of another library"
+        return f"{config.network}{head}", source
+    return f"{known.title}{head}", f"{known.paper}, {known.year}"

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import stat
 from collections.abc import Iterable
 from contextlib import suppress
@@ -35,7 +36,7 @@ from striate.support.paths import is_folder, mode_of, reason, shown
 from striate.support.systems import is_left_by_system
 from striate.support.text import printable
 
-_OURS = frozenset((*names.FILES, names.MEMBERS, LOCK, SOFT_LOCK, ABOUT))
+_OURS = frozenset((*names.FILES, names.MEMBERS, names.CODE, LOCK, SOFT_LOCK, ABOUT))
 #: What `write_atomically` leaves when it is killed, now and in earlier versions (by process).
 _PART = re.compile(r"\.(?P<name>.+)\.([0-9a-f]{16}|[0-9]+)\.part")
 
@@ -266,3 +267,5 @@ def _clear(path: Path, *, fresh: bool) -> None:
         left = part is not None and part["name"] in _OURS
         if left or (fresh and name in names.FILES):
             remove(path / name)
+        elif fresh and name == names.CODE:
+            shutil.rmtree(path / name, ignore_errors=True)

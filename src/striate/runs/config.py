@@ -24,7 +24,13 @@ from striate.data.preprocessing import Preprocessing
 from striate.errors import RecipeError, RunError, nearest
 from striate.recipes.frozen import FrozenRecipe
 from striate.recipes.recipe import Recipe
-from striate.runs.origins import DataOrigin, Provenance, TransferOrigin, WeightsOrigin
+from striate.runs.origins import (
+    CodeOrigin,
+    DataOrigin,
+    Provenance,
+    TransferOrigin,
+    WeightsOrigin,
+)
 from striate.runs.targets import ScaledTarget
 from striate.support.files import sha256, write_atomically
 from striate.support.limits import LARGEST_COPY, MOST_THREADS
@@ -40,7 +46,7 @@ from striate.support.tables import (
 )
 
 #: The format that this version writes. 0 is that of runs from before there was a number.
-FORMAT = 4
+FORMAT = 5
 
 PRECISIONS = ("float32", "bfloat16")
 
@@ -81,6 +87,8 @@ class RunConfig:
     """None for a network that was not transferred."""
     weights: WeightsOrigin | None = None
     """None for a network that started from random weights."""
+    code: CodeOrigin | None = field(default=None, metadata=ADDED)
+    """None for a network that no Python file of a person's own makes."""
     provenance: Provenance = field(default_factory=Provenance)
 
     def __post_init__(self) -> None:
@@ -105,6 +113,8 @@ class RunConfig:
             del found["transfer"]["origin"]
         if self.weights is not None:
             found["weights"] = self.weights.digest
+        if self.code is not None:
+            del found["code"]["origin"]
         return sha256(json.dumps(found, sort_keys=True).encode())
 
     @property
@@ -130,6 +140,8 @@ class RunConfig:
             "recipe": self.recipe or {},
             "data": replace(self.data, origin=escaped(self.data.origin)),
         }
+        if self.code is not None:
+            found["code"] = replace(self.code, origin=escaped(self.code.origin))
         # Its values stand among those of the run itself.
         found |= vars(replace(found.pop("provenance"), command=command))
         return {"format": FORMAT, **plain(found)}
@@ -205,6 +217,9 @@ def _parsed(content: dict[str, Any]) -> RunConfig:
         raise ValueError("val_fraction must be less than 1")
     if config.in_channels != config.preprocessing.channels:
         raise ValueError("in_channels is not the number of channels of its pre-processing")
+    if config.code is not None:
+        origin = unescaped(config.code.origin)
+        config = replace(config, code=replace(config.code, origin=origin))
     origin = unescaped(config.data.origin)
     return replace(config, data=replace(config.data, origin=origin))
 

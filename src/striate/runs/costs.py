@@ -42,7 +42,7 @@ def keep_costs(run: Run) -> None:
     from striate.runs.networks import make_network
 
     try:
-        network = make_network(run.config, device="meta", allow_code=run.allow_code).eval()
+        network = make_network(run.config, "meta", run.own_code).eval()
         macs = count_macs(network, run.preprocessing.input_size)
     except StriateError:
         return

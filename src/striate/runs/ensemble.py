@@ -97,7 +97,7 @@ def members_of(run: Run) -> list[Run]:
 
     found = []
     for each in members_in(run.config, shown(run.path / CONFIG)):
-        member = Run.open(run.path / each.folder, allow_code=run.allow_code)
+        member = run.inside(run.path / each.folder)
         stamp = read_stamp(member.path / WEIGHTS)
         if (member.config.identity, stamp.digest) != (each.identity, each.weights):
             raise RunError(

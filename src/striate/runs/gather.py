@@ -82,7 +82,7 @@ def gather(
             for number, run in enumerate(runs, start=1):
                 folder = out / names.MEMBERS / f"{number:02}"
                 _copy(run.path, folder)
-                members.append(Run.open(folder, allow_code=run.allow_code))
+                members.append(Run.open(folder, allow_code=run.allow_code, net=run.given))
                 if progress is not None:
                     progress(number, len(runs))
             named = [run.path.name for run in runs]
@@ -93,7 +93,7 @@ def gather(
         except BaseException:
             shutil.rmtree(out / names.MEMBERS, ignore_errors=True)
             raise
-    return Run(out, config, allow_code=any(run.allow_code for run in runs))
+    return _opened(out, config, runs)
 
 
 def gather_inside(out: Path, members: Sequence[Run]) -> Run:
@@ -110,7 +110,17 @@ def gather_inside(out: Path, members: Sequence[Run]) -> Run:
         with uninterrupted():
             config.write(out / names.CONFIG)
             held.begun()
-    return Run(out, config)
+    return _opened(out, config, members)
+
+
+def _opened(out: Path, config: RunConfig, members: Sequence[Run]) -> Run:
+    """The ensemble in `out`, which may run what its `members` may."""
+    return Run(
+        out,
+        config,
+        allow_code=any(member.allow_code for member in members),
+        given=next((member.given for member in members if member.given is not None), None),
+    )
 
 
 def _copy(source: Path, target: Path) -> None:

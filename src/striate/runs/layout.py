@@ -56,6 +56,8 @@ FILES = (
 TRACKERS = "trackers.json"
 #: A line an epoch, where that was asked for.
 TABLE = "metrics.csv"
+#: The folder of the code that makes its network, where that is a person's own.
+CODE = "code"
 #: The folder of TensorBoard's files, where they were asked for.
 BOARD = "tensorboard"
 

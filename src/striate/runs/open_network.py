@@ -78,7 +78,7 @@ def _open_run(folder: Path, device: str, size: Size | None, allow_code: bool) ->
     if run.has_members:
         made: nn.Module = run.network().to(device)
     elif device == "meta":
-        made = make_network(run.config, device="meta", allow_code=allow_code)
+        made = make_network(run.config, "meta", run.own_code)
     else:
         made = run.network().to(device)
     inputs: tuple[tuple[int, ...], ...] = (shape,)

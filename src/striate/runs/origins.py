@@ -50,6 +50,22 @@ class WeightsOrigin:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CodeOrigin:
+    """The Python file that makes a network of a person's own, copied into the run."""
+
+    file: str
+    """Its name in the folder of the run's code."""
+    digest: str
+    """SHA-256 over the names and contents of all in that folder."""
+    origin: str
+    """Resolved path of the file that it was copied from, for people."""
+
+    def __post_init__(self) -> None:
+        if not self.file.endswith(".py") or "/" in self.file or "\\" in self.file:
+            raise ValueError(f"code: file = {self.file[:60]!r} is no name of a Python file")
+
+
+@dataclass(frozen=True, kw_only=True)
 class TransferOrigin:
     """What a transferred network is made of, and what of it was trained."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import sys
 from datetime import UTC, datetime
 from importlib.metadata import version
 
@@ -53,6 +54,8 @@ def versions() -> dict[str, str]:
     """What the run is made with, for ``run.toml``."""
     packages = ("striate", "torch", "torchvision", "numpy", "pillow", "simplejpeg")
     found = {package: version(package) for package in packages}
+    if "timm" in sys.modules:  # whose networks may be other ones in other versions
+        found["timm"] = version("timm")
     return {"python": platform.python_version(), **found, "machine": platform.platform()}
 
 

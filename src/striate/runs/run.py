@@ -5,22 +5,25 @@ from __future__ import annotations
 import shlex
 import stat
 from contextlib import suppress
+from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from striate.data.preprocessing import Preprocessing
-from striate.errors import RunError
-from striate.hub.names import parse, refuse_code
+from striate.errors import NetworkError, RunError, parameter
+from striate.hub.names import GIVEN, LONGEST, parse, refuse_code
 from striate.recipes.recipe import Recipe
 from striate.runs.config import RunConfig
 from striate.runs.layout import CONFIG, EVALUATION, METRICS, TIMING, WEIGHTS, is_run_folder
 from striate.runs.records import Epoch, EpochTiming, read_json, read_jsonl
 from striate.support.paths import mode_of, resolved
 from striate.support.shown import Readable
+from striate.support.text import printable
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from striate.runs.networks import OwnCode
     from striate.runs.predictions import Predictions
     from striate.runs.stamp import Stamp
     from striate.runs.summary.summary import RunSummary
@@ -34,12 +37,21 @@ class Run(Readable):
         path: the resolved folder.
         config: what was decided before the first step.
         allow_code: whether its network may be Python code that it names.
+        given: the module that its network was trained as, where Python was given one.
     """
 
-    def __init__(self, path: Path, config: RunConfig, *, allow_code: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        config: RunConfig,
+        *,
+        allow_code: bool = False,
+        given: nn.Module | None = None,
+    ) -> None:
         self.path = path
         self.config = config
         self.allow_code = allow_code
+        self.given = given
 
     def summary(self) -> str:
         """What `striate show` prints."""
@@ -55,17 +67,31 @@ class Run(Readable):
         return summarise(self.path)
 
     @classmethod
-    def open(cls, path: str | Path, *, allow_code: bool = False) -> Run:
+    def open(
+        cls, path: str | PathLike[str], *, allow_code: bool = False, net: nn.Module | None = None
+    ) -> Run:
         """Open the run at `path`; nothing in it is run unless `allow_code` says so.
+
+        A run that is open already is given back as it is.
+
+        Args:
+            path: its folder.
+            allow_code: let it run the Python code that it names as its network.
+            net: a module of the class and the sizes that its network was trained as, where Python
+                was given one then. It is copied, and gets the run's weights.
 
         Raises:
             RunError: there is no such folder, or it is not a run, or its ``run.toml`` is damaged.
-            NetworkError: it names Python code as its network, which is not allowed.
+            NetworkError: it names Python code as its network, which is not allowed; or `net` is not
+                what it was trained as.
         """
+        if isinstance(path, Run):
+            return path
+        path = fspath(path)
         folder = resolved(path, kind=RunError)
         mode = mode_of(folder, kind=RunError)
         if mode is None:
-            way_on = _made_of(str(path)) or _nearby(folder)
+            way_on = _made_of(path) or _nearby(folder)
             raise RunError(str(folder), "there is no such run", way_on)
         if not stat.S_ISDIR(mode):
             raise RunError(
@@ -76,10 +102,41 @@ class Run(Readable):
                 str(folder), f"is not a run: it holds no {CONFIG}", _nearby(folder / CONFIG)
             )
         config = RunConfig.read(folder / CONFIG)
-        if not allow_code:
-            for named in (config.network, *([config.transfer.spec] if config.transfer else [])):
+        run = cls(folder, config, allow_code=allow_code, given=net)
+        for named in (config.network, *([config.transfer.spec] if config.transfer else [])):
+            if net is None and not allow_code:
                 refuse_code(named, str(folder / CONFIG))
-        return cls(folder, config, allow_code=allow_code)
+            elif net is not None and not run.has_members:  # which get it
+                _check_given(named, net, str(folder / CONFIG))
+        return run
+
+    def decided(self, config: RunConfig) -> Run:
+        """The same run with other decisions."""
+        return Run(self.path, config, allow_code=self.allow_code, given=self.given)
+
+    def __fspath__(self) -> str:
+        """Its folder, so that it is taken for the path of a run."""
+        return str(self.path)
+
+    def inside(self, folder: str | Path) -> Run:
+        """The run at `folder`, one of its members, that may run what this one may.
+
+        Raises:
+            StriateError: as `open`.
+        """
+        try:
+            return Run.open(folder, allow_code=self.allow_code)
+        except NetworkError:
+            if self.given is None:
+                raise
+        return Run.open(folder, net=self.given)
+
+    @property
+    def own_code(self) -> OwnCode:
+        """What may make its network, where that is a person's own."""
+        from striate.runs.networks import OwnCode
+
+        return OwnCode(folder=self.path, allowed=self.allow_code, given=self.given)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -162,13 +219,15 @@ class Run(Readable):
                 "restore both from one copy of the run",
             )
         try:
-            network = network_with(self.config, weights, allow_code=self.allow_code)
+            network = network_with(self.config, weights, self.own_code)
         except RuntimeError as error:
             # Our own networks keep their weights' names; another library's may not.
             raise RunError(
                 str(self.path / WEIGHTS),
                 f"does not fit {self.config.network} as it is made here",
-                "install the library's version that the run was made with (see its run.toml)",
+                "give a module like the one that it was trained as"
+                if self.given is not None
+                else "install the library's version that the run was made with (see its run.toml)",
             ) from error
         return network.eval()
 
@@ -234,6 +293,29 @@ class Run(Readable):
 
         found = read_predictions(self)
         return found.at(self.temperature) if found is not None and calibrated else found
+
+
+def _check_given(named: str, net: nn.Module, where: str) -> None:
+    """Refuse a module where the run in `where` was not trained as one, or as one of another class.
+
+    Raises:
+        NetworkError: that is so.
+    """
+    from striate.hub.subject import name_of
+
+    if parse(named).source != GIVEN:
+        raise NetworkError(
+            parameter("net"),
+            f"is a module, and the network of {where} is {printable(named[:LONGEST])}",
+            "leave it out",
+        )
+    if (own := name_of(net)) != named:
+        raise NetworkError(
+            parameter("net"),
+            f"is a {own.partition(':')[2]}, and the run was trained as a "
+            f"{printable(named.partition(':')[2][:LONGEST])}",
+            "give a module of that class",
+        )
 
 
 def _made_of(text: str) -> str:

@@ -22,7 +22,7 @@ LARGEST_FILE = 2 << 30
 _WITHOUT_WAITING = getattr(os, "O_NONBLOCK", 0)
 
 
-def expanded(path: str | Path, *, kind: type[StriateError] = StriateError) -> Path:
+def expanded(path: str | os.PathLike[str], *, kind: type[StriateError] = StriateError) -> Path:
     """`path` with ``~`` and ``~user`` replaced by the home folder; relative paths stay relative.
 
     Raises:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from os import PathLike
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -67,6 +68,16 @@ ReducedDecoding = Annotated[
     Doc(
         "Reduce large JPEG files while they are decoded, to a half, a quarter or an eighth of "
         "their sides, where a photograph comes out within two levels of 255; for an ONNX file."
+    ),
+]
+#: A path, or a run that is open, which stands for its folder where no more is needed of it.
+RunPath = str | PathLike[str]
+OneRun = Annotated[RunPath, Doc("A run's folder.", in_python="a run that `open_run` opened")]
+RunOrFile = Annotated[
+    RunPath,
+    Doc(
+        "A run's folder, or an ONNX file that `export` wrote.",
+        in_python="a run that `open_run` opened",
     ),
 ]
 AllowCode = Annotated[

@@ -18,13 +18,17 @@ from striate.data.scan import Visitor, threads
 from striate.data.sources import Data, open_data
 from striate.data.statistics import channel_statistics
 from striate.data.targets import Answers
+from striate.errors import StriateError, parameter
 from striate.hub.found import Found
+from striate.hub.names import GIVEN, parse
 from striate.hub.surgery import Transferred
 from striate.hub.weights import Published, give
 from striate.recipes.recipe import Recipe
+from striate.runs.origins import WeightsOrigin
 from striate.runs.run import Run
 from striate.runs.starting_weights import find_weights
 from striate.runs.targets import standardised
+from striate.runs.weights import digest
 from striate.support.folders import cache_at
 from striate.support.progress import counting
 from striate.training.callbacks.base import Callback
@@ -128,14 +132,36 @@ def open_images_of(
 def find_starting_weights(
     source: str, name: str, place: Place, variant: Mapping[str, Any]
 ) -> Found:
-    """Read the weights for the catalogue's network called `name`, with its choices.
+    """Read the weights for the network called `name`, with its choices.
 
     Raises:
         StriateError: see `striate.runs.starting_weights.find_weights`; in every process, where one
-            fails.
+            fails. Or the network is a person's own.
     """
+    if parse(name).is_code:
+        raise StriateError(
+            parameter("weights", source),
+            "is for networks of the catalogue and of libraries",
+            "load weights into one's own network where it is made",
+        )
     # What has to be downloaded is fetched by one process; the others find it there.
     return place.group.first(lambda: find_weights(name, source, **variant))
+
+
+def given_weights(network: nn.Module, group: Group) -> WeightsOrigin:
+    """What a run says of the weights of a module that Python was given.
+
+    Raises:
+        StriateError: other processes were given other weights.
+    """
+    own = digest(network.state_dict())
+    if own != group.lead(lambda: own):
+        raise StriateError(
+            parameter("net"),
+            "has other weights in each process",
+            "call torch.manual_seed before it is made",
+        )
+    return WeightsOrigin(source=GIVEN, name="the module that was given", digest=own)
 
 
 def start_from(found: Found, network: nn.Module, *, classes: int, place: Place) -> Published:

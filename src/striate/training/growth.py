@@ -10,6 +10,7 @@ from striate.anatomy.costs.counting import count_macs
 from striate.errors import StriateError
 from striate.recipes.recipe import Recipe
 from striate.recipes.sizes import Sizes
+from striate.zoo.layers import Network
 
 #: Positions a side that the coarsest feature map has at least: with one, a convolution of 3 x 3
 #: sees nothing but its padding.
@@ -25,13 +26,15 @@ def fit_sizes(
 
     Args:
         recipe: that trains the network.
-        network: whose ``strides``, where it says them, bound its smallest input.
+        network: whose ``strides``, where it is one of ours, bound its smallest input.
         shape: (channels, height, width) of the images that it is used at.
     """
     sizes, (channels, *own) = recipe.sizes, shape
     if not sizes.vary:
         return recipe, ""
-    least = _LEAST_POSITIONS * max(getattr(network, "strides", (1,)))
+    # Other people's networks may mean anything by that name.
+    strides = network.strides if isinstance(network, Network) else (1,)
+    least = _LEAST_POSITIONS * max(strides)
     wanted = sorted(set(sizes.of_all(recipe.epochs, (own[0], own[1]))))
     large = [size for size in wanted if min(size) >= least]
     # What takes two of them, the second no multiple of what the first is, takes larger ones.

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from striate.errors import Interrupted, RunError, StriateError, parameter
-from striate.hub.names import trainable
+from striate.hub.subject import stem_of
 from striate.recipes.recipe import Recipe
 from striate.runs.folder import claim_out
 from striate.runs.layout import MEMBERS, is_run_folder
@@ -35,6 +35,8 @@ def trained_members(options: TrainOptions, train_one: TrainOne) -> tuple[Path, l
         StriateError: an option is at fault, or a member cannot be trained.
         Interrupted: Ctrl-C; it says how to go on.
     """
+    from striate.training.resume import open_again
+
     total = options.members or 0
     out = _checked(options, total)
     found = []
@@ -46,7 +48,7 @@ def trained_members(options: TrainOptions, train_one: TrainOne) -> tuple[Path, l
                 print(f"network {number} of {total}, seed {own.seed}", file=sys.stderr, flush=True)
             with _interruptible(out, number, total):
                 train_one(own, options.seed or 0)
-            done = Run.open(folder)
+            done = open_again(folder, own)
         found.append(done)
     return out, found
 
@@ -80,8 +82,9 @@ def _new_folder(options: TrainOptions) -> Path:
     """A folder that is called after network and images, and holds nothing."""
     assert options.data is not None
     assert options.net is not None
-    name = trainable(options.net).name
-    with claim_out(options.data, None, name, otherwise="choose another folder") as free:
+    with claim_out(
+        options.data, None, stem_of(options.net), otherwise="choose another folder"
+    ) as free:
         return free.path
 
 
@@ -104,11 +107,11 @@ def _finished(options: TrainOptions, folder: Path) -> Run | None:
     Raises:
         RunError: it was trained by other options.
     """
-    from striate.training.resume import refuse_changes
+    from striate.training.resume import open_again, refuse_changes
 
     if not is_run_folder(folder):
         return None
-    run = Run.open(folder)
+    run = open_again(folder, options)
     if isinstance(run.config.recipe, Recipe):
         refuse_changes(options, run, run.config.recipe)
     return run if run.is_finished and run.evaluation is not None else None

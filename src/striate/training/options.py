@@ -8,10 +8,12 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Annotated
 
+from striate.anatomy.options import Module
 from striate.recipes.choices import ClassWeights, NumberLoss, Select
 from striate.support.limits import LARGEST_SEED, LARGEST_SIDE, MOST
 from striate.support.options import Doc, Options
 from striate.support.shared_options import (
+    AllowCode,
     LabelColumn,
     Recheck,
     ShowProgress,
@@ -57,7 +59,15 @@ class TrainOptions(Options):
     target: TargetColumns = None
     unit: Units = None
     label: LabelColumn = None
-    net: Annotated[str | None, Doc("A network of `list_networks`.")] = None
+    net: Annotated[
+        str | Module | None,
+        Doc(
+            "A network of `list_networks`, ``torchvision:NAME``, ``timm:NAME``, or one's own, as "
+            "``FILE.py:CLASS`` or ``PACKAGE.MODULE:NAME``, whose constructor gets the number of "
+            "classes as ``classes`` or ``num_classes``.",
+            in_python="a module, of which a copy is trained",
+        ),
+    ] = None
     recipe: Annotated[
         str | Path | None,
         Doc(
@@ -184,6 +194,13 @@ class TrainOptions(Options):
     skip_bad: SkipBad = False
     recheck: Recheck = False
     working_copies: WorkingCopies = None
+    allow_code: Annotated[
+        AllowCode,
+        Doc(
+            "With `resume`: let the run's folder run the Python code that it names as its network; "
+            "only if you trust whoever made it. Who names the same code with `net` has said so."
+        ),
+    ] = False
     resume: Annotated[
         bool,
         Doc("Go on with the run in `out` (or `data`); start it if there is none yet."),

@@ -17,8 +17,9 @@ from striate.data.working_copies.made import knowing
 from striate.engines.precision import choose_device, choose_precision
 from striate.errors import Interrupted, NetworkError, StriateError, parameter
 from striate.hub.found import Found
-from striate.hub.names import trainable
-from striate.hub.weights import preprocessing_from, trained_for
+from striate.hub.outputs import has_linear_outputs
+from striate.hub.subject import Subject, recipe_names, stem_of, subject
+from striate.hub.weights import Published, preprocessing_from, trained_for
 from striate.recipes.load import load_recipe
 from striate.recipes.recipe import Input, Recipe
 from striate.recipes.settings import with_settings
@@ -26,6 +27,8 @@ from striate.runs.claim import Held
 from striate.runs.config import RunConfig
 from striate.runs.folder import claim_out
 from striate.runs.images import keep_images
+from striate.runs.origins import WeightsOrigin
+from striate.runs.own_code import keep_code, origin_of, read_code
 from striate.runs.provenance import data_origin, provenance, weights_origin
 from striate.runs.run import Run
 from striate.runs.targets import scaled
@@ -33,6 +36,7 @@ from striate.support import settings
 from striate.support.processors import processor_threads
 from striate.training.assemble import (
     find_starting_weights,
+    given_weights,
     make_callbacks,
     make_setup,
     make_training,
@@ -52,9 +56,9 @@ from striate.training.range_test import found_rate
 from striate.training.resume import plan_resumed, resumed_run
 from striate.training.selection import check_choices, note_on_imbalance
 from striate.training.settled import settings_of
-from striate.zoo.catalogue import Entry
-from striate.zoo.create import canonical, create
-from striate.zoo.layers import Network
+
+#: What to do where the folder that was asked for holds a run.
+OTHERWISE = "resume it, or choose another folder"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,16 +152,15 @@ def _plan_new(
     place = Place(device=device, group=group, callbacks=callbacks)
     if options.data is None or options.net is None:
         raise StriateError("train", f"needs data and {parameter('net')}", "e.g. digits and lenet")
-    known, seed = trainable(options.net), options.seed or 0
+    known, seed = subject(options.net, options.variant, options.size), options.seed or 0
     answers = Answers.of(options.target, options.unit, options.label)
-    variant = canonical(known.name, options.variant or {})
-    source, asked = options.data, options.out
-    resumed = "resume it, or choose another folder"
-    out = holding.take(lambda: claim_out(source, asked, known.name, otherwise=resumed))
+    code = {} if known.file is None else read_code(known.file, known.files)
+    source, asked, stem = options.data, options.out, stem_of(options.net)
+    out = holding.take(lambda: claim_out(source, asked, stem, otherwise=OTHERWISE))
     # Before the images, which take minutes to read: what is wrong with a file is known at once.
     weights = None
     if options.weights is not None:
-        weights = find_starting_weights(str(options.weights), known.name, place, variant)
+        weights = find_starting_weights(str(options.weights), known.name, place, known.variant)
     photographs = Photographs(
         where_kept(options.working_copies),
         seed=split_seed,
@@ -175,21 +178,21 @@ def _plan_new(
     data = knowing(data, photographs.made)
     targets = scaled(data.train)
     grey = data.train.is_grey and data.val.is_grey
-    in_channels = 1 if known.input[0] == 1 and grey else 3
-    published = None
+    in_channels = known.in_channels(grey=grey)
     outputs = len(data.classes or targets)
     with settings.seeded(seed):
-        network = create(known.name, classes=outputs, in_channels=in_channels, **variant)
-        if weights is not None:
-            published = start_from(weights, network, classes=outputs, place=place)
+        network = known.make(classes=outputs, in_channels=in_channels)
+        published = start_from(weights, network, classes=outputs, place=place) if weights else None
     recipe = _choose_recipe(options, known, network, images=len(data.train), grey=grey)
-    _check_network(network, known.name, recipe, data, group)
     preprocessing = preprocessing_from(published, options.size) if published else None
     if preprocessing is None:
         statistics = channel_statistics(data.train, in_channels)
         preprocessing = _preprocessing(recipe.preprocessing, known, options.size, statistics)
     shape = Shape(preprocessing=preprocessing, augmentation=recipe.augmentation)
     data = photographs.settled(data, shape, place, options)
+    if targets:
+        _check_linear(known.name, network, preprocessing.input_size)
+    _check_batches(network, recipe, data, group)
     # One forward without numbers: a size that the network cannot take is found out here.
     count_macs(network, preprocessing.input_size)
     recipe, note = fit_sizes(recipe, network, preprocessing.input_size)
@@ -206,8 +209,9 @@ def _plan_new(
         preprocessing=preprocessing,
         recipe=recipe,
         data=data_origin(data, options.val_fraction, options.label),
-        variant=variant,
-        weights=weights_origin(published, str(options.weights)) if published else None,
+        variant=dict(known.variant),
+        weights=_started_from(known, published, options, group),
+        code=None if known.file is None else origin_of(known.file, code),
         seed=seed,
         precision=precision,
         validation_precision="float32",
@@ -217,16 +221,26 @@ def _plan_new(
         world=group.world,
         provenance=provenance(workers=threads(options.workers), minutes=options.minutes),
     )
-    run, training = _to_be_run(
-        deadline, Run(out, config), network, data, options=options, place=place
-    )
+    run = Run(out, config, allow_code=known.is_code, given=known.given)
+    run, training = _to_be_run(deadline, run, network, data, options=options, place=place)
     callbacks.on_note(data.described)
     if note := note_on_imbalance(data.train, recipe.loss.class_weights):
         callbacks.on_note(note)
     if group.leads:
         keep_images(out, data)
+        if code:
+            keep_code(out, code)
     holding.begin(run.config)
     return run, training, data
+
+
+def _started_from(
+    known: Subject, published: Published | None, options: TrainOptions, group: Group
+) -> WeightsOrigin | None:
+    """Which weights the network starts from; None for random ones."""
+    if published is not None:
+        return weights_origin(published, str(options.weights))
+    return None if known.given is None else given_weights(known.given, group)
 
 
 def _to_be_run(
@@ -249,14 +263,14 @@ def _to_be_run(
     setup = make_setup(run, network, data, options=options, place=place)
     recipe, seen, note = place.group.lead(lambda: deadline.fit(setup))
     place.callbacks.on_note(note)
-    timed = Run(run.path, replace(run.config, recipe=recipe))
+    timed = run.decided(replace(run.config, recipe=recipe))
     training = make_training(timed, network, data, options=options, place=place)
     training.setup.deadline = deadline
     training.course.time_left.take_over(seen)
     return timed, training
 
 
-def _guessed_shape(options: TrainOptions, known: Entry, weights: Found | None) -> Shape:
+def _guessed_shape(options: TrainOptions, known: Subject, weights: Found | None) -> Shape:
     """The shape of the images for the network called for, before these have been looked at."""
     recipe = _read_recipe(options, known, normalised=True, grey=False)
     channels = known.input[0]
@@ -276,12 +290,13 @@ def _guessed_shape(options: TrainOptions, known: Entry, weights: Found | None) -
     return Shape(preprocessing=preprocessing, augmentation=recipe.augmentation)
 
 
-def _read_recipe(options: TrainOptions, known: Entry, *, normalised: bool, grey: bool) -> Recipe:
+def _read_recipe(options: TrainOptions, known: Subject, *, normalised: bool, grey: bool) -> Recipe:
     """The recipe that was asked for, at the size of the network's input, with what was set."""
+    network, family = recipe_names(known.name)
     recipe = load_recipe(
         str(options.recipe or "modern"),
-        network=known.name,
-        family=known.family,
+        network=network,
+        family=family,
         normalised=normalised,
         grey=grey,
         small=(options.size or max(known.input[1:])) <= 64,
@@ -292,7 +307,7 @@ def _read_recipe(options: TrainOptions, known: Entry, *, normalised: bool, grey:
 
 
 def _choose_recipe(
-    options: TrainOptions, known: Entry, network: nn.Module, *, images: int, grey: bool
+    options: TrainOptions, known: Subject, network: nn.Module, *, images: int, grey: bool
 ) -> Recipe:
     recipe = _read_recipe(options, known, normalised=has_batch_norm(network), grey=grey)
     settings = settings_of(options)
@@ -318,14 +333,18 @@ def has_batch_norm(network: nn.Module) -> bool:
     return any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in network.modules())
 
 
-def _check_network(network: Network, name: str, recipe: Recipe, data: Data, group: Group) -> None:
-    """Raise for a network that cannot be trained by the recipe, or not for what is wanted of it."""
-    if data.targets and not network.has_linear_outputs:
+def _check_linear(name: str, network: nn.Module, shape: tuple[int, int, int]) -> None:
+    """Raise for a network whose outputs are no numbers."""
+    if not has_linear_outputs(network, shape):
         raise NetworkError(
             name,
             "ends in no linear layer: its outputs, which all lie on one side of 0, are no numbers",
             "choose another network, such as lenet or resnet18",
         )
+
+
+def _check_batches(network: nn.Module, recipe: Recipe, data: Data, group: Group) -> None:
+    """Raise for batches that the network cannot be trained with."""
     share = min(recipe.batch_size, len(data.train)) // group.world
     if share < 2 and has_batch_norm(network):
         raise StriateError(
@@ -342,7 +361,7 @@ def _check_network(network: Network, name: str, recipe: Recipe, data: Data, grou
 
 
 def _preprocessing(
-    spec: Input, known: Entry, size: int | None, statistics: Statistics
+    spec: Input, known: Subject, size: int | None, statistics: Statistics
 ) -> Preprocessing:
     """The pre-processing that the recipe describes, at the size that was asked for."""
     height, width = (size, size) if size else known.input[1:]

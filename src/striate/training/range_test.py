@@ -81,7 +81,7 @@ def found_rate(
         return run
     recipe = recipe.with_rates_times(test.suggested / recipe.optimiser.rate)
     recipe = with_settings(recipe, {"optimiser.rate": test.suggested})
-    return Run(run.path, replace(run.config, recipe=recipe))
+    return run.decided(replace(run.config, recipe=recipe))
 
 
 def told(test: RateTest) -> str:

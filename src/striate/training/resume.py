@@ -20,6 +20,9 @@ from striate.data.targets import Answers
 from striate.data.working_copies.made import knowing
 from striate.engines.precision import choose_device
 from striate.errors import DataError, RunError, StriateError, parameter
+from striate.hub.libraries import CATALOGUE
+from striate.hub.names import parse
+from striate.hub.subject import name_of, recipe_names, subject
 from striate.recipes.load import load_recipe
 from striate.recipes.recipe import Recipe
 from striate.runs import layout as names
@@ -28,6 +31,7 @@ from striate.runs.config import RunConfig
 from striate.runs.images import images_of, keep_images
 from striate.runs.layout import is_run_folder
 from striate.runs.networks import make_network
+from striate.runs.own_code import origin_of, read_code
 from striate.runs.provenance import resolved_source
 from striate.runs.run import Run
 from striate.runs.targets import answers_of, as_trained
@@ -36,6 +40,7 @@ from striate.support.paths import exists, resolved, shown
 from striate.support.text import printable
 from striate.training.assemble import (
     find_starting_weights,
+    given_weights,
     make_training,
     open_images_of,
     start_from,
@@ -48,7 +53,6 @@ from striate.training.options import TrainOptions
 from striate.training.photographs import Photographs, Shape, note_room, where_kept
 from striate.training.place import Place
 from striate.training.settled import refuse_other_settings
-from striate.zoo.catalogue import entry
 from striate.zoo.create import canonical
 
 
@@ -69,6 +73,38 @@ def resumed_run(options: TrainOptions) -> Path | None:
     return Run.open(given).path
 
 
+def open_again(path: Path, options: TrainOptions) -> Run:
+    """The run at `path`, to go on with.
+
+    Where its network is a person's own, `net` gives it again, or says that it may run: a file or
+    a module that is named on the command line is one that its person trusts. What runs is the
+    run's own copy, which hence has to be the same.
+
+    Raises:
+        RunError: there is no such run, or its code is not that of the file that was named.
+        NetworkError: its network is code, which nobody has named.
+    """
+    net = options.net
+    if isinstance(net, nn.Module):
+        return Run.open(path, net=net)
+    if options.allow_code or net is None or not parse(str(net)).is_code:
+        return Run.open(path, allow_code=options.allow_code)
+    run = Run.open(path, allow_code=True)  # nothing of it is run before its network is made
+    if name_of(net) != run.config.network:
+        raise _changed("net", net, run.config.network)
+    if (code := run.config.code) is not None:
+        named = subject(net, options.variant, options.size)
+        assert named.file is not None
+        if origin_of(named.file, read_code(named.file, named.files)).digest != code.digest:
+            raise RunError(
+                shown(named.file),
+                f"is not the code that the run in {run.path} was begun with",
+                f"restore it, train a new run, or let {parameter('allow_code', True)} go on with "
+                "the copy in the run",
+            )
+    return run
+
+
 def plan_resumed(
     path: Path, options: TrainOptions, group: Group, callbacks: Callbacks, holding: Holding
 ) -> tuple[Run, Training, Data]:
@@ -78,7 +114,7 @@ def plan_resumed(
         StriateError: the run is damaged or another process is writing into it, its images have
             changed, or an option says otherwise than it.
     """
-    run = Run.open(path)
+    run = open_again(path, options)
     config = run.config
     place = Place(device=_device(run, options), group=group, callbacks=callbacks)
     if config.transfer is not None and config.transfer.freeze == "all":
@@ -130,7 +166,7 @@ def plan_resumed(
             "restore them from a copy, or transfer anew",
         )
     with settings.seeded(config.seed):
-        network = make_network(config, allow_code=run.allow_code)
+        network = make_network(config, own=run.own_code)
         if not begun:
             _start_again(run, network, place)
     training = make_training(run, network, data, options=options, place=place)
@@ -148,7 +184,7 @@ def plan_resumed(
     callbacks.on_note(data.described)
     if moved and group.leads:
         # The images have moved: what comes after training must find them too.
-        run = Run(run.path, replace(config, data=replace(config.data, origin=data.origin)))
+        run = run.decided(replace(config, data=replace(config.data, origin=data.origin)))
         run.config.write(run.path / names.CONFIG)
     if manifest is None and group.leads:
         keep_images(run.path, replace(data, fingerprint=config.data.fingerprint))
@@ -161,6 +197,15 @@ def _start_again(run: Run, network: nn.Module, place: Place) -> None:
     if config.weights is None:
         return
     source = config.weights.source
+    if run.given is not None:
+        if given_weights(run.given, place.group).digest != config.weights.digest:
+            raise RunError(
+                str(run.path),
+                "kept no weights before it was killed, and began with others than those of "
+                f"{parameter('net')}",
+                "give the module with the weights that it began with, or train anew",
+            )
+        return
     found = find_starting_weights(source, config.network, place, config.variant)
     published = start_from(found, network, classes=len(config.outputs), place=place)
     if published.digest != config.weights.digest:
@@ -261,7 +306,7 @@ def refuse_changes(options: TrainOptions, run: Run, recipe: Recipe) -> None:
     losses = None if asked is None else tuple(asked)
     asked_for = Answers.of(options.target, options.unit, options.label)
     settled: Mapping[str, tuple[Any, Any]] = {
-        "net": (options.net, config.network),
+        "net": (None if options.net is None else name_of(options.net), config.network),
         "epochs": (options.epochs, recipe.epochs),
         "minutes": (options.minutes, config.provenance.minutes),
         "size": (options.size, config.preprocessing.height),
@@ -286,7 +331,7 @@ def refuse_changes(options: TrainOptions, run: Run, recipe: Recipe) -> None:
         ),
         "unit": (asked_for.units or None, tuple(each.unit for each in config.targets)),
         "variant": (
-            canonical(config.network, options.variant) if options.variant else None,
+            _variant(options, config) if options.variant else None,
             dict(config.variant),
         ),
         "weights": (
@@ -305,12 +350,20 @@ def refuse_changes(options: TrainOptions, run: Run, recipe: Recipe) -> None:
     refuse_other_settings(options, run, recipe)
 
 
+def _variant(options: TrainOptions, config: RunConfig) -> dict[str, Any]:
+    """The options of the network's constructor, as the run of it keeps them."""
+    spec, asked = parse(config.network), dict(options.variant or {})
+    if spec.is_code:
+        return asked
+    if spec.library is CATALOGUE:
+        return canonical(config.network, asked)
+    return {**spec.library.for_training(spec.name), **asked}
+
+
 def _recipe_name(asked: str, config: RunConfig) -> str:
     """The name of the recipe that `asked` stands for with the network of the run."""
     if config.transfer:
         return asked
-    family = entry(config.network).family
-    found = load_recipe(
-        asked, network=config.network, family=family, normalised=True, grey=False, small=False
-    )
+    own, family = recipe_names(config.network)
+    found = load_recipe(asked, network=own, family=family, normalised=True, grey=False, small=False)
     return found.name

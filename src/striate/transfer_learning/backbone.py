@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from os import fspath
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from striate.runs.run import Run
 from striate.runs.starting_weights import find_weights, is_run
 from striate.runs.weights import digest
 from striate.support import settings
+from striate.support.shared_options import RunPath
 from striate.transfer_learning.normalisation import contradicted
 from striate.zoo.catalogue import classifier
 
@@ -54,6 +56,7 @@ class Backbone:
         weights_digest: SHA-256 over the names, types, shapes and values of its weights.
         origin: source of the weights, for people.
         note: what a person should know, or an empty string.
+        run: whose network it is; None of another's.
     """
 
     name: str
@@ -65,15 +68,19 @@ class Backbone:
     weights_digest: str
     origin: str
     note: str = ""
+    run: Run | None = None
 
 
-def open_backbone(spec: str | Path, weights: str | Path | None = None) -> Backbone:
+def open_backbone(
+    spec: RunPath, weights: str | Path | None = None, *, allow_code: bool = False
+) -> Backbone:
     """Open the network that `spec` names, with its weights.
 
     Args:
         spec: see the head of this module.
         weights: ``torchvision``, ``timm``, or a file of weights; None for a run, or a network that
             comes with them.
+        allow_code: a run may run the Python code that it names as its network.
 
     Raises:
         NetworkError: there is no such network, or it has no classifier that could be taken out.
@@ -81,9 +88,9 @@ def open_backbone(spec: str | Path, weights: str | Path | None = None) -> Backbo
             what images they were trained on.
         RunError: `spec` is the folder of no run.
     """
-    text = str(spec)
-    if _is_run(spec):
-        return _open_run(Path(spec), weights)
+    if isinstance(spec, Run) or _is_run(spec):
+        return _open_run(Run.open(spec, allow_code=allow_code), weights)
+    text = fspath(spec)
     if parse(text).is_code:
         raise NetworkError(
             f"backbone '{text}'",
@@ -93,16 +100,15 @@ def open_backbone(spec: str | Path, weights: str | Path | None = None) -> Backbo
     return _open_named(text, weights)
 
 
-def _is_run(spec: str | Path) -> bool:
+def _is_run(spec: RunPath) -> bool:
     """Whether a folder is meant: one with a run in it, or something that only a path can be."""
-    text = str(spec)
+    text = fspath(spec)
     if isinstance(spec, Path) or is_run_folder(Path(spec)):
         return True
     return os.sep in text and ".py" not in text and ":" not in text
 
 
-def _open_run(path: Path, weights: str | Path | None) -> Backbone:
-    run = Run.open(path)
+def _open_run(run: Run, weights: str | Path | None) -> Backbone:
     if weights is not None:
         raise WeightsError(
             parameter("weights", str(weights)), "a run has its own weights", "leave it out"
@@ -129,6 +135,7 @@ def _open_run(path: Path, weights: str | Path | None) -> Backbone:
         weights_digest=digest(headless.state_dict()),
         origin=f"the run {run.path}, trained on {config.data.origin}",
         note="; ".join(run.notes),
+        run=run,
     )
 
 

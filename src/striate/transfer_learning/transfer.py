@@ -30,6 +30,7 @@ from striate.runs.config import RunConfig
 from striate.runs.folder import claim_out
 from striate.runs.images import keep_images
 from striate.runs.origins import TransferOrigin
+from striate.runs.own_code import code_of, keep_code
 from striate.runs.provenance import data_origin, provenance
 from striate.runs.run import Run
 from striate.runs.targets import scaled
@@ -162,11 +163,19 @@ class _Work:
         record = self._record(backbone, stages, fitted, timing)
         record |= task.compared(fitted, of_train, data.train, cache)
         record |= task.doubts(fitted, of_train, data.train)
-        run = Run(out, self._config(backbone, fitted, data, timing))
+        source = backbone.run
+        run = Run(
+            out,
+            self._config(backbone, fitted, data, timing),
+            allow_code=source is not None and source.allow_code,
+            given=None if source is None else source.given,
+        )
         if options.curve and of_held is not None:
             record["curve"] = self._curve(run, network, len(stages), data, (of_train, of_held))
         write_atomically(out / names.TRANSFER, json.dumps(record, indent=1).encode())
         keep_images(out, data)
+        if source is not None and source.config.code is not None:
+            keep_code(out, code_of(source.path, source.config.code))
         answers = self._write_or_train(run, network, data, of_held)
         return Transfer(
             run=run,
@@ -191,7 +200,9 @@ class _Work:
 
     def _open_backbone(self) -> tuple[Backbone, tuple[str, ...]]:
         """The backbone and the names of its stages."""
-        backbone = open_backbone(self.named, self.options.weights)
+        backbone = open_backbone(
+            self.named, self.options.weights, allow_code=self.options.allow_code
+        )
         if backbone.note:
             self.place.callbacks.on_note(backbone.note)
         return backbone, check_stages(backbone, self.options)
@@ -381,5 +392,6 @@ class _Work:
             working_copies=self.photographs.side,
             device=device.type,
             threads=torch.get_num_threads(),
+            code=None if backbone.run is None else backbone.run.config.code,
             provenance=provenance(workers=threads(options.workers)),
         )

@@ -8,7 +8,13 @@ from typing import Annotated, Literal
 
 from striate.support.limits import MOST
 from striate.support.options import Doc, Options
-from striate.support.shared_options import AllowCode, ShowProgress, SkipBad, Workers
+from striate.support.shared_options import (
+    AllowCode,
+    RunOrFile,
+    ShowProgress,
+    SkipBad,
+    Workers,
+)
 from striate.support.tables import Bounds
 
 FEWEST = 8
@@ -53,7 +59,7 @@ Difference = Annotated[
 class QuantiseOptions(Options):
     """What a person may decide about a quantisation."""
 
-    source: Annotated[str | Path, Doc("A run's folder, or an ONNX file that `export` wrote.")]
+    source: RunOrFile
     output: Annotated[
         str | Path | None,
         Doc(
