@@ -154,8 +154,7 @@ def test_without_its_package_a_file_names_what_to_install(
 ) -> None:
     for name in ("pillow_heif", "pillow_jxl"):
         monkeypatch.setitem(sys.modules, name, None)
-    check = features.check
-    monkeypatch.setattr(features, "check", lambda name: name != "avif" and check(name))
+    monkeypatch.delitem(features.modules, "avif")
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / f"x{KINDS[kind]}").write_bytes(ENCODERS[kind](picture()))
     package = {"HEIC": "pillow-heif", "AVIF": "pillow>=11.3", "JPEG XL": "pillow-jxl-plugin"}[kind]
@@ -168,7 +167,7 @@ def test_without_its_package_a_file_names_what_to_install(
 
 def test_what_is_kept_of_images_hangs_on_what_reads_them(monkeypatch: pytest.MonkeyPatch) -> None:
     before = decoders()
-    monkeypatch.setattr(features, "check", lambda _: False)
+    monkeypatch.delitem(features.modules, "avif")
     assert decoders() != before
 
 

@@ -36,7 +36,12 @@ def plugin_versions() -> list[str]:
             found.append(version(package))
         except PackageNotFoundError:
             found.append("")
-    return [*found, str(features.check("avif"))]
+    return [*found, str(_has_avif())]
+
+
+def _has_avif() -> bool:
+    """Whether Pillow reads AVIF; versions before 11.2 do not know that there is such a thing."""
+    return "avif" in features.modules and features.check_module("avif")
 
 
 def _missing(kind: str) -> Flaw:
@@ -90,7 +95,7 @@ class Avif(_Heif):
     def _plugin(self) -> Any:
         from PIL import AvifImagePlugin
 
-        if not features.check("avif"):
+        if not _has_avif():
             raise ImportError
         return AvifImagePlugin.AvifImageFile
 
