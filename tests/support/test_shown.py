@@ -59,7 +59,7 @@ def test_every_result_prints_what_its_command_prints(name: str) -> None:
     assert len(printed.splitlines()) > 3
     assert max(map(len, printed.splitlines())) <= 100
     shown = result._repr_html_()
-    assert shown.startswith('<div class="striate-result"')
+    assert shown.startswith('<div class="striate"')
     for word in words:
         assert word in html.unescape(shown)
     assert ("<table>" in shown) is (name != "evaluate" or "precision" in shown)
@@ -84,6 +84,13 @@ def test_tables_are_tables_of_html_without_colours_and_escaped() -> None:
     assert "<td>plain</td>" in shown
     assert "color:inherit" in shown
     assert not re.search(r"[^-]color:#", shown), "a notebook may be dark"
+
+
+def test_rich_displays_nothing_by_itself_in_a_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    table = striate.table("lenet")
+    assert "conv1" in str(table)
+    assert "<pre>lenet" in table._repr_html_()
 
 
 @pytest.mark.parametrize("kind", [Several, Listed])

@@ -7,20 +7,21 @@ from collections.abc import Iterable
 
 _RIGHT = ' class="right"'
 #: Colours are the notebook's own, light or dark; only the lines are drawn, in what both can have.
+# A class that is named twice weighs more than the notebook's own rules.
 _STYLE = """
-.striate-result{font:13px/1.45 system-ui,sans-serif;color:inherit}
-.striate-result pre{margin:.3em 0;padding:0;background:none;color:inherit;white-space:pre-wrap;\
+.striate{font:13px/1.45 system-ui,sans-serif;color:inherit}
+.striate.striate pre{margin:.3em 0;padding:0;background:none;color:inherit;white-space:pre-wrap;\
 font:12.5px/1.45 ui-monospace,monospace}
-.striate-result table{border-collapse:collapse;margin:.5em 0;font-variant-numeric:tabular-nums}
-.striate-result caption{text-align:left;font-weight:600;padding:.2em 0}
-.striate-result th,.striate-result td{padding:.15em 1.1em .15em 0;border:0;text-align:left;\
+.striate.striate table{border-collapse:collapse;margin:.5em 0;font-variant-numeric:tabular-nums}
+.striate.striate caption{text-align:left;font-weight:600;padding:.2em 0}
+.striate.striate th,.striate.striate td{padding:.15em 1.1em .15em 0;border:0;text-align:left;\
 vertical-align:top;background:none;color:inherit}
-.striate-result th{font-weight:600;border-bottom:1px solid rgba(128,128,128,.6)}
-.striate-result tr+tr td{border-top:1px solid rgba(128,128,128,.2)}
-.striate-result tr{background:none}
-.striate-result .right{text-align:right}
-.striate-result .bar{display:inline-block;height:.65em;border-radius:2px;background:#2a8fb8}
-.striate-result .track{display:inline-block;width:7em;margin-right:.6em;border-radius:2px;\
+.striate.striate th{font-weight:600;border-bottom:1px solid rgba(128,128,128,.6)}
+.striate.striate tr+tr td{border-top:1px solid rgba(128,128,128,.2)}
+.striate.striate tr{background:none}
+.striate.striate .right{text-align:right}
+.striate .bar{display:inline-block;height:.65em;border-radius:2px;background:#2a8fb8}
+.striate .track{display:inline-block;width:7em;margin-right:.6em;border-radius:2px;\
 background:rgba(128,128,128,.25);line-height:.65em}
 """
 
@@ -28,7 +29,7 @@ background:rgba(128,128,128,.25);line-height:.65em}
 def page(*parts: str) -> str:
     """Parts of HTML as one result of a notebook's cell."""
     style = " ".join(_STYLE.split("\n"))
-    return f'<div class="striate-result"><style>{style}</style>{"".join(parts)}</div>'
+    return f'<div class="striate"><style>{style}</style>{"".join(parts)}</div>'
 
 
 def text(written: str) -> str:

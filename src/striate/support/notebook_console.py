@@ -24,7 +24,12 @@ class _Gathering(Console):
     def __init__(self) -> None:
         self.written = io.StringIO()
         super().__init__(
-            file=self.written, width=_WIDTH, color_system=None, highlight=False, emoji=False
+            file=self.written,
+            width=_WIDTH,
+            color_system=None,
+            highlight=False,
+            emoji=False,
+            force_jupyter=False,  # which displays what is printed, whatever the file
         )
         self.parts: list[str] = []
 

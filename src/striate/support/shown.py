@@ -109,7 +109,14 @@ class Shown(Readable):
 
         width = shutil.get_terminal_size((USUAL_WIDTH, 24)).columns
         text = io.StringIO()
-        console = Console(file=text, width=width, color_system=None, highlight=False, emoji=False)
+        console = Console(
+            file=text,
+            width=width,
+            color_system=None,
+            highlight=False,
+            emoji=False,
+            force_jupyter=False,  # in a notebook it would be displayed, and no text
+        )
         self.show(console)
         return "\n".join(line.rstrip() for line in text.getvalue().strip("\n").splitlines())
 
