@@ -41,6 +41,15 @@ class Heads(Net):
         found = super().forward(x)
         return (found, found) if self.training else found
 
+class Lazy(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.LazyConv2d(4, 3))
+
+class Values(Net):
+    def forward(self, x):
+        found = super().forward(x)
+        return found * 2 if found.sum() > 0 else found
+
 class Map(Net):
     def forward(self, x):
         return x
@@ -106,6 +115,11 @@ def test_an_instance_of_a_file_is_made_anew_each_time(folder: Path) -> None:
     [
         ("Softmax", "ends in a softmax, whose probabilities the loss would take for logits"),
         ("Heads", "gives 2 things in training, not one tensor"),
+        (
+            "Lazy",
+            "has lazy layers, which have no shapes before their first batch; run it on a batch",
+        ),
+        ("Values", "depends on values, .*; let it do the same with every image: torch.where choos"),
         ("Map", r"gives \(N, 3, 24, 24\) for N images"),
         ("Deep", "takes images of 5 channels"),
         ("two", "takes 2 inputs, not one image"),
@@ -118,6 +132,11 @@ def test_what_cannot_be_trained_is_refused_without_images(
     with pytest.raises(NetworkError, match=message) as caught:
         subject(f"{folder}/my net 网.py:{name}")
     assert "\n" not in str(caught.value)
+
+
+def test_a_name_that_a_library_has_is_told_with_its_prefix() -> None:
+    with pytest.raises(NetworkError, match="torchvision:convnext_tiny is torchvision's"):
+        subject("convnext_tiny")
 
 
 def test_a_size_that_it_does_not_take_is_refused_without_images(folder: Path) -> None:

@@ -110,6 +110,8 @@ def test_a_file_s_network_runs_from_its_copy_when_that_is_allowed(
     assert (config.network, dict(config.variant)) == ("net.py:Net", {"width": 6})
     assert striate.table(run, allow_code=True).totals.parameters == 6 * 28 + 12 + 21
     assert striate.evaluate(run, allow_code=True).images == 6
+    steps = [command for command, _ in striate.show(run).next_steps]
+    assert all(step.endswith(" --allow-code") for step in steps if "show" not in step)
     # Nothing was compiled into the run, and nothing else may lie there.
     assert sorted(each.name for each in (run / "code").rglob("*")) == ["blocks.py", "net.py"]
     for harm in ("code/net.py", "code/more.py"):

@@ -39,7 +39,13 @@ def check_outputs(name: str, network: nn.Module, shape: tuple[int, int, int]) ->
         NetworkError: its forward fails, gives something else, or ends in a softmax.
     """
     what = f"network '{printable(name)}'"
-    graph = record(network, torch.empty(1, *shape, device="meta"), name=printable(name))
+    try:
+        graph = record(network, torch.empty(1, *shape, device="meta"), name=printable(name))
+    except NetworkError as error:
+        if "depends on values" not in error.why:
+            raise
+        remedy = "let it do the same with every image: torch.where chooses between values"
+        raise NetworkError(error.what, error.why, remedy) from error
     for training in (False, True):
         found = _given(network, shape, training=training)
         if found is None:  # it hangs on values in training, which will show

@@ -146,6 +146,7 @@ def subject(
     if spec.is_code:
         return _own(text, spec, options, size)
     if spec.library is CATALOGUE:
+        CATALOGUE.check(text)
         options = canonical(text, options)
         known = classifier(text)
         return Subject(
@@ -300,6 +301,12 @@ def _shape(name: str, inputs: tuple[tuple[int, ...], ...]) -> tuple[int, int, in
             what, f"takes {len(inputs)} inputs, not one image", "give one that takes (N, C, H, W)"
         )
     channels, height, width = inputs[0]
+    if not channels:
+        raise NetworkError(
+            what,
+            "has lazy layers, which have no shapes before their first batch",
+            "run it on a batch in its constructor, or write their sizes",
+        )
     if channels not in (1, COLOURS):
         raise NetworkError(
             what, f"takes images of {channels} channels", "pictures have 3 channels, or 1 if grey"

@@ -267,6 +267,8 @@ class Run(Readable):
         with suppress(RunError):
             if not self.is_finished:
                 way_on = f"striate train {shlex.quote(str(self.path))} --resume"
+                if parse(self.config.network).source in ("file", "module"):
+                    way_on += " --allow-code"
                 done = f"{self.epochs_done:,} of {self.config.epochs:,} epochs"
                 return (f"the run was trained for {done} so far; to go on: {way_on}",)
         return ()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from striate.errors import RunError
+from striate.hub.names import GIVEN, parse
 from striate.runs.config import RunConfig
 from striate.runs.listing.entry import ListedRun, listed
 from striate.runs.run import Run
@@ -143,21 +144,24 @@ def title_of(config: RunConfig) -> str:
 
 
 def _next_steps(run: Run, entry: ListedRun, mistakes: int | None) -> tuple[tuple[str, str], ...]:
-    at = shlex.quote(str(run.path))
+    spec, at = parse(run.config.network), shlex.quote(str(run.path))
+    if spec.source == GIVEN:
+        return ((f"striate.open_run({str(run.path)!r}, net=module)", "opens it in Python"),)
+    allowed = " --allow-code" if spec.is_code else ""
     steps = []
     try:
         unfinished = bool(run.notes)
     except RunError:
         unfinished = True
     if unfinished and entry.epochs:
-        steps.append((f"striate train {at} --resume", "trains it to its end"))
+        steps.append((f"striate train {at} --resume{allowed}", "trains it to its end"))
     if entry.top1 is None and entry.mae is None:
         data = "" if run.config.data.origin else " DATA"
-        steps.append((f"striate evaluate {at}{data}", "measures it"))
+        steps.append((f"striate evaluate {at}{data}{allowed}", "measures it"))
     if mistakes:
         steps.append((f"striate show {at} --mistakes", "lists what it gets wrong"))
     does = "tells their numbers" if run.answers_numbers else "classifies images"
-    steps.append((f"striate predict {at} IMAGES", does))
+    steps.append((f"striate predict {at} IMAGES{allowed}", does))
     if not run.answers_numbers:
-        steps.append((f"striate export {at}", "writes it as one ONNX file"))
+        steps.append((f"striate export {at}{allowed}", "writes it as one ONNX file"))
     return tuple(steps)
