@@ -120,11 +120,20 @@ def test_a_run_of_wandb_goes_on_offline(
     for name in ("WANDB_API_KEY", "WANDB_MODE", "NETRC"):
         monkeypatch.delenv(name, raising=False)
     made: list[Any] = []
+    ends: list[dict[str, Any]] = []
     init = wandb.init
 
     def kept(**settings: Any) -> Any:
-        made.append(init(**settings))
-        return made[-1]
+        run = init(**settings)
+        finish = run.finish
+
+        def read_first(**how: Any) -> None:
+            ends.append({**dict(run.summary), **how})  # what is closed cannot be read
+            finish(**how)
+
+        monkeypatch.setattr(run, "finish", read_first)
+        made.append(run)
+        return run
 
     monkeypatch.setattr(wandb, "init", kept)
     out = tmp_path / "run <b> 中"
@@ -133,11 +142,13 @@ def test_a_run_of_wandb_goes_on_offline(
     assert first.id == second.id == read_trackers(out)["wandb"]["run"]
     assert (first.project, first.name) == ("striate", out.name)
     assert first.config["recipe.epochs"] == 2
-    assert second.summary["validation/top1"] == lines(out)[-1]["validation"]["top1"]
-    assert second.summary["epoch"] == 2
     evaluation = striate.open_run(out).evaluation
     assert evaluation is not None
-    assert second.summary["evaluation/top1"] == evaluation["top1"]
+    for end, line, code in zip(ends, lines(out)[1:], (130, 0), strict=True):
+        assert (end["epoch"], end["exit_code"]) == (line["epoch"], code)
+        assert end["train/loss"] == line["train"]["loss"]
+        assert end["validation/top1"] == line["validation"]["top1"]
+    assert ends[1]["evaluation/top1"] == evaluation["top1"]
     assert len(list((out / "wandb").glob("offline-run-*"))) == 2
 
 

@@ -72,7 +72,7 @@ class WandB(Tracker):
     def cut_short(self, error: BaseException) -> None:
         """Close it, as failed."""
         stopped = isinstance(error, (Interrupted, KeyboardInterrupt))
-        self._open.finish(exit_code=130 if stopped else 1, quiet=True)
+        self._open.finish(exit_code=130 if stopped else 1)
 
     def finish(self, end: RunEnd) -> None:
         """Keep the evaluation and the files of the run, and close it."""
@@ -84,7 +84,7 @@ class WandB(Tracker):
             if (end.run / name).is_file():
                 artifact.add_file(str(end.run / name))
         self._open.log_artifact(artifact)
-        self._open.finish(exit_code=0, quiet=True)
+        self._open.finish(exit_code=0)
 
 
 def _signed_in() -> bool:
