@@ -6,23 +6,21 @@ README's epochs and image size shrunk and nothing else changed.
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
-import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
-from io import StringIO
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from striate.cli.main import main
+sys.path.insert(0, str(Path(__file__).parent))
+from reading import blocks, environment, run
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -34,17 +32,6 @@ SERVICE = "striate serve "
 ADDRESS = "http://127.0.0.1:8000"
 #: The tests run in an environment that is active already.
 ACTIVATION = "source .venv/bin/activate"
-
-
-def blocks(text: str) -> list[tuple[str, str]]:
-    """(language, code) of each fenced block."""
-    return re.findall(r"^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-
-
-def environment() -> dict[str, str]:
-    """The reader's shell after activation."""
-    first = str(Path(sys.executable).parent)
-    return {**os.environ, "PATH": first + os.pathsep + os.environ.get("PATH", "")}
 
 
 def make_photos(folder: Path) -> None:
@@ -97,41 +84,6 @@ def service(code: str, folder: Path) -> Iterator[str]:
         yield found[0]
         process.terminate()
         assert process.wait(30) == 0
-
-
-def run(step: list[str], folder: Path) -> tuple[int, str]:
-    """The exit status of a step, and what it said.
-
-    Commands of ours that need no shell run in this process, which spares each its imports.
-    """
-    words = shlex.split(step[-1])
-    if step[0] == "bash" and words[0] == "striate" and not set(step[-1]) & set("|&;<>()$`*?~#"):
-        return run_here(words, folder)
-    done = subprocess.run(
-        step,
-        cwd=folder,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    return done.returncode, f"{done.stdout}\n{done.stderr}" if done.returncode else done.stdout
-
-
-def run_here(words: list[str], folder: Path) -> tuple[int, str]:
-    out, err = StringIO(), StringIO()
-    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
-        patch.chdir(folder)
-        patch.setattr(sys, "argv", words)
-        patch.setattr("striate.cli.streams.prepare", lambda: None)
-        with redirect_stdout(out), redirect_stderr(err):
-            try:
-                main()
-                status = 0
-            except SystemExit as ended:
-                status = int(ended.code or 0)
-    return status, f"{out.getvalue()}\n{err.getvalue()}" if status else out.getvalue()
 
 
 @pytest.mark.slow
