@@ -210,6 +210,9 @@ def measure(name: str, images: Path | None, workers: int) -> None:
 
 def take(name: str, folder: Path) -> None:
     """Put the results in `folder`, which `striate lab run` wrote, among the committed ones."""
+    found = files.read(folder / files.RESULTS, experiment_of(name).settings)
+    if found.header.quick or len(found.lines) != len(found.seeds) * len(found.settings):
+        raise SystemExit(f"{folder}: is quick, or not at its end; run it to its end first")
     RESULTS.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(folder / files.RESULTS, RESULTS / f"{name}.jsonl")
     shutil.copyfile(folder / files.TIMING, RESULTS / f"{name}.timing.jsonl")

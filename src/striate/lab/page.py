@@ -150,7 +150,13 @@ def _way(heading: str) -> Callable[[float], str]:
 
 
 def _values(values: Mapping[str, float]) -> str:
-    """One number where all are the same, else each."""
+    """One number where all are the same, else each.
+
+    Examples:
+        >>> _values({"a": 1870560.0, "b": 1870560.0}), _values({"a": 0.1, "b": 2.0})
+        ('1,870,560', 'a 0.1, b 2')
+    """
+    told = {name: f"{v:,.0f}" if v == round(v) else f"{v:,.6g}" for name, v in values.items()}
     if len(set(values.values())) == 1:
-        return f"{next(iter(values.values())):,.6g}"
-    return ", ".join(f"{name} {value:,.6g}" for name, value in values.items())
+        return next(iter(told.values()))
+    return ", ".join(f"{name} {text}" for name, text in told.items())
