@@ -212,6 +212,9 @@ def learn(
         seed=seed,
         shuffle=True,
         drop_last=True,
+        statistics=_statistics(data.train, preprocessing.channels)
+        if recipe.augmentation.pca
+        else None,
         answers=wanted[0],
     )
     validation = Loader(

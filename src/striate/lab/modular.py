@@ -29,13 +29,13 @@ class Branch:
     """A way through a block.
 
     Attributes:
-        kernels: sides of its convolutions, in order.
+        kernels: sides of its convolutions, in order; (height, width) of one that is not square.
         share: of the block's channels that it gives.
         middle: channels between its convolutions, as a share of the block's.
         pools: whether a maximum over 3×3 comes first.
     """
 
-    kernels: tuple[int, ...]
+    kernels: tuple[int | tuple[int, int], ...]
     share: float
     middle: float = 0.0
     pools: bool = False
@@ -67,6 +67,10 @@ class Plan:
             2017, Sec. 3.3).
         auxiliary: of each auxiliary head the weight of its loss; the first stands behind the first
             stage.
+        stages: branches of each stage's blocks, where they are not those of `branches`.
+        dropout: the share of what the dense layer sees that is dropped (Srivastava et al. 2014).
+        channel_dropout: the share of a stage's channels that is dropped whole (Tompson et al.
+            2015).
         classes: of the images.
     """
 
@@ -77,6 +81,9 @@ class Plan:
     normalised: bool = True
     scale: float = 1.0
     auxiliary: tuple[float, ...] = ()
+    stages: tuple[tuple[Branch, ...], ...] = ()
+    dropout: float = 0.0
+    channel_dropout: float = 0.0
     classes: int = 10
 
     @property
@@ -93,40 +100,48 @@ class Block(nn.Module):
             input, where channels and grid stay as they are.
     """
 
-    def __init__(self, plan: Plan, before: int, after: int, stride: int) -> None:
+    def __init__(
+        self, plan: Plan, ways: Sequence[Branch], before: int, after: int, stride: int
+    ) -> None:
         super().__init__()
-        self.plan, self.before, self.after, self.stride = plan, before, after, stride
+        self.plan, self.ways = plan, tuple(ways)
+        self.before, self.after, self.stride = before, after, stride
         self.left_out = False
-        total = sum(each.share for each in plan.branches)
+        total = sum(each.share for each in self.ways)
         ends = [
-            round(after * sum(each.share for each in plan.branches[: n + 1]) / total)
-            for n in range(len(plan.branches))
+            round(after * sum(each.share for each in self.ways[: n + 1]) / total)
+            for n in range(len(self.ways))
         ]
         widths = [end - start for start, end in zip([0, *ends], ends, strict=False)]
         self.branches = nn.ModuleList(
-            self._branch(each, width) for each, width in zip(plan.branches, widths, strict=True)
+            self._branch(each, width) for each, width in zip(self.ways, widths, strict=True)
         )
         changes = stride > 1 or before != after
         projects = plan.shortcut == "c" or (plan.shortcut == "b" and changes)
         self.projection = (
-            nn.Sequential(*_convolution(plan, before, after, 1, stride)) if projects else None
+            nn.Sequential(*_convolution(plan, before, after, (1, 1), (stride, stride)))
+            if projects
+            else None
         )
 
     def _branch(self, branch: Branch, width: int) -> nn.Sequential:
         layers: list[nn.Module] = []
-        stride, before = self.stride, self.before
+        before, strides = self.before, [self.stride, self.stride]
         if branch.pools:
-            layers.append(nn.MaxPool2d(3, stride, padding=1))
-            stride = 1
-        for place, side in enumerate(branch.kernels):
-            last = place == len(branch.kernels) - 1
+            layers.append(nn.MaxPool2d(3, self.stride, padding=1))
+            strides = [1, 1]
+        kernels = [(each, each) if isinstance(each, int) else each for each in branch.kernels]
+        largest = [max(each[axis] for each in kernels) for axis in range(2)]
+        for place, kernel in enumerate(kernels):
+            last = place == len(kernels) - 1
             after = width if last else max(round(branch.middle * self.after), 1)
-            # The larger kernel has the stride, of equal ones the first: no place is passed over.
-            own = stride if side == max(branch.kernels) else 1
-            layers += _convolution(self.plan, before, after, side, own)
+            # Along each axis the first of the largest has the stride: no place is passed over.
+            own = [strides[axis] if kernel[axis] == largest[axis] else 1 for axis in range(2)]
+            strides = [1 if each > 1 else left for each, left in zip(own, strides, strict=True)]
+            layers += _convolution(self.plan, before, after, kernel, (own[0], own[1]))
             if not last:
                 layers.append(nn.ReLU())
-            stride, before = (1 if own > 1 else stride), after
+            before = after
         return nn.Sequential(*layers)
 
     def change(self, x: Tensor) -> Tensor:
@@ -157,13 +172,16 @@ class Modular(nn.Module):
         super().__init__()
         self.plan = plan
         self.auxiliary_weights = plan.auxiliary
-        self.stem = nn.Sequential(*_convolution(plan, channels, plan.width, 3, 2), nn.ReLU())
+        self.stem = nn.Sequential(
+            *_convolution(plan, channels, plan.width, (3, 3), (2, 2)), nn.ReLU()
+        )
         stages, before = [], plan.width
         for stage in range(3):
             after = plan.width * 2**stage
             made = []
             for place in range(plan.blocks):
-                made.append(Block(plan, before, after, 2 if stage and not place else 1))
+                ways = plan.stages[stage] if plan.stages else plan.branches
+                made.append(Block(plan, ways, before, after, 2 if stage and not place else 1))
                 before = after
             stages.append(nn.Sequential(*made))
         self.stages = nn.ModuleList(stages)
@@ -196,26 +214,39 @@ class Modular(nn.Module):
             cast("Block", each) for stage in self.stages for each in cast("nn.Sequential", stage)
         ]
 
+    def features(self, images: Tensor) -> Tensor:
+        """The last feature map, (N, C, H, W)."""
+        return self._maps(images)[-1]
+
+    def _maps(self, images: Tensor) -> list[Tensor]:
+        """What each stage gives."""
+        found, maps = self.stem(images), []
+        for stage in self.stages:
+            found = F.dropout2d(stage(found), self.plan.channel_dropout, self.training)
+            maps.append(found)
+        return maps
+
     def forward(self, images: Tensor) -> Tensor | TrainingOutput:
         """Logits, (N, classes); in training with those of auxiliary heads."""
-        found, auxiliary = self.stem(images), []
-        for place, stage in enumerate(self.stages):
-            found = stage(found)
-            if self.training and place < len(self.heads):
-                auxiliary.append(self.heads[place](found.mean((2, 3))))
-        logits = self.classifier(found.mean((2, 3)))
-        return TrainingOutput(logits, tuple(auxiliary)) if auxiliary else logits
+        maps = self._maps(images)
+        seen = F.dropout(maps[-1].mean((2, 3)), self.plan.dropout, self.training)
+        logits: Tensor = self.classifier(seen)
+        if not (self.training and len(self.heads)):
+            return logits
+        pairs = zip(self.heads, maps, strict=False)
+        return TrainingOutput(logits, tuple(head(each.mean((2, 3))) for head, each in pairs))
 
 
-def _convolution(plan: Plan, before: int, after: int, side: int, stride: int) -> list[nn.Module]:
-    made: list[nn.Module] = [
-        nn.Conv2d(before, after, side, stride, padding=side // 2, bias=not plan.normalised)
-    ]
-    if not plan.normalised:
-        bias = cast("nn.Conv2d", made[0]).bias
-        assert bias is not None
-        nn.init.zeros_(bias)
-    return [*made, nn.BatchNorm2d(after)] if plan.normalised else made
+def _convolution(
+    plan: Plan, before: int, after: int, kernel: tuple[int, int], stride: tuple[int, int]
+) -> list[nn.Module]:
+    """A convolution that leaves the grid to its stride, and batch norm where the plan has it."""
+    padding = (kernel[0] // 2, kernel[1] // 2)
+    found = nn.Conv2d(before, after, kernel, stride, padding, bias=not plan.normalised)
+    if found.bias is None:
+        return [found, nn.BatchNorm2d(after)]
+    nn.init.zeros_(found.bias)
+    return [found]
 
 
 def path_lengths(network: Modular, images: Tensor, labels: Tensor) -> list[float]:
@@ -270,7 +301,7 @@ def gradients_by_length(network: Modular, images: Tensor, labels: Tensor) -> dic
 def _ways(block: Block, x: Tensor, passed: dict[int, Tensor]) -> list[tuple[int, Tensor]]:
     """The gradient at a block's input, apart for each branch and each length so far."""
     x = x.detach().requires_grad_()
-    lengths = [len(each.kernels) for each in block.plan.branches]
+    lengths = [len(each.kernels) for each in block.ways]
     given = [branch(x) for branch in block.branches]
     parts = [
         (length, each, start)

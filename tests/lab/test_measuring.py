@@ -1,0 +1,101 @@
+"""What single claims measure, against what was worked out by hand."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from torch import nn
+
+from striate.lab.book import experiment_of
+from striate.lab.claims import auxiliary_heads, crops_and_ensembles, factorised, transfer
+from striate.lab.claims.batch_norm import on_the_way
+from striate.lab.claims.leaving_out import changes, inner
+from striate.lab.claims.stale_gradients import stale
+from striate.lab.learning import images_of
+from striate.lab.modular import INCEPTION, Modular, Plan
+
+
+@pytest.mark.parametrize("steps", [0, 1, 3])
+def test_a_stale_gradient_is_that_of_so_many_steps_ago(steps: int) -> None:
+    weight = nn.Parameter(torch.tensor([1.0], dtype=torch.float64))
+    optimiser = torch.optim.SGD([weight], lr=0.1)
+    path = [1.0]
+    with stale(steps) as ages:
+        for step in range(8):
+            optimiser.zero_grad()
+            torch.autograd.backward(weight.square().sum())
+            optimiser.step()
+            old = 2 * path[step - steps] if step >= steps else 0.0
+            path.append(path[-1] - 0.1 * old)
+            assert float(weight.detach()) == pytest.approx(path[-1])
+    assert ages == [steps] * (8 - steps)
+    optimiser.zero_grad()
+    torch.autograd.backward(weight.square().sum())
+    before = float(weight.detach())
+    optimiser.step()
+    assert float(weight.detach()) == pytest.approx(0.8 * before)  # as ever, behind the block
+
+
+def test_what_moves_evenly_is_half_of_the_time_on_its_way() -> None:
+    ends = torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0])
+    assert on_the_way([ends[0], ends[1], ends[1]]) == pytest.approx(1 / 3)
+    assert on_the_way([ends[0], ends[0], 2 * ends[1]]) == pytest.approx(2 / 3)
+
+
+def test_heads_without_weight_bring_no_gradient() -> None:
+    torch.manual_seed(0)
+    x, labels = torch.randn(4, 3, 16, 16), torch.tensor([0, 1, 2, 0])
+    given = {"width": 8, "blocks": 1, "branches": INCEPTION, "normalised": False, "classes": 3}
+    for weight, more in ((0.0, False), (1.0, True)):
+        network = Modular(Plan(**given, auxiliary=(weight, weight)))  # type: ignore[arg-type]
+        found = auxiliary_heads.more_gradient(network, x, labels)
+        assert (abs(found - 1) > 1e-3) is more
+
+
+def test_changes_are_those_of_blocks_that_could_be_left_out() -> None:
+    torch.manual_seed(0)
+    network = Modular(Plan(width=4, blocks=2, shortcut="a")).eval()
+    assert len(inner(network)) == 4  # all but the two that halve the grid
+    for block in inner(network):
+        block.left_out = True
+    assert changes(network, torch.randn(2, 3, 16, 16)) == [0.0] * 4
+
+
+def test_a_factorised_network_sees_as_far() -> None:
+    for setting in factorised.SETTINGS:
+        network = Modular(factorised.plan(setting))
+        # 3×3 at steps of 1, then 2, 2, 2, 4, 4, 8 pixels: 1 + 2 · 23.
+        assert factorised.reach(network) == 47
+        assert network.features(torch.zeros(1, 3, 32, 32)).shape == (1, 64, 4, 4)
+
+
+def test_transfer_shares_out_classes_and_images() -> None:
+    data = images_of(experiment_of("transfer").quick)
+    old, new = (transfer.half(data, upper=upper) for upper in (False, True))
+    assert old.classes + new.classes == data.classes
+    assert len(old.train) + len(new.train) == len(data.train)
+    some = transfer.few(new, 6)
+    assert [int((some.train.labels == label).sum()) for label in range(2)] == [3, 3]
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "then"),
+    [
+        ("transfer", "head, few", "all, few"),
+        ("crops-and-ensembles", "3 networks", "one view"),
+    ],
+)
+def test_networks_that_settings_share_are_the_same_whoever_asks(
+    name: str, first: str, then: str
+) -> None:
+    experiment = experiment_of(name)
+    found = []
+    for settings in ((first, then), (then,)):
+        transfer.learnt_before.cache_clear()
+        crops_and_ensembles.member.cache_clear()
+        measured = [experiment.measure(each, 0, experiment.quick) for each in settings][-1]
+        told = {key: value for key, value in measured.items() if not key.startswith("seconds")}
+        found.append(json.dumps(told))
+    assert found[0] == found[1]
