@@ -134,6 +134,8 @@ def test_what_cannot_be_learnt_from_is_refused(backbone: Path, digits: Digits) -
         classifier.fit(images, labels[:-1])
     with pytest.raises(ValueError, match=r"y: holds one class only \(one\)"):
         classifier.fit(images, ["one"] * 60)
+    with pytest.raises(ValueError, match=r"X: no class has two .* held out; give more images$"):
+        classifier.fit(images[[0, 0, 1, 1]], [0, 0, 1, 1])
     with pytest.raises(ValueError, match="is of a network that is trained"):
         ImageRegressor(backbone=backbone, loss="huber").fit(images, np.arange(60))
 

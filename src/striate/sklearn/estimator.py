@@ -19,7 +19,7 @@ from striate.api.training import train_one
 from striate.api.transfer_learning import transfer_one
 from striate.data.finding.idx import ArrayPart
 from striate.data.finding.inputs import item_of
-from striate.data.finding.named import FilePart, NamedSet, in_memory
+from striate.data.finding.named import MEMORY, FilePart, NamedSet, in_memory
 from striate.data.targets import Target
 from striate.errors import DataError, RunError, StriateError, parameter
 from striate.runs import layout as names
@@ -52,7 +52,11 @@ def known_to_sklearn() -> Iterator[None]:
     except EstimatorError:
         raise
     except StriateError as error:
-        raise EstimatorError(error.what, error.why, error.remedy) from error
+        what, remedy = error.what, error.remedy
+        if what == MEMORY:
+            what = "X"
+            remedy = "give more images" if "folder" in remedy else remedy
+        raise EstimatorError(what, error.why, remedy) from error
 
 
 @dataclass_transform(kw_only_default=True)
