@@ -22,9 +22,8 @@ from reading import blocks, needs_shell, run, run_python
 DOCS = Path(__file__).parents[1] / "docs"
 CHINESE = ".zh-CN"
 PAGES = sorted(DOCS.glob("*.md"))
-#: Whose code is run: a page in Chinese has that of the English one.
+#: Those whose code is run: a page in Chinese has that of the English one.
 ENGLISH = [page for page in PAGES if CHINESE not in page.name]
-READ = [*ENGLISH, DOCS / "history.zh-CN.md"]
 #: What is not a reader's to type: data, output, and excerpts of what is explained beside them.
 SHOWN = ("csv", "text", "toml")
 #: Commands that are not run here, by how they begin, each with the reason.
@@ -122,7 +121,7 @@ def done() -> set[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", READ, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", ENGLISH, ids=lambda page: page.name)
 def test_commands_run(page: Path, folder: Path, done: set[str]) -> None:
     for command in commands(page):
         if elsewhere(command) or command in done:
@@ -148,7 +147,7 @@ def test_what_is_shown_below_a_command_is_what_it_prints(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", READ, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", ENGLISH, ids=lambda page: page.name)
 def test_python_runs(page: Path, folder: Path) -> None:
     for script in scripts(page):
         if not explained(script):
@@ -168,7 +167,7 @@ def test_no_reason_is_left_over() -> None:
 
 
 def test_chinese_pages_show_the_code_of_english_ones() -> None:
-    chinese = [page for page in PAGES if page not in READ]
+    chinese = [page for page in PAGES if page not in ENGLISH]
     known = [block for page in ENGLISH for block in blocks(page.read_text("utf-8"))]
     shown = [block for page in chinese for block in blocks(page.read_text("utf-8"))]
     assert [block for block in shown if block not in known] == []
@@ -180,10 +179,11 @@ def test_a_chinese_page_says_the_numbers_of_the_english_one(name: str) -> None:
     assert numbers(DOCS / f"{name}.zh-CN.md") - known == set()
 
 
-def test_the_history_says_the_numbers_of_the_networks_pages() -> None:
+@pytest.mark.parametrize("name", ["history.md", "history.zh-CN.md"])
+def test_the_history_says_the_numbers_of_the_networks_pages(name: str) -> None:
     pages = [*(DOCS / "networks").glob("*.md"), DOCS / "arithmetic.md", DOCS / "architecture.md"]
     known = set().union(*(numbers(page) for page in pages))
-    assert numbers(DOCS / "history.zh-CN.md") - known == set()
+    assert numbers(DOCS / name) - known == set()
 
 
 def numbers(page: Path) -> set[str]:
