@@ -1,6 +1,6 @@
 """Claim 15: auxiliary heads bring gradient to lower layers and regularise; at which weights.
 
-About 1,100 seconds of one core.
+About 1,400 seconds of one core.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Claim 10: 1×1 reductions before 3×3 and 5×5 make Inception modules cheap.
 
-About 900 seconds of one core.
+About 800 seconds of one core.
 """
 
 from __future__ import annotations

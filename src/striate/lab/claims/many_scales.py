@@ -1,6 +1,6 @@
 """Claim 11: kernels of many sizes side by side are for scales that vary.
 
-About 1,100 seconds of one core.
+About 1,000 seconds of one core.
 """
 
 from __future__ import annotations

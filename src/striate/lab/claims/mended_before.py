@@ -1,6 +1,6 @@
 """Claim 16 (c): whether batch norm and auxiliary heads have mended what shortcuts mend.
 
-About 2,400 seconds of one core.
+About 2,500 seconds of one core.
 """
 
 from __future__ import annotations

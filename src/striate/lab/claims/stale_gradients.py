@@ -2,7 +2,7 @@
 
 Staleness is computed exactly in one process: each step takes the gradient of the weights of so many
 steps ago, which is what as many workers and one more give that take turns at a parameter server.
-About 500 seconds of one core.
+About 400 seconds of one core.
 """
 
 from __future__ import annotations
