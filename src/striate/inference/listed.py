@@ -45,7 +45,7 @@ def _of_classes(shown: Sequence[Prediction]) -> str:
             continue
         named = list(zip(each.classes, each.probabilities, strict=True))
         (likeliest, share), *others = named
-        rest = ", ".join(f"{_escaped(name)} {percent(one)}" for name, one in others)
+        rest = ", ".join(f"{_escaped(name)} {html.escape(percent(one))}" for name, one in others)
         sure = _escaped(likeliest) + (" (unsure)" if each.unsure else "")
         row = [_escaped(each.file), sure, _bar(share), rest]
         if labelled:
@@ -57,7 +57,7 @@ def _of_classes(shown: Sequence[Prediction]) -> str:
 def _bar(share: float) -> str:
     """A probability with its length."""
     width = f'<span class="bar" style="width:{100 * share:.0f}%"></span>'
-    return f'<span class="track">{width}</span>{percent(share)}'
+    return f'<span class="track">{width}</span>{html.escape(percent(share))}'
 
 
 def _of_numbers(shown: Sequence[Estimate]) -> str:
