@@ -18,6 +18,7 @@ from striate.lab import results as files
 from striate.lab import run as runs
 from striate.lab.experiment import Conditions, Equal, Experiment, Measured
 from striate.lab.options import RunExperimentOptions
+from striate.lab.page import told
 from striate.lab.running import measure_all
 
 TASKS = [(seed, setting) for seed in range(2) for setting in ("stride 1", "stride 3")]
@@ -51,6 +52,15 @@ def test_a_run_is_judged_and_told(tmp_path: Path) -> None:
     assert [json.loads(line)["setting"] for line in lines] == ["slow", "fast"] * 3
     assert b"seconds" not in content(tmp_path / "a")  # no two runs have them in common
     assert b"seconds_a_step" in (tmp_path / "a" / files.TIMING).read_bytes()
+
+
+def test_a_command_on_a_page_can_be_typed(tmp_path: Path, experiment: Experiment) -> None:
+    found = started(tmp_path / "a")
+    results = files.read(found.folder / files.RESULTS, experiment.settings)
+    results.header = replace(results.header, data={"name": "my <photos>", "train": 3, "val": 2})
+    written = told(experiment, results, found.judged)
+    assert written.command == "striate lab run made-up --data 'my <photos>'"
+    assert written.ran_on.startswith("on my <photos> (3 to train on and 2 held out), with 3 seeds")
 
 
 def test_quick_decides_nothing(tmp_path: Path) -> None:

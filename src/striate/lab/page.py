@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,7 +137,7 @@ def _command(experiment: Experiment, results: Results) -> str:
     if header.quick:
         return " ".join([*words, "--quick"])
     if header.data and header.data["name"] != experiment.conditions.data:
-        words += ["--data", header.data["name"]]
+        words += ["--data", shlex.quote(header.data["name"])]
     if header.epochs != experiment.conditions.epochs:
         words += ["--epochs", str(header.epochs)]
     if len(results.seeds) != experiment.seeds:

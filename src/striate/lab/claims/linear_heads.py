@@ -56,7 +56,7 @@ def measure(setting: str, seed: int, conditions: Conditions) -> Measured:
         high = logistic(lifted[::2], ring[::2], sparse=False)
         gain = (answers(high, lifted[1::2]) == ring[1::2]).mean() - found.mean()
         measured["lift"] = float(gain)
-    shares = separable_shares(seed, 20 if conditions.quick else 200)
+    shares = separable_shares(seed, 5 if conditions.quick else 200)
     apart = max(abs(share - cover(n, DIMENSIONS)) for share, n in zip(shares, POINTS, strict=True))
     return {
         **measured,
