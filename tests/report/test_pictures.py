@@ -66,7 +66,7 @@ def test_cells_hold_their_own_images_up_to_the_limit(make_inputs: Make) -> None:
         assert cell["images"] == len(members) == inputs.evaluation.confusion[true, given]
         assert len(cell["shown"]) == min(A_CELL, len(members))
         assert {each["name"] for each in cell["shown"]} <= members
-        sure = [float(each["probability"]) for each in cell["shown"]]
+        sure = [float(each["probability"].removesuffix("\u202f%")) for each in cell["shown"]]
         assert sure == sorted(sure, reverse=true != given)
 
 

@@ -59,7 +59,7 @@ def _show(console: Console, entries: Sequence[EntryInfo]) -> None:
 
     from striate.support.grids import grid
 
-    table = grid(["backbone", "engine", "view"], ["images", "features", "MB", "last used"], gap=1)
+    table = grid(["backbone", "engine", "view"], ["images", "features", "MB", "last used"])
     for one in entries:
         table.add_row(
             Text(one.backbone),
@@ -86,4 +86,4 @@ def _show_copies(console: Console, copies: Sequence[CopiesInfo]) -> None:
 
 
 def _day(seconds: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
+    return time.strftime("%Y-%m-%d", time.localtime(seconds))

@@ -103,7 +103,8 @@ class ExportReport(Readable):
             if verified.pixel_levels is not None:
                 pixels = f"pixels to {verified.pixel_levels:g} of 255 levels, "
             lines.append(
-                f"  and evaluation's pipeline's: {pixels}{what} to {verified.pipeline:.1g}{of}"
+                f"  and those of evaluation's own pre-processing: {pixels}{what} to "
+                f"{verified.pipeline:.1g}{of}"
             )
         if verified.heat_maps is not None:
             lines.append(

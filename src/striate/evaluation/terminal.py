@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Of more classes, those with the lowest F1 are listed.
 _MOST_ROWS = 30
+#: Classes among which the right one has to be.
+_TOP = 5
 
 
 def show(found: Evaluation, console: Console) -> None:
@@ -28,7 +30,8 @@ def show(found: Evaluation, console: Console) -> None:
         console.print(Text(f"note: {printable(note)}"), soft_wrap=True)
     console.print(f"{found.images:,} images of {len(found.classes):,} classes")
     console.print(f"top-1     {_share(found.top1)}  (95 % interval {plain_span(low, high, 2)})")
-    console.print(f"top-5     {_share(found.top5)}")
+    if len(found.classes) > _TOP:  # else it can be nothing but 100 %
+        console.print(f"top-5     {_share(found.top5)}")
     console.print(f"baseline  {_share(found.baseline)}  (always the commonest class)")
     console.print(f"loss      {found.loss:8.4f}")
     console.print(f"ece       {found.ece:8.4f}  (expected calibration error)")

@@ -11,14 +11,14 @@ import numpy as np
 from markupsafe import Markup
 
 from striate.data.scan import threads
-from striate.evaluation.comparing.terminal import counts, headline, points, verdict
+from striate.evaluation.comparing.terminal import counts, headline, verdict
 from striate.report.charts import Axes, Chart, Series, line_chart
 from striate.report.pages import rendered
 from striate.report.pictures import LARGE, encoded
 from striate.support.files import output_file, write_text
 from striate.support.prefetch import prefetch
 from striate.support.svg import Scale, element
-from striate.support.words import MINUS, exact_percent, figure, percent, plural
+from striate.support.words import exact_percent, figure, percent, plural, points
 
 if TYPE_CHECKING:
     from striate.data.images import ImageSet
@@ -145,7 +145,7 @@ def _pair(found: RunComparison, place: int) -> dict[str, Any]:
         "counts": counts(found, pair),
         "verdict": verdict(found, pair),
         "decided": pair.adjusted < 0.05,
-        "difference": points(pair.difference).replace("-", MINUS),
+        "difference": points(pair.difference),
         "standing": difference(
             pair.difference,
             pair.interval,

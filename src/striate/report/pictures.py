@@ -17,6 +17,7 @@ from striate.report.inputs import PageInputs, Pictures, ReportInputs
 from striate.report.insight import surest_wrong
 from striate.support.html import data_address
 from striate.support.prefetch import prefetch
+from striate.support.words import percent
 
 #: Characters of embedded pictures in one page.
 BUDGET = 4_500_000
@@ -182,7 +183,7 @@ def behind_cells(
                 "source": source,
                 "name": str(inputs.images.names[index]),
                 "file": _file(inputs, index),
-                "probability": f"{confidence[index]:.2f}",
+                "probability": percent(float(confidence[index]), 0),
             }
         )
     sources.close()

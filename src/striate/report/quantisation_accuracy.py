@@ -15,7 +15,7 @@ from striate.deploy.quantise.figures import (
     ValueLimits,
 )
 from striate.support.svg import Scale, element
-from striate.support.words import MINUS, exact_percent, figure, percent
+from striate.support.words import exact_percent, figure, percent, points
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,7 +96,7 @@ class OfClasses(Accuracy):
             "between nothing and everything",
         )
         self.sentence = _lost_sentence(worst)
-        self.tile = ("top-1 lost", _points(worst.lost), "points, in the engine that loses most")
+        self.tile = ("top-1 lost", points(worst.lost), "points, in the engine that loses most")
         self.limits = (
             ("top-1 lost", f"{100 * limits.drop:g} points"),
             ("agreement", exact_percent(limits.agreement)),
@@ -105,7 +105,7 @@ class OfClasses(Accuracy):
 
     def step(self, step: Step) -> list[tuple[str, str]]:
         """Agreement, and top-1 lost."""
-        return [(percent(each.agreement, 2), _points(each.lost)) for each in _classes(step.figures)]
+        return [(percent(each.agreement, 2), points(each.lost)) for each in _classes(step.figures)]
 
 
 class OfNumbers(Accuracy):
@@ -183,15 +183,10 @@ def _values(figures: Sequence[Figures]) -> list[ValueFigures]:
     return [each for each in figures if isinstance(each, ValueFigures)]
 
 
-def _points(share: float) -> str:
-    """A difference of shares in points: ``+0.54``."""
-    return f"{100 * share:+.2f}".replace("-", MINUS)
-
-
 def _lost_sentence(worst: ClassFigures) -> str:
-    low, high = (_points(end) for end in worst.interval)
+    low, high = (points(end) for end in worst.interval)
     said = (
-        f"No engine loses top-1; {worst.title} comes nearest with {_points(worst.lost)} points lost"
+        f"No engine loses top-1; {worst.title} comes nearest with {points(worst.lost)} points lost"
     )
     if worst.lost > 0:
         said = f"At most, top-1 loses {100 * worst.lost:.2f} points, in {worst.title}"
@@ -203,8 +198,8 @@ def _cells(each: ClassFigures, limits: ClassLimits) -> tuple[str, ...]:
     return (
         percent(each.agreement, 2),
         f"{percent(each.float_top1, 2)} \u2192 {percent(each.top1, 2)}",
-        _points(each.lost),
-        f"{_points(low)} to {_points(high)}",
+        points(each.lost),
+        f"{points(low)} to {points(high)}",
         f"{100 * limits.allowed(each):.2f}" if each.counted else "not held",
         f"{each.float_loss:.4f} \u2192 {each.loss:.4f}",
         figure(each.difference, 2),

@@ -44,6 +44,16 @@ def plain_span(low: float, high: float, digits: int = 1) -> str:
     return f"{plain_percent(low, digits).removesuffix(' %')} to {plain_percent(high, digits)}"
 
 
+def points(share: float) -> str:
+    """A difference of shares in percentage points, signed.
+
+    Examples:
+        >>> points(0.0231), points(-0.005), points(0.0)
+        ('+2.31', '\u22120.50', '0.00')
+    """
+    return f"{100 * share:+.2f}".replace("-", MINUS) if round(100 * share, 2) else "0.00"
+
+
 def exact_percent(share: float, *, space: str = THIN) -> str:
     """A share that somebody chose, with the digits that it has: 0.9 as ``90 %``.
 

@@ -11,7 +11,7 @@ from rich.text import Text
 from striate.deploy.quantise.figures import ClassFigures, ValueFigures
 from striate.support.grids import grid
 from striate.support.text import printable
-from striate.support.words import count, figure, plain_percent
+from striate.support.words import count, figure, plain_percent, points
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -84,14 +84,14 @@ def _of_classes(figures: Sequence[ClassFigures]) -> Table:
     heads = ("agreement", "top-1 float", "int8", "lost", "interval", "loss float", "int8")
     table = grid(["engine"], heads, gap=1)
     for each in figures:
-        low, high = (100 * end for end in each.interval)
+        low, high = map(points, each.interval)
         table.add_row(
             each.title,
             plain_percent(each.agreement, 2),
             plain_percent(each.float_top1, 2),
             plain_percent(each.top1, 2),
-            f"{100 * each.lost:+.2f}",
-            f"{low:+.2f} to {high:+.2f}",
+            points(each.lost),
+            f"{low} to {high}",
             f"{each.float_loss:.4f}",
             f"{each.loss:.4f}",
         )

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from striate.support.grids import grid
 from striate.support.text import printable
-from striate.support.words import plain_percent, plain_span, plural
+from striate.support.words import plain_percent, plain_span, plural, points
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -78,16 +78,6 @@ def verdict(found: RunComparison, pair: Pair) -> str:
         return "These images do not tell which of them is better."
     better = found.compared[pair.first if pair.difference > 0 else pair.second]
     return f"{printable(better.name)} is better; chance alone rarely gives such a difference."
-
-
-def points(share: float) -> str:
-    """A difference of shares in percentage points, signed.
-
-    Examples:
-        >>> points(0.0231), points(-0.005), points(0.0)
-        ('+2.31', '-0.50', '0.00')
-    """
-    return f"{100 * share:+.2f}" if round(100 * share, 2) else "0.00"
 
 
 def p_value(p: float) -> str:
