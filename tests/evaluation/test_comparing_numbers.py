@@ -41,7 +41,7 @@ def test_pairs_are_those_of_independent_sources() -> None:
     assert found.p_value == pytest.approx(stats.wilcoxon(one, other).pvalue)
     assert found.nearer_first == (one < other).sum()
     percentiles = stats.bootstrap(
-        (one - other,), np.mean, n_resamples=4_000, method="percentile", rng=random
+        (one - other,), np.mean, n_resamples=4_000, method="percentile", random_state=random
     ).confidence_interval
     assert found.interval == pytest.approx(tuple(percentiles), abs=0.15)
     assert signed_rank(one, one) == 1

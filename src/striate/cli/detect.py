@@ -56,7 +56,9 @@ def detect(given: Given, skip_bad: SkipBad = False, as_json: AsJson = False) -> 
             print("\n]}")
     if bad:
         if number > 1:
-            print(f"striate: {bad:,} of {number:,} images cannot be read", file=sys.stderr)
+            print(
+                f"striate: {bad:,} of {number:,} images cannot be read", file=sys.stderr, flush=True
+            )
         if not skip_bad:
             raise click.exceptions.Exit(2)
 

@@ -77,7 +77,9 @@ def predict(given: Given, skip_bad: SkipBad = False, as_json: AsJson = False) ->
         bad, number = _predict_bulk(chosen, as_json=as_json)
     if bad:
         if number > 1:
-            print(f"striate: {bad:,} of {number:,} images cannot be read", file=sys.stderr)
+            print(
+                f"striate: {bad:,} of {number:,} images cannot be read", file=sys.stderr, flush=True
+            )
         if not skip_bad:
             raise click.exceptions.Exit(2)
 

@@ -22,7 +22,7 @@ def test_intervals_are_as_scipy_finds_them() -> None:
             vectorized=True,
             method="percentile",
             n_resamples=2_000,
-            rng=np.random.default_rng(0),
+            random_state=np.random.default_rng(0),
         ).confidence_interval
         near = 0.12 * (other.high - other.low)
         assert low == pytest.approx(other.low, abs=near), metric.key
