@@ -101,7 +101,7 @@ docs: $(READY)  ## the documentation as a site, in English and Chinese: half a m
 lab: $(READY)  ## measure the claims of docs/lab again: hours; IMAGES=FOLDER of cifar10/, flowers/
 	$(BIN)/python tools/lab.py run --workers $(WORKERS) $(if $(IMAGES),--images $(IMAGES))
 
-# A tag that is not the version's is refused: make wheel TAG=v0.1.0
+# A tag that is not the version's is refused: make wheel TAG=v0.2.0
 wheel: $(READY)  ## the wheel and the source distribution, into dist, tried where nothing else is
 	$(BIN)/python tools/wheel.py dist $(TAG)
 
