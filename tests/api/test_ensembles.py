@@ -47,7 +47,7 @@ def mixed(trained: Path, larger: Path, tmp_path_factory: pytest.TempPathFactory)
     out = tmp_path_factory.mktemp("members") / "mixed"
     members = [trained / "members" / "01", trained / "members" / "02", larger]
     made = striate.ensemble(members, out)
-    assert made.images == 8
+    assert made.images == 6
     assert str(larger) in str(made)
     assert json.dumps(made.to_json())
     return out
@@ -85,7 +85,7 @@ def test_it_evaluates_predicts_and_reports(
 ) -> None:
     run = request.getfixturevalue(which)
     found = striate.evaluate(run)
-    assert found.images == 8
+    assert found.images == 6
     kept = json.loads((run / "ensemble.json").read_text())
     assert [each["seed"] for each in kept["members"]] == [3, 4, 3][: len(kept["members"])]
     assert kept["sizes"][-1]["mean"] == pytest.approx(found.top1)
@@ -178,7 +178,7 @@ def test_members_that_see_different_pixels_are_one_file_too(
     monkeypatch.setattr("striate.runs.samples.sample_names", lambda _: ["<b>", "花"])
     for temperature in (1.0, 2.0):
         if temperature != 1:
-            keep_calibration(Run.open(run), temperature, 8, elsewhere=False)
+            keep_calibration(Run.open(run), temperature, 6, elsewhere=False)
         report = striate.export(run, tmp_path / "all.onnx", capture="trace")
         assert max(report.verified.onnxruntime, report.verified.openvino) < 1e-5
         with striate.open_classifier(run) as own, striate.open_classifier(report.file) as found:
@@ -253,7 +253,7 @@ def test_copies_of_a_process_that_was_killed_are_made_anew(trained: Path, tmp_pa
     half.mkdir(parents=True)
     (half / "run.toml").write_text("half")
     made = striate.ensemble([first, trained / "members" / "02"], out)
-    assert made.images == 8
+    assert made.images == 6
     assert members_of(out) == [out / "members" / "01", out / "members" / "02"]
     foreign = tmp_path / "foreign"
     (foreign / "members").mkdir(parents=True)
@@ -290,16 +290,16 @@ def test_members_and_ensembles_may_be_calibrated(
 ) -> None:
     run, images = tmp_path / "run", photographs / "blue"
     shutil.copytree(request.getfixturevalue(which), run)
-    keep_calibration(Run.open(run / "members" / "02"), 3.0, 8, elsewhere=False)
+    keep_calibration(Run.open(run / "members" / "02"), 3.0, 6, elsewhere=False)
     mean = mean_of(members_of(run), images)
     with striate.open_classifier(run) as found:
         np.testing.assert_allclose(found.probabilities(images), mean, atol=2e-6)
-    keep_calibration(Run.open(run), 2.0, 8, elsewhere=False)
+    keep_calibration(Run.open(run), 2.0, 6, elsewhere=False)
     expected = np.sqrt(mean) / np.sqrt(mean).sum(1, keepdims=True)
     with striate.open_classifier(run) as found:
         np.testing.assert_allclose(found.probabilities(images), expected, atol=2e-6)
     evaluated = striate.evaluate(run)
-    assert evaluated.images == 8
+    assert evaluated.images == 6
 
 
 def test_calibrating_measures_members_that_were_calibrated_since(
@@ -310,11 +310,11 @@ def test_calibrating_measures_members_that_were_calibrated_since(
     striate.evaluate(path, workers=0)
     before = json.loads((path / "ensemble.json").read_text())
     # Eight images are too few for a temperature; what it would be fitted to is made anew before.
-    with pytest.raises(RunError, match="8 images are too few"):
+    with pytest.raises(RunError, match="6 images are too few"):
         striate.calibrate(path, workers=0)
     assert json.loads((path / "ensemble.json").read_text()) == before
-    keep_calibration(Run.open(path / "members" / "02"), 3.0, 8, elsewhere=False)
-    with pytest.raises(RunError, match="8 images are too few"):
+    keep_calibration(Run.open(path / "members" / "02"), 3.0, 6, elsewhere=False)
+    with pytest.raises(RunError, match="6 images are too few"):
         striate.calibrate(path, workers=0)
     after = json.loads((path / "ensemble.json").read_text())
     assert [each["temperature"] for each in after["members"]] == [1.0, 3.0]
@@ -322,7 +322,7 @@ def test_calibrating_measures_members_that_were_calibrated_since(
     assert after["members"][1]["loss"] != before["members"][1]["loss"]
     kept = Run.open(path).predictions()
     assert kept is not None
-    shares = kept.probabilities[np.arange(8), kept.labels]
+    shares = kept.probabilities[np.arange(6), kept.labels]
     measured = striate.evaluate(path, workers=0)
     assert -np.log(shares).mean() == pytest.approx(measured.loss, abs=1e-5)
 
