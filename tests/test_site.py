@@ -64,6 +64,14 @@ def test_links_in_the_sources_lead_to_pages(tools: ModuleType, language: str) ->
     assert [file for file in links.shown if not file.is_file()] == []
 
 
+def test_every_key_of_a_recipe_has_its_row_in_words(tools: ModuleType) -> None:
+    page = importlib.import_module("docs_pages.recipe_keys").recipe_keys()
+    rows = [line.split(" | ") for line in page.splitlines() if line.startswith("| `")]
+    assert {"`rate`", "`epochs`", "`huber_delta`"} <= {row[0].strip("| ") for row in rows}
+    assert [row for row in rows if re.search(r"Bounds|typing|<class", "".join(row))] == []
+    assert [row for row in rows if not row[-1].strip(" |")] == []
+
+
 def test_code_is_left_as_it_is(tools: ModuleType) -> None:
     text = "[a](b.md)\n\n```sh\necho '[a](b.md)'\n```\n"
     changed = tools.links.outside_code(text, lambda part: part.replace("b.md", "c.md"))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
-from collections.abc import Iterator
+import re
 from dataclasses import MISSING, Field, fields, is_dataclass
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from striate.recipes.key_docs import key_docs
 from striate.recipes.recipe import Recipe
-from striate.support.tables import Bounds
 
 HEAD = """# Keys of a recipe
 
@@ -43,40 +42,25 @@ def _hints(kind: Any) -> dict[str, Any]:
 
 
 def _table(kind: Any, own: Any) -> str:
-    hints, said = get_type_hints(kind, include_extras=True), dict(documented(kind))
+    hints, said = _hints(kind), key_docs(kind)
     rows = [
         f"| `{each.name}` | {_values(hints[each.name])} | {_default(each)} | "
-        f"{said.get(each.name, '')} |\n"
+        f"{_cell(said.get(each.name, ''))} |\n"
         for each in own
     ]
     return COLUMNS + "".join(rows)
 
 
-def documented(kind: Any) -> Iterator[tuple[str, str]]:
-    """Fields of a class with the text that stands below each."""
-    (body,) = ast.parse(inspect.getsource(kind)).body
-    assert isinstance(body, ast.ClassDef)
-    for one, after in zip(body.body, body.body[1:], strict=False):
-        if (
-            isinstance(one, ast.AnnAssign)
-            and isinstance(one.target, ast.Name)
-            and isinstance(after, ast.Expr)
-            and isinstance(after.value, ast.Constant)
-        ):
-            text = " ".join(inspect.cleandoc(str(after.value.value)).split())
-            yield one.target.id, text.replace("``", "`").replace("|", "\\|")
+def _cell(text: str) -> str:
+    """What a key decides, without its choices, which have a column; marks of Markdown are text."""
+    text = re.sub(r"\s*One of [^.]*\.$", "", text)
+    return re.sub(r"([|*_`<\[])", r"\\\1", text)
 
 
 def _values(hint: Any) -> str:
-    """What a key may hold, in words."""
-    bounds = None
-    if get_origin(hint) is Annotated:
-        hint, *notes = get_args(hint)
-        bounds = next((note for note in notes if isinstance(note, Bounds)), None)
+    """What a key may hold, in words; its range stands with what it decides."""
     words = [word for part in (hint, *get_args(hint)) for word in _words(part)]
-    if words:
-        return ", ".join(f"`{word}`" for word in words)
-    return _kind(hint) + (f" {bounds}" if bounds else "")
+    return ", ".join(f"`{word}`" for word in words) if words else _kind(hint)
 
 
 def _words(hint: Any) -> list[str]:
