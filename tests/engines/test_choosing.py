@@ -30,7 +30,7 @@ def test_engines_by_name(wanted: str, found: tuple[str, str]) -> None:
 
 
 def test_what_is_left_open_is_what_is_quickest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
+    monkeypatch.setattr("striate.engines.choosing.installed", lambda name: True)
     for fast, precision in ((True, "bfloat16"), (False, "float32")):
         monkeypatch.setattr(
             "striate.engines.precision.has_fast_bfloat16", lambda _, fast=fast: fast
@@ -38,7 +38,7 @@ def test_what_is_left_open_is_what_is_quickest(monkeypatch: pytest.MonkeyPatch) 
         assert choose_engine() == ("openvino", precision)
         assert choose_engine("torch") == ("torch", precision)
         assert choose_engine("onnxruntime") == ("onnxruntime", "float32")
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "onnx" else name)
+    monkeypatch.setattr("striate.engines.choosing.installed", lambda name: name != "onnx")
     assert choose_engine() == ("torch", "float32")
     assert choose_engine("openvino float32") == ("openvino", "float32")
 

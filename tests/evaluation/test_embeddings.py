@@ -59,9 +59,9 @@ def test_umap_lays_out_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) ->
         def fit_transform(self, values: Any) -> Any:
             return np.asarray(values)[:, :2]
 
-    monkeypatch.setattr(embeddings, "find_spec", lambda name: None)
+    monkeypatch.setattr(embeddings, "installed", lambda name: False)
     assert umap_plane(VALUES, 3) is None
-    monkeypatch.setattr(embeddings, "find_spec", lambda name: name)
+    monkeypatch.setattr(embeddings, "installed", lambda name: True)
     monkeypatch.setitem(sys.modules, "umap", SimpleNamespace(UMAP=Layout))  # type: ignore[arg-type]
     found = umap_plane(VALUES, 3)
     assert found is not None

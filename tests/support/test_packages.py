@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from striate.errors import ExportError
-from striate.support.packages import need, unreported
+from striate.support.packages import installed, need, unreported
 
 IMPORTS = """
 import socket, sys, time
@@ -28,6 +28,18 @@ time.sleep(0.5)  # both report from threads of their own
 
 def test_a_package_that_is_missing_names_the_extra() -> None:
     with pytest.raises(ExportError, match=r"needed to fly, .*pip install 'striate\[wings\]'"):
+        need("no_such_package", purpose="fly", extra="wings", kind=ExportError)
+
+
+def test_a_folder_of_its_name_is_no_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "no_such_package").mkdir()
+    (tmp_path / "one_such.py").touch()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert installed("one_such")
+    assert not installed("no_such_package")
+    with pytest.raises(ExportError, match=r"is a folder of that name.*pip install"):
         need("no_such_package", purpose="fly", extra="wings", kind=ExportError)
 
 

@@ -304,7 +304,7 @@ def test_what_cannot_be_meant(
 def test_what_an_export_needs_is_missed_at_once(
     carry: Carry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    monkeypatch.setattr("striate.transfer_learning.transfer.installed", lambda _name: False)
     with pytest.raises(StriateError, match="or add `export=False`"):
         carry(tmp_path / "run")
 

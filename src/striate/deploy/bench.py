@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from importlib.util import find_spec
 from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -21,7 +20,7 @@ from striate.errors import DataError, StriateError
 from striate.inference.classifier import Classifier
 from striate.inference.exported import open_file
 from striate.inference.regressor import Regressor
-from striate.support.packages import need
+from striate.support.packages import installed, need
 from striate.support.paths import shown
 from striate.support.processors import processor_threads
 from striate.support.shown import Shown
@@ -201,15 +200,15 @@ def _opened(source: Run | Path) -> Iterator[tuple[str, Classifier | Regressor]]:
     wanted = [] if isinstance(source, Path) else ["torch float32"]
     if wanted and _torch_has_bfloat16():
         wanted.append("torch bfloat16")
-    wanted += ["onnxruntime float32"] if find_spec("onnxruntime") else []
-    if find_spec("openvino"):
+    wanted += ["onnxruntime float32"] if installed("onnxruntime") else []
+    if installed("openvino"):
         wanted.append("openvino float32")
         if _openvino_has_bfloat16():
             wanted.append("openvino bfloat16")
     for engine in wanted:
         if isinstance(source, Path):
             yield engine, open_file(source, engine=engine)
-        elif engine.startswith("torch") or find_spec("onnx"):
+        elif engine.startswith("torch") or installed("onnx"):
             opened = Regressor.of_run if source.answers_numbers else Classifier.of_run
             yield engine, opened(source, engine=engine)
 
@@ -254,7 +253,7 @@ def _macs_of_run(run: Run) -> int:
 
 def _macs_of_file(path: Path) -> int | None:
     """Multiply-accumulates of convolutions and matrix products behind the seam of a file."""
-    if not find_spec("onnx"):
+    if not installed("onnx"):
         return None
     onnx = need("onnx", purpose="measure", extra="export")
     file = open_exported(path)

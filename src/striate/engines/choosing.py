@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from striate.engines.onnx_runtime import OnnxRuntimeSession
 from striate.engines.openvino import OpenVinoSession
 from striate.engines.session import BATCH, Feed, Session, as_it_is, channels_first
 from striate.errors import ExportError, StriateError, nearest, parameter
-from striate.support.packages import need
+from striate.support.packages import installed, need
 
 if TYPE_CHECKING:
     import torch
@@ -74,7 +73,7 @@ def choose_engine(wanted: str = "auto") -> tuple[str, str]:
     """
     engine, precision = parse_engine(wanted)
     if not engine:
-        usable = all(importlib.util.find_spec(each) for each in ("openvino", "onnx"))
+        usable = all(installed(each) for each in ("openvino", "onnx"))
         engine = "openvino" if usable else "torch"
     if not precision:
         import torch

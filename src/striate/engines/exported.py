@@ -10,7 +10,6 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
 from typing import Literal
@@ -25,6 +24,7 @@ from striate.engines.parts import FilePart, parts_of
 from striate.engines.seam import can_be_cut, cut
 from striate.engines.session import BATCH, Session, as_it_is, normalised
 from striate.errors import ExportError, RunError, StriateError, parameter
+from striate.support.packages import installed
 from striate.support.paths import expanded, read_file, shown
 from striate.support.processors import processor_threads
 
@@ -190,8 +190,8 @@ def _engine(wanted: str) -> tuple[str, str]:
             parameter("engine", wanted), "does not run ONNX files", "take onnxruntime"
         )
     if not name:
-        runtime = precision != "bfloat16" and find_spec("onnxruntime") is not None
-        name = "onnxruntime" if runtime or find_spec("openvino") is None else "openvino"
+        runtime = precision != "bfloat16" and installed("onnxruntime")
+        name = "onnxruntime" if runtime or not installed("openvino") else "openvino"
     return name, precision or "float32"
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from striate.support.packages import need
+from striate.support.packages import installed, need
 
 Floats: TypeAlias = NDArray[np.float32]
 
@@ -40,7 +39,7 @@ def umap_plane(values: Floats, seed: int) -> Floats | None:
     McInnes, Healy and Melville, "UMAP: Uniform Manifold Approximation and Projection for Dimension
     Reduction", 2018: neighbours stay neighbours, while distances between groups mean little.
     """
-    if find_spec("umap") is None or len(values) <= _NEIGHBOURS:
+    if not installed("umap") or len(values) <= _NEIGHBOURS:
         return None
     umap = need("umap", purpose="lay images out", extra="umap")
     layout = umap.UMAP(n_neighbors=_NEIGHBOURS, metric="cosine", random_state=seed, n_jobs=1)

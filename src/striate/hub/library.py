@@ -7,7 +7,6 @@ line in `striate.hub.libraries`. Nothing here or there imports torch before it i
 
 from __future__ import annotations
 
-import importlib.util
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from striate.errors import NetworkError, WeightsError, nearest
+from striate.support.packages import installed
 from striate.support.text import printable
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class Library(ABC):
 
     def installed(self) -> bool:
         """Whether it can be imported."""
-        return importlib.util.find_spec(self.package) is not None
+        return installed(self.package)
 
     def check(self, name: str) -> None:
         """Refuse a network that it does not have, and load it otherwise.

@@ -12,7 +12,6 @@ tensors, and computes something else with them.
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
@@ -23,6 +22,7 @@ from striate.errors import NetworkError, WeightsError, nearest, parameter
 from striate.hub.from_efficientnet_lite import LITE0_STAGES, LITE1_STAGES, lite
 from striate.hub.library import Library
 from striate.hub.torchvision import described, imagenet_classes
+from striate.support.packages import installed
 from striate.support.paths import is_file, resolved, shown
 from striate.support.text import printable
 from striate.zoo.published import IMAGENET, Figure
@@ -226,7 +226,7 @@ def default_backbone() -> str:
     known = next(each for each in PACKAGED if each.name == DEFAULT)
     try:
         distribution(known.package)
-        missing = "" if importlib.util.find_spec("timm") else "timm"
+        missing = "" if installed("timm") else "timm"
     except PackageNotFoundError:
         missing = known.package
     if not missing:

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from types import ModuleType
 
 from striate.errors import StriateError
@@ -21,6 +22,16 @@ _ONNXRUNTIME_SILENT = "ORT_DISABLE_TELEMETRY"
 _one_at_a_time = threading.RLock()
 
 
+def installed(module: str) -> bool:
+    """Whether there is a package `module` to import.
+
+    Python takes any folder of that name, such as the ``wandb`` that trackers leave where they ran,
+    for a package without files; that is none.
+    """
+    found = find_spec(module)
+    return found is not None and found.origin is not None
+
+
 def need(
     module: str, *, purpose: str, extra: str, kind: type[StriateError] = StriateError
 ) -> ModuleType:
@@ -31,7 +42,12 @@ def need(
     """
     try:
         with unreported():
-            return importlib.import_module(module)
+            found = importlib.import_module(module)
+        place = getattr(found, "__spec__", None)
+        if place is not None and place.origin is None:
+            folder = next(iter(found.__path__))
+            raise ImportError(f"{folder} is a folder of that name, and no package")
+        return found
     except ImportError as error:
         said = " ".join(str(error).split())
         raise kind(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 import shlex
@@ -38,6 +37,7 @@ from striate.runs.weights import write_weights
 from striate.support import processors, settings
 from striate.support.files import write_atomically
 from striate.support.folders import cache_at
+from striate.support.packages import installed
 from striate.support.progress import counting
 from striate.training.assemble import make_callbacks, open_images_of
 from striate.training.distributed import Group
@@ -119,7 +119,7 @@ class _Work:
                 parameter("freeze", options.frozen), "must be all, none, or a number of stages"
             )
         for package in ("onnx", "onnxruntime", "openvino") if options.export else ():
-            if importlib.util.find_spec(package) is None:
+            if not installed(package):
                 raise StriateError(
                     f"the package {package}",
                     "is needed to export the run and is not installed",

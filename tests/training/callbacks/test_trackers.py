@@ -199,7 +199,7 @@ def test_trackers_are_asked_for_by_name_and_go_on_by_themselves(
         make_trackers(["mlfow"], None)
     kept = {name: {"run": "a", "epoch": 1} for name in ("csv", "wandb", "<b>")}
     (tmp_path / names.TRACKERS).write_text(json.dumps(kept))
-    monkeypatch.setattr(named.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(named, "installed", lambda _: False)
     made, notes = make_trackers([], tmp_path)
     assert [each.name for each in made] == ["csv"]
     assert notes == ["Weights & Biases, which the run was written to, is not installed here"]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from striate.errors import StriateError, nearest, parameter
+from striate.support.packages import installed
 from striate.training.callbacks.tracker import Tracker, read_trackers
 
 
@@ -73,7 +73,7 @@ def make_trackers(
 
 def _installed(name: str) -> bool:
     package = _NAMED[name].package
-    return not package or importlib.util.find_spec(package) is not None
+    return not package or installed(package)
 
 
 def _made(name: str) -> Tracker:
