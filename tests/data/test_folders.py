@@ -65,7 +65,7 @@ def test_a_folder_that_cannot_be_listed_is_told(
         ("https://example.org/photos.zip", "is an address, and nothing is fetched"),
         ("-", "standard input is not read"),
         ("flower", "there is no such folder; did you mean 'flowers'"),
-        ("archive.zip", "is a file; give a folder of class folders, or a table"),
+        ("archive.zip", "is a file; give a folder of class folders, a table (CSV, "),
     ],
 )
 def test_odd_folders_are_told_in_one_line(

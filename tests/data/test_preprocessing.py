@@ -82,8 +82,8 @@ def test_an_image_becomes_what_torchvisions_transform_makes_of_it(tmp_path, chan
         assert found.shape == (channels, 32, 24)
     torch.testing.assert_close(chosen(image), theirs, atol=1e-5, rtol=0)
     torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=0)
-    with pytest.raises(DataError, match="holds float64 numbers"):
-        chosen(np.zeros((4, 4)))
+    with pytest.raises(DataError, match="holds float64 numbers from 0 to 7"):
+        chosen(np.diag([7.0, 7, 7, 7]))
 
 
 def test_normalise_is_channels_last_and_exact():

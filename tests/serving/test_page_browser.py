@@ -258,6 +258,6 @@ def test_numbers_are_shown_with_their_intervals(serve: Serve, visit: Any, number
     assert "年 <b>" in page.locator("#share").inner_text()
     assert row.nth(1).inner_text().startswith("<i>count")
     # The first picture stays on show. Thousands are given in full, and not as four digits of them.
-    found = service.json("/predict", files(1)[0]["buffer"])["values"]
+    found = service.json("/predict", files(1)[0]["buffer"])["results"][0]["values"]
     assert row.nth(1).inner_text().split("\n")[1].strip() == f"{found[1]['value']:,.0f}"
     assert page.locator("#yours .caption").first.inner_text().endswith("年 <b>")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,18 @@ def raise_signal(number: int) -> Callable[..., None]:
 
 def handlers() -> list[Any]:
     return [signal.getsignal(each) for each in HEARD]
+
+
+@pytest.fixture(autouse=True)
+def usual_handlers() -> Iterator[None]:
+    """As in a terminal, also where the tests run under nohup, which ignores closed terminals."""
+    before = {each: signal.getsignal(each) for each in HEARD}
+    for each in HEARD:
+        usual = signal.default_int_handler if each == signal.SIGINT else signal.SIG_DFL
+        signal.signal(each, usual)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.mark.parametrize("number", HEARD)
