@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -334,3 +335,22 @@ def test_a_number_that_is_called_input_size_is_no_shape() -> None:
 
     assert input_shapes("own", Own()) == ((3, 224, 224),)
     assert input_shapes("own", Own(), 28) == ((3, 28, 28),)
+
+
+def test_what_it_imports_is_what_lies_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A folder without __init__.py is its code too.
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "blocks.py").write_text(BLOCKS)
+    (tmp_path / "net.py").write_text(NET.replace("from blocks", "from parts.blocks"))
+    found = resolve(f"{tmp_path}/net.py:Net", allow_code=True)
+    assert [each.name for each in found.files] == ["net.py", "blocks.py"]
+    assert not {"parts", "parts.blocks"} & set(sys.modules)
+    # What a program has loaded under such a name is not meant, and stays.
+    loaded = ModuleType("parts")
+    monkeypatch.setitem(sys.modules, "parts", loaded)
+    again = resolve(f"{tmp_path}/net.py:Net", allow_code=True)
+    assert again.files == found.files
+    assert sys.modules["parts"] is loaded
+    assert "parts.blocks" not in sys.modules

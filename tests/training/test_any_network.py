@@ -239,3 +239,32 @@ def test_the_network_of_the_page_can_be_trained(tmp_path: Path) -> None:
     (tmp_path / "mynet.py").write_text(code)
     found = subject(f"{tmp_path}/mynet.py:Net")
     assert (found.input, found.sizes) == ((3, 64, 64), {"classes"})
+
+
+def test_code_that_is_changed_while_images_are_read_is_not_trained(
+    net: str, photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from striate.training import plan
+
+    folder = shutil.copytree(Path(net.rpartition(":")[0]).parent, tmp_path / "own")
+    before = plan.open_images_of
+
+    def reading(*given: Any, **named: Any) -> Any:
+        (folder / "blocks.py").write_text(BLOCKS + "\n")
+        return before(*given, **named)
+
+    monkeypatch.setattr(plan, "open_images_of", reading)
+    with pytest.raises(RunError, match=r"net\.py: was changed, or what it imports, while"):
+        striate.train(photographs, net=f"{folder}/net.py:Net", out=tmp_path / "run", **GIVEN)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_copy_that_cannot_be_read_is_told_in_a_line(
+    own: Path, photographs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("striate.runs.own_code.Path.read_bytes", refuse)
+    with pytest.raises(RunError, match=r"code: cannot be read \(Permission denied\); make it"):
+        striate.predict(own, photographs / "red" / "000.jpg", allow_code=True)

@@ -200,26 +200,51 @@ def _importable(folder: Path) -> Iterator[None]:
 def _forgetting(folder: Path, files: set[Path]) -> Iterator[None]:
     """Forget modules that lie directly in `folder`, with all below them, after the block.
 
-    The files that they were read from are added to `files`.
+    The files that they were read from are added to `files`. What has such a name already, of this
+    folder or another, steps aside meanwhile: it may be a program's that calls us.
 
     Directly, because a virtual environment below the folder is not the person's own code, and
     libraries cannot be loaded twice.
     """
+    beside = _loaded_beside(folder)
+    aside = {name: sys.modules.pop(name) for name in [*sys.modules] if _top(name) in beside}
     before = set(sys.modules)
     try:
         yield
     finally:
         new = {name for name in set(sys.modules) - before if "@" not in name}
-        tops = {name.partition(".")[0] for name in new}
+        tops = {_top(name) for name in new}
         defined = {top for top in tops if top in sys.modules and _lies_in(sys.modules[top], folder)}
-        for name in [each for each in sys.modules if each.partition(".")[0] in defined]:
+        for name in [each for each in sys.modules if _top(each) in defined]:
             file = getattr(sys.modules.pop(name), "__file__", None)
             if file is not None and Path(file).is_relative_to(folder):
                 files.add(Path(file))
+        sys.modules.update(aside)
+
+
+def _top(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def _loaded_beside(folder: Path) -> set[str]:
+    """Names of what is loaded, and what an import from `folder` would find there; no libraries."""
+    with contextlib.suppress(OSError):
+        named = {each.name.removesuffix(".py") for each in folder.iterdir()}
+        ours = {"__main__", _top(__name__), *sys.stdlib_module_names}
+        return {name for name in named & {*sys.modules} - ours if not _is_installed(name)}
+    return set()
+
+
+def _is_installed(name: str) -> bool:
+    parts = Path(getattr(sys.modules[name], "__file__", None) or "/").parts
+    return "site-packages" in parts or "dist-packages" in parts
 
 
 def _lies_in(module: ModuleType, folder: Path) -> bool:
-    file = Path(getattr(module, "__file__", None) or "/")
+    if getattr(module, "__file__", None) is None:  # a folder without an __init__.py
+        places = [Path(each).parent for each in getattr(module, "__path__", ())]
+        return bool(places) and all(each == folder for each in places)
+    file = Path(str(module.__file__))
     return file.parent == folder or (file.name == "__init__.py" and file.parent.parent == folder)
 
 

@@ -44,6 +44,17 @@ def origin_of(main: Path, contents: Mapping[str, bytes]) -> CodeOrigin:
     return CodeOrigin(file=main.name, digest=_digest(contents), origin=str(main))
 
 
+def refuse_changed(main: Path, contents: Mapping[str, bytes]) -> None:
+    """Raise where the files are no longer what `read_code` found: the network is another now.
+
+    Raises:
+        RunError: that is so, or one cannot be read.
+    """
+    if read_code(main, [main.parent / name for name in contents]) != contents:
+        why = "was changed, or what it imports, while the images were read"
+        raise RunError(shown(main), why, "give the command again")
+
+
 def keep_code(folder: Path, contents: Mapping[str, bytes]) -> None:
     """Write `contents` into the `folder` of a run.
 
@@ -80,7 +91,11 @@ def code_of(folder: Path, code: CodeOrigin) -> dict[str, bytes]:
         RunError: something is missing, or is not what the run was made with.
     """
     at = folder / CODE
-    found = _contents(at)
+    try:
+        found = _contents(at)
+    except OSError as error:
+        why = f"cannot be read ({reason(error)})"
+        raise RunError(shown(at), why, "make it readable, or restore it from a copy") from error
     if _digest(found) != code.digest:
         raise RunError(
             shown(at),

@@ -28,7 +28,7 @@ from striate.runs.config import RunConfig
 from striate.runs.folder import claim_out
 from striate.runs.images import keep_images
 from striate.runs.origins import WeightsOrigin
-from striate.runs.own_code import keep_code, origin_of, read_code
+from striate.runs.own_code import keep_code, origin_of, read_code, refuse_changed
 from striate.runs.provenance import data_origin, provenance, weights_origin
 from striate.runs.run import Run
 from striate.runs.targets import scaled
@@ -182,6 +182,8 @@ def _plan_new(
     outputs = len(data.classes or targets)
     with settings.seeded(seed):
         network = known.make(classes=outputs, in_channels=in_channels)
+        if known.file is not None:
+            refuse_changed(known.file, code)
         published = start_from(weights, network, classes=outputs, place=place) if weights else None
     recipe = _choose_recipe(options, known, network, images=len(data.train), grey=grey)
     preprocessing = preprocessing_from(published, options.size) if published else None
