@@ -212,3 +212,43 @@ def test_metadata_may_be_lines_of_json(folder: Path, tmp_path: Path) -> None:
         open_data(place, answers=Answers(label="objects"))
     (place / "metadata.jsonl").write_text("\n".join([*lines, "{"]))
     assert "metadata.jsonl: line 21: is no JSON object" in refused(place)
+    # A string may hold what parts lines elsewhere; of keys that read alike the last counts.
+    lines[0] = lines[0][:-1] + ', "caption": "one\u2028two\x85three", "a\\u0001": 1, "a\\\\x01": 2}'
+    (place / "metadata.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    assert same(open_data(place), open_data(folder))
+
+
+def test_the_names_of_tables_count_when_they_are_opened_again(tmp_path: Path) -> None:
+    place = tmp_path / "w"
+    place.mkdir()
+    for name, numbers in (("a", range(16)), ("b", range(16, 24))):
+        pq.write_table(table(numbers), place / f"{name}.parquet")
+    assert open_data(place).held_out_name == "split"
+    (place / "a.parquet").rename(place / "train.parquet")
+    (place / "b.parquet").rename(place / "val.parquet")
+    data = open_data(place)
+    assert (data.held_out_name, len(data.train), len(data.val)) == ("val", 16, 8)
+
+
+def test_parts_that_are_one_split_are_all_read(tmp_path: Path) -> None:
+    saved(tmp_path / "w" / "train", range(16))
+    saved(tmp_path / "w" / "test", range(16, 24))
+    saved(tmp_path / "w" / "testing", range(24, 28))
+    (tmp_path / "w" / "dataset_dict.json").write_text("{}")
+    data = open_data(tmp_path / "w")
+    assert (len(data.train), len(data.val)) == (16, 12)
+
+
+def test_values_that_python_has_none_of_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    images = pa.array([{"bytes": encoded(0), "path": "x.png"}])
+    text = pa.array([b"\xff"]).view(pa.string())
+    late = pa.array([1 << 60], pa.timestamp("ms"))
+    for odd in (text, late):
+        pq.write_table(pa.table({"image": images, "label": odd}), path)
+        assert "x.parquet: holds a value that cannot be read" in refused(path)
+        pq.write_table(pa.table({"file": ["x.png"], "label": odd}), path)
+        assert "x.parquet: cannot be read as Parquet" in refused(path)
+    # Pairs of texts are no images.
+    pq.write_table(pa.table({"image": [{"bytes": "x", "path": "y"}], "label": ["a"]}), path)
+    assert "\n" not in refused(path)

@@ -219,3 +219,19 @@ def test_a_run_of_shards_is_evaluated_and_resumed_where_they_are(shards: Path) -
     own = striate.evaluate(out, pattern, workers=0)
     assert own.images == striate.open_run(out).config.data.val_images
     assert striate.train(resume=True, out=out, workers=0).loss == own.loss
+
+
+@pytest.mark.parametrize("name", ["S.TAR", "s[1].tar", "[x]/s-{0..1}.tar"])
+def test_they_are_opened_whatever_their_names_would_stand_for(tmp_path: Path, name: str) -> None:
+    path = shard(tmp_path / name, samples(range(12)))
+    data = open_data(path)
+    assert len(data.train) + len(data.val) == 12
+    assert data.train.read(0).shape == (SIDE, SIDE, 3)
+
+
+def test_headers_without_end_are_refused(tmp_path: Path) -> None:
+    info = tarfile.TarInfo("././@LongLink")
+    info.type, info.size = tarfile.GNUTYPE_LONGNAME, 1
+    path = tmp_path / "s.tar"
+    path.write_bytes((info.tobuf(tarfile.GNU_FORMAT) + b"x" + bytes(511)) * 3000)
+    assert "is damaged, or no tar archive" in refused(path)

@@ -24,7 +24,7 @@ from striate.data.working_copies.entries import alone
 from striate.data.working_copies.store import ABOUT, RESERVE
 from striate.errors import DataError
 from striate.support import paths
-from striate.support.cache_files import MARK, hashed, read_cached, write_cached
+from striate.support.cache_files import HASH, MARK, hashed, read_cached, write_cached
 from striate.support.text import printable
 
 if sys.platform != "win32":
@@ -51,7 +51,7 @@ class Claim:
         self._end = weakref.finalize(self, os.close, handle)
         with suppress(OSError):  # some network file systems know no locks, some no times
             if sys.platform != "win32":
-                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                fcntl.flock(handle, fcntl.LOCK_SH)  # who prunes it holds it, and is soon done
             os.utime(entry / ABOUT)
 
 
@@ -89,7 +89,9 @@ Fill = Callable[[Path, Budget], None]
 """Writes what is to be unpacked into a new folder, and counts it."""
 
 
-def unpack_once(origin: str, sources: Sequence[Path], fill: Fill, cache: Path) -> Unpacked:
+def unpack_once(
+    origin: str, sources: Sequence[Path], fill: Fill, cache: Path, *, meaning: str = ""
+) -> Unpacked:
     """The folder that `fill` makes of the `sources`, unless it is there already.
 
     Args:
@@ -97,9 +99,11 @@ def unpack_once(origin: str, sources: Sequence[Path], fill: Fill, cache: Path) -
         sources: the files that it is from, resolved; their content decides what is made.
         fill: makes it.
         cache: the cache's folder.
+        meaning: what else decides what is made of them.
 
     Raises:
-        DataError: what `fill` raises; or it does not fit into the cache.
+        DataError: what `fill` raises; it does not fit into the cache; or a source was changed
+            meanwhile.
     """
     for path in sources:
         try:
@@ -110,16 +114,24 @@ def unpack_once(origin: str, sources: Sequence[Path], fill: Fill, cache: Path) -
     with _explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
         _sweep(folder)
-        contents = [_content_of(path, cache) for path in sources]
-        entry = folder / (contents[0] if len(contents) == 1 else hashed("".join(contents).encode()))
+        stats = [_stats_of(path) for path in sources]
+        key = "".join([*(_content_of(path, cache) for path in sources), meaning])
+        entry = folder / (key if HASH.fullmatch(key) else hashed(key.encode()))
         size = sum(path.stat().st_size for path in sources)
+
+        def filled(place: Path, budget: Budget) -> None:
+            fill(place, budget)
+            if [_stats_of(path) for path in sources] != stats:
+                why = "was changed while it was unpacked"
+                raise DataError(printable(origin), why, "wait until it is whole, and try again")
+
         for _ in range(_TRIES):
             with suppress(FileNotFoundError):  # it is not there, or is being pruned
                 claim = Claim(entry)
                 if _is_whole(entry):
                     return Unpacked(entry / _INSIDE, claim)
                 del claim
-            _unpack(origin, size, entry, fill)
+            _unpack(origin, size, entry, filled)
         raise FileNotFoundError(errno.ENOENT, "somebody removes it again and again")
 
 
@@ -136,8 +148,7 @@ def _explained(folder: Path) -> Iterator[None]:
 
 def _content_of(path: Path, cache: Path) -> str:
     """A hash of the content of a file; of one that is as it was, the one that it had."""
-    known = path.stat()
-    stats = [known.st_size, known.st_mtime_ns, known.st_ctime_ns, known.st_ino]
+    stats = _stats_of(path)
     name, begun = hashed(os.fsencode(path)), time.time_ns()
     found = read_cached(cache, UNPACKED, name)
     if found.get("stats") == stats and isinstance(found.get("content"), str):
@@ -150,6 +161,11 @@ def _content_of(path: Path, cache: Path) -> str:
     if max(stats[1:3]) < begun - _GRANULE:
         write_cached(cache, UNPACKED, name, {"stats": stats, "content": content})
     return content
+
+
+def _stats_of(path: Path) -> list[int]:
+    known = path.stat()
+    return [known.st_size, known.st_mtime_ns, known.st_ctime_ns, known.st_ino]
 
 
 def _is_whole(entry: Path) -> bool:
@@ -187,9 +203,9 @@ def _unpack(origin: str, size: int, entry: Path, fill: Fill) -> None:
             fill(beside / _INSIDE, budget)
             made = {"files": budget.files, "bytes": budget.bytes}
             json.dump({MARK: UNPACKED, "archive": origin, **made}, about)
-        if entry.exists():  # it was there, and something of it was missing
+        if entry.exists() and not _is_whole(entry):  # something of it was missing
             shutil.rmtree(entry, ignore_errors=True)
-        with suppress(OSError):  # another process was faster: its entry is the same
+        with suppress(OSError):  # another process was faster, and uses its entry, which is the same
             beside.rename(entry)
     finally:
         shutil.rmtree(beside, ignore_errors=True)

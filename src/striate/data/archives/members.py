@@ -10,14 +10,15 @@ import bz2
 import gzip
 import io
 import lzma
+import os
 import stat
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import IO, Any, NamedTuple, cast
+from typing import IO, NamedTuple, cast
 
 from striate.errors import DataError
 from striate.support import paths
@@ -27,12 +28,14 @@ _PACKED = ("gz", "bz2", "xz", "zst")
 SUFFIXES = (".zip", ".tar", ".tgz", ".tbz2", ".txz", ".tzst", *(f".tar.{each}" for each in _PACKED))
 """In which the names of archives end, in lower case."""
 
+_PACKINGS = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd")  # as `_PACKED`
 _REMEDY = "unpack it, or pack it again as .zip or .tar"
 _HEADER = 1 << 24  # bytes: more of a header, which is held in memory, no file's name takes
-_DAMAGE = (
+DAMAGE = (
     *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError),
-    *(OSError, ValueError, OverflowError, MemoryError, LookupError),
+    *(OSError, ValueError, OverflowError, MemoryError, LookupError, RecursionError),
 )
+"""What is raised of the content of archives that are none, or that somebody made to do harm."""
 
 
 class Member(NamedTuple):
@@ -67,14 +70,23 @@ def members_of(path: Path) -> Iterator[tuple[Generator[Member], int]]:
         DataError: it is damaged, encrypted, packed in a way that is not read, holds a name that
             leads out of it, or cannot be read.
     """
-    with _explained(path):
-        is_zip = zipfile.is_zipfile(path)
-        opened = zipfile.ZipFile(path) if is_zip else _opened_tar(path)
-    with closing(cast(Any, opened)):
-        if isinstance(opened, zipfile.ZipFile):
-            yield _of_zip(path, opened), len(opened.filelist)
-        else:
-            yield _of_tar(path, opened), 0
+    with ExitStack() as stack:
+        with _explained(path):
+            if _is_zip(path):
+                zipped = stack.enter_context(zipfile.ZipFile(path))
+                found = _of_zip(path, zipped), len(zipped.filelist)
+            else:
+                file = cast(IO[bytes], stack.enter_context(closing(_unpacking(path))))
+                tar = stack.enter_context(tarfile.open(fileobj=file, mode="r:"))
+                found = _of_tar(path, tar), 0
+        yield found
+
+
+def _is_zip(path: Path) -> bool:
+    """Whether an archive is a zip, which is told by its end: that of a tar may be a zip in it."""
+    head, _ = paths.read_start(path, 262, kind=DataError)
+    is_tar = head.startswith(_PACKINGS) or head[257:] == b"ustar"
+    return not is_tar and zipfile.is_zipfile(path)
 
 
 @contextmanager
@@ -87,11 +99,11 @@ def _explained(path: Path) -> Iterator[None]:
     except NotImplementedError as error:
         why = f"is packed in a way that is not read ({paths.reason(error)})"
         raise DataError(paths.shown(path), why, _REMEDY) from None
-    except RuntimeError as error:  # so zipfile says that it wants a password
-        raise DataError(paths.shown(path), f"cannot be read ({error})", _REMEDY) from None
-    except _DAMAGE as error:
+    except DAMAGE as error:
         why = f"is damaged, or no archive ({paths.reason(error)})"
         raise DataError(paths.shown(path), why, "fetch or pack it again") from None
+    except RuntimeError as error:  # so zipfile says that it wants a password
+        raise DataError(paths.shown(path), f"cannot be read ({error})", _REMEDY) from None
 
 
 def _of_zip(path: Path, archive: zipfile.ZipFile) -> Generator[Member]:
@@ -123,20 +135,17 @@ def _name_in_zip(info: zipfile.ZipInfo) -> str:
     return name.replace("\\", "/") if info.create_system == 0 else name  # written on Windows
 
 
-def _opened_tar(path: Path) -> tarfile.TarFile:
-    return tarfile.open(fileobj=cast(IO[bytes], _unpacking(path)), mode="r:")
-
-
 def _unpacking(path: Path) -> io.BufferedIOBase:
     """The bytes of a tar archive, whatever they are packed with."""
     head, _ = paths.read_start(path, 6, kind=DataError)
-    if head.startswith(b"\x1f\x8b"):
+    gzipped, bzipped, xzipped, zstandard = map(head.startswith, _PACKINGS)
+    if gzipped:
         return Bounded(cast(io.BufferedIOBase, gzip.open(path)))
-    if head.startswith(b"BZh"):
+    if bzipped:
         return Bounded(cast(io.BufferedIOBase, bz2.open(path)))
-    if head.startswith(b"\xfd7zXZ\0"):
+    if xzipped:
         return Bounded(cast(io.BufferedIOBase, lzma.open(path)))
-    if head.startswith(b"\x28\xb5\x2f\xfd"):
+    if zstandard:
         return Bounded(_zstandard(path))
     return Bounded(path.open("rb"))
 
@@ -206,11 +215,16 @@ def _inside(path: Path, name: str) -> str:
     """The path of a member within its archive; empty where it has none.
 
     Raises:
-        DataError: it leads out of it.
+        DataError: it leads out of it, or no file can have it.
     """
+    if "\0" in name:
+        why = f"holds a name that no file can have, '{printable(name[:60])}'"
+        raise DataError(paths.shown(path), why, "pack it again")
+    name = name.replace(os.sep, "/")
     parts = [part for part in name.split("/") if part not in ("", ".")]
     drive = len(name) > 1 and name[1] == ":" and name[0].isalpha()
-    if name.startswith("/") or ".." in parts or (drive and "/" in name[:3]):
+    whole = drive and (os.sep != "/" or "/" in name[:3])
+    if name.startswith("/") or ".." in parts or whole:
         why = f"holds the name '{printable(name)}', which leads out of it"
         raise DataError(paths.shown(path), why, "do not trust it; give a folder")
     return "/".join(parts)

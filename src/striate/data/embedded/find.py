@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -38,11 +38,8 @@ def tables_in(root: Path) -> dict[str, list[Path]]:
     """The tables with images of a folder by their splits; none in a folder of anything else."""
     folders, files = names_in(root)
     if _SEVERAL in files:
-        return {
-            _split(name): _saved(root / name)
-            for name in folders
-            if _SAVED in names_in(root / name)[1]
-        }
+        saved = [name for name in folders if _SAVED in names_in(root / name)[1]]
+        return _together((name, _saved(root / name)) for name in saved)
     if _SAVED in files:
         return {"": _saved(root)}
     place = root
@@ -59,6 +56,14 @@ def _tables(folder: Path, names: Sequence[str]) -> list[Path]:
     return [folder / name for name in names if name.lower().endswith(_ENDINGS)]
 
 
+def _together(parts: Iterable[tuple[str, list[Path]]]) -> dict[str, list[Path]]:
+    """The tables of each split; several parts may be one, such as ``test`` and ``test_small``."""
+    found: dict[str, list[Path]] = {}
+    for name, tables in parts:
+        found.setdefault(_split(name) if name else "", []).extend(tables)
+    return found
+
+
 def _split(name: str) -> str:
     reading = read_split_name(name)
     return reading.kind if reading else name
@@ -66,7 +71,7 @@ def _split(name: str) -> str:
 
 def _saved(folder: Path) -> list[Path]:
     """The Arrow files of a data set that `save_to_disk` wrote, none of which leads elsewhere."""
-    with suppress(LookupError, ValueError, TypeError, FileNotFoundError):
+    with suppress(LookupError, ValueError, TypeError, FileNotFoundError, RecursionError):
         about = json.loads(paths.read_file(folder / _SAVED, kind=DataError))
         names = [Path(str(each["filename"])).name for each in about["_data_files"]]
         if about.get("_indices_files") or not names:
@@ -95,10 +100,10 @@ def fetched(data: str) -> dict[str, list[Path]]:
         remedy = "check the name and the network; what was fetched before opens without one"
         raise DataError(printable(data), why, remedy) from None
     parts = found if isinstance(found, dict) else {"": found}
-    return {
-        _split(split) if split else "": [Path(each["filename"]) for each in part.cache_files]
+    return _together(
+        (str(split), [Path(each["filename"]) for each in part.cache_files])
         for split, part in parts.items()
-    }
+    )
 
 
 def _first_line(error: Exception) -> str:

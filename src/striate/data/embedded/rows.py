@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,7 @@ class RowFile:
         for each in schema:
             kind, name = each.type, each.name
             declared = features.get(name, {})
-            if types.is_struct(kind) and {"bytes", "path"} <= {part.name for part in kind}:
+            if self._is_pair(kind):
                 pairs.append(name)
             elif types.is_binary(kind) or types.is_large_binary(kind):
                 blobs.append(name)
@@ -87,6 +88,15 @@ class RowFile:
         }
         return Columns((usual or found)[0], names, plain)
 
+    def _is_pair(self, kind: Any) -> bool:
+        types = self._arrow.types
+        parts = {part.name: part.type for part in kind} if types.is_struct(kind) else {}
+        content, path = parts.get("bytes"), parts.get("path")
+        if content is None or path is None:
+            return False
+        holds = types.is_binary(content) or types.is_large_binary(content)
+        return holds and (types.is_string(path) or types.is_large_string(path))
+
     def _holds_images(self, name: str) -> bool:
         with self._opened() as (_, batches):
             for batch in batches:
@@ -100,7 +110,7 @@ class RowFile:
         """The image of each row, the name that it had, and the text of each other column."""
         assert self.columns is not None
         image, plain = self.columns.image, self.columns.plain
-        with self._opened() as (_, batches):
+        with self._opened() as (_, batches), self._read():
             for batch in batches:
                 images = batch.column(batch.schema.get_field_index(image)).to_pylist()
                 cells = {
@@ -113,6 +123,15 @@ class RowFile:
                         content, name = found["bytes"], found["path"] or ""
                     texts = {key: self._text(key, values[at]) for key, values in cells.items()}
                     yield content, name, texts
+
+    @contextmanager
+    def _read(self) -> Iterator[None]:
+        """Explain values that Python has none of: text that is not UTF-8, years without end."""
+        try:
+            yield
+        except (ValueError, OverflowError, LookupError) as error:
+            why = f"holds a value that cannot be read ({paths.reason(error)})"
+            raise DataError(paths.shown(self.path), why, "write it again without") from None
 
     def _text(self, column: str, value: Any) -> str:
         assert self.columns is not None

@@ -41,7 +41,8 @@ def unpacked_rows(
         with counting(f"unpacking {printable(Path(origin).name)}", wanted=show) as progress:
             _write_all(origin, sources, folder, budget, progress)
 
-    return unpack_once(origin, [path for _, path in sources], fill, cache)
+    meaning = "/".join(split for split, _ in sources)  # so are their names, which may change
+    return unpack_once(origin, [path for _, path in sources], fill, cache, meaning=meaning)
 
 
 def _write_all(

@@ -22,7 +22,14 @@ _NUMBER = re.compile(r"[-_. ]*\d+([-_]of[-_]\d+)?$", re.IGNORECASE)
 def is_pattern(data: str | Path) -> bool:
     """Whether `data` stands for several archives: ``x-{0000..0009}.tar``, ``x-*.tar``."""
     text = str(data)
-    return text.lower().endswith(SUFFIX) and bool(_RANGE.search(text) or glob.has_magic(text))
+    if not text.lower().endswith(SUFFIX) or _is_there(text):
+        return False
+    return bool(_RANGE.search(text) or glob.has_magic(text))
+
+
+def _is_there(text: str) -> bool:
+    """Whether a file is called so, whatever its name would stand for: ``photos[1].tar``."""
+    return paths.is_file(paths.expanded(text, kind=DataError), kind=DataError)
 
 
 def shards_of_pattern(pattern: str) -> list[Path]:
@@ -46,7 +53,7 @@ def shards_of_pattern(pattern: str) -> list[Path]:
 def _expanded(pattern: str) -> Iterator[str]:
     found = _RANGE.search(pattern)
     if not found:
-        magic = glob.has_magic(pattern)
+        magic = glob.has_magic(pattern) and not _is_there(pattern)
         yield from sorted(glob.glob(pattern)) if magic else [pattern]  # noqa: PTH207 - absolute
         return
     first, last = int(found[1]), int(found[2])

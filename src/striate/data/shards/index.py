@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 import tarfile
 from contextlib import suppress
 from hashlib import blake2b
@@ -18,13 +19,13 @@ from typing import IO, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from striate.data.archives.members import Bounded
+from striate.data.archives.members import DAMAGE, Bounded
 from striate.errors import DataError
 from striate.support import paths
 
 SUFFIX = ".tar"
 _INDICES: dict[str, tuple[tuple[int, int, int], Index]] = {}  # of archives that were listed
-_MARK = os.fsencode(f"{SUFFIX}{os.sep}")
+_MARK = re.compile(rf"\{SUFFIX}{re.escape(os.sep)}".encode(), re.IGNORECASE)
 
 
 class Entry(NamedTuple):
@@ -89,7 +90,7 @@ def entries_of(archive: Path) -> list[Entry]:
             end = max((each.start + each.size for each in found), default=0)
             if end > known.st_size:
                 raise tarfile.ReadError("it is cut off")
-    except (tarfile.TarError, OSError, ValueError, OverflowError, MemoryError) as error:
+    except DAMAGE as error:
         why = f"is damaged, or no tar archive ({paths.reason(error)})"
         raise DataError(paths.shown(archive), why, "fetch or pack it again") from None
     _INDICES[os.fspath(archive)] = _state(known), Index(found)
@@ -135,7 +136,7 @@ def _state(known: os.stat_result) -> tuple[int, int, int]:
 
 def may_be_member(path: str | bytes) -> bool:
     """Whether a path could be that of a member, by its text alone."""
-    return _MARK in os.fsencode(path)
+    return _MARK.search(os.fsencode(path)) is not None
 
 
 def stats_of_member(path: bytes) -> tuple[int, int, int, int] | None:
@@ -182,14 +183,13 @@ def read_member(path: Path, most: int) -> bytes | None:
 
 def _found(path: str) -> tuple[Member, os.stat_result] | None:
     """Where a member is, and what the file system says of its archive."""
-    at = path.find(SUFFIX + os.sep)
-    while at >= 0:
-        archive, name = path[: at + len(SUFFIX)], path[at + len(SUFFIX) + 1 :]
+    encoded = os.fsencode(path)
+    for mark in _MARK.finditer(encoded):
+        archive, name = os.fsdecode(encoded[: mark.end() - 1]), os.fsdecode(encoded[mark.end() :])
         if os.path.isfile(archive):  # noqa: PTH113 - text, for speed
             index, known = index_of(archive)
             place = index.find(name.replace(os.sep, "/"))
             if place is None:
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
             return Member(archive, *place), known
-        at = path.find(SUFFIX + os.sep, at + 1)
     return None

@@ -34,7 +34,8 @@ class JsonLinesTable(Table):
             text = paths.read_file(path, kind=DataError).decode("utf-8-sig")
         except UnicodeDecodeError:
             raise DataError(self.shown, "is not UTF-8", "save it as UTF-8") from None
-        for line, content in enumerate(text.splitlines(), 1):
+        # Nothing else parts lines: a string of JSON may hold what Python also takes for an end.
+        for line, content in enumerate(text.split("\n"), 1):
             if content.strip():
                 self._add(line, content)
         for cells in self._of.values():
@@ -51,8 +52,7 @@ class JsonLinesTable(Table):
         if not isinstance(found, dict):
             what = f"{self.shown}: line {line}"
             raise DataError(what, "is no JSON object", 'write {"file_name": …, "label": …}')
-        for key, value in found.items():
-            name = printable(key)
+        for name, value in {printable(key): each for key, each in found.items()}.items():
             cells = self._of.setdefault(name, [])
             cells.extend([""] * (len(self._rows) - len(cells)))
             cells.append(self._text(name, value))

@@ -73,7 +73,7 @@ class ParquetTable(Table):
                 count += min(batch.num_rows, room)
                 if count == most:
                     break
-        except (self._arrow.ArrowException, OSError) as error:
+        except (self._arrow.ArrowException, OSError, ValueError, OverflowError) as error:
             why = f"cannot be read as Parquet ({paths.reason(error)})"
             raise DataError(self.shown, why, _AGAIN) from None
         return Cells(found, np.arange(1, count + 1))
