@@ -249,6 +249,15 @@ def test_values_that_python_has_none_of_are_named(tmp_path: Path) -> None:
         assert "x.parquet: holds a value that cannot be read" in refused(path)
         pq.write_table(pa.table({"file": ["x.png"], "label": odd}), path)
         assert "x.parquet: cannot be read as Parquet" in refused(path)
+    many = [{"bytes": encoded(n), "path": f"{n}.p\0g"} for n in range(6)]
+    many[4:] = [{"bytes": b"none", "path": "a.p\0g"}, {"bytes": None, "path": None}]
+    texts = ["a", "b"] * 3
+    made = pa.table({"image": many, "label": texts, "text": ["\0", "y" * 200_000, *texts[:4]]})
+    pq.write_table(made, path)
+    assert "2 files cannot be used: images/00000004 (" in refused(path)
+    assert len(open_data(path, skip_bad=True).skipped) == 2
+    pq.write_table(made.rename_columns(["image", "label", "label"]), path)
+    assert "has several columns 'label'; keep one of them" in refused(path)
     # Pairs of texts are no images.
     pq.write_table(pa.table({"image": [{"bytes": "x", "path": "y"}], "label": ["a"]}), path)
     assert "\n" not in refused(path)

@@ -81,6 +81,10 @@ class RowFile:
         if len(found) > 1 and len(usual) != 1:
             why = f"has several columns of images ({', '.join(map(printable, found))})"
             raise DataError(paths.shown(self.path), why, "keep one, or call it image")
+        twice = next((name for name in (*found, *plain) if schema.names.count(name) > 1), None)
+        if twice is not None:
+            why = f"has several columns '{printable(twice)}'"
+            raise DataError(paths.shown(self.path), why, "keep one of them")
         names = {
             name: [str(each) for each in declared["names"]]
             for name, declared in features.items()
@@ -95,7 +99,7 @@ class RowFile:
         if content is None or path is None:
             return False
         holds = types.is_binary(content) or types.is_large_binary(content)
-        return holds and (types.is_string(path) or types.is_large_string(path))
+        return bool(holds and (types.is_string(path) or types.is_large_string(path)))
 
     def _holds_images(self, name: str) -> bool:
         with self._opened() as (_, batches):

@@ -6,6 +6,7 @@ There they are a folder with ``metadata.csv``, which is read as any other.
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from striate.support.text import printable
 
 _TABLE = "metadata.csv"
 _FILE, _SPLIT = "file_name", "split"
+_LONGEST = 100_000  # characters of a cell that is a class or a number; readers of CSV have a limit
+_PLAIN = re.compile(r"\.[A-Za-z0-9]{1,9}")
 _ENDINGS = {kind: suffix for suffix, kind in reversed(SUFFIXES.items())}
 
 
@@ -68,12 +71,12 @@ def _write_all(
             place = folder / (split or "images")
             place.mkdir(exist_ok=True)
             for content, name, cells in rows.rows():
-                called = name
+                called = name or f"{place.name}/{count:08}"
                 if content is not None:
                     called = f"{place.name}/{count:08}{_ending(content, name)}"
                     budget.take(len(content), files=1)
                     (folder / called).write_bytes(content)
-                texts = [cells.get(each, "") for each in plain]
+                texts = [cells.get(each, "").replace("\0", "")[:_LONGEST] for each in plain]
                 table.writerow([called, *([split] if splits else []), *texts])
                 count += 1
                 if progress is not None:
@@ -89,4 +92,4 @@ def _ending(content: bytes, name: str) -> str:
     own = Path(name).suffix
     if own and SUFFIXES.get(own.lower()) == kind:
         return own
-    return _ENDINGS.get(kind, own if own.isascii() else "")
+    return _ENDINGS.get(kind, own if _PLAIN.fullmatch(own) else "")
