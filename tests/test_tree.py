@@ -81,6 +81,11 @@ def test_no_source_file_is_too_long_to_read() -> None:
     assert {str(path): n for path, n in lengths.items() if n > LONGEST} == {}
 
 
+def test_nothing_that_was_built_is_part_of_the_repository() -> None:
+    built = [path for path in tracked() if path.suffix in {".whl", ".pyc", ".so", ".egg"}]
+    assert not built
+
+
 def test_no_file_names_a_folder_of_one_machine() -> None:
     found = [
         f"{path.relative_to(ROOT)}:{number}: {line.strip()[:120]}"

@@ -58,6 +58,8 @@ def test_names_and_words() -> None:
     assert offered("runs --sort to") == ["top1"]
     assert offered("list --sort pa") == ["parameters"]
     assert offered("train photos --precision b") == ["bfloat16"]
+    assert offered("train photos --track w") == ["wandb"]
+    assert offered("train photos --select m") == ["mae"]
     assert offered("view lenet -o ") == ["FILES"]
     assert offered("train photos --seed ") == []
 
@@ -69,6 +71,7 @@ def test_runs_and_exported_files(here: Path) -> None:
     assert offered("evaluate runs/ph")[1:] == ["runs/photos", "runs/photos/lenet.onnx"]
     assert offered(f"predict {here}/runs/d")[1:] == [f"{here}/runs/deep/er"]
     assert offered("evaluate nowhere/at/all") == ["FILES"]
+    assert offered("evaluate ~nobody.here/runs/") == ["FILES"]
 
 
 def test_the_words_are_those_of_the_options() -> None:

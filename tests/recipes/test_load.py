@@ -227,6 +227,12 @@ def test_files_extend_files_relative_to_themselves(tmp_path: Path) -> None:
         ('extends = "other.toml"', r"other\.toml: extends = 'mine.toml': leads back to this file"),
         ('extends = "modem"', r"is neither a recipe nor a file \(.*modem is not there\); did you"),
         ("extends = 3", "extends = 3: must be a recipe's name or file; e.g. extends = "),
+        (
+            f"extends = 0x{'f' * 9000}",
+            "extends = a number of thousands of digits: must be a recipe",
+        ),
+        (f"small = 0x{'f' * 9000}", "small = a number of thousands of digits: must be a table"),
+        (f"family = 0x{'f' * 9000}", "family = a number of thousands of digits: must be a table"),
         ('extends = ""', "must be a recipe's name or file"),
         ('extend = "modern"', "extend: is not a key here; did you mean 'extends'"),
         ('extends = "modern"\n[optimiser]\nnesterov = true\nname = "adam"', "mine.toml: optimiser"),

@@ -13,7 +13,7 @@ from typing import Any, get_type_hints
 import pytest
 
 import striate
-from striate.errors import NetworkError, RecipeError
+from striate.errors import NetworkError, RecipeError, StriateError
 from striate.recipes.key_docs import key_docs
 from striate.recipes.listed import RecipeList
 from striate.recipes.load import NAMES, RECIPES, load_recipe
@@ -93,6 +93,29 @@ def test_every_key_has_a_comment() -> None:
         else:
             assert each.name in key_docs(Recipe)
     assert "# auxiliary_weights = …" in lines
+
+
+def test_where_the_program_has_no_source_keys_have_no_comments(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = tomllib.loads(shown("modern").toml)
+    monkeypatch.setattr("striate.recipes.printed.key_docs", lambda _: {})
+    text = shown("modern").toml
+    assert "# auxiliary_weights = …" in text
+    assert tomllib.loads(text) == whole
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"net": "resnet18"}, "`net='resnet18'`: is for one recipe, and none is named; name it"),
+        ({"size": 64}, "`size=64`: is for one recipe"),
+        ({"recipe": "modern", "size": 64}, "`size=64`: is that of a network's input, and none"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(StriateError, match=message):
+        striate.recipe(**given)
 
 
 def test_a_file_that_extends_another_is_printed_with_what_it_says_itself(tmp_path: Path) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 
 from striate.recipes.frozen import FrozenRecipe, HeadFit
 from striate.recipes.recipe import Recipe, Schedule
 from striate.recipes.sizes import Sizes
+from striate.report.build import render
+from striate.report.inputs import ReportInputs
 from striate.report.recipe_keys import _READ_UNDER, in_use
 
 
@@ -65,6 +69,18 @@ def test_nothing_else_is_left_out() -> None:
             assert given - set(values) <= named
     # Where images do not grow, nothing of sizes is read.
     assert set(in_use(Recipe(name="x"), True)) == set(whole) - {"sizes"}
+
+
+@pytest.mark.parametrize(
+    ("reference", "heading"),
+    [("", "Departures"), ("He et al. 2015", "Departures from its reference")],
+)
+def test_departures_are_from_what_the_recipe_follows(
+    make_inputs: Callable[..., ReportInputs], reference: str, heading: str
+) -> None:
+    recipe = Recipe(name="mine", reference=reference, departures=("no <b>flips</b>",))
+    page = render(make_inputs(recipe=recipe))
+    assert f"<h3>{heading}</h3><ul><li>no &lt;b&gt;flips" in page
 
 
 def test_a_head_that_was_fitted_and_no_recipe_at_all() -> None:

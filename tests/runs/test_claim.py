@@ -246,6 +246,7 @@ def test_what_could_not_be_written_is_found_out_first(
 def test_only_what_we_left_is_tidied_up(tmp_path: Path) -> None:
     begin(tmp_path)
     ours = [f".{names.STATE}.{'a1' * 8}.part", f".{names.REPORT}.4711.part"]
+    ours += [f".{name}.{'a1' * 8}.part" for name in (names.TRACKERS, names.TABLE, names.RATE_TEST)]
     theirs = [".download.part", f".mine.{'a1' * 8}.part", f".{names.STATE}.part", "notes.txt"]
     for name in (*ours, *theirs):
         (tmp_path / name).write_text("")

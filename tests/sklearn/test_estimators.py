@@ -115,6 +115,7 @@ def test_what_was_fitted_is_the_same_pickled_and_saved(
         ({"net": "lenet", "head": "svm"}, r"`head='svm'`: is of a head on a backbone; leave `net`"),
         ({"size": 64}, r"`size=64`: is of a network that is trained; give `net`"),
         ({"net": "lenett"}, "did you mean 'lenet'"),
+        ({"net": "mine.py:Net"}, "`net`: is a network of one's own, which an estimator does not"),
         ({"head": "svmm"}, "did you mean 'svm'"),
         ({"epochs": 3}, "has no meaning where the backbone is frozen"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import io
+import shutil
 from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 import torch
 
 import striate
-from striate.errors import StriateError
+from striate.errors import Interrupted, StriateError
 from striate.recipes.recipe import Recipe
 from striate.recipes.settings import set_in
 from striate.runs import layout as names
@@ -132,6 +133,31 @@ def test_all_rates_of_a_recipe_follow(photographs: Path, tmp_path: Path) -> None
     run = planned(photographs, tmp_path / "run", find_lr=True, recipe=recipe).run
     found = recipe_of(run)
     assert found.schedule.rates == pytest.approx((found.optimiser.rate / 10,))
+
+
+def test_a_rate_that_was_set_stays(photographs: Path, tmp_path: Path) -> None:
+    given: dict[str, Any] = {"set": {"schedule.warmup_rate": 0.003}, "find_lr": True}
+    run = planned(photographs, tmp_path / "run", **given).run
+    assert recipe_of(run).schedule.warmup_rate == 0.003
+    again = planned(photographs, tmp_path / "run", resume=True, **given).run
+    assert again.config == run.config
+
+
+def test_what_was_cut_before_the_run_began_is_begun_anew(
+    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut(*_: Any, **__: Any) -> None:
+        assert (tmp_path / "run" / names.RATE_TEST).exists()
+        shutil.copytree(tmp_path / "run", tmp_path / "killed")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("striate.training.plan.make_training", cut)
+        with pytest.raises(Interrupted, match="nothing of it was kept"):
+            planned(photographs, tmp_path / "run", find_lr=True)
+    assert not (tmp_path / "run").exists()
+    for name in ("run", "killed"):
+        planned(photographs, tmp_path / name, find_lr=True)
 
 
 def test_a_rate_is_found_or_given(photographs: Path, tmp_path: Path) -> None:

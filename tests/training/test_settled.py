@@ -57,6 +57,21 @@ def test_a_run_goes_on_with_the_same_settings_alone(run: Path) -> None:
             striate.train(run, resume=True, **other)  # type: ignore[arg-type]
 
 
+def test_sizes_that_the_network_does_not_take_are_the_same_when_it_goes_on(
+    photographs: Path, tmp_path: Path
+) -> None:
+    given: dict[str, Any] = {"net": "lenet", "epochs": 1, "workers": 0, "precision": "float32"}
+    given["set"] = {"sizes": {"start": 0.5, "end": 0.75, "step": 1}}
+    striate.train(photographs, out=tmp_path / "run", **given)
+    recipe = striate.open_run(tmp_path / "run").config.recipe
+    assert isinstance(recipe, Recipe)
+    assert recipe.sizes.start == recipe.sizes.end == 1, "it takes one size alone"
+    assert striate.train(photographs, out=tmp_path / "run", resume=True, **given).epochs == 1
+    given["set"] = {"sizes.end": 0.8, "sizes.step": 1}
+    with pytest.raises(StriateError, match=r"`set` sizes.end = 0.8: the run to go on with has 1"):
+        striate.train(photographs, out=tmp_path / "run", resume=True, **given)
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -71,6 +86,7 @@ def test_a_run_goes_on_with_the_same_settings_alone(run: Path) -> None:
         ({"set": {"optimiser.rte": 1}}, "`set` optimiser.rte: .* did you mean 'optimiser.rate'"),
         ({"set": {"epochs": "many"}}, "`set`: epochs = 'many': must be a whole number"),
         ({"lr": 0}, "`lr=0`: must be more than 0"),
+        ({"set": "epochs=3"}, "`set` = 'epochs=3': is no mapping of keys; e.g. "),
     ],
 )
 def test_what_contradicts_itself_is_refused_before_images_are_looked_at(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from striate.errors import StriateError, parameter
 from striate.recipes.options import RecipeOptions
 from striate.support.options import takes
 
@@ -24,14 +25,22 @@ def recipe(options: RecipeOptions) -> RecipeText | RecipeList:
         itself. Without a name, the recipes that there are. Both are read by `print`.
 
     Raises:
-        StriateError: there is no such recipe, file or network, or the file is no recipe.
+        StriateError: there is no such recipe, file or network, or the file is no recipe; or an
+            option asks for a part of it that is not shown.
     """
     from striate.recipes.listed import list_recipes
     from striate.recipes.show import of_network, whole
 
     if options.recipe is None:
+        for name in ("net", "size"):
+            if (given := getattr(options, name)) is not None:
+                why = "is for one recipe, and none is named"
+                raise StriateError(parameter(name, given), why, "name it, such as modern")
         return list_recipes()
     if options.net is None:
+        if options.size is not None:
+            why = "is that of a network's input, and none is named"
+            raise StriateError(parameter("size", options.size), why, f"give {parameter('net')} too")
         return whole(str(options.recipe))
     from striate.hub.subject import recipe_names, subject
     from striate.training.plan import has_batch_norm

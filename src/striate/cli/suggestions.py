@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, TypeAlias
 import click
 from click.shell_completion import CompletionItem
 
+from striate.errors import StriateError
+from striate.support.paths import expanded
+
 #: Words that may be typed for an option, whichever command has it.
 WORDS: dict[str, tuple[str, ...]] = {
     "action": ("list", "run", "report"),
@@ -22,6 +25,8 @@ WORDS: dict[str, tuple[str, ...]] = {
     "layout": ("file", "triton", "ovms", "kserve"),
     "loss": ("squared", "absolute", "huber"),
     "precision": ("auto", "float32", "bfloat16"),
+    "select": ("top1", "loss", "balanced", "f1", "mae", "rmse"),
+    "track": ("csv", "mlflow", "tensorboard", "wandb"),
     "working_copies": ("auto", "disk", "memory", "off"),
 }
 #: Data that have a name; files and folders are offered beside them.
@@ -126,7 +131,10 @@ def _find_runs(text: str) -> Iterator[str]:
     from striate.runs.layout import CONFIG
 
     typed, slash, beginning = text.rpartition("/")
-    start = Path(typed + slash).expanduser()
+    try:
+        start = expanded(typed + slash)
+    except StriateError:  # the home folder of nobody
+        return
     for looked, (folder, below, files) in enumerate(os.walk(start)):
         parts = Path(folder).relative_to(start).parts
         where = typed + slash + "/".join(parts)

@@ -15,7 +15,7 @@ from typing import Any
 from striate.errors import RecipeError, nearest, parameter
 from striate.recipes.recipe import Recipe
 from striate.support.paths import expanded, is_file, resolved
-from striate.support.tables import laid_over, read_toml, under_field_names
+from striate.support.tables import laid_over, read_toml, short, under_field_names
 from striate.zoo.catalogue import entries
 
 RECIPES = Path(__file__).parent
@@ -104,7 +104,7 @@ def read_layer(path: Path) -> Layer:
     table = read_toml(path, kind=RecipeError, remedy="mend that line")
     extends = table.pop("extends", None)
     if extends is not None and not (isinstance(extends, str) and extends):
-        what = f"{where}: extends = {extends!r}"
+        what = f"{where}: extends = {short(extends)}"
         raise RecipeError(what, "must be a recipe's name or file", 'e.g. extends = "modern"')
     table.setdefault("name", path.stem.encode("utf-8", "backslashreplace").decode())
     overlays = _take_overlays(table, where)
@@ -165,7 +165,7 @@ def _take_overlays(table: dict[str, Any], where: str) -> dict[str, dict[str, Any
     families = table.pop("family", {})
     if not isinstance(families, dict):
         remedy = "write [family.NAME] before the values"
-        raise RecipeError(f"{where}: family = {families!r}", "must be a table", remedy)
+        raise RecipeError(f"{where}: family = {short(families)}", "must be a table", remedy)
     names = {entry.family for entry in entries()}
     names |= {f"{family}_bn" for family in names}
     for family, values in families.items():
@@ -177,7 +177,9 @@ def _take_overlays(table: dict[str, Any], where: str) -> dict[str, dict[str, Any
     for name, values in found.items():
         if not isinstance(values, dict):
             raise RecipeError(
-                f"{where}: {name} = {values!r}", "must be a table", f"write [{name}] before values"
+                f"{where}: {name} = {short(values)}",
+                "must be a table",
+                f"write [{name}] before values",
             )
     return found
 

@@ -119,7 +119,7 @@ def _table(name: str, values: Mapping[str, Any], *, commented: bool = True) -> I
             if key.name in below:
                 yield from _key(key.name, below[key.name], said)
             elif commented and key.default is None:
-                yield from (*_comment(said[key.name]), f"# {key.name} = …")
+                yield from (*_comment(said.get(key.name, "")), f"# {key.name} = …")
 
 
 def _key(name: str, value: Any, said: Mapping[str, str]) -> Iterator[str]:

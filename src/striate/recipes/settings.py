@@ -13,7 +13,7 @@ from typing import Any, get_type_hints
 
 from striate.errors import RecipeError, nearest, parameter
 from striate.recipes.recipe import Recipe
-from striate.support.tables import laid_over, under_field_names
+from striate.support.tables import laid_over, short, under_field_names
 from striate.support.text import printable
 
 #: What says of a recipe what it is, and decides nothing.
@@ -57,7 +57,7 @@ def _value(text: str) -> Any:
     for written in (text, f"[{text}]") if "," in text else (text,):
         try:
             (value,) = tomllib.loads(f"value = {written}").values()
-        except ValueError:  # no TOML, or more than one value
+        except (ValueError, RecursionError):  # no TOML, or more than one value
             continue
         return value
     return text
@@ -75,16 +75,19 @@ def keys() -> tuple[str, ...]:
     return tuple(found)
 
 
-def flat(settings: Mapping[str, Any]) -> dict[str, Any]:
+def flat(settings: object) -> dict[str, Any]:
     """`settings` by the full names of their keys, also where tables are given as mappings.
 
     Raises:
-        RecipeError: there is no such key.
+        RecipeError: there is no such key, or these are no settings.
 
     Examples:
         >>> flat({"epochs": 3, "optimiser": {"rate": 0.1}, "augmentation.mirror": False})
         {'epochs': 3, 'optimiser.rate': 0.1, 'augmentation.horizontal_flip': False}
     """
+    if not isinstance(settings, Mapping):
+        what = f"{parameter('set')} = {short(settings)}"
+        raise RecipeError(what, "is no mapping of keys", 'e.g. {"optimiser": {"rate": 0.01}}')
     known, found = keys(), {}
     for given, value in _one_by_one(settings):
         key = ".".join(_renamed(*given.split(".")))
@@ -97,8 +100,9 @@ def flat(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _one_by_one(settings: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    tables = {each.partition(".")[0] for each in keys() if "." in each}
     for key, value in settings.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and (value or key in tables):
             yield from ((f"{key}.{below}", each) for below, each in value.items())
         else:
             yield str(key), value

@@ -196,7 +196,7 @@ def held_out_sentence(inputs: PageInputs) -> str:
 
 
 def recipe_section(inputs: PageInputs) -> dict[str, Any]:
-    """The recipe, key by key, and its departures from the paper."""
+    """The recipe, key by key, and its departures from what it follows."""
     size = inputs.preprocessing
     recipe = inputs.recipe
     used = in_use(recipe, small=max(size.height, size.width) <= 64)
@@ -226,6 +226,7 @@ def recipe_section(inputs: PageInputs) -> dict[str, Any]:
     network = f"{inputs.title}. {inputs.reference}."
     return {
         "sentence": f"{network} Recipe after {reference}." if reference else network,
+        "reference": reference,
         "ours": list(recipe.ours) if isinstance(recipe, Recipe) else [],
         "departures": list(departures_of(recipe)) if isinstance(recipe, Recipe) else [],
         "set": list(set_in(recipe)) if isinstance(recipe, Recipe) else [],

@@ -36,7 +36,12 @@ from striate.support.paths import is_folder, mode_of, reason, shown
 from striate.support.systems import is_left_by_system
 from striate.support.text import printable
 
-_OURS = frozenset((*names.FILES, names.MEMBERS, names.CODE, LOCK, SOFT_LOCK, ABOUT))
+_OURS = frozenset(
+    (
+        *(*names.FILES, names.TRACKERS, names.TABLE, names.MEMBERS, names.CODE),
+        *(LOCK, SOFT_LOCK, ABOUT),
+    )
+)
 #: What `write_atomically` leaves when it is killed, now and in earlier versions (by process).
 _PART = re.compile(r"\.(?P<name>.+)\.([0-9a-f]{16}|[0-9]+)\.part")
 

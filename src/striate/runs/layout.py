@@ -51,6 +51,7 @@ FILES = (
     PREDICTIONS,
     EMBEDDINGS,
     COSTS,
+    RATE_TEST,
 )
 #: Where trackers go on with it, and how far they are.
 TRACKERS = "trackers.json"

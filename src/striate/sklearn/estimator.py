@@ -22,6 +22,7 @@ from striate.data.finding.inputs import item_of
 from striate.data.finding.named import MEMORY, FilePart, NamedSet, in_memory
 from striate.data.targets import Target
 from striate.errors import DataError, RunError, StriateError, parameter
+from striate.hub.names import parse
 from striate.runs import layout as names
 from striate.runs.claim import claim
 from striate.sklearn.pictures import Pictures, Shape, are_files, name_of, one_by_one, pictures_of
@@ -164,8 +165,14 @@ class ImageEstimator(BaseEstimator):  # type: ignore[misc]
         return self
 
     def _check(self) -> None:
-        """Refuse parameters of the way to learn that was not chosen."""
+        """Refuse parameters of the way to learn that was not chosen, and networks of one's own."""
         trained = self.net is not None
+        if trained and (not isinstance(self.net, str) or parse(self.net).is_code):
+            raise StriateError(
+                parameter("net"),
+                "is a network of one's own, which an estimator does not keep",
+                "train it by `striate.train`",
+            )
         for name, usual in (_TRANSFERRED if trained else _TRAINED).items():
             given = getattr(self, name)
             if given != usual:

@@ -50,8 +50,11 @@ class _Many(Readable, Generic[R]):
         return "\n".join([*(each.summary() for each in self.shown), *self.others])
 
     def _repr_html_(self) -> str:
-        """What Jupyter shows of each."""
-        return "".join(each._repr_html_() for each in self.shown)
+        """What Jupyter shows of each, likewise."""
+        from striate.support.notebook import page, text
+
+        rest = [page(text(line)) for line in self.others]
+        return "".join([*(each._repr_html_() for each in self.shown), *rest])
 
     @property
     def shown(self) -> list[R]:

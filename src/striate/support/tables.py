@@ -123,7 +123,7 @@ def from_table(
             outside its bounds.
     """
     if not isinstance(table, Mapping):
-        raise kind(where, f"must be a table, not {_short(table)}", "write [NAME] before its values")
+        raise kind(where, f"must be a table, not {short(table)}", "write [NAME] before its values")
     hints = _hints(cls)
     known = {each.name: each for each in fields(cls)}  # type: ignore[arg-type]
     before = {_stored_name(each) for each in known.values()}
@@ -169,7 +169,7 @@ class _Converter:
             # Python takes true for 1.
             if not any(type(value) is type(each) and value == each for each in get_args(hint)):
                 choices = [str(choice) for choice in get_args(hint)]
-                raise self._wrong(value, "is unknown", nearest(_short(value).strip("'"), choices))
+                raise self._wrong(value, "is unknown", nearest(short(value).strip("'"), choices))
             return value
         if origin in (Union, types.UnionType):
             return self._either(get_args(hint), value)
@@ -198,7 +198,7 @@ class _Converter:
         raise self._wrong(value, f"must be {_words(hint)}, not {type(value).__name__}")
 
     def _below(self, key: Any) -> _Converter:
-        name = printable(_short(key).strip("'"))
+        name = printable(short(key).strip("'"))
         return _Converter(self.kind, f"{self.where}: {name}", self.more)
 
     def _bounded(self, value: Any, notes: list[Any]) -> Any:
@@ -234,10 +234,10 @@ class _Converter:
         return tuple(self.convert(hint, each) for hint, each in zip(inner, value, strict=True))
 
     def _wrong(self, value: Any, why: str, remedy: str = "") -> StriateError:
-        return self.kind(f"{self.where} = {_short(value)}", why, remedy)
+        return self.kind(f"{self.where} = {short(value)}", why, remedy)
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
     """`value` as an error repeats it: a number of thousands of digits helps nobody."""
     try:
         text = repr(value)

@@ -23,6 +23,7 @@ from striate.training.optimisers import make_optimiser, set_rate
 from striate.training.options import TrainOptions
 from striate.training.place import Place
 from striate.training.probe import copied
+from striate.training.settled import settings_of
 from striate.training.setup import Setup
 from striate.training.validate import autocast
 
@@ -30,6 +31,8 @@ from striate.training.validate import autocast
 LOWEST, HIGHEST, EACH = 1e-5, 10.0, 16
 #: The test ends where the loss is this many times the first one: what follows is worse still.
 _DIVERGED = 4.0
+#: The other rates of a recipe, which follow the one that is found unless they were set.
+_FOLLOWING = ("schedule.rates", "schedule.warmup_rate")
 
 
 def rates() -> tuple[float, ...]:
@@ -80,7 +83,9 @@ def found_rate(
     if test.suggested is None:
         return run
     recipe = recipe.with_rates_times(test.suggested / recipe.optimiser.rate)
-    recipe = with_settings(recipe, {"optimiser.rate": test.suggested})
+    given = settings_of(options)
+    own = {key: given[key] for key in _FOLLOWING if key in given}
+    recipe = with_settings(recipe, {**own, "optimiser.rate": test.suggested})
     return run.decided(replace(run.config, recipe=recipe))
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from striate.errors import RunError, StriateError, parameter
 from striate.recipes.recipe import Recipe
-from striate.recipes.settings import flat, value_of, with_settings
+from striate.recipes.settings import flat, set_in, value_of, with_settings
+from striate.recipes.sizes import Sizes
 from striate.runs.rate_test import read_rate_test
 from striate.runs.run import Run
 from striate.training.options import TrainOptions
@@ -25,6 +27,8 @@ _ALSO: Mapping[str, tuple[str, ...]] = {
 }
 #: What `Recipe.lasting` draws out or together where minutes decide how many epochs there are.
 _DRAWN = ("milestones", "rates", "every", "warmup")
+#: Sizes beside which any start and any end may be set.
+_ANY = Sizes(start=1e-6)
 
 
 def settings_of(options: TrainOptions) -> dict[str, Any]:
@@ -70,11 +74,15 @@ def refuse_other_settings(options: TrainOptions, run: Run, recipe: Recipe) -> No
         )
     if not settings:
         return
-    wanted, timed = with_settings(recipe, settings), run.config.provenance.minutes is not None
+    wanted = with_settings(replace(recipe, sizes=_ANY), settings)
+    timed = run.config.provenance.minutes is not None
     for key in settings:
         given, kept = value_of(wanted, key), value_of(recipe, key)
         drawn = timed and key in [f"schedule.{each}" for each in _DRAWN]
-        if given != kept and not drawn:
+        # The network may have taken larger sizes than those that were set.
+        said = next(each for each in set_in(wanted) if each.startswith(f"{key} = "))
+        fitted = key.startswith("sizes.") and said in set_in(recipe)
+        if given != kept and not drawn and not fitted:
             shown = f"{parameter('lr')}" if options.lr is not None else f"{parameter('set')} {key}"
             raise RunError(
                 f"{shown} = {given}",

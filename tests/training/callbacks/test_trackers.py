@@ -172,6 +172,16 @@ def test_a_failure_costs_one_line(
         assert [what for what in whole.told if what[0] == "write"] == [("write", 1), ("write", 2)]
 
 
+def test_a_failure_tells_no_password(tracked: tuple[Path, Book, Recorder], tmp_path: Path) -> None:
+    class Away(Book):
+        def begin(self, training: TrainBegin, known_as: str) -> str:
+            raise OSError("GET https://me:p@ss@host:5000/api?who=a@b failed")
+
+    begin: TrainBegin = tracked[2].of("on_train_begin")[0]
+    with pytest.warns(UserWarning, match=r"GET https://host:5000/api\?who=a@b failed"):
+        Callbacks([Away()]).on_train_begin(replace(begin, run=tmp_path))
+
+
 def test_where_nobody_shows_notes_a_failure_is_a_warning(
     tracked: tuple[Path, Book, Recorder], tmp_path: Path
 ) -> None:

@@ -17,7 +17,7 @@ from striate.support.files import sha256
 from striate.support.packages import need
 from striate.training.callbacks.base import EpochEnd, RunEnd, TrainBegin
 from striate.training.callbacks.figures import figures_of, settings_of_run
-from striate.training.callbacks.tracker import Tracker
+from striate.training.callbacks.tracker import Tracker, without_passwords
 
 #: A server that is away is not waited for: a training would stand still for minutes.
 _ENVIRONMENT = {
@@ -57,7 +57,8 @@ class MLflow(Tracker):
             mlflow = need("mlflow", purpose="write to MLflow", extra="mlflow")
             uri = self.uri or mlflow.get_tracking_uri()
             # Where the run was begun is known again, and cannot be read from the run.
-            store, (self._id, _, before) = sha256(uri.encode())[:16], known_as.partition(".")
+            store = sha256(without_passwords(uri).encode())[:16]
+            self._id, _, before = known_as.partition(".")
             if known_as and store != before and not self.asked_for:
                 raise StriateError(
                     "its run was begun in another store than the one that is set now",

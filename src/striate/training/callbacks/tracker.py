@@ -133,9 +133,20 @@ class Tracker(Callback):
             yield
         except Exception as error:
             self._run = None
-            why = printable(" ".join(str(error).split()) or type(error).__name__)
+            said = without_passwords(" ".join(str(error).split()))
+            why = printable(said or type(error).__name__)
             why = why if len(why) <= _SAID else f"{why[:_SAID]}…"
             self.tell(f"{self.title} has failed, and the training goes on without it: {why}")
+
+
+def without_passwords(text: str) -> str:
+    """`text` without what stands before the hosts of addresses in it.
+
+    Examples:
+        >>> without_passwords("GET http://me:secret@host:5000/api failed")
+        'GET http://host:5000/api failed'
+    """
+    return re.sub(r"(?<=://)[^/?#\s]*@", "", text)
 
 
 def _warn(text: str) -> None:
