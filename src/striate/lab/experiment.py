@@ -38,6 +38,10 @@ class Conditions:
     quick: bool = False
 
 
+QUICK = Conditions(data="shapes:size=16,images=40,count=1", images=(16, 16), epochs=1, quick=True)
+"""Those of a training that takes a second."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Equal:
     """What is held equal between settings.
@@ -99,7 +103,7 @@ class Experiment:
     equal: Callable[[Conditions], Sequence[Equal]]
     statements: tuple[Statement, ...]
     figure: Callable[[Results], Markup]
-    caption: str
+    caption: str = "A point is a seed; the stroke is their mean, the line its 95 % interval."
     shown: tuple[tuple[str, str], ...]
     cannot: tuple[str, ...]
     conditions: Conditions = field(default_factory=Conditions)

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from striate.data.augmentation.settings import Augmentation
 from striate.lab.drawing import Axis, beside, per_cent, rows
-from striate.lab.experiment import Conditions, Equal, Experiment, Measured
+from striate.lab.experiment import QUICK, Conditions, Equal, Experiment, Measured
 from striate.lab.learning import first_batch, taught
 from striate.lab.modular import Modular, Plan
 from striate.lab.networks import macs_of
@@ -115,7 +115,6 @@ EXPERIMENT = Experiment(
         ),
     ),
     figure=draw,
-    caption="A point is a seed; the stroke is their mean, the line its 95 % interval.",
     shown=(
         ("train", "training accuracy, %"),
         ("val", "held-out accuracy, %"),
@@ -130,7 +129,5 @@ EXPERIMENT = Experiment(
         data="shapes:size=32,images=4000,classes=10,count=1", images=(2000, 2000), epochs=25
     ),
     seeds=5,
-    quick=Conditions(
-        data="shapes:size=16,images=40,count=1", images=(16, 16), epochs=1, quick=True
-    ),
+    quick=QUICK,
 )

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from striate.data.batch import Targets
 from striate.lab.drawing import Axis, beside, per_cent, rows
-from striate.lab.experiment import Conditions, Equal, Experiment, Measured
+from striate.lab.experiment import QUICK, Conditions, Equal, Experiment, Measured
 from striate.lab.learning import first_batch, images_of, preprocessed, taught
 from striate.lab.modular import INCEPTION, Modular, Plan
 from striate.lab.networks import macs_of, parameters_of
@@ -185,7 +185,5 @@ EXPERIMENT = Experiment(
         data="shapes:size=32,images=6000,classes=10,count=1", images=(4000, 2000), epochs=8
     ),
     seeds=3,
-    quick=Conditions(
-        data="shapes:size=16,images=40,count=1", images=(16, 16), epochs=1, quick=True
-    ),
+    quick=QUICK,
 )

@@ -124,7 +124,6 @@ EXPERIMENT = Experiment(
         ),
     ),
     figure=draw,
-    caption="A point is a seed; the stroke is their mean, the line its 95 % interval.",
     shown=(
         ("train", "training accuracy, %"),
         ("val", "held-out accuracy, %"),

@@ -12,7 +12,7 @@ from functools import partial
 from markupsafe import Markup
 
 from striate.lab.drawing import Axis, beside, per_cent, rows
-from striate.lab.experiment import Conditions, Equal, Experiment, Measured
+from striate.lab.experiment import QUICK, Conditions, Equal, Experiment, Measured
 from striate.lab.learning import taught
 from striate.lab.modular import Modular, Plan, Shortcut
 from striate.lab.networks import macs_of, parameters_of
@@ -145,7 +145,6 @@ EXPERIMENT = Experiment(
         for place, (says, figure, contrast, wants, least) in enumerate(STATED)
     ),
     figure=draw,
-    caption="A point is a seed; the stroke is their mean, the line its 95 % interval.",
     shown=(
         ("train", "training accuracy, %"),
         ("train_loss", "training loss"),
@@ -161,7 +160,5 @@ EXPERIMENT = Experiment(
         data="shapes:size=32,images=6000,classes=10,count=1", images=(4000, 2000), epochs=6
     ),
     seeds=3,
-    quick=Conditions(
-        data="shapes:size=16,images=40,count=1", images=(16, 16), epochs=1, quick=True
-    ),
+    quick=QUICK,
 )

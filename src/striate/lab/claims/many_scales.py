@@ -128,7 +128,6 @@ EXPERIMENT = Experiment(
         ),
     ),
     figure=draw,
-    caption="A point is a seed; the stroke is their mean, the line its 95 % interval.",
     shown=(("val", "held-out accuracy, %"), ("train", "training accuracy, %")),
     cannot=(
         "Shapes are drawn, flat and alone; in photographs scale comes with much else.",

@@ -152,7 +152,6 @@ EXPERIMENT = Experiment(
         ),
     ),
     figure=draw,
-    caption="A point is a seed; the stroke is their mean, the line its 95 % interval.",
     shown=(
         ("error", "held-out error (std)"),
         ("r2", "R²"),

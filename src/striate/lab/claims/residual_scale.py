@@ -13,7 +13,7 @@ import torch
 from markupsafe import Markup
 
 from striate.lab.drawing import Axis, beside, per_cent, rows
-from striate.lab.experiment import Conditions, Equal, Experiment, Measured
+from striate.lab.experiment import QUICK, Conditions, Equal, Experiment, Measured
 from striate.lab.learning import first_batch, taught
 from striate.lab.modular import INCEPTION, Modular, Plan
 from striate.lab.networks import macs_of, parameters_of
@@ -147,7 +147,6 @@ EXPERIMENT = Experiment(
         ),
     ),
     figure=draw,
-    caption="A point is a seed; the stroke is their mean, the line its 95 % interval.",
     shown=(
         ("train", "training accuracy, %"),
         ("val", "held-out accuracy, %"),
@@ -163,7 +162,5 @@ EXPERIMENT = Experiment(
         data="shapes:size=32,images=5000,classes=10,count=1", images=(3000, 2000), epochs=6
     ),
     seeds=3,
-    quick=Conditions(
-        data="shapes:size=16,images=40,count=1", images=(16, 16), epochs=1, quick=True
-    ),
+    quick=QUICK,
 )

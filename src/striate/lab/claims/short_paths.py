@@ -12,7 +12,7 @@ from functools import partial
 from markupsafe import Markup
 
 from striate.lab.drawing import Axis, beside, curves, per_cent, rows
-from striate.lab.experiment import Conditions, Equal, Experiment, Measured
+from striate.lab.experiment import QUICK, Conditions, Equal, Experiment, Measured
 from striate.lab.learning import first_batch, taught
 from striate.lab.modular import FIVE, INCEPTION, PLAIN, THREE, Modular, Plan, path_lengths
 from striate.lab.networks import macs_of
@@ -188,7 +188,5 @@ EXPERIMENT = Experiment(
         data="shapes:size=32,images=7000,classes=10,count=1", images=(5000, 2000), epochs=6
     ),
     seeds=3,
-    quick=Conditions(
-        data="shapes:size=16,images=40,count=1", images=(16, 16), epochs=1, quick=True
-    ),
+    quick=QUICK,
 )

@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from striate.anatomy.costs.counting import count_macs
 from striate.lab.drawing import Axis, beside, per_cent, rows
-from striate.lab.experiment import Conditions, Equal, Experiment, Measured
+from striate.lab.experiment import QUICK, Conditions, Equal, Experiment, Measured
 from striate.lab.learning import first_batch, taught
 from striate.lab.modular import Branch, Modular, Plan
 from striate.lab.results import Results
@@ -136,7 +136,6 @@ EXPERIMENT = Experiment(
         ),
     ),
     figure=draw,
-    caption="A point is a seed; the stroke is their mean, the line its 95 % interval.",
     shown=(
         ("val", "held-out accuracy, %"),
         ("train", "training accuracy, %"),
@@ -151,7 +150,5 @@ EXPERIMENT = Experiment(
         data="shapes:size=32,images=6000,classes=10,count=1", images=(4000, 2000), epochs=8
     ),
     seeds=5,
-    quick=Conditions(
-        data="shapes:size=16,images=40,count=1", images=(16, 16), epochs=1, quick=True
-    ),
+    quick=QUICK,
 )

@@ -20,7 +20,7 @@ from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from striate.lab.drawing import Axis, beside, per_cent, rows
-from striate.lab.experiment import Conditions, Equal, Experiment, Measured
+from striate.lab.experiment import QUICK, Conditions, Equal, Experiment, Measured
 from striate.lab.learning import taught
 from striate.lab.modular import Modular, Plan
 from striate.lab.networks import macs_of
@@ -158,7 +158,6 @@ EXPERIMENT = Experiment(
         for place, (says, contrast, wants, least) in enumerate(STATED)
     ),
     figure=draw,
-    caption="A point is a seed; the stroke is their mean, the line its 95 % interval.",
     shown=(
         ("age", "staleness in steps"),
         ("train", "training accuracy, %"),
@@ -176,7 +175,5 @@ EXPERIMENT = Experiment(
         data="shapes:size=32,images=6000,classes=10,count=1", images=(4000, 2000), epochs=8
     ),
     seeds=3,
-    quick=Conditions(
-        data="shapes:size=16,images=40,count=1", images=(16, 16), epochs=1, quick=True
-    ),
+    quick=QUICK,
 )

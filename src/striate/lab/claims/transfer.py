@@ -183,7 +183,6 @@ EXPERIMENT = Experiment(
         ),
     ),
     figure=draw,
-    caption="A point is a seed; the stroke is their mean, the line its 95 % interval.",
     shown=(("train", "training accuracy, %"), ("val", "held-out accuracy, %")),
     cannot=(
         "All parts that train have one rate: rates that fall towards the image, as `striate "
