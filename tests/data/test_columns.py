@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -94,3 +96,28 @@ def test_images_that_come_one_by_one_are_held_as_they_were(
     if sizes == "one":
         np.testing.assert_array_equal(some.gather(np.array([2, 0])), [images[2], images[7]])
         assert np.shares_memory(some.block.flat, held.block.flat)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
+def test_images_are_never_held_twice_while_they_are_moved() -> None:
+    script = """
+import numpy as np
+from striate.data.pixels import Gathered
+def most():
+    lines = open("/proc/self/status").read().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024
+freed = np.ones(30 << 20, np.uint8)  # from here on glibc keeps what is smaller
+del freed
+before, image, gathered = most(), np.ones((64, 64, 3), np.uint8), Gathered()
+for _ in range(25_000):
+    gathered.add(image)
+print((most() - before) / 25_000 / image.size, end=" ")
+gathered.block()
+print((most() - before) / 25_000 / image.size)
+"""
+    said = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    one, both = map(float, said.stdout.split())
+    assert 0.8 < one < 1.1  # less what the freed block had taken
+    assert both < 1.4  # and a block of 64 MiB, which is on its way

@@ -17,7 +17,10 @@ from numpy.typing import NDArray
 from striate.data.columns import Column
 from striate.data.preprocessing import with_channels
 
-_BLOCK = 16 << 20  # bytes; so large, the system has them back as soon as they are let go of
+#: Bytes. The system has them back as soon as they are let go of: below 32 MiB, glibc keeps blocks
+#: in its heap once one as large has been freed (`mallopt`'s ``M_MMAP_THRESHOLD``), and moving the
+#: images would hold them twice.
+_BLOCK = 64 << 20
 
 
 @dataclass(frozen=True, eq=False)
