@@ -10,8 +10,6 @@ import numpy as np
 import torch
 from markupsafe import Markup
 from numpy.typing import NDArray
-from scipy.optimize import linprog  # type: ignore[import-untyped]
-from sklearn.svm import SVC
 
 from striate.lab.claims.pooling import SIDE, network_of
 from striate.lab.drawing import Axis, beside, curves, per_cent, rows
@@ -35,6 +33,8 @@ Labels = NDArray[np.int64]
 
 def measure(setting: str, seed: int, conditions: Conditions) -> Measured:
     """Accuracies on features and on circles, and what the head hangs on."""
+    from sklearn.svm import SVC  # takes a second, which a list of all claims need not wait for
+
     train, labels, val, true = features(seed, conditions)
     circles, ring = two_circles(seed, 400)
     measured: dict[str, float | list[float]] = {}
@@ -93,6 +93,8 @@ def without_others(rows: Floats, labels: Labels, kernel: str) -> float:
 
     The largest change of its scores, in their largest.
     """
+    from sklearn.svm import SVC
+
     two = labels < 2
     rows, labels = rows[two], labels[two]
     gamma = 1 / (rows.shape[1] * rows.var())  # of all, so that both have the same kernel
@@ -133,6 +135,8 @@ def separable_shares(seed: int, divisions: int) -> list[float]:
 
     Whether there is one is a linear programme: weights with a margin of 1 at every point.
     """
+    from scipy.optimize import linprog  # type: ignore[import-untyped]
+
     random = np.random.default_rng(seed)
     shares = []
     for number in POINTS:
