@@ -6,36 +6,13 @@ import json
 
 import pytest
 import torch
-from torch import nn
 
 from striate.lab.book import experiment_of
 from striate.lab.claims import auxiliary_heads, crops_and_ensembles, factorised, transfer
 from striate.lab.claims.batch_norm import on_the_way
 from striate.lab.claims.leaving_out import changes, inner
-from striate.lab.claims.stale_gradients import stale
 from striate.lab.learning import images_of
 from striate.lab.modular import INCEPTION, Modular, Plan
-
-
-@pytest.mark.parametrize("steps", [0, 1, 3])
-def test_a_stale_gradient_is_that_of_so_many_steps_ago(steps: int) -> None:
-    weight = nn.Parameter(torch.tensor([1.0], dtype=torch.float64))
-    optimiser = torch.optim.SGD([weight], lr=0.1)
-    path = [1.0]
-    with stale(steps) as ages:
-        for step in range(8):
-            optimiser.zero_grad()
-            torch.autograd.backward(weight.square().sum())
-            optimiser.step()
-            old = 2 * path[step - steps] if step >= steps else 0.0
-            path.append(path[-1] - 0.1 * old)
-            assert float(weight.detach()) == pytest.approx(path[-1])
-    assert ages == [steps] * (8 - steps)
-    optimiser.zero_grad()
-    torch.autograd.backward(weight.square().sum())
-    before = float(weight.detach())
-    optimiser.step()
-    assert float(weight.detach()) == pytest.approx(0.8 * before)  # as ever, behind the block
 
 
 def test_what_moves_evenly_is_half_of_the_time_on_its_way() -> None:

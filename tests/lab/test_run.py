@@ -131,9 +131,9 @@ def test_any_number_of_workers_measures_the_same() -> None:
 def test_workers_end_with_the_process_that_began_them(tmp_path: Path) -> None:
     code = (
         "import multiprocessing, os, time\n"
-        "from striate.lab.running import _processes\n"
+        "from striate.lab.processes import processes\n"
         "if __name__ == '__main__':\n"
-        "    with _processes(1) as pool:\n"
+        "    with processes(1) as pool:\n"
         "        print(pool.submit(os.getpid).result(), flush=True)\n"
         "        time.sleep(60)\n"
     )

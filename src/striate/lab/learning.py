@@ -118,7 +118,13 @@ def _statistics(images: ImageSet, channels: int) -> Statistics:
 
 
 def recipe_for(
-    network: nn.Module, data: Data, *, epochs: int, size: int, augmented: bool = True
+    network: nn.Module,
+    data: Data,
+    *,
+    epochs: int,
+    size: int,
+    augmented: bool = True,
+    rule_of_bare: bool = False,
 ) -> Recipe:
     """The recipe ``modern`` for a `network` and its images, of so many epochs.
 
@@ -130,12 +136,14 @@ def recipe_for(
         epochs: of the training.
         size: side of its input in pixels.
         augmented: whether images are cropped, flipped and coloured by chance.
+        rule_of_bare: whether networks with batch norm, too, take the rule of those without it,
+            which both bear: where both are compared.
     """
     found = load_recipe(
         "modern",
         network="lenet",  # whose paper no other recipe than this would follow
         family="",
-        normalised=has_batch_norm(network),
+        normalised=has_batch_norm(network) and not rule_of_bare,
         grey=data.train.is_grey,
         small=size <= 64,
         numbers=bool(data.targets),
@@ -282,6 +290,7 @@ def taught(
     seed: int,
     size: int,
     augmented: bool = False,
+    rule_of_bare: bool = False,
     change: Callable[[Recipe], Recipe] = lambda recipe: recipe,
     callbacks: Sequence[Callback] = (),
 ) -> Taught:
@@ -293,13 +302,21 @@ def taught(
         seed: as in `learn`.
         size: side of its input in pixels.
         augmented: as in `recipe_for`.
+        rule_of_bare: likewise.
         change: what the experiment does otherwise than the recipe.
         callbacks: as in `learn`.
     """
     data = images_of(conditions)
     prepared = preprocessed(data.train, size, 3)
     network = make(len(data.classes))
-    recipe = recipe_for(network, data, epochs=conditions.epochs, size=size, augmented=augmented)
+    recipe = recipe_for(
+        network,
+        data,
+        epochs=conditions.epochs,
+        size=size,
+        augmented=augmented,
+        rule_of_bare=rule_of_bare,
+    )
     learnt = learn(
         network, data, change(recipe), seed=seed, preprocessing=prepared, callbacks=callbacks
     )

@@ -6,23 +6,21 @@ thread, so that results do not depend on how many there are, nor on where a run 
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing.connection import wait as wait_for
 
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from striate.errors import Interrupted, StriateError
 from striate.lab.book import experiment_of
 from striate.lab.experiment import Conditions, Experiment, Measured
+from striate.lab.processes import processes
 from striate.support import settings
 
 _LOOK_EVERY = 0.5  # seconds
@@ -61,7 +59,7 @@ def measure_all(
                 done = _measure(experiment, conditions, seed, setting)
             yield done
         return
-    with _processes(min(workers, len(tasks))) as pool:
+    with processes(min(workers, len(tasks))) as pool:
         left: set[Future[Done]] = {
             pool.submit(_measure_by_name, experiment.name, conditions, *task) for task in tasks
         }
@@ -112,35 +110,3 @@ def _called_meanwhile(call: Callable[[], None]) -> Iterator[None]:
     finally:
         ended.set()
         thread.join()
-
-
-@contextmanager
-def _processes(number: int) -> Iterator[ProcessPoolExecutor]:
-    """Processes that end with the block at once, and with this process however it ends."""
-    before = set(multiprocessing.active_children())
-    # Begun anew and not forked: a fork of a process with threads may wait for ever.
-    context = multiprocessing.get_context("spawn")
-    # A library that looks at it when it is loaded finds it there.
-    with settings.environment({"OMP_NUM_THREADS": "1"}):
-        pool = ProcessPoolExecutor(number, mp_context=context, initializer=_begin)
-        try:
-            yield pool
-        except BaseException:
-            for each in set(multiprocessing.active_children()) - before:
-                each.terminate()
-            raise
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _begin() -> None:
-    """In a new process: leave Ctrl-C to the one that began it, and end when that has ended."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def watch() -> None:
-        wait_for([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()

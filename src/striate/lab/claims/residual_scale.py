@@ -21,7 +21,7 @@ from striate.lab.results import Results
 from striate.lab.verdict import Statement, against
 from striate.recipes.recipe import Recipe
 
-SIDE, FASTER = 32, 4.0
+SIDE, FASTER = 24, 4.0
 WIDTHS, SCALES = {"narrow": 32, "wide": 96}, (1.0, 0.3, 0.1)
 SETTINGS = tuple(f"{width}, {scale:g}" for width in WIDTHS for scale in SCALES)
 
@@ -159,7 +159,7 @@ EXPERIMENT = Experiment(
         "paper saw after tens of thousands.",
     ),
     conditions=Conditions(
-        data="shapes:size=32,images=5000,classes=10,count=1", images=(3000, 2000), epochs=6
+        data="shapes:size=24,images=5000,classes=10,count=1", images=(3000, 2000), epochs=6
     ),
     seeds=3,
     quick=QUICK,

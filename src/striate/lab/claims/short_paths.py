@@ -19,7 +19,7 @@ from striate.lab.networks import macs_of
 from striate.lab.results import Results
 from striate.lab.verdict import Statement, against
 
-BLOCKS, SIDE = 6, 32
+BLOCKS, SIDE = 6, 24
 #: Of each family its branches and the width at which all of them cost the same.
 FAMILIES = {
     "plain": (PLAIN, 16),
@@ -182,10 +182,11 @@ EXPERIMENT = Experiment(
         "than the gradient's own.",
         "What is taken away is a branch as well as a path: without 1×1 and pooling branches the "
         "others are wider, at equal multiply-accumulates.",
-        f"It has one depth, {6 * BLOCKS + 2} layers, with batch norm.",
+        f"It has one depth, {6 * BLOCKS + 2} layers, with batch norm, and images seen at {SIDE} "
+        "pixels.",
     ),
     conditions=Conditions(
-        data="shapes:size=32,images=7000,classes=10,count=1", images=(5000, 2000), epochs=6
+        data="shapes:size=24,images=7000,classes=10,count=1", images=(5000, 2000), epochs=6
     ),
     seeds=3,
     quick=QUICK,

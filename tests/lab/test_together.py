@@ -1,0 +1,145 @@
+"""Networks that several processes train together: their steps are those worked out by hand."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from striate.lab.claims import stale_gradients
+from striate.lab.experiment import QUICK
+from striate.lab.learning import taught
+from striate.lab.together import Task, Team, teach_together
+from striate.support import settings
+
+WORKERS, STEPS, RATE = 3, 4, 0.25
+WAYS = ("in turns", "in drawn turns", "at once", "apart")
+#: Three workers minimise (w - rank)² / 2, each its own, from w = 1.
+SCRIPT = f"""
+import json, sys
+import torch
+import torch.distributed as dist
+from torch import nn
+from striate.lab.processes import processes
+from striate.lab.together import PRELOAD, Team, member_of
+
+def train(folder, rank):
+    met = f"file://{{folder}}/met"
+    dist.init_process_group("gloo", init_method=met, rank=rank, world_size={WORKERS})
+    found = {{}}
+    for way in {WAYS}:
+        layer = nn.Linear(1, 1, bias=False)
+        nn.init.ones_(layer.weight)
+        team = Team(workers={WORKERS}, way=way, apart=2)
+        member = member_of(team, layer, rank, team.turns({STEPS}, 0))
+        optimiser = torch.optim.SGD(layer.parameters(), lr={RATE})
+        with member.joined():
+            for _ in range({STEPS}):
+                optimiser.zero_grad()
+                torch.autograd.backward((layer.weight - rank).square().sum() / 2)
+                optimiser.step()
+        member.end()
+        found[way] = float(layer.weight.detach()), member.ages
+    dist.destroy_process_group()
+    return found
+
+if __name__ == "__main__":
+    with processes({WORKERS}, PRELOAD) as pool:
+        left = [pool.submit(train, sys.argv[1], rank) for rank in range({WORKERS})]
+        print(json.dumps([each.result() for each in left]))
+"""
+
+
+def in_turns(turns: list[int]) -> tuple[float, list[list[int]]]:
+    """What all come to by these turns, and how old each worker's gradients were."""
+    path, had = [1.0], [0] * WORKERS
+    ages: list[list[int]] = [[] for _ in range(WORKERS)]
+    for turn, rank in enumerate(turns):
+        gradient = path[had[rank]] - rank
+        path.append(path[-1] - RATE * gradient)
+        ages[rank].append(turn - had[rank])
+        had[rank] = turn + 1
+    return path[-1], ages
+
+
+def at_once() -> tuple[float, list[list[int]]]:
+    """The same of the mean of all gradients."""
+    weight = 1.0
+    for _ in range(STEPS):
+        weight -= RATE * sum(weight - rank for rank in range(WORKERS)) / WORKERS
+    return weight, [[0] * STEPS] * WORKERS
+
+
+def apart() -> tuple[float, list[list[int]]]:
+    """The same of workers that meet every other step."""
+    weights = [1.0] * WORKERS
+    for step in range(STEPS):
+        weights = [each - RATE * (each - rank) for rank, each in enumerate(weights)]
+        if step % 2:
+            weights = [sum(weights) / WORKERS] * WORKERS
+    return weights[0], [[0, 2, 0, 2]] * WORKERS
+
+
+def test_steps_are_those_worked_out_by_hand(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    command = [sys.executable, str(script), str(tmp_path)]
+    found = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    drawn = Team(workers=WORKERS, way="in drawn turns").turns(STEPS, 0)
+    assert sorted(drawn) == sorted(list(range(WORKERS)) * STEPS)
+    wanted = {
+        "in turns": in_turns(list(range(WORKERS)) * STEPS),
+        "in drawn turns": in_turns(drawn),
+        "at once": at_once(),
+        "apart": apart(),
+    }
+    assert wanted["in turns"][1][0] == [0, 2, 2, 2]  # the first worker has the first weights
+    for way, (weight, ages) in wanted.items():
+        for rank in range(WORKERS):
+            assert found[rank][way][0] == pytest.approx(weight, rel=1e-6), (way, rank)
+            assert found[rank][way][1] == ages[rank], (way, rank)
+
+
+SEVERAL = replace(QUICK, epochs=6)
+
+
+def task(rate: float) -> Task:
+    """A quick one."""
+    return Task(
+        make=stale_gradients.network,
+        change=partial(stale_gradients.by_sgd, rate=rate),
+        conditions=SEVERAL,
+        seed=0,
+        size=16,
+    )
+
+
+def test_a_team_of_one_does_what_the_loop_does_alone() -> None:
+    with settings.training(1, 0):
+        alone = taught(
+            stale_gradients.network,
+            SEVERAL,
+            seed=0,
+            size=16,
+            change=lambda recipe: replace(stale_gradients.by_sgd(recipe, 0.05), batch_size=4),
+        )
+    found = teach_together(Team(workers=1, batch=4), task(0.05))
+    assert found.val == alone.reached()["val"]
+    assert found.ages == ((0,) * 24,)
+    assert found.train != teach_together(Team(workers=2, batch=4), task(0.05)).train
+
+
+def test_what_diverges_is_a_guess_and_nothing_waits_for_ever() -> None:
+    found = teach_together(Team(workers=2, batch=2), task(1e30))
+    assert (found.diverged, found.age) == (True, 0.0)
+    assert found.train == found.val == 0.25  # of four classes
+
+
+def test_all_see_as_many_images() -> None:
+    assert Team(workers=9).seen(3456) == Team(workers=4).seen(3456) == 3456
+    assert Team(workers=9).seen(3500) == 3456
