@@ -152,6 +152,34 @@ def against(setting: str, other: str) -> dict[str, float]:
     return {setting: 1.0, other: -1.0}
 
 
+#: What a statement says, of which figure, the effect, what is wanted of it, the least that counts.
+Row: TypeAlias = tuple[str, str, Mapping[str, float], Wanted, float]
+
+
+def statements(
+    rows: Sequence[Row], *, deciding: int, units: Mapping[str, Unit] | None = None
+) -> tuple[Statement, ...]:
+    """Statements, a row each.
+
+    Args:
+        rows: of these statements.
+        deciding: the claim hangs on so many of them, the first.
+        units: of figures that are no shares; effects on shares are told in points.
+    """
+    return tuple(
+        Statement(
+            says=says,
+            figure=figure,
+            contrast=contrast,
+            wants=wants,
+            least=least,
+            unit=(units or {}).get(figure, "points"),
+            decides=place < deciding,
+        )
+        for place, (says, figure, contrast, wants, least) in enumerate(rows)
+    )
+
+
 def interval(values: Sequence[float]) -> tuple[float, float]:
     """The 95 % interval of the mean of `values`, by Student's t.
 

@@ -21,7 +21,7 @@ from striate.lab.learning import first_batch, images_of, preprocessed, taught
 from striate.lab.modular import INCEPTION, Modular, Plan
 from striate.lab.networks import macs_of, parameters_of
 from striate.lab.results import Results
-from striate.lab.verdict import Statement, Wanted, against
+from striate.lab.verdict import Row, against, statements
 from striate.recipes.recipe import Loss
 from striate.training.losses import Criterion
 
@@ -101,8 +101,7 @@ def draw(results: Results) -> Markup:
     )
 
 
-#: What each says, of which figure, the effect, what is wanted of it, the least effect that counts.
-STATED: tuple[tuple[str, str, dict[str, float], Wanted, float], ...] = (
+STATED: tuple[Row, ...] = (
     (
         "before training, heads at the paper's weight bring more gradient to the stem",
         "before",
@@ -153,18 +152,7 @@ EXPERIMENT = Experiment(
     settings=tuple(SETTINGS),
     measure=measure,
     equal=equal,
-    statements=tuple(
-        Statement(
-            says=says,
-            figure=figure,
-            contrast=contrast,
-            wants=wants,
-            least=least,
-            unit="times" if figure in ("before", "after") else "points",
-            decides=place < DECIDING,
-        )
-        for place, (says, figure, contrast, wants, least) in enumerate(STATED)
-    ),
+    statements=statements(STATED, deciding=DECIDING, units={"before": "times", "after": "times"}),
     figure=draw,
     caption="A setting is the weight of each of two heads beside 1; a point is a seed.",
     shown=(

@@ -20,7 +20,7 @@ from striate.lab.learning import taught
 from striate.lab.modular import Modular, Plan
 from striate.lab.networks import macs_of
 from striate.lab.results import Results
-from striate.lab.verdict import Statement, Wanted, against
+from striate.lab.verdict import Row, against, statements
 from striate.recipes.recipe import Gradient, Optimiser, Recipe
 from striate.training.callbacks.base import Callback, EpochEnd
 
@@ -135,8 +135,7 @@ def draw(results: Results) -> Markup:
     return beside("With and without batch norm", *panels)
 
 
-#: What each says, of which figure, the effect, what is wanted of it, the least effect that counts.
-STATED: tuple[tuple[str, str, dict[str, float], Wanted, float], ...] = (
+STATED: tuple[Row, ...] = (
     (
         "at the same rate, 0.05, it is ahead after a quarter of the training (training accuracy)",
         "early",
@@ -194,18 +193,7 @@ EXPERIMENT = Experiment(
     settings=tuple(SETTINGS),
     measure=measure,
     equal=equal,
-    statements=tuple(
-        Statement(
-            says=says,
-            figure=figure,
-            contrast=contrast,
-            wants=wants,
-            least=least,
-            unit="number" if figure == "lag" else "points",
-            decides=place < DECIDING,
-        )
-        for place, (says, figure, contrast, wants, least) in enumerate(STATED)
-    ),
+    statements=statements(STATED, deciding=DECIDING, units={"lag": "number"}),
     figure=draw,
     caption="The number in a name is the rate; a point is a seed. What diverged is at a guess.",
     shown=(

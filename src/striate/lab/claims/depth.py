@@ -17,7 +17,7 @@ from striate.lab.learning import taught
 from striate.lab.modular import Modular, Plan, Shortcut
 from striate.lab.networks import macs_of, parameters_of
 from striate.lab.results import Results
-from striate.lab.verdict import Statement, Wanted, against
+from striate.lab.verdict import Row, against, statements
 
 WIDTH, SIDE = 16, 32
 BLOCKS = {20: 3, 32: 5, 56: 9}
@@ -75,8 +75,7 @@ def draw(results: Results) -> Markup:
     )
 
 
-#: What each says, of which figure, the effect, what is wanted of it, the least effect that counts.
-STATED: tuple[tuple[str, str, dict[str, float], Wanted, float], ...] = (
+STATED: tuple[Row, ...] = (
     (
         "the plain network of 56 layers gets fewer training images right than that of 20",
         "train",
@@ -132,18 +131,7 @@ EXPERIMENT = Experiment(
     settings=SETTINGS,
     measure=measure,
     equal=equal,
-    statements=tuple(
-        Statement(
-            says=says,
-            figure=figure,
-            contrast=contrast,
-            wants=wants,
-            least=least,
-            unit="points",
-            decides=place < DECIDING,
-        )
-        for place, (says, figure, contrast, wants, least) in enumerate(STATED)
-    ),
+    statements=statements(STATED, deciding=DECIDING),
     figure=draw,
     shown=(
         ("train", "training accuracy, %"),

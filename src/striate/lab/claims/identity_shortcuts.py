@@ -22,7 +22,7 @@ from striate.lab.learning import taught
 from striate.lab.modular import INCEPTION, Modular, Plan
 from striate.lab.networks import macs_of
 from striate.lab.results import Results
-from striate.lab.verdict import Statement, Wanted
+from striate.lab.verdict import Row, statements
 
 SIDE = 24
 #: Blocks a stage, by depth, and the width of Inception networks that cost what plain ones do.
@@ -100,8 +100,7 @@ def gain(family: str, depth: int, bare: str = "", weight: float = 1.0) -> dict[s
 BARE = " without norm"
 DEEPER_INCEPTION = gain("inception", 38) | gain("inception", 8, weight=-1)
 DEEPER_PLAIN = gain("plain", 38) | gain("plain", 8, weight=-1)
-#: What each says, of which figure, the effect, what is wanted of it, the least effect that counts.
-STATED: tuple[tuple[str, str, dict[str, float], Wanted, float], ...] = (
+STATED: tuple[Row, ...] = (
     (
         "at 38 layers a shortcut helps the plain network (training accuracy)",
         "train",
@@ -188,18 +187,7 @@ EXPERIMENT = Experiment(
     settings=SETTINGS,
     measure=measure,
     equal=equal,
-    statements=tuple(
-        Statement(
-            says=says,
-            figure=figure,
-            contrast=contrast,
-            wants=wants,
-            least=least,
-            unit="points",
-            decides=place < DECIDING,
-        )
-        for place, (says, figure, contrast, wants, least) in enumerate(STATED)
-    ),
+    statements=statements(STATED, deciding=DECIDING),
     figure=draw,
     caption=(
         "Above with batch norm, below without; a point is a seed, the stroke their mean, the line "

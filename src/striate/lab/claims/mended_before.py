@@ -18,7 +18,7 @@ from striate.lab.learning import taught
 from striate.lab.modular import INCEPTION, Modular, Plan
 from striate.lab.networks import macs_of
 from striate.lab.results import Results
-from striate.lab.verdict import Statement, Wanted
+from striate.lab.verdict import Row, statements
 
 BLOCKS, WIDTH, SIDE = 3, 46, 24
 #: Of each way to mend whether there is batch norm, and the weights of auxiliary heads.
@@ -87,25 +87,30 @@ def gain(way: str, weight: float = 1.0) -> dict[str, float]:
     return {f"{way} + shortcut": weight, way: -weight}
 
 
-#: What each says of the training accuracy, the effect, and what is wanted of it.
-STATED: tuple[tuple[str, dict[str, float], Wanted], ...] = (
+STATED: tuple[Row, ...] = (
     (
         "a shortcut adds more where there is no batch norm, heads away (training accuracy)",
+        "train",
         gain("nothing") | gain("norm", -1),
         "more",
+        0.02,
     ),
     (
         "it adds more where there are no auxiliary heads, norm away",
+        "train",
         gain("nothing") | gain("heads", -1),
         "more",
+        0.02,
     ),
-    ("beside both it adds nothing", gain("norm, heads"), "same"),
-    ("beside batch norm it adds nothing", gain("norm"), "same"),
-    ("with neither it adds something", gain("nothing"), "more"),
+    ("beside both it adds nothing", "train", gain("norm, heads"), "same", 0.02),
+    ("beside batch norm it adds nothing", "train", gain("norm"), "same", 0.02),
+    ("with neither it adds something", "train", gain("nothing"), "more", 0.02),
     (
         "auxiliary heads alone do what a shortcut alone does",
+        "train",
         {"heads": 1.0, "nothing + shortcut": -1.0},
         "same",
+        0.02,
     ),
 )
 #: The claim hangs on the first of them.
@@ -127,18 +132,7 @@ EXPERIMENT = Experiment(
     settings=SETTINGS,
     measure=measure,
     equal=equal,
-    statements=tuple(
-        Statement(
-            says=says,
-            figure="train",
-            contrast=contrast,
-            wants=wants,
-            least=0.02,
-            unit="points",
-            decides=place < DECIDING,
-        )
-        for place, (says, contrast, wants) in enumerate(STATED)
-    ),
+    statements=statements(STATED, deciding=DECIDING),
     figure=draw,
     shown=(
         ("train", "training accuracy, %"),

@@ -17,7 +17,7 @@ from striate.lab.modular import Modular, Plan
 from striate.lab.networks import macs_of
 from striate.lab.results import Results
 from striate.lab.together import Task, Team, teach_together
-from striate.lab.verdict import Statement, Wanted, against
+from striate.lab.verdict import Row, against, statements
 from striate.recipes.recipe import Optimiser, Recipe
 
 WIDTH, SIDE, RATE = 16, 32, 0.05
@@ -96,42 +96,47 @@ def draw(results: Results) -> Markup:
     )
 
 
-#: What each says of the held-out accuracy, the effect, what is wanted of it, and the least one.
-STATED: tuple[tuple[str, dict[str, float], Wanted, float], ...] = (
+STATED: tuple[Row, ...] = (
     (
-        "gradients that are stale by 8 steps cost accuracy",
+        "gradients that are stale by 8 steps cost accuracy (held-out)",
+        "val",
         against("stale by 8", "stale by 0"),
         "less",
         0.02,
     ),
     (
         "so many workers together, synchronously at nine times the rate, do better",
+        "val",
         against("9 together", "stale by 8"),
         "more",
         0.02,
     ),
-    ("stale by 1 step costs nothing", against("stale by 1", "stale by 0"), "same", 0.02),
-    ("stale by 3 steps costs accuracy", against("stale by 3", "stale by 0"), "less", 0.02),
+    ("stale by 1 step costs nothing", "val", against("stale by 1", "stale by 0"), "same", 0.02),
+    ("stale by 3 steps costs accuracy", "val", against("stale by 3", "stale by 0"), "less", 0.02),
     (
         "at a quarter of the rate, gradients stale by 8 steps do better",
+        "val",
         against("stale by 8, slower", "stale by 8"),
         "more",
         0.02,
     ),
     (
         "in drawn turns, where some gradients are much older, 9 workers do worse",
+        "val",
         against("by 8, unevenly", "stale by 8"),
         "less",
         0.02,
     ),
     (
         "local SGD, whose workers meet every 4 steps, does as well as synchronous SGD",
+        "val",
         against("9 apart for 4", "9 together"),
         "same",
         0.02,
     ),
     (
         "and worse where they meet every 12",
+        "val",
         against("9 apart for 12", "9 apart for 4"),
         "less",
         0.02,
@@ -156,18 +161,7 @@ EXPERIMENT = Experiment(
     settings=tuple(SETTINGS),
     measure=measure,
     equal=equal,
-    statements=tuple(
-        Statement(
-            says=f"{says} (held-out)",
-            figure="val",
-            contrast=contrast,
-            wants=wants,
-            least=least,
-            unit="points",
-            decides=place < DECIDING,
-        )
-        for place, (says, contrast, wants, least) in enumerate(STATED)
-    ),
+    statements=statements(STATED, deciding=DECIDING),
     figure=draw,
     shown=(
         ("age", "staleness in steps"),
