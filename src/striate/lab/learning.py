@@ -277,6 +277,20 @@ class Taught:
             "diverged": float(self.learnt.diverged),
         }
 
+    def gap(self, most: int) -> dict[str, float]:
+        """Accuracies on images as they are, with nothing dropped, and what lies between them.
+
+        Those of an epoch's training images are seen augmented, and by the network of each step.
+
+        Args:
+            most: how many training images are judged.
+        """
+        images, labels = first_batch(self.data.train, self.preprocessing, most)
+        with torch.no_grad():
+            train = float((self.learnt.network(images).argmax(1) == labels).double().mean())
+        val = self.reached()["val"]
+        return {"train": train, "val": val, "gap": train - val}
+
     def curve(self, part: str, epochs: int) -> list[float]:
         """The accuracy of each epoch; that of a guess from where a training diverged."""
         found = self.learnt.curve(part, "top1")[-epochs:]

@@ -9,12 +9,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-import torch
 from markupsafe import Markup
 
 from striate.lab.drawing import Axis, beside, per_cent, rows
 from striate.lab.experiment import QUICK, Conditions, Equal, Experiment, Measured
-from striate.lab.learning import first_batch, taught
+from striate.lab.learning import taught
 from striate.lab.modular import Modular, Plan
 from striate.lab.networks import macs_of, parameters_of
 from striate.lab.results import Results
@@ -48,11 +47,7 @@ def measure(setting: str, seed: int, conditions: Conditions) -> Measured:
         size=16 if conditions.quick else SIDE,
     )
     # What the loop says of training images is with dropout: here they are judged as the others.
-    images, labels = first_batch(found.data.train, found.preprocessing, JUDGED)
-    with torch.no_grad():
-        train = float((found.learnt.network(images).argmax(1) == labels).double().mean())
-    val = found.reached()["val"]
-    return {"train": train, "val": val, "gap": train - val}
+    return found.gap(JUDGED)
 
 
 def equal(conditions: Conditions) -> Sequence[Equal]:
