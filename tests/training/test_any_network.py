@@ -127,7 +127,7 @@ def test_who_names_the_same_file_goes_on_to_the_same_bits(
 ) -> None:
     out = tmp_path / "run"
     about = GIVEN | {"net": net, "out": out, "variant": {"width": 6}}
-    with pytest.raises(Interrupted):
+    with pytest.raises(Interrupted, match=r"--resume --allow-code$"):
         striate.train(photographs, checkpoint_minutes=0, callbacks=[Cut()], **about)
     with pytest.raises(NetworkError, match="names Python code as its network"):
         striate.train(out, resume=True)

@@ -81,7 +81,7 @@ def read_contents(data: str | Path, settings: ReadSettings) -> Contents:
     if name:
         return _contents_of_named(name, settings)
     if is_of_the_hub(data):
-        return _contents_of_rows(str(data), fetched(str(data)), settings)
+        return _contents_of_rows(str(data), fetched(str(data), settings.download), settings)
     path = paths.expanded(data, kind=DataError)
     if is_table(path):
         return _contents_of_table(paths.resolved(path, kind=DataError), settings)

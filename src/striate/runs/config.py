@@ -21,9 +21,11 @@ from typing import Annotated, Any
 import tomli_w
 
 from striate.data.preprocessing import Preprocessing
-from striate.errors import RecipeError, RunError, nearest
+from striate.errors import RecipeError, RunError, StriateError, nearest
+from striate.hub.names import parse
 from striate.recipes.frozen import FrozenRecipe
 from striate.recipes.recipe import Recipe
+from striate.runs.layout import CONFIG
 from striate.runs.origins import (
     CodeOrigin,
     DataOrigin,
@@ -177,6 +179,14 @@ class RunConfig:
             return _parsed(content)
         except (ValueError, RunError, RecipeError) as error:
             raise RunError(where, f"is damaged ({error})", remedy) from error
+
+
+def names_code(folder: Path) -> bool:
+    """Whether the run in `folder` has Python code as its network; not if it cannot be read."""
+    try:
+        return parse(RunConfig.read(folder / CONFIG).network).is_code
+    except StriateError:
+        return False
 
 
 def escaped(path: str) -> str:

@@ -11,6 +11,8 @@ import random
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
 
 
 @contextmanager
@@ -152,6 +154,24 @@ def _lift_pillow_limit() -> Callable[[], None]:
 
 
 _unlimited = Shared(_lift_pillow_limit)
+
+
+def _keep_from_hub() -> Callable[[], None]:
+    libraries: list[Any] = [import_module("datasets.config")]
+    libraries.append(import_module("huggingface_hub.constants"))
+    before = [(each, each.HF_HUB_OFFLINE) for each in libraries]
+    for each in libraries:
+        each.HF_HUB_OFFLINE = True
+
+    def restore() -> None:
+        for each, value in before:
+            each.HF_HUB_OFFLINE = value
+
+    return restore
+
+
+offline_hub = Shared(_keep_from_hub)
+"""Hugging Face's libraries open what they have and ask nobody for more."""
 
 
 @contextmanager

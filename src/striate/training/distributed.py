@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from striate.errors import StriateError
+from striate.runs.config import names_code
 
 T = TypeVar("T")
 
@@ -122,10 +123,11 @@ class Group:
 
     def resume_command(self, path: Path) -> str:
         """What to type to go on with the run at `path` with as many processes."""
-        if self.world == 1:
-            return f"striate train {shlex.quote(str(path))} --resume"
-        launch = f"torchrun --nproc-per-node {self.world} -m striate"
-        return f"{launch} train {shlex.quote(str(path))} --resume"
+        launch = "striate"
+        if self.world > 1:
+            launch = f"torchrun --nproc-per-node {self.world} -m striate"
+        allowing = " --allow-code" if names_code(path) else ""
+        return f"{launch} train {shlex.quote(str(path))} --resume{allowing}"
 
 
 @contextmanager

@@ -143,14 +143,25 @@ def test_what_the_library_wrote_and_opens_by_name(
     assert same(open_data(tmp_path / "named"), wanted)
     original = datasets.load_dataset
 
+    offline = []
+
     def load(name: str, configuration: str | None) -> Any:
         assert (name, configuration) == ("user/name", "small")
+        offline.append(datasets.config.HF_HUB_OFFLINE)
         return original(str(tmp_path / "named"), cache_dir=str(tmp_path / "cache"))
 
     monkeypatch.setattr(datasets, "load_dataset", load)
     found = open_data("hf:user/name:small")
     assert found.origin == "hf:user/name:small"
     assert same(found, wanted)
+    assert same(open_data("hf:user/name:small", download=False), wanted)
+    assert (offline, datasets.config.HF_HUB_OFFLINE) == ([False, True], False)
+
+
+def test_nothing_is_fetched_where_that_is_not_wanted() -> None:
+    pytest.importorskip("datasets")
+    with pytest.raises(DataError, match=r"OfflineModeIsEnabled.*fetch it with `download=True`"):
+        open_data("hf:user/nothing-of-the-kind", download=False)
 
 
 def test_what_cannot_be_reached_is_told_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,6 +206,17 @@ def test_faults_are_named(tmp_path: Path) -> None:
     said = refused(path)
     assert said.startswith(f"{path}: holds one class only")
     assert "unpacked" not in said
+
+
+def test_images_without_names_and_rows_without_images(folder: Path, tmp_path: Path) -> None:
+    rows: list[Any] = [{"bytes": encoded(n), "path": None} for n in range(20)]
+    labels = [CLASSES[n % 2] for n in range(20)]
+    pq.write_table(pa.table({"image": rows, "label": labels}), tmp_path / "x.parquet")
+    assert same(open_data(tmp_path / "x.parquet"), open_data(folder))
+    pq.write_table(
+        pa.table({"image": [*rows, None], "label": [*labels, "ant"]}), tmp_path / "y.parquet"
+    )
+    assert "images/00000020 (is empty (0 bytes)" in refused(tmp_path / "y.parquet")
 
 
 def test_metadata_may_be_lines_of_json(folder: Path, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,8 @@ from striate.data.embedded.rows import RowFile
 from striate.data.finding.folders import names_in
 from striate.data.finding.split_names import read_split_name
 from striate.data.shards.find import by_split
-from striate.errors import DataError
-from striate.support import paths
+from striate.errors import DataError, parameter
+from striate.support import paths, settings
 from striate.support.packages import need
 from striate.support.text import printable
 
@@ -81,10 +81,14 @@ def _saved(folder: Path) -> list[Path]:
     raise DataError(paths.shown(folder / _SAVED), why, "save it again, after flatten_indices()")
 
 
-def fetched(data: str) -> dict[str, list[Path]]:
+def fetched(data: str, download: bool = True) -> dict[str, list[Path]]:
     """The Arrow files of ``hf:user/name`` or ``hf:user/name:configuration``, by split.
 
     `datasets` fetches what it has not, into its own cache, and runs nothing that is fetched.
+
+    Args:
+        data: that.
+        download: fetch what is not in that cache.
 
     Raises:
         DataError: `datasets` is not installed, or the data set is not there or not reachable.
@@ -94,10 +98,13 @@ def fetched(data: str) -> dict[str, list[Path]]:
     if not name.strip("/"):
         raise DataError(data, "names no data set", "write hf:user/name")
     try:
-        found = library.load_dataset(name, configuration or None)
+        with nullcontext() if download else settings.offline_hub.changed():
+            found = library.load_dataset(name, configuration or None)
     except Exception as error:  # of many libraries, and of the network
         why = f"cannot be opened ({_first_line(error)})"
         remedy = "check the name and the network; what was fetched before opens without one"
+        if not download:
+            remedy = f"check the name, or fetch it with {parameter('download', True)}"
         raise DataError(printable(data), why, remedy) from None
     parts = found if isinstance(found, dict) else {"": found}
     return _together(

@@ -99,7 +99,9 @@ class RowFile:
         if content is None or path is None:
             return False
         holds = types.is_binary(content) or types.is_large_binary(content)
-        return bool(holds and (types.is_string(path) or types.is_large_string(path)))
+        # A column that never has a name is one of nothing, where a library made up its type.
+        named = types.is_string(path) or types.is_large_string(path) or types.is_null(path)
+        return bool(holds and named)
 
     def _holds_images(self, name: str) -> bool:
         with self._opened() as (_, batches):

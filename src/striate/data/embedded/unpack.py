@@ -71,11 +71,12 @@ def _write_all(
             place = folder / (split or "images")
             place.mkdir(exist_ok=True)
             for content, name, cells in rows.rows():
-                called = name or f"{place.name}/{count:08}"
-                if content is not None:
-                    called = f"{place.name}/{count:08}{_ending(content, name)}"
-                    budget.take(len(content), files=1)
-                    (folder / called).write_bytes(content)
+                called = name
+                if content is not None or not name:
+                    held = content or b""  # a row without an image is an empty file
+                    called = f"{place.name}/{count:08}{_ending(held, name)}"
+                    budget.take(len(held), files=1)
+                    (folder / called).write_bytes(held)
                 texts = [cells.get(each, "").replace("\0", "")[:_LONGEST] for each in plain]
                 table.writerow([called, *([split] if splits else []), *texts])
                 count += 1
