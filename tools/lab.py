@@ -14,6 +14,7 @@ of times each. A test compares. ::
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -31,6 +32,8 @@ from striate.lab.run import judge
 
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "lab"
 RESULTS = DOCS / "results"
+#: Pages that people wrote about results; their numbers are filled in.
+ANSWERS = Path(__file__).with_name("lab_answers")
 
 BOOK = """# The lab
 
@@ -171,9 +174,30 @@ def ran_in_chinese(results: Results) -> str:
     return "，".join([*parts, f"{len(results.seeds)} 个种子"])
 
 
+def answer(text: str, *, chinese: bool = False) -> str:
+    """What was written about the open question, with the effects that it speaks of.
+
+    Args:
+        text: where ``{short-paths 2}`` stands, the second effect of that experiment is put, and
+            ``{short-paths 2!}`` its verdict.
+        chinese: whether it is in Chinese.
+    """
+    effects = {each.experiment.name: each.told.effects for each in found()}
+
+    def effect(asked: re.Match[str]) -> str:
+        _, value, _, verdict = effects[asked["name"]][int(asked["place"]) - 1]
+        said = verdict.partition(",")[0] if asked["verdict"] else value
+        return (CHINESE.get(said) or in_chinese(said)) if chinese else said
+
+    return re.sub(r"\{(?P<name>[a-z-]+) (?P<place>\d+)(?P<verdict>!?)\}", effect, text)
+
+
 def written() -> dict[str, str]:
     """Every file of docs/lab that is made, by its name."""
     pages = {"README.md": book(), "README.zh-CN.md": book(chinese=True)}
+    for source in sorted(ANSWERS.glob("*.md")):
+        text = source.read_text("utf-8")
+        pages[source.name] = answer(text, chinese=source.name.endswith(".zh-CN.md"))
     for each in found():
         pages[f"{each.experiment.name}.md"] = page(each)
         pages[f"{each.experiment.name}.svg"] = alone(each.told.drawing)

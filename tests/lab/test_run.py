@@ -131,10 +131,10 @@ def test_any_number_of_workers_measures_the_same() -> None:
 def test_workers_end_with_the_process_that_began_them(tmp_path: Path) -> None:
     code = (
         "import multiprocessing, os, time\n"
-        "from striate.lab.processes import processes\n"
+        "from striate.lab.processes import pool\n"
         "if __name__ == '__main__':\n"
-        "    with processes(1) as pool:\n"
-        "        print(pool.submit(os.getpid).result(), flush=True)\n"
+        "    with pool(1) as begun:\n"
+        "        print(begun.submit(os.getpid).result(), flush=True)\n"
         "        time.sleep(60)\n"
     )
     script = tmp_path / "script.py"

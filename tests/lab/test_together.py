@@ -22,10 +22,11 @@ WAYS = ("in turns", "in drawn turns", "at once", "apart")
 #: Three workers minimise (w - rank)² / 2, each its own, from w = 1.
 SCRIPT = f"""
 import json, sys
+from functools import partial
 import torch
 import torch.distributed as dist
 from torch import nn
-from striate.lab.processes import processes
+from striate.lab.processes import together
 from striate.lab.together import PRELOAD, Team, member_of
 
 def train(folder, rank):
@@ -49,9 +50,9 @@ def train(folder, rank):
     return found
 
 if __name__ == "__main__":
-    with processes({WORKERS}, PRELOAD) as pool:
-        left = [pool.submit(train, sys.argv[1], rank) for rank in range({WORKERS})]
-        print(json.dumps([each.result() for each in left]))
+    with together(partial(train, sys.argv[1]), {WORKERS}, PRELOAD) as told:
+        found = dict(told)
+    print(json.dumps([found[rank] for rank in range({WORKERS})]))
 """
 
 

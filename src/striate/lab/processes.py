@@ -1,69 +1,163 @@
-"""Processes that compute beside each other, and end with the one that began them."""
+"""Processes that compute beside each other, and end with the one that began them.
+
+Each computes with one thread. They are begun anew and not forked from this one: a fork of a process
+with threads may wait for ever.
+"""
 
 from __future__ import annotations
 
 import multiprocessing
+import multiprocessing.process
 import os
 import signal
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing.connection import wait as wait_for
+from multiprocessing.connection import Connection, wait
+from typing import Any, TypeVar
 
+from striate.errors import StriateError
 from striate.support import settings
+
+T = TypeVar("T")
+
+_PATIENCE = 5.0  # seconds, with a process that is asked to end
+
+#: What to say of a process that ended without a word.
+KILLED = ("was killed from outside, perhaps for want of memory", "start it again, which goes on")
 
 
 @contextmanager
-def processes(number: int, preload: Sequence[str] = ()) -> Iterator[ProcessPoolExecutor]:
-    """Processes that end with the block at once, and with this process however it ends.
-
-    Each computes with one thread. They are begun anew and not forked from this one: a fork of a
-    process with threads may wait for ever.
-
-    Args:
-        number: how many.
-        preload: modules that one process loads, of which the others are forks: for many processes
-            that are needed for a short time. Where there is no forking each loads its own.
-    """
+def pool(number: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes that take one task after another, and end with the block at once."""
     before = set(multiprocessing.active_children())
-    method = "spawn"
-    if preload and "forkserver" in multiprocessing.get_all_start_methods():
-        method = "forkserver"
-    context = multiprocessing.get_context(method)
-    if method == "forkserver":
-        context.set_forkserver_preload(list(preload))
-    # A library that looks at it when it is loaded finds it there.
-    threads = settings.environment({"OMP_NUM_THREADS": "1"})
-    with threads, tempfile.TemporaryDirectory(prefix="striate-lab-") as folder:
-        pool = ProcessPoolExecutor(
-            number, mp_context=context, initializer=_begin, initargs=(folder,)
+    with _surroundings() as folder:
+        found = ProcessPoolExecutor(
+            number,
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=_begin,
+            initargs=(folder,),
         )
         try:
-            yield pool
+            yield found
         except BaseException:
-            # Not asked: a process that waits for another one inside a library would not hear it.
-            for each in set(multiprocessing.active_children()) - before:
-                each.kill()
+            # They may have begun others, which they have to end: asked first, and killed then.
+            own = set(multiprocessing.active_children()) - before
+            for each in own:
+                each.terminate()
+            threading.Thread(target=_kill_later, args=(own,), daemon=True).start()
             raise
         finally:
-            pool.shutdown(cancel_futures=True)
+            found.shutdown(cancel_futures=True)
+
+
+def _kill_later(them: Iterable[multiprocessing.process.BaseProcess]) -> None:
+    time.sleep(_PATIENCE)
+    for each in them:
+        each.kill()
+
+
+@contextmanager
+def together(
+    work: Callable[[int], T], number: int, preload: Sequence[str]
+) -> Iterator[Iterator[tuple[int, T]]]:
+    """Processes that need each other, each with its own number; they end with the block at once.
+
+    Args:
+        work: what each does, from its number; a function that a process can be sent.
+        number: how many.
+        preload: modules that one process loads, of which all others are forks, since there are
+            many for a short time. Where there is no forking each loads its own.
+
+    Yields:
+        Numbers and what their work gave, as they come to their end. One that failed raises what it
+        raised; a StriateError, if it was killed.
+    """
+    method = "spawn"
+    if "forkserver" in multiprocessing.get_all_start_methods():
+        method = "forkserver"
+    context: Any = multiprocessing.get_context(method)
+    if method == "forkserver":
+        context.set_forkserver_preload(list(preload))
+    begun: list[multiprocessing.Process] = []
+    left: dict[Connection, int] = {}
+    with _surroundings() as folder:
+        try:
+            # Without a pool's locks, which would be left behind where this process is killed.
+            for own in range(number):
+                ours, theirs = context.Pipe(duplex=False)
+                process = context.Process(target=_tell, args=(theirs, folder, work, own))
+                process.start()
+                theirs.close()
+                begun.append(process)
+                left[ours] = own
+            yield _told(left)
+        finally:
+            for each in begun:
+                each.kill()
+            for each in begun:
+                each.join()
+
+
+def _told(left: dict[Connection, int]) -> Iterator[tuple[int, Any]]:
+    while left:
+        for each in wait(list(left)):
+            assert isinstance(each, Connection)
+            try:
+                result, error = each.recv()
+            except EOFError:
+                raise StriateError("a process that trains", *KILLED) from None
+            if error is not None:
+                raise error
+            yield left.pop(each), result
+
+
+def _tell(pipe: Connection, folder: str, work: Callable[[int], Any], own: int) -> None:
+    """In a new process: do the work, and tell what came of it."""
+    _begin(folder)
+    told: tuple[Any, StriateError | None]
+    try:
+        told = work(own), None
+    except StriateError as error:
+        told = None, error
+    pipe.send(told)
+
+
+@contextmanager
+def _surroundings() -> Iterator[str]:
+    """What processes find where they begin: one thread, and a folder for temporary files."""
+    # A library that looks at the number of threads when it is loaded finds it there.
+    threads = settings.environment({"OMP_NUM_THREADS": "1"})
+    with threads, tempfile.TemporaryDirectory(prefix="striate-lab-") as folder:
+        yield folder
 
 
 def _begin(folder: str) -> None:
-    """In a new process: leave Ctrl-C to the one that began it, and end when that has ended.
+    """In a new process: leave Ctrl-C to the one that began it, and end when asked to.
+
+    And when the one that began it has ended.
 
     Args:
         folder: of its temporary files, which it may have no time to remove.
     """
     tempfile.tempdir = folder
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _end)
     parent = multiprocessing.parent_process()
     assert parent is not None
 
     def watch() -> None:
-        wait_for([parent.sentinel])
+        wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(_PATIENCE)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def _end(*_: object) -> None:
+    """Go, and what this process has begun with it."""
+    raise SystemExit(1)

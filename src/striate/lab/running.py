@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from striate.errors import Interrupted, StriateError
 from striate.lab.book import experiment_of
 from striate.lab.experiment import Conditions, Experiment, Measured
-from striate.lab.processes import processes
+from striate.lab.processes import KILLED, pool
 from striate.support import settings
 
 _LOOK_EVERY = 0.5  # seconds
@@ -59,9 +59,9 @@ def measure_all(
                 done = _measure(experiment, conditions, seed, setting)
             yield done
         return
-    with processes(min(workers, len(tasks))) as pool:
+    with pool(min(workers, len(tasks))) as begun:
         left: set[Future[Done]] = {
-            pool.submit(_measure_by_name, experiment.name, conditions, *task) for task in tasks
+            begun.submit(_measure_by_name, experiment.name, conditions, *task) for task in tasks
         }
         while left:
             ended, left = wait(left, timeout=_LOOK_EVERY, return_when=FIRST_COMPLETED)
@@ -74,8 +74,8 @@ def _result(ended: Future[Done]) -> Done:
     try:
         return ended.result()
     except BrokenProcessPool as error:
-        why = "was killed from outside, perhaps for want of memory"
-        remedy = "start it again, which goes on; with fewer workers if it happens again"
+        why, remedy = KILLED
+        remedy = f"{remedy}; with fewer workers if it happens again"
         raise StriateError("a process that measures", why, remedy) from error
 
 
@@ -90,8 +90,8 @@ def _measure(experiment: Experiment, conditions: Conditions, seed: int, setting:
 def _measure_by_name(name: str, conditions: Conditions, seed: int, setting: str) -> Done:
     try:
         return _measure(experiment_of(name), conditions, seed, setting)
-    except Interrupted:  # of a training, which hears signals by itself; nothing else is begun
-        os._exit(1)
+    except (Interrupted, SystemExit):  # asked to end; a training hears that by itself
+        os._exit(1)  # and begins nothing else
 
 
 @contextmanager

@@ -17,7 +17,6 @@ import random
 import socket
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -38,7 +37,7 @@ from striate.data.loader import Loader
 from striate.data.preprocessing import Preprocessing
 from striate.lab.experiment import Conditions
 from striate.lab.learning import images_of, learn, preprocessed, recipe_for
-from striate.lab.processes import processes
+from striate.lab.processes import together
 from striate.recipes.recipe import Recipe
 from striate.support import settings
 from striate.training.distributed import Group
@@ -125,32 +124,23 @@ class TaughtTogether:
         return sum(all_of_them) / max(len(all_of_them), 1)
 
 
-class _DivergedError(Exception):
-    """One worker is at its end, and the others wait for it."""
-
-
 def teach_together(team: Team, task: Task) -> TaughtTogether:
     """Have `team` learn `task`, each worker in a process of its own, with one thread."""
+    found: dict[int, _Ended] = {}
     with tempfile.TemporaryDirectory(prefix="striate-lab-") as folder:
-        met = str(Path(folder) / "met")
-        try:
-            with (
-                settings.environment({"GLOO_SOCKET_IFNAME": _loopback()}),
-                processes(team.workers, preload=PRELOAD) as pool,
-            ):
-                found = _results(
-                    {
-                        pool.submit(_work, team, task, rank, met): rank
-                        for rank in range(team.workers)
-                    }
-                )
-        except _DivergedError:
-            chance = 1 / len(images_of(task.conditions).classes)
-            return TaughtTogether(train=chance, val=chance, ages=(), diverged=True)
+        work = partial(_work, team, task, str(Path(folder) / "met"))
+        with (
+            settings.environment(_over_loopback()),
+            together(work, team.workers, PRELOAD) as told,
+        ):
+            for rank, ended in told:
+                found[rank] = ended
+                if ended.diverged:  # and the others wait for it
+                    chance = 1 / len(images_of(task.conditions).classes)
+                    return TaughtTogether(train=chance, val=chance, ages=(), diverged=True)
     train, val = found[0].accuracies
-    return TaughtTogether(
-        train=train, val=val, ages=tuple(found[rank].ages for rank in range(team.workers))
-    )
+    ages = tuple(found[rank].ages for rank in range(team.workers))
+    return TaughtTogether(train=train, val=val, ages=ages)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,24 +152,13 @@ class _Ended:
     diverged: bool
 
 
-def _results(futures: dict[Future[_Ended], int]) -> dict[int, _Ended]:
-    found: dict[int, _Ended] = {}
-    left = set(futures)
-    while left:
-        ended, left = wait(left, return_when=FIRST_COMPLETED)
-        for each in ended:
-            found[futures[each]] = each.result()
-            if found[futures[each]].diverged:
-                raise _DivergedError
-    return found
+def _over_loopback() -> dict[str, str]:
+    """What keeps the processes' talk on this machine, where its loopback has the usual name."""
+    names = [name for _, name in socket.if_nameindex() if name.startswith("lo")]
+    return {"GLOO_SOCKET_IFNAME": names[0]} if names else {}
 
 
-def _loopback() -> str:
-    """The name of the interface by which processes of one machine meet."""
-    return next(name for _, name in socket.if_nameindex() if name.startswith("lo"))
-
-
-def _work(team: Team, task: Task, rank: int, met: str) -> _Ended:
+def _work(team: Team, task: Task, met: str, rank: int) -> _Ended:
     """One worker, from the first step to the last."""
     dist.init_process_group("gloo", init_method=f"file://{met}", rank=rank, world_size=team.workers)
     try:
