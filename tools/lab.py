@@ -175,21 +175,27 @@ def ran_in_chinese(results: Results) -> str:
 
 
 def answer(text: str, *, chinese: bool = False) -> str:
-    """What was written about the open question, with the effects that it speaks of.
+    """What was written about the open question, with the numbers that it speaks of.
 
     Args:
-        text: where ``{short-paths 2}`` stands, the second effect of that experiment is put, and
-            ``{short-paths 2!}`` its verdict.
+        text: where ``{short-paths 2}`` stands, the second effect of that experiment is put, where
+            ``{short-paths 2!}`` its verdict, and where ``{short-paths plain: 1}`` the first number
+            of that setting.
         chinese: whether it is in Chinese.
     """
-    effects = {each.experiment.name: each.told.effects for each in found()}
+    told = {each.experiment.name: each.told for each in found()}
 
-    def effect(asked: re.Match[str]) -> str:
-        _, value, _, verdict = effects[asked["name"]][int(asked["place"]) - 1]
-        said = verdict.partition(",")[0] if asked["verdict"] else value
-        return (CHINESE.get(said) or in_chinese(said)) if chinese else said
+    def number(asked: re.Match[str]) -> str:
+        said, place = told[asked["name"]], int(asked["place"])
+        if asked["setting"]:
+            cells = {row[0]: row[1:] for row in said.table}
+            return cells[asked["setting"]][place - 1].partition(" ±")[0]
+        _, effect, _, verdict = said.effects[place - 1]
+        shown = verdict.partition(",")[0] if asked["verdict"] else effect
+        return (CHINESE.get(shown) or in_chinese(shown)) if chinese else shown
 
-    return re.sub(r"\{(?P<name>[a-z-]+) (?P<place>\d+)(?P<verdict>!?)\}", effect, text)
+    pattern = r"\{(?P<name>[a-z-]+) (?:(?P<setting>[^{}:]+): )?(?P<place>\d+)(?P<verdict>!?)\}"
+    return re.sub(pattern, number, text)
 
 
 def written() -> dict[str, str]:
