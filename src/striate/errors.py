@@ -31,6 +31,10 @@ class StriateError(Exception):
         self.what, self.why, self.remedy = what, why, remedy
         super().__init__(f"{what}: {self.reason}")
 
+    def __reduce__(self) -> tuple[type[StriateError], tuple[str, str, str]]:
+        """How it is sent to another process, of which pickle would send the message alone."""
+        return type(self), (self.what, self.why, self.remedy)
+
     @property
     def reason(self) -> str:
         """Why, and what to do, where what is at fault is named beside it."""

@@ -9,15 +9,19 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from striate.errors import DataError, StriateError
 from striate.lab.claims import stale_gradients
 from striate.lab.experiment import QUICK
 from striate.lab.learning import taught
-from striate.lab.together import Task, Team, teach_together
+from striate.lab.processes import together
+from striate.lab.together import PRELOAD, Task, Team, shares, teach_together
+from striate.runs.weights import digest
 from striate.support import settings
 
-WORKERS, STEPS, RATE = 3, 4, 0.25
+WORKERS, STEPS, RATE = 3, 5, 0.25
 WAYS = ("in turns", "in drawn turns", "at once", "apart")
 #: Three workers minimise (w - rank)² / 2, each its own, from w = 1.
 SCRIPT = f"""
@@ -81,9 +85,9 @@ def apart() -> tuple[float, list[list[int]]]:
     weights = [1.0] * WORKERS
     for step in range(STEPS):
         weights = [each - RATE * (each - rank) for rank, each in enumerate(weights)]
-        if step % 2:
+        if step % 2 or step == STEPS - 1:  # and all at the end
             weights = [sum(weights) / WORKERS] * WORKERS
-    return weights[0], [[0, 2, 0, 2]] * WORKERS
+    return weights[0], [[0, 2, 0, 2, 0]] * WORKERS
 
 
 def test_steps_are_those_worked_out_by_hand(tmp_path: Path) -> None:
@@ -99,7 +103,7 @@ def test_steps_are_those_worked_out_by_hand(tmp_path: Path) -> None:
         "at once": at_once(),
         "apart": apart(),
     }
-    assert wanted["in turns"][1][0] == [0, 2, 2, 2]  # the first worker has the first weights
+    assert wanted["in turns"][1][0] == [0, 2, 2, 2, 2]  # the first worker has the first weights
     for way, (weight, ages) in wanted.items():
         for rank in range(WORKERS):
             assert found[rank][way][0] == pytest.approx(weight, rel=1e-6), (way, rank)
@@ -130,15 +134,51 @@ def test_a_team_of_one_does_what_the_loop_does_alone() -> None:
             change=lambda recipe: replace(stale_gradients.by_sgd(recipe, 0.05), batch_size=4),
         )
     found = teach_together(Team(workers=1, batch=4), task(0.05))
+    assert found.digest == digest(alone.learnt.network.state_dict())
     assert found.val == alone.reached()["val"]
     assert found.ages == ((0,) * 24,)
-    assert found.train != teach_together(Team(workers=2, batch=4), task(0.05)).train
+    two = teach_together(Team(workers=2, batch=4), task(0.05))
+    assert two.digest != found.digest
+    assert two == teach_together(Team(workers=2, batch=4), task(0.05))
 
 
 def test_what_diverges_is_a_guess_and_nothing_waits_for_ever() -> None:
     found = teach_together(Team(workers=2, batch=2), task(1e30))
     assert (found.diverged, found.age) == (True, 0.0)
     assert found.train == found.val == 0.25  # of four classes
+
+
+def fails(error: BaseException, own: int) -> int:
+    """What one of two processes does wrong."""
+    if own:
+        raise error
+    return own
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "said"),
+    [
+        (DataError("a", "b", "c"), DataError, "^a: b; c$"),
+        (ValueError("a bug"), RuntimeError, "ValueError: a bug"),
+        (SystemExit(3), StriateError, "was killed from outside"),
+    ],
+)
+def test_what_fails_in_one_process_is_told(
+    error: BaseException, kind: type[Exception], said: str
+) -> None:
+    with pytest.raises(kind, match=said), together(partial(fails, error), 2, PRELOAD) as told:
+        dict(told)
+
+
+def test_shares_are_mixed() -> None:
+    team = Team(workers=9)
+    found = shares(3456, team, 0)
+    assert sorted(np.concatenate(found).tolist()) == list(range(3456))
+    # By class in order, of ten: every share has each class as often as chance has it.
+    counts = np.array([np.bincount(own * 10 // 3456, minlength=10) for own in found])
+    assert counts.min() > 20
+    assert counts.std() > 3
+    assert (shares(3456, Team(workers=1), 0)[0] == np.arange(3456)).all()
 
 
 def test_all_see_as_many_images() -> None:

@@ -33,8 +33,8 @@ def run_experiment(options: RunExperimentOptions) -> ExperimentResult:
 
     Returns:
         The verdict, with each effect and its interval, and the page that shows them. With several
-        workers a script has to keep its own calls below ``if __name__ == "__main__":``, as
-        everywhere where Python begins processes.
+        workers, and for experiments that begin processes themselves, a script has to keep its own
+        calls below ``if __name__ == "__main__":``, as everywhere where Python begins processes.
 
     Raises:
         StriateError: there is no such experiment, its data cannot be opened, what is compared is

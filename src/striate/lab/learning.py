@@ -29,11 +29,13 @@ from striate.runs.targets import ScaledTarget
 from striate.support.folders import cache_at
 from striate.training.callbacks.base import Callback
 from striate.training.callbacks.several import Callbacks
+from striate.training.distributed import Group
 from striate.training.judging import ClassJudge, Judge, NumberJudge
 from striate.training.loop import Training
 from striate.training.losses import Criterion, number_loss
 from striate.training.plan import has_batch_norm
 from striate.training.setup import Setup
+from striate.training.validate import validate
 
 
 def images_of(conditions: Conditions) -> Data:
@@ -124,7 +126,7 @@ def recipe_for(
     epochs: int,
     size: int,
     augmented: bool = True,
-    rule_of_bare: bool = False,
+    as_without_norm: bool = False,
 ) -> Recipe:
     """The recipe ``modern`` for a `network` and its images, of so many epochs.
 
@@ -136,14 +138,14 @@ def recipe_for(
         epochs: of the training.
         size: side of its input in pixels.
         augmented: whether images are cropped, flipped and coloured by chance.
-        rule_of_bare: whether networks with batch norm, too, take the rule of those without it,
+        as_without_norm: whether networks with batch norm, too, take the rule of those without it,
             which both bear: where both are compared.
     """
     found = load_recipe(
         "modern",
         network="lenet",  # whose paper no other recipe than this would follow
         family="",
-        normalised=has_batch_norm(network) and not rule_of_bare,
+        normalised=has_batch_norm(network) and not as_without_norm,
         grey=data.train.is_grey,
         small=size <= 64,
         numbers=bool(data.targets),
@@ -268,7 +270,10 @@ class Taught:
         return 1 / len(self.data.classes)
 
     def reached(self) -> dict[str, float]:
-        """Accuracies at the end on the images of both parts, and the loss on those of training."""
+        """Accuracies in the last epoch, and the loss on training images.
+
+        On these both are means over its steps, each by the network of that step as it trains.
+        """
         loss = math.log(len(self.data.classes))
         return {
             "train": self.learnt.reached("train", "top1", self.chance),
@@ -277,17 +282,12 @@ class Taught:
             "diverged": float(self.learnt.diverged),
         }
 
-    def gap(self, most: int) -> dict[str, float]:
+    def gap(self) -> dict[str, float]:
         """Accuracies on images as they are, with nothing dropped, and what lies between them.
 
         Those of an epoch's training images are seen augmented, and by the network of each step.
-
-        Args:
-            most: how many training images are judged.
         """
-        images, labels = first_batch(self.data.train, self.preprocessing, most)
-        with torch.no_grad():
-            train = float((self.learnt.network(images).argmax(1) == labels).double().mean())
+        train = accuracy(self.learnt.network, self.data.train, self.preprocessing)
         val = self.reached()["val"]
         return {"train": train, "val": val, "gap": train - val}
 
@@ -304,7 +304,7 @@ def taught(
     seed: int,
     size: int,
     augmented: bool = False,
-    rule_of_bare: bool = False,
+    as_without_norm: bool = False,
     change: Callable[[Recipe], Recipe] = lambda recipe: recipe,
     callbacks: Sequence[Callback] = (),
 ) -> Taught:
@@ -316,7 +316,7 @@ def taught(
         seed: as in `learn`.
         size: side of its input in pixels.
         augmented: as in `recipe_for`.
-        rule_of_bare: likewise.
+        as_without_norm: likewise.
         change: what the experiment does otherwise than the recipe.
         callbacks: as in `learn`.
     """
@@ -329,12 +329,25 @@ def taught(
         epochs=conditions.epochs,
         size=size,
         augmented=augmented,
-        rule_of_bare=rule_of_bare,
+        as_without_norm=as_without_norm,
     )
     learnt = learn(
         network, data, change(recipe), seed=seed, preprocessing=prepared, callbacks=callbacks
     )
     return Taught(learnt=learnt, data=data, preprocessing=prepared)
+
+
+def accuracy(network: nn.Module, images: ImageSet, preprocessing: Preprocessing) -> float:
+    """The share of `images` that a network gets right, each as it is, with nothing dropped."""
+    found = validate(
+        network,
+        Loader(images, preprocessing, None, batch_size=256, shuffle=False),
+        ClassJudge(),
+        precision="float32",
+        device=torch.device("cpu"),
+        group=Group(),
+    )
+    return found["top1"]
 
 
 def first_batch(

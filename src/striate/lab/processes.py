@@ -13,13 +13,14 @@ import signal
 import tempfile
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import wait
 from typing import Any, TypeVar
 
-from striate.errors import StriateError
+from striate.errors import Interrupted, StriateError
 from striate.support import settings
 
 T = TypeVar("T")
@@ -83,7 +84,7 @@ def together(
     if method == "forkserver":
         context.set_forkserver_preload(list(preload))
     begun: list[multiprocessing.Process] = []
-    left: dict[Connection, int] = {}
+    left: dict[Any, int] = {}
     with _surroundings() as folder:
         try:
             # Without a pool's locks, which would be left behind where this process is killed.
@@ -102,27 +103,38 @@ def together(
                 each.join()
 
 
-def _told(left: dict[Connection, int]) -> Iterator[tuple[int, Any]]:
+def _told(left: dict[Any, int]) -> Iterator[tuple[int, Any]]:
+    """Numbers and results, from the pipes that are `left`."""
     while left:
-        for each in wait(list(left)):
-            assert isinstance(each, Connection)
+        silent = False
+        ready: list[Any] = wait(list(left))
+        for pipe in ready:
             try:
-                result, error = each.recv()
+                result, error = pipe.recv()
             except EOFError:
-                raise StriateError("a process that trains", *KILLED) from None
+                # Others may have told why: what they told is heard first.
+                silent = True
+                continue
             if error is not None:
                 raise error
-            yield left.pop(each), result
+            yield left.pop(pipe), result
+        if silent:
+            raise StriateError("a process that trains", *KILLED)
 
 
-def _tell(pipe: Connection, folder: str, work: Callable[[int], Any], own: int) -> None:
+def _tell(pipe: Any, folder: str, work: Callable[[int], Any], own: int) -> None:
     """In a new process: do the work, and tell what came of it."""
     _begin(folder)
-    told: tuple[Any, StriateError | None]
+    told: tuple[Any, Exception | None]
     try:
         told = work(own), None
+    except (Interrupted, SystemExit):  # asked to end; a training hears that by itself
+        os._exit(1)
     except StriateError as error:
         told = None, error
+    except Exception as error:
+        # As text: not every library's errors can be sent.
+        told = None, RuntimeError("".join(traceback.format_exception(error)))
     pipe.send(told)
 
 

@@ -23,8 +23,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+import numpy as np
 import torch
 import torch.distributed as dist
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from torch import Tensor, nn
 from torch.optim.optimizer import (
@@ -32,17 +34,12 @@ from torch.optim.optimizer import (
     register_optimizer_step_pre_hook,
 )
 
-from striate.data.images import ImageSet
-from striate.data.loader import Loader
-from striate.data.preprocessing import Preprocessing
 from striate.lab.experiment import Conditions
-from striate.lab.learning import images_of, learn, preprocessed, recipe_for
+from striate.lab.learning import accuracy, images_of, learn, preprocessed, recipe_for
 from striate.lab.processes import together
 from striate.recipes.recipe import Recipe
+from striate.runs.weights import digest
 from striate.support import settings
-from striate.training.distributed import Group
-from striate.training.judging import ClassJudge
-from striate.training.validate import validate
 
 #: This, and what torch's optimisers load at their first step, which takes longer than all the rest.
 PRELOAD = (__name__, "torch._dynamo")
@@ -109,12 +106,14 @@ class TaughtTogether:
         train: accuracy on the images that were trained on, as they are, with the last weights.
         val: the same on those held out.
         ages: of each worker's steps, how many steps of others the gradient did not know of.
+        digest: of the last weights.
         diverged: whether a number was not finite any more; then accuracies are those of a guess.
     """
 
     train: float
     val: float
     ages: tuple[tuple[int, ...], ...]
+    digest: str = ""
     diverged: bool = False
 
     @property
@@ -140,16 +139,17 @@ def teach_together(team: Team, task: Task) -> TaughtTogether:
                     return TaughtTogether(train=chance, val=chance, ages=(), diverged=True)
     train, val = found[0].accuracies
     ages = tuple(found[rank].ages for rank in range(team.workers))
-    return TaughtTogether(train=train, val=val, ages=ages)
+    return TaughtTogether(train=train, val=val, ages=ages, digest=found[0].digest)
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Ended:
-    """What a worker tells at its end: its gradients' ages, and, of the first, the accuracies."""
+    """What a worker tells at its end: its gradients' ages; the first one, what all came to."""
 
-    ages: tuple[int, ...]
-    accuracies: tuple[float, float]
-    diverged: bool
+    ages: tuple[int, ...] = ()
+    accuracies: tuple[float, float] = (0.0, 0.0)
+    digest: str = ""
+    diverged: bool = False
 
 
 def _over_loopback() -> dict[str, str]:
@@ -161,11 +161,23 @@ def _over_loopback() -> dict[str, str]:
 def _work(team: Team, task: Task, met: str, rank: int) -> _Ended:
     """One worker, from the first step to the last."""
     dist.init_process_group("gloo", init_method=f"file://{met}", rank=rank, world_size=team.workers)
-    try:
-        with threadpool_limits(1), settings.training(1, task.seed):
-            return _trained(team, task, rank)
-    finally:
+    with threadpool_limits(1), settings.training(1, task.seed):
+        found = _trained(team, task, rank)
+    # The others wait for one that diverged: what it has to say comes before they hear it go.
+    if not found.diverged:
         dist.destroy_process_group()
+    return found
+
+
+def shares(images: int, team: Team, seed: int) -> list[NDArray[np.int64]]:
+    """Which of so many images each worker trains on, drawn by `seed`, each share in their order.
+
+    Images lie in the order of their classes, or of what they were drawn from: whoever takes every
+    ninth sees in each step what the others see.
+    """
+    own = team.steps(images) * team.batch
+    order = np.random.default_rng(seed).permutation(images)
+    return [np.sort(order[rank * own : (rank + 1) * own]) for rank in range(team.workers)]
 
 
 def _trained(team: Team, task: Task, rank: int) -> _Ended:
@@ -174,7 +186,7 @@ def _trained(team: Team, task: Task, rank: int) -> _Ended:
     steps = team.steps(len(data.train))
     share = replace(
         data,
-        train=data.train.subset(range(rank, steps * team.batch * team.workers, team.workers)),
+        train=data.train.subset(shares(len(data.train), team, task.seed)[rank]),
         # The first judges the network, once: see below.
         val=data.val.subset(range(1)),
     )
@@ -187,26 +199,13 @@ def _trained(team: Team, task: Task, rank: int) -> _Ended:
     with member.joined():
         learnt = learn(network, share, recipe, seed=task.seed, preprocessing=prepared)
     if learnt.diverged:
-        return _Ended(ages=(), accuracies=(0.0, 0.0), diverged=True)
+        return _Ended(diverged=True)
     member.end()
-    accuracies = (0.0, 0.0)
-    if rank == 0:
-        train, val = (_accuracy(network, images, prepared) for images in (data.train, data.val))
-        accuracies = train, val
-    return _Ended(ages=tuple(member.ages), accuracies=accuracies, diverged=False)
-
-
-def _accuracy(network: nn.Module, images: ImageSet, prepared: Preprocessing) -> float:
-    loader = Loader(images, prepared, None, batch_size=256, shuffle=False)
-    found = validate(
-        network,
-        loader,
-        ClassJudge(),
-        precision="float32",
-        device=torch.device("cpu"),
-        group=Group(),
-    )
-    return found["top1"]
+    ages = tuple(member.ages)
+    if rank:
+        return _Ended(ages=ages)
+    train, val = (accuracy(network, images, prepared) for images in (data.train, data.val))
+    return _Ended(ages=ages, accuracies=(train, val), digest=digest(network.state_dict()))
 
 
 class Member:

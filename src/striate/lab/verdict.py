@@ -153,11 +153,11 @@ def against(setting: str, other: str) -> dict[str, float]:
 
 
 #: What a statement says, of which figure, the effect, what is wanted of it, the least that counts.
-Row: TypeAlias = tuple[str, str, Mapping[str, float], Wanted, float]
+Stated: TypeAlias = tuple[str, str, Mapping[str, float], Wanted, float]
 
 
 def statements(
-    rows: Sequence[Row], *, deciding: int, units: Mapping[str, Unit] | None = None
+    rows: Sequence[Stated], *, deciding: int, units: Mapping[str, Unit] | None = None
 ) -> tuple[Statement, ...]:
     """Statements, a row each.
 

@@ -21,7 +21,7 @@ from striate.lab.results import Results
 from striate.lab.verdict import Statement
 from striate.recipes.recipe import Recipe
 
-WIDTH, SIDE, JUDGED = 16, 32, 2000
+WIDTH, SIDE = 16, 32
 PLAIN = Augmentation(crop="none", horizontal_flip=False)
 COLOURED = replace(PLAIN, brightness=0.2, contrast=0.2, saturation=0.2)
 SETTINGS = {
@@ -48,7 +48,7 @@ def measure(setting: str, seed: int, conditions: Conditions) -> Measured:
         size=16 if conditions.quick else SIDE,
         change=partial(augmented, setting=setting),
     )
-    return found.gap(JUDGED)
+    return found.gap()
 
 
 def equal(conditions: Conditions) -> Sequence[Equal]:

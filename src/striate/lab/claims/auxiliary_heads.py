@@ -21,7 +21,7 @@ from striate.lab.learning import first_batch, images_of, preprocessed, taught
 from striate.lab.modular import INCEPTION, Modular, Plan
 from striate.lab.networks import macs_of, parameters_of
 from striate.lab.results import Results
-from striate.lab.verdict import Row, against, statements
+from striate.lab.verdict import Stated, against, statements
 from striate.recipes.recipe import Loss
 from striate.training.losses import Criterion
 
@@ -101,7 +101,7 @@ def draw(results: Results) -> Markup:
     )
 
 
-STATED: tuple[Row, ...] = (
+STATED: tuple[Stated, ...] = (
     (
         "before training, heads at the paper's weight bring more gradient to the stem",
         "before",

@@ -20,7 +20,7 @@ from striate.lab.learning import taught
 from striate.lab.modular import Modular, Plan
 from striate.lab.networks import macs_of
 from striate.lab.results import Results
-from striate.lab.verdict import Row, against, statements
+from striate.lab.verdict import Stated, against, statements
 from striate.recipes.recipe import Gradient, Optimiser, Recipe
 from striate.training.callbacks.base import Callback, EpochEnd
 
@@ -135,7 +135,7 @@ def draw(results: Results) -> Markup:
     return beside("With and without batch norm", *panels)
 
 
-STATED: tuple[Row, ...] = (
+STATED: tuple[Stated, ...] = (
     (
         "at the same rate, 0.05, it is ahead after a quarter of the training (training accuracy)",
         "early",

@@ -17,7 +17,7 @@ from striate.lab.learning import taught
 from striate.lab.modular import Modular, Plan, Shortcut
 from striate.lab.networks import macs_of, parameters_of
 from striate.lab.results import Results
-from striate.lab.verdict import Row, against, statements
+from striate.lab.verdict import Stated, against, statements
 
 WIDTH, SIDE = 16, 32
 BLOCKS = {20: 3, 32: 5, 56: 9}
@@ -75,7 +75,7 @@ def draw(results: Results) -> Markup:
     )
 
 
-STATED: tuple[Row, ...] = (
+STATED: tuple[Stated, ...] = (
     (
         "the plain network of 56 layers gets fewer training images right than that of 20",
         "train",

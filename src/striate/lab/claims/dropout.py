@@ -19,7 +19,7 @@ from striate.lab.networks import macs_of, parameters_of
 from striate.lab.results import Results
 from striate.lab.verdict import Statement, against
 
-WIDTH, SIDE, JUDGED = 24, 32, 1500
+WIDTH, SIDE = 24, 32
 #: Of each setting the rate of dropout before the dense layer, and of channels behind each stage.
 SETTINGS = {
     "none": (0.0, 0.0),
@@ -47,7 +47,7 @@ def measure(setting: str, seed: int, conditions: Conditions) -> Measured:
         size=16 if conditions.quick else SIDE,
     )
     # What the loop says of training images is with dropout: here they are judged as the others.
-    return found.gap(JUDGED)
+    return found.gap()
 
 
 def equal(conditions: Conditions) -> Sequence[Equal]:

@@ -22,7 +22,7 @@ from striate.lab.learning import taught
 from striate.lab.modular import INCEPTION, Modular, Plan
 from striate.lab.networks import macs_of
 from striate.lab.results import Results
-from striate.lab.verdict import Row, statements
+from striate.lab.verdict import Stated, statements
 
 SIDE = 24
 #: Blocks a stage, by depth, and the width of Inception networks that cost what plain ones do.
@@ -57,7 +57,7 @@ def measure(setting: str, seed: int, conditions: Conditions) -> Measured:
         conditions,
         seed=seed,
         size=side,
-        rule_of_bare=True,
+        as_without_norm=True,
     )
     early = math.ceil(conditions.epochs / 4) - 1
     return {
@@ -100,7 +100,7 @@ def gain(family: str, depth: int, bare: str = "", weight: float = 1.0) -> dict[s
 BARE = " without norm"
 DEEPER_INCEPTION = gain("inception", 38) | gain("inception", 8, weight=-1)
 DEEPER_PLAIN = gain("plain", 38) | gain("plain", 8, weight=-1)
-STATED: tuple[Row, ...] = (
+STATED: tuple[Stated, ...] = (
     (
         "at 38 layers a shortcut helps the plain network (training accuracy)",
         "train",

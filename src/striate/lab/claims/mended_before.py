@@ -18,7 +18,7 @@ from striate.lab.learning import taught
 from striate.lab.modular import INCEPTION, Modular, Plan
 from striate.lab.networks import macs_of
 from striate.lab.results import Results
-from striate.lab.verdict import Row, statements
+from striate.lab.verdict import Stated, statements
 
 BLOCKS, WIDTH, SIDE = 3, 46, 24
 #: Of each way to mend whether there is batch norm, and the weights of auxiliary heads.
@@ -53,7 +53,7 @@ def measure(setting: str, seed: int, conditions: Conditions) -> Measured:
         conditions,
         seed=seed,
         size=16 if conditions.quick else SIDE,
-        rule_of_bare=True,
+        as_without_norm=True,
     )
     return found.reached()
 
@@ -87,7 +87,7 @@ def gain(way: str, weight: float = 1.0) -> dict[str, float]:
     return {f"{way} + shortcut": weight, way: -weight}
 
 
-STATED: tuple[Row, ...] = (
+STATED: tuple[Stated, ...] = (
     (
         "a shortcut adds more where there is no batch norm, heads away (training accuracy)",
         "train",
