@@ -17,7 +17,7 @@ import argparse
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,6 +45,9 @@ result; one that this size cannot decide is *undecided*. [How a verdict comes ab
 is told below. `make lab` measures all of it again; `python tools/lab.py` writes these pages from the results
 beside them.
 
+The answer to a question that the notes leave open:
+[why do identity shortcuts help Inception networks so little?](shortcuts.md)
+
 | | claim | verdict | effects (95 % interval) | measured |
 |---|---|---|---|---|
 """
@@ -54,6 +57,8 @@ BOOK_CHINESE = """# 实验室
 
 用 `striate lab` 检验教科书和工作笔记中反复出现的关于这些网络的说法：多个随机种子、置信区间、一幅图，以及由运行之前写定的规则
 得出的结论。不成立也是结果；这一规模无法判定的记为“未定”。`make lab` 重新测量全部实验；`python tools/lab.py` 由旁边的结果文件生成这些页面。
+
+笔记留下的问题有了答案：[为什么恒等捷径对 Inception 网络帮助这么小？](shortcuts.zh-CN.md)
 
 | | 说法 | 结论 | 效应（95 % 区间） | 测量条件 |
 |---|---|---|---|---|
@@ -174,37 +179,42 @@ def ran_in_chinese(results: Results) -> str:
     return "，".join([*parts, f"{len(results.seeds)} 个种子"])
 
 
-def answer(text: str, *, chinese: bool = False) -> str:
-    """What was written about the open question, with the numbers that it speaks of.
+def answer(text: str, told: Mapping[str, Told], *, chinese: bool = False) -> str:
+    """What was written about several results, with the numbers that it speaks of.
 
     Args:
         text: where ``{short-paths 2}`` stands, the second effect of that experiment is put, where
             ``{short-paths 2!}`` its verdict, and where ``{short-paths plain: 1}`` the first number
             of that setting.
+        told: of each experiment that there are results of.
         chinese: whether it is in Chinese.
     """
-    told = {each.experiment.name: each.told for each in found()}
 
     def number(asked: re.Match[str]) -> str:
         said, place = told[asked["name"]], int(asked["place"])
+        assert place, asked[0]
         if asked["setting"]:
-            cells = {row[0]: row[1:] for row in said.table}
-            return cells[asked["setting"]][place - 1].partition(" ±")[0]
+            cells = {row[0]: row for row in said.table}
+            return cells[asked["setting"]][place].partition(" ±")[0]
         _, effect, _, verdict = said.effects[place - 1]
         shown = verdict.partition(",")[0] if asked["verdict"] else effect
         return (CHINESE.get(shown) or in_chinese(shown)) if chinese else shown
 
     pattern = r"\{(?P<name>[a-z-]+) (?:(?P<setting>[^{}:]+): )?(?P<place>\d+)(?P<verdict>!?)\}"
-    return re.sub(pattern, number, text)
+    filled = re.sub(pattern, number, text)
+    assert "{" not in filled, filled[filled.index("{") :][:60]
+    return filled
 
 
 def written() -> dict[str, str]:
     """Every file of docs/lab that is made, by its name."""
     pages = {"README.md": book(), "README.zh-CN.md": book(chinese=True)}
+    every = list(found())
+    numbers = {each.experiment.name: each.told for each in every}
     for source in sorted(ANSWERS.glob("*.md")):
-        text = source.read_text("utf-8")
-        pages[source.name] = answer(text, chinese=source.name.endswith(".zh-CN.md"))
-    for each in found():
+        chinese = source.name.endswith(".zh-CN.md")
+        pages[source.name] = answer(source.read_text("utf-8"), numbers, chinese=chinese)
+    for each in every:
         pages[f"{each.experiment.name}.md"] = page(each)
         pages[f"{each.experiment.name}.svg"] = alone(each.told.drawing)
     return pages
