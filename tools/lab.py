@@ -211,9 +211,10 @@ def written() -> dict[str, str]:
     pages = {"README.md": book(), "README.zh-CN.md": book(chinese=True)}
     every = list(found())
     numbers = {each.experiment.name: each.told for each in every}
-    for source in sorted(ANSWERS.glob("*.md")):
-        chinese = source.name.endswith(".zh-CN.md")
-        pages[source.name] = answer(source.read_text("utf-8"), numbers, chinese=chinese)
+    for source in sorted(ANSWERS.glob("*.md.in")):
+        name = source.name.removesuffix(".in")
+        chinese = name.endswith(".zh-CN.md")
+        pages[name] = answer(source.read_text("utf-8"), numbers, chinese=chinese)
     for each in every:
         pages[f"{each.experiment.name}.md"] = page(each)
         pages[f"{each.experiment.name}.svg"] = alone(each.told.drawing)
