@@ -17,7 +17,7 @@ import argparse
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,8 +27,9 @@ from striate.lab.book import NAMES, experiment_of
 from striate.lab.drawing import alone
 from striate.lab.experiment import Experiment
 from striate.lab.page import Told, told
-from striate.lab.results import Results
+from striate.lab.results import SECONDS, Results
 from striate.lab.run import judge
+from striate.support.words import duration
 
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "lab"
 RESULTS = DOCS / "results"
@@ -120,7 +121,8 @@ def page(each: Found) -> str:
         f"# {experiment.title}\n",
         f"> {experiment.claim}\n",
         f"{experiment.source}\n",
-        f"**{said.verdict.capitalize()}**, measured {said.ran_on}.\n",
+        f"**{said.verdict.capitalize()}**, measured {said.ran_on}. Its measurements "
+        f"took {duration(sum(one[SECONDS] for one in each.results.times.values()))} together.\n",
         _table(("statement", "effect (95 % interval)", "wanted", "verdict"), said.effects),
         f"![{experiment.title}]({experiment.name}.svg)\n",
         f"{experiment.caption}\n",
@@ -138,10 +140,10 @@ def page(each: Found) -> str:
     return "\n".join(parts)
 
 
-def book(*, chinese: bool = False) -> str:
+def book(every: Sequence[Found], *, chinese: bool = False) -> str:
     """All claims with their verdicts and effects."""
     lines = []
-    for each in found():
+    for each in every:
         experiment, said = each.experiment, each.told
         title, claim = experiment.chinese if chinese else (experiment.title, experiment.claim)
         verdict = CHINESE[said.verdict] if chinese else said.verdict
@@ -208,8 +210,8 @@ def answer(text: str, told: Mapping[str, Told], *, chinese: bool = False) -> str
 
 def written() -> dict[str, str]:
     """Every file of docs/lab that is made, by its name."""
-    pages = {"README.md": book(), "README.zh-CN.md": book(chinese=True)}
     every = list(found())
+    pages = {"README.md": book(every), "README.zh-CN.md": book(every, chinese=True)}
     numbers = {each.experiment.name: each.told for each in every}
     for source in sorted(ANSWERS.glob("*.md.in")):
         name = source.name.removesuffix(".in")
