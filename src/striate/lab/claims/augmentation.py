@@ -1,7 +1,4 @@
-"""Claim 17: crops, flips, colour and PCA colour, one by one and together.
-
-About 1,300 seconds of one core.
-"""
+"""Claim 17: crops, flips, colour and PCA colour, one by one and together."""
 
 from __future__ import annotations
 

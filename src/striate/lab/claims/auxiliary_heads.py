@@ -1,7 +1,4 @@
-"""Claim 15: auxiliary heads bring gradient to lower layers and regularise; at which weights.
-
-About 1,400 seconds of one core.
-"""
+"""Claim 15: auxiliary heads bring gradient to lower layers and regularise; at which weights."""
 
 from __future__ import annotations
 

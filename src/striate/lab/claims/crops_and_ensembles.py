@@ -1,7 +1,4 @@
-"""Claim 18: error against the number of crops, and against that of networks, with what it costs.
-
-About 1,200 seconds of one core.
-"""
+"""Claim 18: error against the number of crops, and against that of networks, with what it costs."""
 
 from __future__ import annotations
 

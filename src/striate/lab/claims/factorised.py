@@ -1,7 +1,4 @@
-"""Claim 9, second half: 1×3 and 3×1 for 3×3, and on which grids that loses.
-
-About 400 seconds of one core.
-"""
+"""Claim 9, second half: 1×3 and 3×1 for 3×3, and on which grids that loses."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 Networks of four kinds and three depths, with and without batch norm, at equal
 multiply-accumulates: see `striate.lab.modular`. Two of the explanations that the notes leave open
 are tested by the same networks: that Inception networks are not deep enough for a gain, and that
-batch norm has already mended what shortcuts mend. About 5,000 seconds of one core.
+batch norm has already mended what shortcuts mend.
 """
 
 from __future__ import annotations

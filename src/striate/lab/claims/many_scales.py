@@ -1,7 +1,4 @@
-"""Claim 11: kernels of many sizes side by side are for scales that vary.
-
-About 1,000 seconds of one core.
-"""
+"""Claim 11: kernels of many sizes side by side are for scales that vary."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Claim 16 (c): whether batch norm and auxiliary heads have mended what shortcuts mend.
-
-About 2,500 seconds of one core.
-"""
+"""Claim 16 (c): whether batch norm and auxiliary heads have mended what shortcuts mend."""
 
 from __future__ import annotations
 

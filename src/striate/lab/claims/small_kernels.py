@@ -1,7 +1,4 @@
-"""Claim 9, first half: stacks of 3×3 for 5×5 and 7×7 of equal receptive field.
-
-About 450 seconds of one core.
-"""
+"""Claim 9, first half: stacks of 3×3 for 5×5 and 7×7 of equal receptive field."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Claim 21: asynchronous workers, whose gradients are stale, beside synchronous and local SGD.
 
-Workers are processes: see `striate.lab.together`. About 1,000 seconds of one core.
+Workers are processes: see `striate.lab.together`.
 """
 
 from __future__ import annotations

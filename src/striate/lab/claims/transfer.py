@@ -1,7 +1,7 @@
 """Claim 19: with little data freeze more, with much train more.
 
 A network learns half of the classes, and is then trained for the other half, on few or on many
-images of them. About 600 seconds of one core.
+images of them.
 """
 
 from __future__ import annotations
