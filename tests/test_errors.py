@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 import warnings
 from pathlib import Path
@@ -10,7 +11,8 @@ import pytest
 
 import striate
 from striate.cli.main import main
-from striate.errors import StriateError, parameter
+from striate.data.decoding.decode import ImageError
+from striate.errors import DataError, StriateError, parameter
 
 
 def test_a_parameter_becomes_the_flag_that_the_command_has() -> None:
@@ -27,6 +29,13 @@ def test_a_parameter_becomes_the_flag_that_the_command_has() -> None:
     assert "`striate evaluate RUN`" in StriateError(
         "run", "x", "`striate evaluate RUN`"
     ).on_the_command_line(flags)
+
+
+def test_errors_go_from_one_process_to_another() -> None:
+    for error in (DataError("a", "b", "c"), ImageError("a", "b")):
+        found = copy.copy(error)  # by what pickle takes too
+        assert type(found) is type(error)
+        assert (found.what, found.why, found.remedy) == (error.what, error.why, error.remedy)
 
 
 def test_a_path_is_written_as_it_is_typed() -> None:

@@ -106,20 +106,22 @@ def together(
 def _told(left: dict[Any, int]) -> Iterator[tuple[int, Any]]:
     """Numbers and results, from the pipes that are `left`."""
     while left:
-        silent = False
+        failed: Exception | None = None
         ready: list[Any] = wait(list(left))
         for pipe in ready:
             try:
                 result, error = pipe.recv()
             except EOFError:
-                # Others may have told why: what they told is heard first.
-                silent = True
+                # One that was killed fails others, and one that tells why is heard first.
+                failed = StriateError("a process that trains", *KILLED)
                 continue
-            if error is not None:
+            if isinstance(error, StriateError):
                 raise error
-            yield left.pop(pipe), result
-        if silent:
-            raise StriateError("a process that trains", *KILLED)
+            failed = failed or error
+            if error is None:
+                yield left.pop(pipe), result
+        if failed is not None:
+            raise failed
 
 
 def _tell(pipe: Any, folder: str, work: Callable[[int], Any], own: int) -> None:

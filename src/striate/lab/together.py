@@ -126,17 +126,16 @@ class TaughtTogether:
 def teach_together(team: Team, task: Task) -> TaughtTogether:
     """Have `team` learn `task`, each worker in a process of its own, with one thread."""
     found: dict[int, _Ended] = {}
-    with tempfile.TemporaryDirectory(prefix="striate-lab-") as folder:
-        work = partial(_work, team, task, str(Path(folder) / "met"))
-        with (
-            settings.environment(_over_loopback()),
-            together(work, team.workers, PRELOAD) as told,
-        ):
-            for rank, ended in told:
-                found[rank] = ended
-                if ended.diverged:  # and the others wait for it
-                    chance = 1 / len(images_of(task.conditions).classes)
-                    return TaughtTogether(train=chance, val=chance, ages=(), diverged=True)
+    work = partial(_work, team, task)
+    with (
+        settings.environment(_over_loopback()),
+        together(work, team.workers, PRELOAD) as told,
+    ):
+        for rank, ended in told:
+            found[rank] = ended
+            if ended.diverged:  # and the others wait for it
+                chance = 1 / len(images_of(task.conditions).classes)
+                return TaughtTogether(train=chance, val=chance, ages=(), diverged=True)
     train, val = found[0].accuracies
     ages = tuple(found[rank].ages for rank in range(team.workers))
     return TaughtTogether(train=train, val=val, ages=ages, digest=found[0].digest)
@@ -158,9 +157,10 @@ def _over_loopback() -> dict[str, str]:
     return {"GLOO_SOCKET_IFNAME": names[0]} if names else {}
 
 
-def _work(team: Team, task: Task, met: str, rank: int) -> _Ended:
+def _work(team: Team, task: Task, rank: int) -> _Ended:
     """One worker, from the first step to the last."""
-    dist.init_process_group("gloo", init_method=f"file://{met}", rank=rank, world_size=team.workers)
+    met = Path(tempfile.gettempdir(), "met").as_uri()  # which is one folder for all of them
+    dist.init_process_group("gloo", init_method=met, rank=rank, world_size=team.workers)
     with threadpool_limits(1), settings.training(1, task.seed):
         found = _trained(team, task, rank)
     # The others wait for one that diverged: what it has to say comes before they hear it go.
