@@ -124,7 +124,8 @@ def rows(results: Results, name: str, axis: Axis, settings: Sequence[str] | None
     names = list(settings or results.settings)
     columns = {setting: results.values(setting, name) for setting in names}
     left = 16 + 6.3 * max(map(len, names))
-    across = axis.scale([v for column in columns.values() for v in column], left, WIDTH - 16)
+    shown = [v for column in columns.values() for v in (*column, *_ends(column, log=axis.log))]
+    across = axis.scale(shown, left, WIDTH - 16)
     bottom = 26 + _ROW * len(names)
     parts = [_title(axis), *_down(axis, across, 22, bottom)]
     for place, (setting, values) in enumerate(columns.items()):
@@ -147,6 +148,18 @@ def rows(results: Results, name: str, axis: Axis, settings: Sequence[str] | None
         x = across(10**mean if axis.log else mean)
         parts.append(element("line", x1=x, x2=x, y1=y - 9, y2=y + 9, class_="mean"))
     return Panel(drawn=element("g", *parts), height=bottom + 18)
+
+
+def _ends(values: Sequence[float], *, log: bool) -> tuple[float, ...]:
+    """The ends of the 95 % interval of their mean, for which a plot has room.
+
+    None for one or two values: the interval of two is many times as wide as they lie apart, and
+    would leave no room for them.
+    """
+    if len(values) < 3 or (log and min(values) <= 0):
+        return ()
+    low, high = interval([math.log10(v) for v in values] if log else values)
+    return (10 ** max(low, -300), 10 ** min(high, 300)) if log else (low, high)
 
 
 def curves(
