@@ -89,7 +89,7 @@ def equal(conditions: Conditions) -> Sequence[Equal]:
 
 def draw(results: Results) -> Markup:
     """Gradients and accuracies by weight."""
-    more = Axis(title="gradient at the stem before training, in that without heads", log=True)
+    more = Axis(title="gradient at the stem before training, relative to no heads", log=True)
     return beside(
         "Auxiliary heads",
         rows(results, "before", more),

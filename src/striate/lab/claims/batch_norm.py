@@ -124,7 +124,9 @@ def draw(results: Results) -> Markup:
     epochs = range(1, results.header.epochs + 1)
     panels = [
         rows(results, "val", Axis(title="held-out accuracy", tick=per_cent)),
-        rows(results, "lag", Axis(title="lowest stage on its way, less highest", level=(0, ""))),
+        rows(
+            results, "lag", Axis(title="lag of the lowest stage behind the highest", level=(0, ""))
+        ),
     ]
     if len(epochs) > 1:
         share = Axis(title="training accuracy", low=0.0, high=1.0, tick=per_cent)

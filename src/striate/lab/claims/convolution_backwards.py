@@ -107,7 +107,7 @@ def equal(_conditions: Conditions) -> Sequence[Equal]:
 
 def draw(results: Results) -> Markup:
     """The example with its numbers, and what is left where the kernel is not turned."""
-    axis = Axis(title="least error with the kernel as it is, in the largest gradient", low=0.0)
+    axis = Axis(title="least relative error with the kernel as it is", low=0.0)
     return beside(
         "A convolution's gradient as a convolution", *example(), rows(results, "unturned", axis)
     )

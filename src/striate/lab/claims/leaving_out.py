@@ -98,7 +98,7 @@ def draw(results: Results) -> Markup:
     """Changes and losses by block."""
     blocks = range(1, len(results.rows("plain", "drops")[0]) + 1)
     title = "block, from the image up"
-    change = Axis(title="change of a block, in its input", low=0.0)
+    change = Axis(title="change by a block, relative to its input", low=0.0)
     drop = Axis(title="held-out accuracy lost without it", tick=per_cent)
     return beside(
         "Single blocks",

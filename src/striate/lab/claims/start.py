@@ -131,7 +131,7 @@ def draw(results: Results) -> Markup:
         curves(
             results,
             "gradient",
-            Axis(title="gradient of a layer, in that of the last", log=True),
+            Axis(title="gradient of a layer, relative to the last", log=True),
             x=depth,
             x_title=title,
         ),
