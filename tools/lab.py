@@ -49,7 +49,7 @@ beside them.
 The answer to a question that the notes leave open:
 [why do identity shortcuts help Inception networks so little?](shortcuts.md)
 
-| | claim | verdict | effects (95 % interval) | measured |
+| no. | claim | verdict | effects (95 % interval) | measured |
 |---|---|---|---|---|
 """
 BOOK_CHINESE = """# 实验室
@@ -57,11 +57,11 @@ BOOK_CHINESE = """# 实验室
 [English](README.md) · **简体中文**
 
 用 `striate lab` 检验教科书和工作笔记中反复出现的关于这些网络的说法：多个随机种子、置信区间、一幅图，以及由运行之前写定的规则
-得出的结论。不成立也是结果；这一规模无法判定的记为“未定”。`make lab` 重新测量全部实验；`python tools/lab.py` 由旁边的结果文件生成这些页面。
+得出的结论。不成立也是结果；这一规模无法判定的记为“未定”。`make lab` 重新测量全部实验；`python tools/lab.py` 由旁边的结果文件生成这些页面。各实验的页面是英文的。
 
 笔记留下的问题有了答案：[为什么恒等捷径对 Inception 网络帮助这么小？](shortcuts.zh-CN.md)
 
-| | 说法 | 结论 | 效应（95 % 区间） | 测量条件 |
+| 编号 | 说法 | 结论 | 效应（95 % 区间） | 测量条件 |
 |---|---|---|---|---|
 """
 RULE = """
@@ -78,7 +78,8 @@ the 95 % interval of its mean, and that interval alone decides:
 
 A claim is supported where all its statements are, and contradicted where one of them is. What is marked
 *decides nothing* is told beside it. Intervals are not adjusted for the number of statements: of twenty that
-are borderline, one may err.
+are borderline, one may err. Images are the same with every seed, which decides first weights, order and
+augmentation: an interval says what another training would give, and nothing of other images.
 """
 RULE_CHINESE = """
 ## 结论如何得出
@@ -90,7 +91,8 @@ RULE_CHINESE = """
 - **不成立**：区间完全在该范围之外。确实存在但小到没有意义的效应也属于不成立；
 - **未定**：区间部分在范围内。增加种子（`--seeds`）会使区间变短。
 
-所有陈述都成立时说法成立，有一条不成立则说法不成立。标为“decides nothing”的陈述不参与判定。区间未按陈述数目校正。
+所有陈述都成立时说法成立，有一条不成立则说法不成立。标为“decides nothing”（不参与判定）的陈述只是附带列出。区间未按陈述数目校正。每个种子使用相同的图像，只改变初始权重、
+顺序与数据增强：区间说明再训练一次会怎样，与换用其他图像无关。
 """
 CHINESE = {"supported": "成立", "contradicted": "不成立", "undecided": "未定"}
 

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 import torch
 
 from striate.lab.book import experiment_of
-from striate.lab.claims import auxiliary_heads, crops_and_ensembles, factorised, transfer
+from striate.lab.claims import (
+    auxiliary_heads,
+    crops_and_ensembles,
+    factorised,
+    small_kernels,
+    transfer,
+)
 from striate.lab.claims.batch_norm import on_the_way
 from striate.lab.claims.leaving_out import changes, inner
-from striate.lab.learning import images_of
+from striate.lab.experiment import QUICK
+from striate.lab.learning import images_of, preprocessed, sample_of
 from striate.lab.modular import INCEPTION, Modular, Plan
+from striate.lab.networks import reach
 
 
 def test_what_moves_evenly_is_half_of_the_time_on_its_way() -> None:
@@ -44,8 +53,36 @@ def test_a_factorised_network_sees_as_far() -> None:
     for setting in factorised.SETTINGS:
         network = Modular(factorised.plan(setting))
         # 3×3 at steps of 1, then 2, 2, 2, 4, 4, 8 pixels: 1 + 2 · 23.
-        assert factorised.reach(network) == 47
+        assert reach(network) == 47
         assert network.features(torch.zeros(1, 3, 32, 32)).shape == (1, 64, 4, 4)
+
+
+def test_a_stack_costs_what_the_paper_counts_and_sees_as_far() -> None:
+    found = {}
+    for setting in small_kernels.SETTINGS:
+        network = Modular(small_kernels.plan(setting))
+        compared = [stage[1] for stage in network.stages]  # type: ignore[index]
+        assert all((each.stride, each.before) == (1, each.after) for each in compared)
+        weights = sum(p.numel() for p in compared[0].parameters() if p.ndim == 4)
+        found[setting] = weights / small_kernels.WIDTH**2, reach(network)
+    # Simonyan and Zisserman 2015, Sec. 2.3: 27 C² instead of 49 C².
+    assert {name: each[0] for name, each in found.items()} == {
+        "5×5": 25,
+        "3×3 twice": 18,
+        "7×7": 49,
+        "3×3 three times": 27,
+    }
+    assert found["5×5"][1] == found["3×3 twice"][1] < found["7×7"][1]
+    assert found["7×7"][1] == found["3×3 three times"][1]
+
+
+def test_a_sample_has_every_class_in_its_share() -> None:
+    train = images_of(QUICK).train
+    by_class = train.subset(np.argsort(train.labels, kind="stable"))  # as folders are
+    for most in (4, 8):
+        images, labels = sample_of(by_class, preprocessed(by_class, 16, 3), most)
+        assert np.bincount(labels).tolist() == [most // 4] * 4
+        assert images.shape == (most, 3, 16, 16)
 
 
 def test_transfer_shares_out_classes_and_images() -> None:

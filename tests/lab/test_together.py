@@ -17,7 +17,7 @@ from striate.lab.claims import stale_gradients
 from striate.lab.experiment import QUICK
 from striate.lab.learning import taught
 from striate.lab.processes import together
-from striate.lab.together import PRELOAD, Task, Team, shares, teach_together
+from striate.lab.together import PRELOAD, Task, Team, order_of, shares, teach_together
 from striate.runs.weights import digest
 from striate.support import settings
 
@@ -179,6 +179,17 @@ def test_shares_are_mixed() -> None:
     assert counts.min() > 20
     assert counts.std() > 3
     assert (shares(3456, Team(workers=1), 0)[0] == np.arange(3456)).all()
+
+
+def test_workers_do_not_see_one_class_at_once() -> None:
+    labels = np.arange(3456) * 10 // 3456
+    orders = []
+    for rank, own in enumerate(shares(3456, Team(workers=9), 0)):
+        drawn = np.random.default_rng(order_of(0, rank)).permutation(len(own))
+        orders.append(labels[own][drawn])
+    alike = np.mean([a == b for i, a in enumerate(orders) for b in orders[:i]])
+    assert alike < 0.15  # by chance 0.1; in one order for all it were 0.7
+    assert order_of(3, 0) == 3
 
 
 def test_all_see_as_many_images() -> None:

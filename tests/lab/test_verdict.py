@@ -37,7 +37,7 @@ def test_the_interval_is_that_of_scipy() -> None:
 
 def test_an_interval_of_one_seed_has_no_bounds_and_decides_nothing() -> None:
     assert interval([2.0]) == (-math.inf, math.inf)
-    for wanted in ("more", "less", "same"):
+    for wanted in ("more", "less", "same", "not more", "not less"):
         assert decide(-math.inf, math.inf, wanted, 0.1) == "undecided"  # type: ignore[arg-type]
 
 
@@ -57,6 +57,10 @@ def test_an_interval_decides(low: float, high: float, more: str, less: str, same
     assert decide(low, high, "more", 0.1) == more
     assert decide(low, high, "less", 0.1) == less
     assert decide(low, high, "same", 0.1) == same
+    # What is more is not the same, and what is not more is less or the same.
+    opposite = {"supported": "contradicted", "contradicted": "supported", "undecided": "undecided"}
+    assert decide(low, high, "not more", 0.1) == opposite[more]
+    assert decide(low, high, "not less", 0.1) == opposite[less]
 
 
 @pytest.mark.parametrize("verdict", ["supported", "contradicted", "undecided"])

@@ -350,11 +350,14 @@ def accuracy(network: nn.Module, images: ImageSet, preprocessing: Preprocessing)
     return found["top1"]
 
 
-def first_batch(
+def sample_of(
     images: ImageSet, preprocessing: Preprocessing, most: int = 256
 ) -> tuple[Tensor, Tensor]:
-    """At most so many images in their own order, as a network sees them, and their labels."""
-    chosen = images.subset(np.arange(min(most, len(images))))
+    """At most so many images, every class in its share, as a network sees them; and their labels.
+
+    The first ones would be of the first class alone: images lie in the order of their folders.
+    """
+    chosen = _some(images, most)
     loader = Loader(chosen, preprocessing, None, batch_size=most, shuffle=False)
     batch = next(iter(loader.batches(0)))
     return batch.inputs(torch.device("cpu")), torch.from_numpy(chosen.labels)

@@ -68,6 +68,8 @@ class Plan:
         auxiliary: of each auxiliary head the weight of its loss; the first stands behind the first
             stage.
         stages: branches of each stage's blocks, where they are not those of `branches`.
+        entry: branches of each stage's first block, which changes grid and channels, where they are
+            not those of the other blocks.
         dropout: the share of what the dense layer sees that is dropped (Srivastava et al. 2014).
         channel_dropout: the share of a stage's channels that is dropped whole (Tompson et al.
             2015).
@@ -82,6 +84,7 @@ class Plan:
     scale: float = 1.0
     auxiliary: tuple[float, ...] = ()
     stages: tuple[tuple[Branch, ...], ...] = ()
+    entry: tuple[Branch, ...] = ()
     dropout: float = 0.0
     channel_dropout: float = 0.0
     classes: int = 10
@@ -181,6 +184,8 @@ class Modular(nn.Module):
             made = []
             for place in range(plan.blocks):
                 ways = plan.stages[stage] if plan.stages else plan.branches
+                if not place and plan.entry:
+                    ways = plan.entry
                 made.append(Block(plan, ways, before, after, 2 if stage and not place else 1))
                 before = after
             stages.append(nn.Sequential(*made))

@@ -47,6 +47,19 @@ def macs_of(
     )
 
 
+def reach(network: nn.Module) -> float:
+    """How far a last position of convolutions in a row sees, in pixels of the image.
+
+    Where they stand side by side, as in Inception, it would count all of them.
+    """
+    side, step = 1.0, 1
+    for each in network.modules():
+        if isinstance(each, nn.Conv2d):
+            side += (each.kernel_size[0] - 1) * step
+            step *= each.stride[0]
+    return side
+
+
 def _shapes(make: Callable[[], nn.Module]) -> nn.Module:
     with weightless():
         return make()

@@ -173,11 +173,17 @@ def shares(images: int, team: Team, seed: int) -> list[NDArray[np.int64]]:
     """Which of so many images each worker trains on, drawn by `seed`, each share in their order.
 
     Images lie in the order of their classes, or of what they were drawn from: whoever takes every
-    ninth sees in each step what the others see.
+    ninth sees in each step what the others see. So do workers that go through such shares in one
+    order: see `order_of`.
     """
     own = team.steps(images) * team.batch
     order = np.random.default_rng(seed).permutation(images)
     return [np.sort(order[rank * own : (rank + 1) * own]) for rank in range(team.workers)]
+
+
+def order_of(seed: int, rank: int) -> int:
+    """The seed of the order in which a worker goes through its share: `seed` for the first."""
+    return seed + 1000 * rank
 
 
 def _trained(team: Team, task: Task, rank: int) -> _Ended:
@@ -197,7 +203,8 @@ def _trained(team: Team, task: Task, rank: int) -> _Ended:
     recipe = replace(task.change(recipe), batch_size=team.batch)
     member = member_of(team, network, rank, team.turns(steps * recipe.epochs, task.seed))
     with member.joined():
-        learnt = learn(network, share, recipe, seed=task.seed, preprocessing=prepared)
+        order = order_of(task.seed, rank)
+        learnt = learn(network, share, recipe, seed=order, preprocessing=prepared)
     if learnt.diverged:
         return _Ended(diverged=True)
     member.end()

@@ -1,9 +1,10 @@
 """The rule that turns results into a verdict, written down before a run.
 
 A statement says of one effect that it is at least, at most, or nowhere near as large as the least
-effect that counts. The effect is measured once with each seed, within which all settings are
-compared, so that what a seed does to all of them alike falls out: a paired comparison. Its mean has
-a 95 % interval by Student's t over the seeds, and that interval alone decides:
+effect that counts, to one side or to both. The effect is measured once with each seed, within which
+all settings are compared, so that what a seed does to all of them alike falls out: a paired
+comparison. Its mean has a 95 % interval by Student's t over the seeds, and that interval alone
+decides:
 
 - *supported*: all of the interval is where the statement says;
 - *contradicted*: none of it is;
@@ -27,7 +28,7 @@ import numpy as np
 from striate.support.words import amount, figure
 
 Verdict: TypeAlias = Literal["supported", "contradicted", "undecided"]
-Wanted: TypeAlias = Literal["more", "less", "same"]
+Wanted: TypeAlias = Literal["more", "less", "same", "not more", "not less"]
 Unit: TypeAlias = Literal["points", "times", "number"]
 
 CONFIDENCE = 0.95
@@ -43,6 +44,7 @@ class Statement:
         contrast: the effect, as a weight of each setting in it: `against` makes the usual one.
         wants: whether the effect has to be ``more`` than `least`, ``less`` than minus `least`, or
             the ``same`` within it; of ratios, more than `least` times, or less than one `least`-th.
+            ``not more`` and ``not less`` are one side of the same.
         least: the least effect that counts: above 0, of ratios above 1.
         unit: ``points`` of a share, in which `least` is given as a share; ``times``, a ratio of
             positive numbers; or a plain ``number``.
@@ -110,6 +112,10 @@ class Statement:
             return f"at least {self.told(log)}"
         if self.wants == "less":
             return f"at most {self.told(-log)}"
+        if self.wants == "not more":
+            return f"less than {self.told(log)}"
+        if self.wants == "not less":
+            return f"more than {self.told(-log)}"
         return f"between {self.told(-log)} and {self.told(log)}"
 
 
@@ -206,11 +212,15 @@ def decide(low: float, high: float, wants: Wanted, least: float) -> Verdict:
         ('supported', 'contradicted')
         >>> decide(0.05, 0.2, "more", 0.1), decide(-0.05, 0.05, "same", 0.1)
         ('undecided', 'supported')
+        >>> decide(-0.05, 0.2, "not less", 0.1), decide(0.05, 0.2, "not more", 0.1)
+        ('supported', 'undecided')
     """
-    if wants == "less":
-        return decide(-high, -low, "more", least)
+    if wants in ("less", "not more"):
+        return decide(-high, -low, "more" if wants == "less" else "not less", least)
     if wants == "more":
         inside, outside = low >= least, high < least
+    elif wants == "not less":
+        inside, outside = low > -least, high <= -least
     else:
         inside, outside = -least < low and high < least, low >= least or high <= -least
     return "supported" if inside else "contradicted" if outside else "undecided"

@@ -115,7 +115,9 @@ EXPERIMENT = Experiment(
     cannot=(
         "Augmentation pays the more, the longer a network is trained: this one sees each image a "
         "few dozen times.",
-        "What helps depends on the images: drawn shapes of all colours are no photographs.",
+        "What helps depends on the images: to drawn shapes, which have all colours and stand "
+        "anywhere, flips, crops and colour bring nothing new.",
+        "Rules were chosen for all alike: colour may help in other strengths.",
     ),
     conditions=Conditions(
         data="shapes:size=32,images=4000,classes=10,count=1", images=(2000, 2000), epochs=25

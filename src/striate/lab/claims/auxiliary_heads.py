@@ -14,7 +14,7 @@ from torch import Tensor
 from striate.data.batch import Targets
 from striate.lab.drawing import Axis, beside, per_cent, rows
 from striate.lab.experiment import QUICK, Conditions, Equal, Experiment, Measured
-from striate.lab.learning import first_batch, images_of, preprocessed, taught
+from striate.lab.learning import images_of, preprocessed, sample_of, taught
 from striate.lab.modular import INCEPTION, Modular, Plan
 from striate.lab.networks import macs_of, parameters_of
 from striate.lab.results import Results
@@ -42,7 +42,7 @@ def measure(setting: str, seed: int, conditions: Conditions) -> Measured:
     """How much more gradient comes to the stem by the heads, and accuracies."""
     of, side = plan(setting, conditions), 16 if conditions.quick else SIDE
     data = images_of(conditions)
-    images, labels = first_batch(data.train, preprocessed(data.train, side, 3), 64)
+    images, labels = sample_of(data.train, preprocessed(data.train, side, 3), 64)
     before: list[float] = []
 
     def make(classes: int) -> Modular:
@@ -53,12 +53,10 @@ def measure(setting: str, seed: int, conditions: Conditions) -> Measured:
     found = taught(make, conditions, seed=seed, size=side)
     network = found.learnt.network
     assert isinstance(network, Modular)
-    reached = found.reached()
     return {
-        **reached,
+        **found.gap(),
         "before": before[0],
         "after": more_gradient(network, images, labels),
-        "gap": reached["train"] - reached["val"],
     }
 
 
@@ -151,7 +149,11 @@ EXPERIMENT = Experiment(
     equal=equal,
     statements=statements(STATED, deciding=DECIDING, units={"before": "times", "after": "times"}),
     figure=draw,
-    caption="A setting is the weight of each of two heads beside 1; a point is a seed.",
+    caption=(
+        "A setting is the weight of each of two heads beside 1; a point is a seed. Gradients are "
+        "those of the whole loss at the stem, in that of the classifier's loss alone, before and "
+        "after training."
+    ),
     shown=(
         ("before", "gradient before"),
         ("after", "gradient after"),

@@ -50,9 +50,8 @@ class Headed(nn.Module):
 def measure(setting: str, seed: int, conditions: Conditions) -> Measured:
     """Accuracies, what lies between them, and parameters."""
     found = taught(lambda classes: Headed(setting, classes), conditions, seed=seed, size=SIDE)
-    reached = found.reached()
     numbers = sum(each.numel() for each in found.learnt.network.parameters())
-    return {**reached, "gap": reached["train"] - reached["val"], "parameters": float(numbers)}
+    return {**found.gap(), "parameters": float(numbers)}
 
 
 def equal(conditions: Conditions) -> Sequence[Equal]:

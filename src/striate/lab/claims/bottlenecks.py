@@ -115,6 +115,8 @@ EXPERIMENT = Experiment(
         ("macs", "multiply-accumulates"),
     ),
     cannot=(
+        "Modules are narrow: a reduction of the first stage leaves 12 channels or 3 of 46, where "
+        "GoogLeNet's leave 16 to 192 of 192 to 832.",
         "A reduction is a layer with its own norm and ReLU: networks with it are deeper, too.",
         "The pooling branch has its 1×1 in all of them: without it, channels would grow from "
         "block to block, as the paper says.",

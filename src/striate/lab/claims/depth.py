@@ -93,7 +93,7 @@ STATED: tuple[Stated, ...] = (
         "20: it is not worse by as much as counts",
         "train",
         against("residual 56", "residual 20"),
-        "same",
+        "not less",
         0.03,
     ),
     (

@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import torch
 from markupsafe import Markup
-from torch import nn
 
 from striate.anatomy.costs.counting import count_macs
 from striate.lab.drawing import Axis, beside, per_cent, rows
 from striate.lab.experiment import QUICK, Conditions, Equal, Experiment, Measured
-from striate.lab.learning import first_batch, taught
+from striate.lab.learning import sample_of, taught
 from striate.lab.modular import PLAIN, Branch, Modular, Plan
+from striate.lab.networks import reach
 from striate.lab.results import Results
 from striate.lab.verdict import Statement, against
 
@@ -45,7 +45,7 @@ def measure(setting: str, seed: int, conditions: Conditions) -> Measured:
         size=16 if conditions.quick else SIDE,
     )
     network = found.learnt.network
-    images, _ = first_batch(found.data.val, found.preprocessing, 64)
+    images, _ = sample_of(found.data.val, found.preprocessing, 64)
     times = []
     with torch.no_grad():
         for _ in range(1 if conditions.quick else TIMES):
@@ -57,16 +57,6 @@ def measure(setting: str, seed: int, conditions: Conditions) -> Measured:
         "macs": float(count_macs(network, (3, SIDE, SIDE))),
         "seconds_a_batch": min(times),
     }
-
-
-def reach(network: Modular) -> float:
-    """How far a last position sees: the sum of what kernels add, in pixels of the image."""
-    side, step = 1.0, 1
-    for each in network.modules():
-        if isinstance(each, nn.Conv2d):
-            side += (each.kernel_size[0] - 1) * step
-            step *= each.stride[0]
-    return side
 
 
 def equal(conditions: Conditions) -> Sequence[Equal]:

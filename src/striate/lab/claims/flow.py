@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from striate.data.preprocessing import Preprocessing
 from striate.lab.drawing import Axis, Panel, beside, rows
 from striate.lab.experiment import Conditions, Equal, Experiment, Measured
-from striate.lab.learning import first_batch, images_of, learn, recipe_for
+from striate.lab.learning import images_of, learn, recipe_for, sample_of
 from striate.lab.networks import parameters_of
 from striate.lab.results import Results
 from striate.lab.verdict import Statement, against
@@ -135,8 +135,8 @@ def in_bits(density: Tensor) -> Tensor:
 def measure(setting: str, seed: int, conditions: Conditions) -> Measured:
     """Bits a pixel of digits and of what is none, and how exactly the flow turns back."""
     data = images_of(conditions)
-    train, _ = first_batch(data.train, AS_THEY_ARE, len(data.train))
-    held, _ = first_batch(data.val, AS_THEY_ARE, len(data.val))
+    train, _ = sample_of(data.train, AS_THEY_ARE, len(data.train))
+    held, _ = sample_of(data.val, AS_THEY_ARE, len(data.val))
     random = torch.Generator().manual_seed(seed)
     own: dict[str, float | list[float]] = {"samples": [0.0], "inverse": 0.0}
     if setting == "Gaussian":
@@ -266,7 +266,7 @@ def _pictures(drawn: NDArray[np.float64]) -> Panel:
 
 def _more(figure: str, says: str) -> Statement:
     return Statement(
-        says=f"8 couplings: {says} take more bits a pixel than held-out digits",
+        says=f"8 couplings: {says} need more bits a pixel than held-out digits",
         figure=figure,
         contrast={"8 couplings": 1.0},
         wants="more",

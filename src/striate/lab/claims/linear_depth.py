@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from striate.lab.drawing import Axis, beside, per_cent, rows
 from striate.lab.experiment import Conditions, Equal, Experiment, Measured
-from striate.lab.learning import first_batch, images_of, learn, preprocessed, recipe_for
+from striate.lab.learning import images_of, learn, preprocessed, recipe_for, sample_of
 from striate.lab.networks import parameters_of
 from striate.lab.results import Results
 from striate.lab.verdict import Statement, against
@@ -63,7 +63,7 @@ def measure(setting: str, seed: int, conditions: Conditions) -> Measured:
     network = Dense(setting, prepared.channels * SIDE * SIDE, len(data.classes))
     recipe = recipe_for(network, data, epochs=conditions.epochs, size=SIDE, augmented=False)
     learnt = learn(network, data, recipe, seed=seed, preprocessing=prepared)
-    images, _ = first_batch(data.val, prepared)
+    images, _ = sample_of(data.val, prepared)
     with torch.no_grad():
         double = images.double().flatten(1)
         answers = network.double()(double)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from striate.lab.claims.pooling import SIDE, network_of
 from striate.lab.drawing import Axis, beside, curves, per_cent, rows
 from striate.lab.experiment import Conditions, Equal, Experiment, Measured
-from striate.lab.learning import first_batch, images_of, learn, preprocessed, recipe_for
+from striate.lab.learning import images_of, learn, preprocessed, recipe_for, sample_of
 from striate.lab.results import Results
 from striate.lab.verdict import Statement, against
 from striate.support import settings
@@ -78,7 +78,7 @@ def features(seed: int, conditions: Conditions) -> tuple[Floats, Labels, Floats,
     learnt = learn(network, data, recipe, seed=seed, preprocessing=prepared)
     found = []
     for images in (data.train, data.val):
-        inputs, labels = first_batch(images, prepared, len(images))
+        inputs, labels = sample_of(images, prepared, len(images))
         with torch.inference_mode():
             # What its classifier sees.
             seen = learnt.network[:-1](inputs)  # type: ignore[index]

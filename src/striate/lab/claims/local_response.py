@@ -13,7 +13,7 @@ from torch import nn
 
 from striate.lab.drawing import Axis, beside, per_cent, rows
 from striate.lab.experiment import Conditions, Equal, Experiment, Measured
-from striate.lab.learning import first_batch, images_of, learn, preprocessed, recipe_for
+from striate.lab.learning import images_of, learn, preprocessed, recipe_for, sample_of
 from striate.lab.networks import macs_of, parameters_of
 from striate.lab.results import Results
 from striate.lab.verdict import Statement, against
@@ -44,7 +44,7 @@ def measure(setting: str, seed: int, conditions: Conditions) -> Measured:
     network = network_of(setting, prepared.channels, len(data.classes))
     recipe = recipe_for(network, data, epochs=conditions.epochs, size=SIDE)
     learnt = learn(network, data, recipe, seed=seed, preprocessing=prepared)
-    images, labels = first_batch(data.train, prepared, 64)
+    images, labels = sample_of(data.train, prepared, 64)
     times = []
     for _ in range(2 if conditions.quick else _TIMED):
         began = time.process_time()

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from striate.lab.drawing import Axis, beside, curves, per_cent, rows
 from striate.lab.experiment import Conditions, Equal, Experiment, Measured
-from striate.lab.learning import first_batch, images_of, learn, preprocessed, recipe_for
+from striate.lab.learning import images_of, learn, preprocessed, recipe_for, sample_of
 from striate.lab.networks import macs_of, parameters_of
 from striate.lab.results import Results
 from striate.lab.verdict import Statement, against
@@ -63,7 +63,7 @@ def measure(setting: str, seed: int, conditions: Conditions) -> Measured:
     prepared = preprocessed(data.train, SIDE)
     network = Deep(setting, prepared.channels, len(data.classes))
     recipe = recipe_for(network, data, epochs=conditions.epochs, size=SIDE, augmented=False)
-    images, labels = first_batch(data.train, prepared)
+    images, labels = sample_of(data.train, prepared)
     before = gradients(network, images, labels)
     learnt = learn(network, data, recipe, seed=seed, preprocessing=prepared)
     after = gradients(network, images, labels)

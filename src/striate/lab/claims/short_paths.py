@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from striate.lab.drawing import Axis, beside, curves, per_cent, rows
 from striate.lab.experiment import QUICK, Conditions, Equal, Experiment, Measured
-from striate.lab.learning import first_batch, taught
+from striate.lab.learning import sample_of, taught
 from striate.lab.modular import FIVE, INCEPTION, PLAIN, THREE, Modular, Plan, path_lengths
 from striate.lab.networks import macs_of
 from striate.lab.results import Results
@@ -47,7 +47,7 @@ def measure(setting: str, seed: int, conditions: Conditions) -> Measured:
         seed=seed,
         size=16 if conditions.quick else SIDE,
     )
-    images, labels = first_batch(found.data.train, found.preprocessing, 16)
+    images, labels = sample_of(found.data.train, found.preprocessing, 16)
     assert isinstance(found.learnt.network, Modular)
     lengths = path_lengths(found.learnt.network, images, labels)
     longest = len(lengths) - 1

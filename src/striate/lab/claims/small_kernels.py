@@ -13,8 +13,9 @@ from markupsafe import Markup
 from striate.anatomy.costs.counting import count_macs
 from striate.lab.drawing import Axis, beside, per_cent, rows
 from striate.lab.experiment import QUICK, Conditions, Equal, Experiment, Measured
-from striate.lab.learning import first_batch, taught
+from striate.lab.learning import sample_of, taught
 from striate.lab.modular import Branch, Modular, Plan
+from striate.lab.networks import reach
 from striate.lab.results import Results
 from striate.lab.verdict import Statement, against
 
@@ -24,9 +25,17 @@ SETTINGS = {"5×5": (5,), "3×3 twice": (3, 3), "7×7": (7,), "3×3 three times"
 
 
 def plan(setting: str) -> Plan:
-    """The network of a setting: a block a stage, of as many channels throughout."""
-    kernels = SETTINGS[setting]
-    return Plan(width=WIDTH, blocks=1, branches=(Branch(kernels=kernels, share=1.0, middle=1.0),))
+    """The network of a setting: in each stage a block that stands between equal ones.
+
+    As in Simonyan and Zisserman's count, channels and grid are the same before and behind it. What
+    changes them is a convolution of 3×3, the same in all settings.
+    """
+    return Plan(
+        width=WIDTH,
+        blocks=2,
+        branches=(Branch(kernels=SETTINGS[setting], share=1.0, middle=1.0),),
+        entry=(Branch(kernels=(3,), share=1.0),),
+    )
 
 
 def measure(setting: str, seed: int, conditions: Conditions) -> Measured:
@@ -39,7 +48,7 @@ def measure(setting: str, seed: int, conditions: Conditions) -> Measured:
         size=16 if conditions.quick else SIDE,
     )
     network = found.learnt.network
-    images, labels = first_batch(found.data.train, found.preprocessing, 64)
+    images, labels = sample_of(found.data.train, found.preprocessing, 64)
     times = []
     network.train()
     for _ in range(1 if conditions.quick else STEPS):
@@ -55,12 +64,12 @@ def measure(setting: str, seed: int, conditions: Conditions) -> Measured:
 
 def equal(conditions: Conditions) -> Sequence[Equal]:
     """A stack sees as far as the kernel that it stands for, with as many channels."""
-    fields = {name: float(1 + sum(k - 1 for k in kernels)) for name, kernels in SETTINGS.items()}
+    fields = {name: reach(Modular(plan(name))) for name in SETTINGS}
     names = list(SETTINGS)
     return (
         *(
             Equal(
-                what=f"receptive field of a block of {pair[0]}",
+                what=f"receptive field in pixels, as with {pair[0]}",
                 values={name: fields[name] for name in pair},
             )
             for pair in (names[:2], names[2:])
@@ -110,11 +119,11 @@ EXPERIMENT = Experiment(
         ),
         *(
             Statement(
-                says=f"{stack} is more accurate than {kernel} (held-out)",
+                says=f"{stack} is as accurate as {kernel}, or more (held-out)",
                 figure="val",
                 contrast=against(stack, kernel),
-                wants="more",
-                least=0.005,
+                wants="not less",
+                least=0.01,
                 unit="points",
             )
             for stack, kernel in PAIRS

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from striate.lab.drawing import Axis, beside, curves, per_cent, rows
 from striate.lab.experiment import Conditions, Equal, Experiment, Measured
-from striate.lab.learning import first_batch, images_of, learn, preprocessed, recipe_for
+from striate.lab.learning import images_of, learn, preprocessed, recipe_for, sample_of
 from striate.lab.networks import macs_of, parameters_of
 from striate.lab.results import Results
 from striate.lab.verdict import Statement, against
@@ -68,7 +68,7 @@ def measure(setting: str, seed: int, conditions: Conditions) -> Measured:
     data = images_of(conditions)
     prepared = preprocessed(data.train, SIDE)
     network = Dense(setting, prepared.channels * SIDE * SIDE, len(data.classes))
-    images, labels = first_batch(data.train, prepared)
+    images, labels = sample_of(data.train, prepared)
     gradient, typical, largest = at_the_start(network, images, labels)
     # Rules that scale each weight's step by its own gradients hide how small these are.
     plain = recipe_for(network, data, epochs=conditions.epochs, size=SIDE, augmented=False)
