@@ -266,7 +266,7 @@ def _pictures(drawn: NDArray[np.float64]) -> Panel:
 
 def _more(figure: str, says: str) -> Statement:
     return Statement(
-        says=f"8 couplings: {says} need more bits a pixel than held-out digits",
+        says=f"8 couplings: more bits a pixel for {says} than for held-out digits",
         figure=figure,
         contrast={"8 couplings": 1.0},
         wants="more",
