@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from striate.lab.experiment import QUICK
 from striate.lab.learning import images_of, preprocessed, sample_of
 from striate.lab.modular import INCEPTION, Modular, Plan
 from striate.lab.networks import reach
+from striate.lab.timing import least_seconds
 
 
 def test_what_moves_evenly_is_half_of_the_time_on_its_way() -> None:
@@ -74,6 +76,24 @@ def test_a_stack_costs_what_the_paper_counts_and_sees_as_far() -> None:
     }
     assert found["5×5"][1] == found["3×3 twice"][1] < found["7×7"][1]
     assert found["7×7"][1] == found["3×3 three times"][1]
+
+
+def test_least_seconds_are_of_the_processor() -> None:
+    calls = []
+
+    def work() -> None:
+        calls.append(1)
+        time.sleep(0.05)
+
+    assert 0 <= least_seconds(work, times=3) < 0.04
+    assert len(calls) == 4
+
+    def busy() -> None:
+        end = time.process_time() + 0.02
+        while time.process_time() < end:
+            pass
+
+    assert 0.02 <= least_seconds(busy, times=2) < 0.04
 
 
 def test_a_sample_has_every_class_in_its_share() -> None:

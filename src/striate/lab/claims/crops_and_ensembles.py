@@ -126,7 +126,7 @@ EXPERIMENT = Experiment(
     cannot=(
         "Networks differ in first weights, order and augmentation; GoogLeNet's seven began with "
         "the same weights.",
-        "Seconds are of one core, while the other had work of its own.",
+        "Seconds are by the clock: more where the machine has other work at the same time.",
         "A training of minutes leaves errors of another kind than the papers' networks have.",
     ),
     conditions=Conditions(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
 
+import torch
 import torch.nn.functional as F
 from markupsafe import Markup
 from torch import nn
@@ -16,6 +16,7 @@ from striate.lab.experiment import Conditions, Equal, Experiment, Measured
 from striate.lab.learning import images_of, learn, preprocessed, recipe_for, sample_of
 from striate.lab.networks import macs_of, parameters_of
 from striate.lab.results import Results
+from striate.lab.timing import least_seconds
 from striate.lab.verdict import Statement, against
 
 SIDE, WIDTHS = 24, (24, 32, 48)
@@ -45,17 +46,15 @@ def measure(setting: str, seed: int, conditions: Conditions) -> Measured:
     recipe = recipe_for(network, data, epochs=conditions.epochs, size=SIDE)
     learnt = learn(network, data, recipe, seed=seed, preprocessing=prepared)
     images, labels = sample_of(data.train, prepared, 64)
-    times = []
-    for _ in range(2 if conditions.quick else _TIMED):
-        began = time.process_time()
-        F.cross_entropy(network(images), labels).backward()  # type: ignore[no-untyped-call]
-        times.append(time.process_time() - began)
+
+    def step() -> None:
+        torch.autograd.backward(F.cross_entropy(network(images), labels))
+
     return {
         "train": learnt.last("train", "top1"),
         "val": learnt.last("validation", "top1"),
         "loss": learnt.last("validation", "loss"),
-        # Processor time, so that others on the machine hardly count; the least is least disturbed.
-        "seconds_a_step": min(times),
+        "seconds_a_step": least_seconds(step, times=1 if conditions.quick else _TIMED),
     }
 
 
