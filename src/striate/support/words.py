@@ -80,21 +80,26 @@ def plural(number: int, one: str, many: str = "") -> str:
 
 
 def figure(value: float | None, digits: int = 3) -> str:
-    """A number with `digits` significant digits: ``0.0123``, ``2.35``, ``1.2 × 10⁻⁹``."""
-    if value is None or not math.isfinite(value):
-        return "–" if value is None or math.isnan(value) else "∞"
+    """A number with `digits` significant digits: ``0.0123``, ``2.35``, ``1.2 × 10⁻⁹``.
+
+    Examples:
+        >>> figure(-1e-9), figure(1e-9), figure(-float("inf"))
+        ('\u221210⁻⁹', '10⁻⁹', '\u2212∞')
+    """
+    if value is None or math.isnan(value):
+        return "–"
+    if value < 0:
+        return f"{MINUS}{figure(-value, digits)}"
+    if math.isinf(value):
+        return "∞"
     if value == 0:
         return "0"
-    if 1e-4 <= abs(value) < 10 ** max(digits, 4):
-        places = max(0, digits - 1 - math.floor(math.log10(abs(value))))
-        text = f"{value:.{places}f}"
-    else:
-        mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
-        mantissa = mantissa.rstrip("0").rstrip(".")
-        text = f"10{_raised(int(exponent))}"
-        if mantissa != "1":
-            text = f"{mantissa}{THIN}×{THIN}{text}"
-    return text.replace("-", MINUS)
+    if 1e-4 <= value < 10 ** max(digits, 4):
+        return f"{value:.{max(0, digits - 1 - math.floor(math.log10(value)))}f}"
+    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+    mantissa = mantissa.rstrip("0").rstrip(".")
+    text = f"10{_raised(int(exponent))}"
+    return text if mantissa == "1" else f"{mantissa}{THIN}×{THIN}{text}"
 
 
 def amount(value: float, digits: int = 4) -> str:
