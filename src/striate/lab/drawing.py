@@ -112,6 +112,11 @@ def per_cent(share: float) -> str:
     return f"{100 * share:.6g}\N{NARROW NO-BREAK SPACE}%"
 
 
+def millions(number: float) -> str:
+    """A large number at an axis: ``2.5 M``."""
+    return f"{number / 1e6:.6g}\N{NARROW NO-BREAK SPACE}M" if number else "0"
+
+
 def rows(results: Results, name: str, axis: Axis, settings: Sequence[str] | None = None) -> Panel:
     """A figure of each setting in a row: a point a seed, their mean and its 95 % interval.
 

@@ -9,7 +9,7 @@ import torch
 from markupsafe import Markup
 
 from striate.anatomy.costs.counting import count_macs
-from striate.lab.drawing import Axis, beside, per_cent, rows
+from striate.lab.drawing import Axis, beside, millions, per_cent, rows
 from striate.lab.experiment import QUICK, Conditions, Equal, Experiment, Measured
 from striate.lab.learning import sample_of, taught
 from striate.lab.modular import PLAIN, Branch, Modular, Plan
@@ -67,10 +67,11 @@ def equal(conditions: Conditions) -> Sequence[Equal]:
 
 def draw(results: Results) -> Markup:
     """Accuracies, cost and time."""
+    cost = Axis(title="multiply-accumulates an image", low=0.0, tick=millions)
     return beside(
         "3×3 and its factors",
         rows(results, "val", Axis(title="held-out accuracy", tick=per_cent)),
-        rows(results, "macs", Axis(title="multiply-accumulates an image", low=0.0)),
+        rows(results, "macs", cost),
         rows(results, "seconds_a_batch", Axis(title="seconds of 64 images", low=0.0)),
     )
 

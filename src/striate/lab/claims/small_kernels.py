@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from markupsafe import Markup
 
 from striate.anatomy.costs.counting import count_macs
-from striate.lab.drawing import Axis, beside, per_cent, rows
+from striate.lab.drawing import Axis, beside, millions, per_cent, rows
 from striate.lab.experiment import QUICK, Conditions, Equal, Experiment, Measured
 from striate.lab.learning import sample_of, taught
 from striate.lab.modular import Branch, Modular, Plan
@@ -80,11 +80,12 @@ def equal(conditions: Conditions) -> Sequence[Equal]:
 
 def draw(results: Results) -> Markup:
     """Accuracies, cost and time."""
+    cost = Axis(title="multiply-accumulates an image", low=0.0, tick=millions)
     step = Axis(title="seconds of a training step of 64 images", low=0.0)
     return beside(
         "Large kernels and stacks of small ones",
         rows(results, "val", Axis(title="held-out accuracy", tick=per_cent)),
-        rows(results, "macs", Axis(title="multiply-accumulates an image", low=0.0)),
+        rows(results, "macs", cost),
         rows(results, "seconds_a_step", step),
     )
 
