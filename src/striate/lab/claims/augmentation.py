@@ -115,9 +115,8 @@ EXPERIMENT = Experiment(
     cannot=(
         "Augmentation pays the more, the longer a network is trained: this one sees each image a "
         "few dozen times.",
-        "What helps depends on the images: to drawn shapes, which have all colours and stand "
-        "anywhere, flips, crops and colour bring nothing new.",
-        "Rules were chosen for all alike: colour may help in other strengths.",
+        "What helps depends on the images: others may gain from other changes.",
+        "Each change has one strength: colour may help at another.",
     ),
     conditions=Conditions(
         data="shapes:size=32,images=4000,classes=10,count=1", images=(2000, 2000), epochs=25

@@ -22,6 +22,8 @@ from striate.lab.verdict import Statement, against
 WIDTH, SIDE, STEPS = 16, 32, 20
 #: Sides of a block's kernels.
 SETTINGS = {"5×5": (5,), "3×3 twice": (3, 3), "7×7": (7,), "3×3 three times": (3, 3, 3)}
+#: Stacks, and the kernels that they stand for.
+PAIRS = (("3×3 twice", "5×5"), ("3×3 three times", "7×7"))
 
 
 def plan(setting: str) -> Plan:
@@ -64,16 +66,15 @@ def measure(setting: str, seed: int, conditions: Conditions) -> Measured:
 def equal(conditions: Conditions) -> Sequence[Equal]:
     """A stack sees as far as the kernel that it stands for, with as many channels."""
     fields = {name: reach(Modular(plan(name))) for name in SETTINGS}
-    names = list(SETTINGS)
     return (
         *(
             Equal(
-                what=f"receptive field in pixels, as with {pair[0]}",
-                values={name: fields[name] for name in pair},
+                what=f"receptive field in pixels, as with {kernel}",
+                values={name: fields[name] for name in (kernel, stack)},
             )
-            for pair in (names[:2], names[2:])
+            for stack, kernel in PAIRS
         ),
-        Equal(what="channels", values={name: float(plan(name).width) for name in names}),
+        Equal(what="channels", values={name: float(plan(name).width) for name in SETTINGS}),
         Equal(what="epochs", values=dict.fromkeys(SETTINGS, conditions.epochs)),
     )
 
@@ -89,8 +90,6 @@ def draw(results: Results) -> Markup:
         rows(results, "seconds_a_step", step),
     )
 
-
-PAIRS = (("3×3 twice", "5×5"), ("3×3 three times", "7×7"))
 
 EXPERIMENT = Experiment(
     name="small-kernels",

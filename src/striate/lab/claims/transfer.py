@@ -29,9 +29,15 @@ from striate.support import settings
 WIDTH, SIDE = 24, 32
 #: Images of the new classes together, and how often they are gone through.
 AMOUNTS = {"few": (100, 40), "many": (2000, 8)}
-#: How many parts, from the image up, stay as they are: the stem and three stages.
-WAYS = {"head": 4, "last stage": 3, "all": 0, "all slowly": 0, "from scratch": 0}
-SLOWLY = 0.1  # of the recipe's rate
+#: How many parts, from the image up, stay as they are, of the stem and three stages; and at which
+#: share of the recipe's rate the others train.
+WAYS = {
+    "head": (4, 1.0),
+    "last stage": (3, 1.0),
+    "all": (0, 1.0),
+    "all slowly": (0, 0.1),
+    "from scratch": (0, 1.0),
+}
 SETTINGS = tuple(f"{way}, {amount}" for amount, way in product(AMOUNTS, WAYS))
 
 
@@ -76,7 +82,7 @@ def learnt_before(seed: int, conditions: Conditions) -> Modular:
 def measure(setting: str, seed: int, conditions: Conditions) -> Measured:
     """Accuracies on the new classes."""
     way, amount = setting.split(", ")
-    most, epochs = AMOUNTS[amount]
+    (frozen, slower), (most, epochs) = WAYS[way], AMOUNTS[amount]
     old = half(images_of(conditions), upper=False)
     data = few(half(images_of(conditions), upper=True), most)
     plan = Plan(width=WIDTH, blocks=1, shortcut="a", classes=len(data.classes))
@@ -86,14 +92,13 @@ def measure(setting: str, seed: int, conditions: Conditions) -> Measured:
         fresh = network.classifier
         network = deepcopy(learnt_before(seed, conditions))
         network.classifier = fresh
-    for part in [network.stem, *network.stages][: WAYS[way]]:
+    for part in [network.stem, *network.stages][:frozen]:
         part.requires_grad_(False)
     recipe = recipe_for(
         network, data, epochs=1 if conditions.quick else epochs, size=SIDE, augmented=False
     )
-    if way == "all slowly":
-        rate = SLOWLY * recipe.optimiser.rate
-        recipe = replace(recipe, optimiser=replace(recipe.optimiser, rate=rate))
+    rate = slower * recipe.optimiser.rate
+    recipe = replace(recipe, optimiser=replace(recipe.optimiser, rate=rate))
     found = learn(network, data, recipe, seed=seed, preprocessing=preprocessed(old.train, SIDE, 3))
     chance = 1 / len(data.classes)
     return {
@@ -208,8 +213,12 @@ EXPERIMENT = Experiment(
     ),
     figure=draw,
     caption=(
-        "Few is 100 images, 40 times; many is 2,000, 8 times: of five classes, after 5,000 images "
-        "of another five. A point is a seed; the stroke is their mean, the line its 95 % interval."
+        "".join(
+            f"{amount.capitalize()} is {most:,} images, {epochs} times. "
+            for amount, (most, epochs) in AMOUNTS.items()
+        )
+        + "They are of half of the classes, after all images of the other half. A point is a seed; "
+        "the stroke is their mean, the line its 95 % interval."
     ),
     shown=(("train", "training accuracy, %"), ("val", "held-out accuracy, %")),
     cannot=(
