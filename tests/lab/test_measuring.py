@@ -55,8 +55,8 @@ def test_a_factorised_network_sees_as_far() -> None:
     for setting in factorised.SETTINGS:
         network = Modular(factorised.plan(setting))
         # 3×3 at steps of 1, then 2, 2, 2, 4, 4, 8 pixels: 1 + 2 · 23.
-        assert reach(network) == 47
         assert network.features(torch.zeros(1, 3, 32, 32)).shape == (1, 64, 4, 4)
+        assert reach(network) == 47
 
 
 def test_a_stack_costs_what_the_paper_counts_and_sees_as_far() -> None:

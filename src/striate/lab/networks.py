@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import torch
 from torch import nn
 
 from striate.anatomy.costs.counting import count_macs
+from striate.anatomy.graph.record import record
+from striate.anatomy.receptive_field.fields import receptive_fields
 from striate.lab.experiment import Equal
+from striate.lab.modular import Modular
 from striate.zoo.weightless import weightless
 
 
@@ -47,17 +51,13 @@ def macs_of(
     )
 
 
-def reach(network: nn.Module) -> float:
-    """How far a last position of convolutions in a row sees, in pixels of the image.
-
-    Where they stand side by side, as in Inception, it would count all of them.
-    """
-    side, step = 1.0, 1
-    for each in network.modules():
-        if isinstance(each, nn.Conv2d):
-            side += (each.kernel_size[0] - 1) * step
-            step *= each.stride[0]
-    return side
+def reach(network: Modular, side: int = 32) -> float:
+    """How far a position of the last feature map sees, in pixels of an image of `side`."""
+    graph = record(network.to("meta"), torch.empty(1, 3, side, side, device="meta"))
+    last = max(node.index for node in graph.nodes if node.name.startswith("stages."))
+    field = receptive_fields(graph, gates=False)[last]
+    assert field is not None
+    return float(field[0].size)
 
 
 def _shapes(make: Callable[[], nn.Module]) -> nn.Module:

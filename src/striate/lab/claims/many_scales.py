@@ -130,8 +130,8 @@ EXPERIMENT = Experiment(
     shown=(("val", "held-out accuracy, %"), ("train", "training accuracy, %")),
     cannot=(
         "Shapes are drawn, flat and alone; in photographs scale comes with much else.",
-        "The mixed network has no 1×1 and pooling branches, as Inception has beside these: they would be one more "
-        "difference.",
+        "The mixed network has no 1×1 and pooling branches, as Inception has beside these: they "
+        "would be one more difference.",
         "At equal multiply-accumulates networks of large kernels have fewer channels.",
         "Six epochs leave all of them far from trained: kernels that see more of a shape at once "
         "may only learn sooner.",
