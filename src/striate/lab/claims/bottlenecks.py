@@ -12,17 +12,17 @@ from striate.anatomy.costs.counting import count_macs
 from striate.lab.drawing import Axis, beside, per_cent, rows
 from striate.lab.experiment import QUICK, Conditions, Equal, Experiment, Measured
 from striate.lab.learning import taught
-from striate.lab.modular import INCEPTION, ONE, POOL, Branch, Modular, Plan
+from striate.lab.modular import FIVE, INCEPTION, ONE, POOL, THREE, Branch, Modular, Plan
 from striate.lab.networks import macs_of
 from striate.lab.results import Results
 from striate.lab.verdict import Statement, against
 
-BLOCKS, SIDE = 2, 32
+BLOCKS, SIDE, WIDTH = 2, 32, 46
 NAIVE = (ONE, Branch(kernels=(3,), share=0.5), Branch(kernels=(5,), share=0.125), POOL)
 #: Of each setting its branches and its width.
 SETTINGS = {
-    "reduced": (INCEPTION, 46),
-    "naive, equal width": (NAIVE, 46),
+    "reduced": (INCEPTION, WIDTH),
+    "naive, equal width": (NAIVE, WIDTH),
     "naive, equal cost": (NAIVE, 26),
 }
 
@@ -115,7 +115,8 @@ EXPERIMENT = Experiment(
         ("macs", "multiply-accumulates"),
     ),
     cannot=(
-        "Modules are narrow: a reduction of the first stage leaves 12 channels or 3 of 46, where "
+        f"Modules are narrow: a reduction of the first stage leaves {round(THREE.middle * WIDTH)} "
+        f"channels or {round(FIVE.middle * WIDTH)} of {WIDTH}, where "
         "GoogLeNet's leave 16 to 192 of 192 to 832.",
         "A reduction is a layer with its own norm and ReLU: networks with it are deeper, too.",
         "The pooling branch has its 1×1 in all of them: without it, channels would grow from "
