@@ -212,6 +212,6 @@ EXPERIMENT = Experiment(
     conditions=Conditions(
         data="shapes:size=32,images=6000,classes=10,count=1", images=(4000, 2000), epochs=8
     ),
-    seeds=3,
+    seeds=5,
     quick=QUICK,
 )
