@@ -148,8 +148,8 @@ EXPERIMENT = Experiment(
         ("seconds_a_step", "seconds a step"),
     ),
     cannot=(
-        "Where networks end. Stacks are deeper and, as their training accuracy says, further from it "
-        "after so few epochs.",
+        "Where networks end. Stacks are deeper and, as their training accuracy says, further from "
+        "it after so few epochs.",
         "A stack has more norms and ReLUs, which are no part of multiply-accumulates but of time.",
         "Times are of one core and of this processor's convolutions.",
     ),
