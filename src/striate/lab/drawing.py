@@ -23,6 +23,7 @@ from striate.support.words import power
 STYLES = ("val", "train", "more1", "aux1", "more2", "aux2", "top5", "more3")
 WIDTH = 380
 _LEFT, _RIGHT, _ROW, _PLOT = 46, 12, 26, 176
+_LETTER = 6.3  # pixels that a letter takes, on average
 
 #: What `alone` adds: the colours of the report on light and on dark ground.
 _STYLE = """
@@ -128,7 +129,7 @@ def rows(results: Results, name: str, axis: Axis, settings: Sequence[str] | None
     """
     names = list(settings or results.settings)
     columns = {setting: results.values(setting, name) for setting in names}
-    left = 16 + 6.3 * max(map(len, names))
+    left = 16 + _LETTER * max(map(len, names))
     shown = [v for column in columns.values() for v in (*column, *_ends(column, log=axis.log))]
     across = axis.scale(shown, left, WIDTH - 16)
     bottom = 26 + _ROW * len(names)
@@ -224,7 +225,7 @@ def _with_legend(results: Results, names: Sequence[str], parts: list[Markup], to
         return Panel(drawn=element("g", *parts), height=top)
     x, y = float(_LEFT), top + 12
     for setting in names:
-        wide = 34 + 6.3 * len(setting)
+        wide = 34 + _LETTER * len(setting)
         if x + wide > WIDTH and x > _LEFT:
             x, y = float(_LEFT), y + 17
         style = _style(results, setting)
@@ -272,10 +273,13 @@ def _title(axis: Axis) -> Markup:
 
 def _down(axis: Axis, across: Scale, top: float, bottom: float) -> list[Markup]:
     """Lines from top to bottom at round values, and the level to compare with."""
-    parts = []
+    parts, free = [], -math.inf
     for x, text in axis.ticks(across):
         parts.append(element("line", x1=x, x2=x, y1=top, y2=bottom, class_="grid"))
-        parts.append(element("text", text, x=x, y=bottom + 14, class_="tick mid"))
+        half = _LETTER * len(text) / 2
+        if x - half > free:  # in a narrow plot they would touch
+            parts.append(element("text", text, x=x, y=bottom + 14, class_="tick mid"))
+            free = x + half
     if axis.level is not None:
         x = across(axis.level[0])
         parts.append(element("line", x1=x, x2=x, y1=top, y2=bottom, class_="level"))
