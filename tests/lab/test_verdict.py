@@ -111,3 +111,12 @@ def test_a_contrast_of_contrasts() -> None:
 def test_a_claim_needs_all_its_statements(parts: tuple[Verdict, ...], verdict: str) -> None:
     assert whole([judged(each) for each in parts]) == verdict
     assert whole([*map(judged, parts), judged("contradicted", decides=False)]) == verdict
+
+
+@pytest.mark.parametrize(
+    ("effect", "told"),
+    [(0.0312, "+3.1"), (-0.0312, "−3.1"), (0.0, "0.0"), (-0.0004, "0.0"), (0.0004, "0.0")],
+)
+def test_an_effect_that_rounds_to_nothing_has_no_sign(effect: float, told: str) -> None:
+    statement = Statement(says="", figure="", contrast={}, wants="more", least=0.01, unit="points")
+    assert statement.told(effect) == f"{told} points"

@@ -99,10 +99,11 @@ class Statement:
         """
         if self.unit == "times":
             return f"{amount(math.exp(min(value, 700)), 3)} times"
-        sign = "+" if value > 0 else ""
         if self.unit == "points":
-            return f"{sign}{100 * value:.1f} points".replace("-", "\N{MINUS SIGN}")
-        return f"{sign}{figure(value)}"
+            shown = f"{100 * value:z.1f}"  # nothing is "−0.0"
+            sign = "+" if float(shown) > 0 else ""
+            return f"{sign}{shown} points".replace("-", "\N{MINUS SIGN}")
+        return f"{'+' if value > 0 else ''}{figure(value)}"
 
     @property
     def threshold(self) -> str:
