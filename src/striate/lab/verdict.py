@@ -25,7 +25,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from striate.support.words import amount, figure
+from striate.support.words import amount, figure, points
 
 Verdict: TypeAlias = Literal["supported", "contradicted", "undecided"]
 Wanted: TypeAlias = Literal["more", "less", "same", "not more", "not less"]
@@ -100,9 +100,7 @@ class Statement:
         if self.unit == "times":
             return f"{amount(math.exp(min(value, 700)), 3)} times"
         if self.unit == "points":
-            shown = f"{100 * value:z.1f}"  # nothing is "−0.0"
-            sign = "+" if float(shown) > 0 else ""
-            return f"{sign}{shown} points".replace("-", "\N{MINUS SIGN}")
+            return f"{points(value, 1)} points"
         return f"{'+' if value > 0 else ''}{figure(value)}"
 
     @property

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from striate.report.charts import Axes, Chart, Series, line_chart
 from striate.report.pictures import LARGE, pictures
 from striate.report.transfer_curves import share_range
-from striate.support.words import exact_percent, figure, percent, plural
+from striate.support.words import exact_percent, figure, percent, plural, points
 
 if TYPE_CHECKING:
     from striate.evaluation.ensembles import EnsembleFigures
@@ -117,11 +117,11 @@ def _networks(found: EnsembleFigures) -> str:
 
 def _sentence(inputs: ReportInputs, found: EnsembleFigures) -> str:
     alone = found.sizes[0]
-    gain = 100 * (inputs.evaluation.top1 - alone.mean)
+    gain = points(inputs.evaluation.top1 - alone.mean, 1)
     return (
         f"Alone, the {plural(len(found.members), 'member')} classify {percent(alone.mean)} "
         f"correctly on average, together {percent(inputs.evaluation.top1)}: "
-        f"{gain:+.1f} points.".replace("-", "−")
+        f"{gain} points."
     )
 
 
@@ -156,8 +156,7 @@ def _growth_sentence(found: EnsembleFigures) -> str:
         f"{len(found.members)}: {percent(last.mean)}."
     )
     if len(found.sizes) > 2:
-        gain = 100 * (last.mean - before.mean)
-        said += f" The last one adds {gain:+.2f} points.".replace("-", "−")
+        said += f" The last one adds {points(last.mean - before.mean)} points."
     if any(each.drawn for each in found.sizes):
         said += " Of sizes with very many subsets, some were drawn."
     return said

@@ -7,34 +7,34 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from striate.report.charts import Axes, Chart, Series, line_chart
-from striate.support.words import count, exact_percent, percent, plural
+from striate.support.words import count, exact_percent, percent, plural, points
 
 TITLES = {"softmax": "softmax regression", "svm": "linear SVM", "svm-rbf": "Gaussian SVM"}
 _STYLES = {"softmax": "val", "svm": "train", "svm-rbf": "aux2"}
 
 
-def images_chart(points: Sequence[Mapping[str, Any]]) -> Chart:
+def images_chart(sizes: Sequence[Mapping[str, Any]]) -> Chart:
     """Accuracy of every kind of head over the training images a class."""
-    xs = [round(100 * math.log10(point["images"])) for point in points]
-    kinds = [kind for kind in TITLES if any(kind in point["accuracy"] for point in points)]
+    xs = [round(100 * math.log10(size["images"])) for size in sizes]
+    kinds = [kind for kind in TITLES if any(kind in size["accuracy"] for size in sizes)]
     series = [
         Series(
             name=TITLES[kind],
             style=_STYLES[kind],
-            values=[point["accuracy"].get(kind) for point in points],
+            values=[size["accuracy"].get(kind) for size in sizes],
         )
         for kind in kinds
     ]
-    shares = [share for point in points for share in point["accuracy"].values()]
+    shares = [share for size in sizes for share in size["accuracy"].values()]
     # Ticks that would run into one another are left out; the ends stay.
     ticks: list[tuple[int, str]] = []
-    for x, point in zip(xs, points, strict=True):
+    for x, size in zip(xs, sizes, strict=True):
         if not ticks or x - ticks[-1][0] > (xs[-1] - xs[0]) / 12:
-            ticks.append((x, count(point["images"])))
+            ticks.append((x, count(size["images"])))
     axes = Axes(
         label="Accuracy by training images a class",
         x=xs,
-        x_names=[f"{count(point['images'])} a class" for point in points],
+        x_names=[f"{count(size['images'])} a class" for size in sizes],
         x_title="training images a class",
         x_ticks=ticks,
         show=percent,
@@ -44,11 +44,9 @@ def images_chart(points: Sequence[Mapping[str, Any]]) -> Chart:
     return line_chart(series, axes)
 
 
-def by_images_sentence(points: Sequence[Mapping[str, Any]], kind: str) -> str:
+def by_images_sentence(sizes: Sequence[Mapping[str, Any]], kind: str) -> str:
     """What more images would give a head of that kind."""
-    held = [
-        (point["images"], point["accuracy"][kind]) for point in points if kind in point["accuracy"]
-    ]
+    held = [(size["images"], size["accuracy"][kind]) for size in sizes if kind in size["accuracy"]]
     first, last = held[0], held[-1]
     said = (
         f"With {plural(first[0], 'image')} a class the {TITLES[kind]} classifies "
@@ -63,7 +61,7 @@ def by_images_sentence(points: Sequence[Mapping[str, Any]], kind: str) -> str:
         )
         said += (
             f" The last step, from {count(held[-2][0])} to {count(last[0])}, gave "
-            f"{100 * gain:+.1f} points: {more}.".replace("+-", "−").replace("-", "−")
+            f"{points(gain, 1)} points: {more}."
         )
     return said
 

@@ -44,14 +44,15 @@ def plain_span(low: float, high: float, digits: int = 1) -> str:
     return f"{plain_percent(low, digits).removesuffix(' %')} to {plain_percent(high, digits)}"
 
 
-def points(share: float) -> str:
-    """A difference of shares in percentage points, signed.
+def points(share: float, digits: int = 2) -> str:
+    """A difference of shares in percentage points, signed unless it rounds to nothing.
 
     Examples:
-        >>> points(0.0231), points(-0.005), points(0.0)
-        ('+2.31', '\u22120.50', '0.00')
+        >>> points(0.0231), points(-0.005), points(-0.00001), points(0.0231, 1)
+        ('+2.31', '\u22120.50', '0.00', '+2.3')
     """
-    return f"{100 * share:+.2f}".replace("-", MINUS) if round(100 * share, 2) else "0.00"
+    shown = f"{100 * share:z.{digits}f}"
+    return ("+" if float(shown) > 0 else "") + shown.replace("-", MINUS)
 
 
 def exact_percent(share: float, *, space: str = THIN) -> str:
