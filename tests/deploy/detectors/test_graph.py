@@ -28,6 +28,9 @@ FITTING = Fitting(SIZE)
 Arrays = list[NDArray[Any]]
 Run = Callable[[dict[str, NDArray[Any]]], Arrays]
 LIMIT = 0.45
+#: No two boxes of `made_up` have just so much in common (a fifth, as of 1 in 5, would be): engines
+#: divide with other last digits than NumPy, by which such a pair may fall on either side.
+LIMITS = (0.21, LIMIT)
 
 
 def in_onnxruntime(graph: bytes) -> Run:
@@ -91,7 +94,7 @@ def made_up(seed: int, count: int) -> Boxes:
 @pytest.mark.parametrize("rule", ["greedy", "iou"])
 @pytest.mark.parametrize("engine", ENGINES)
 @settings(max_examples=25, deadline=None)
-@given(seed=st.integers(0, 10**6), count=st.integers(0, 40), limit=st.sampled_from([0.2, 0.45]))
+@given(seed=st.integers(0, 10**6), count=st.integers(0, 40), limit=st.sampled_from(LIMITS))
 def test_the_loop_keeps_what_numpy_keeps(
     engine: str, rule: Rule, seed: int, count: int, limit: float
 ) -> None:
