@@ -6,6 +6,7 @@ import importlib.util
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -67,6 +68,16 @@ def tool() -> ModuleType:
 def test_the_book_is_made_of_the_results_beside_it(tool: ModuleType) -> None:
     for name, text in tool.written().items():
         assert (tool.DOCS / name).read_text("utf-8") == text, f"{name}: run python tools/lab.py"
+
+
+def test_what_the_readme_says_of_leaving_out_is_what_was_measured(tool: ModuleType) -> None:
+    found = next(each for each in tool.found() if each.experiment.name == "leaving-out")
+    lost = {
+        name: np.mean(found.results.rows(name, "drops"), axis=0) for name in ("plain", "residual")
+    }
+    assert (lost["plain"] > 0.15).all()  # "needs each"
+    assert (lost["residual"][:2] > 0.1).all()  # "not without its first ones"
+    assert (lost["residual"] < 0.06).mean() > 0.5  # "without most of them"
 
 
 def test_results_are_of_experiments_there_are(tool: ModuleType) -> None:

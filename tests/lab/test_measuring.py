@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -53,20 +54,21 @@ def test_changes_are_those_of_blocks_that_could_be_left_out() -> None:
 
 def test_a_factorised_network_sees_as_far() -> None:
     for setting in factorised.SETTINGS:
-        network = Modular(factorised.plan(setting))
+        make = partial(Modular, factorised.plan(setting))
         # 3×3 at steps of 1, then 2, 2, 2, 4, 4, 8 pixels: 1 + 2 · 23.
-        assert network.features(torch.zeros(1, 3, 32, 32)).shape == (1, 64, 4, 4)
-        assert reach(network) == 47
+        assert reach(make) == 47
+        assert make().features(torch.zeros(1, 3, 32, 32)).shape == (1, 64, 4, 4)
 
 
 def test_a_stack_costs_what_the_paper_counts_and_sees_as_far() -> None:
     found = {}
     for setting in small_kernels.SETTINGS:
-        network = Modular(small_kernels.plan(setting))
+        make = partial(Modular, small_kernels.plan(setting))
+        network = make()
         compared = [stage[1] for stage in network.stages]  # type: ignore[index]
         assert all((each.stride, each.before) == (1, each.after) for each in compared)
         weights = sum(p.numel() for p in compared[0].parameters() if p.ndim == 4)
-        found[setting] = weights / small_kernels.WIDTH**2, reach(network)
+        found[setting] = weights / small_kernels.WIDTH**2, reach(make)
     # Simonyan and Zisserman 2015, Sec. 2.3: 27 C² instead of 49 C².
     assert {name: each[0] for name, each in found.items()} == {
         "5×5": 25,

@@ -51,9 +51,9 @@ def macs_of(
     )
 
 
-def reach(network: Modular, side: int = 32) -> float:
+def reach(make: Callable[[], Modular], side: int = 32) -> float:
     """How far a position of the last feature map sees, in pixels of an image of `side`."""
-    graph = record(network.to("meta"), torch.empty(1, 3, side, side, device="meta"))
+    graph = record(_shapes(make), torch.empty(1, 3, side, side, device="meta"))
     last = max(node.index for node in graph.nodes if node.name.startswith("stages."))
     field = receptive_fields(graph, gates=False)[last]
     assert field is not None

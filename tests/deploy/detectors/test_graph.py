@@ -28,9 +28,9 @@ FITTING = Fitting(SIZE)
 Arrays = list[NDArray[Any]]
 Run = Callable[[dict[str, NDArray[Any]]], Arrays]
 LIMIT = 0.45
-#: No two boxes of `made_up` have just so much in common (a fifth, as of 1 in 5, would be): engines
-#: divide with other last digits than NumPy, by which such a pair may fall on either side.
-LIMITS = (0.21, LIMIT)
+#: Many boxes of `made_up` have just a quarter in common, and stay. A fifth, which they can have as
+#: well, has another last digit by some engines' division than by NumPy's.
+LIMITS = (0.25, LIMIT)
 
 
 def in_onnxruntime(graph: bytes) -> Run:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import torch
 from markupsafe import Markup
@@ -57,7 +58,7 @@ def measure(setting: str, seed: int, conditions: Conditions) -> Measured:
 
 def equal(conditions: Conditions) -> Sequence[Equal]:
     """All see as far."""
-    fields = {name: reach(Modular(plan(name))) for name in SETTINGS}
+    fields = {name: reach(partial(Modular, plan(name))) for name in SETTINGS}
     return (
         Equal(what="receptive field in pixels", values=fields),
         Equal(what="channels", values={name: float(plan(name).width) for name in SETTINGS}),

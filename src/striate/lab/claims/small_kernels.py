@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -65,7 +66,7 @@ def measure(setting: str, seed: int, conditions: Conditions) -> Measured:
 
 def equal(conditions: Conditions) -> Sequence[Equal]:
     """A stack sees as far as the kernel that it stands for, with as many channels."""
-    fields = {name: reach(Modular(plan(name))) for name in SETTINGS}
+    fields = {name: reach(partial(Modular, plan(name))) for name in SETTINGS}
     return (
         *(
             Equal(
